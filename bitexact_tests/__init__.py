@@ -1,0 +1,1 @@
+"""The proof that models = emulator = HLS = the chip's published vectors."""

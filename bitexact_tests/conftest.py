@@ -1,0 +1,47 @@
+"""Shared fixtures. `REQUIRE_TOOLS=1` (set in CI) turns a missing tool or data folder from a skip into a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from models.config import Config
+
+REPOSITORY = Path(__file__).parent.parent
+CONFIGS = sorted((REPOSITORY / "configs").glob("*.yaml"))
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+"""Published data that is not part of the project; see CONTRIBUTING.md."""
+
+
+def missing(reason: str) -> None:
+    """Skip the test, or fail it where tools are required."""
+    if os.environ.get("REQUIRE_TOOLS") == "1":
+        pytest.fail(f"REQUIRE_TOOLS=1: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of published data and test vectors beside the project."""
+    if not SHARED_DATA.is_dir():
+        missing("no folder ../shared/data beside the project: published vectors are not part of it")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def gxx() -> str:
+    """The C++ compiler."""
+    found = shutil.which("g++")
+    if found is None:
+        missing("g++ not found")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
+def config(request: pytest.FixtureRequest) -> Config:
+    """Every configuration of the project in turn."""
+    return Config.load(request.param)

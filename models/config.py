@@ -1,0 +1,146 @@
+"""One YAML file says what is built; reading it is strict, and an error names file, line, key and what was expected."""
+
+from __future__ import annotations
+
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from models.errors import InputError, nearest
+from models.spec import EncoderSpec
+
+_MAX_FILE_BYTES = 1 << 20
+_Location = tuple[str | int, ...]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(_Section):
+    """Where module charges come from: CALQ files, or the embedded generator when no file is named."""
+
+    files: tuple[str, ...] = ()
+    order: Literal["tc", "image"] = "tc"
+    nrows_per_file: Annotated[int, Field(ge=1)] | None = None
+    n_modules: int = Field(20_000, ge=10, le=10_000_000)
+    seed: int = Field(1, ge=0)
+
+
+class TrainingConfig(_Section):
+    """How the encoder and its decoder are trained."""
+
+    loss: str = "telescope"
+    epochs: int = Field(60, ge=1)
+    batch_size: int = Field(256, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    patience: int = Field(10, ge=1)
+    seed: int = Field(1, ge=0)
+    validation_fraction: float = Field(0.1, gt=0, lt=1)
+    test_fraction: float = Field(0.25, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _leaves_training_rows(self) -> TrainingConfig:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(f"validation_fraction {self.validation_fraction} + test_fraction {self.test_fraction} "
+                             "must leave rows to train on: expected a sum below 1")
+        return self
+
+
+class HlsConfig(_Section):
+    """The C++ project."""
+
+    backend: Literal["vitis", "catapult"] = "vitis"
+    part: str = "xcvu13p-flga2577-2-e"
+    clock_period_ns: float = Field(25.0, gt=0)
+
+
+class Config(_Section):
+    """A whole configuration file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    encoder: EncoderSpec
+    data: DataConfig = DataConfig()
+    training: TrainingConfig = TrainingConfig()
+    hls: HlsConfig = HlsConfig()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Config:
+        """Read and check a configuration file; raises InputError `file:line: key: ...`."""
+        path = Path(path)
+        content, lines = read_yaml(path)
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise InputError(_explain(path, lines, error)) from None
+
+
+def read_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:
+    """Content of a YAML file and the line of every key; refuses aliases, repeated keys and files over 1 MiB."""
+    if path.stat().st_size > _MAX_FILE_BYTES:
+        raise InputError(f"{path}: {path.stat().st_size} bytes, expected a YAML file of at most {_MAX_FILE_BYTES}")
+    lines: dict[_Location, int] = {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.AliasToken):  # a few aliases can unpack to gigabytes
+                raise InputError(f"{path}:{token.start_mark.line + 1}: alias *{token.value}, expected plain values")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is not None:
+            _note_lines(path, root, (), lines)
+        return yaml.safe_load(text), lines
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or ("nested too deep" if isinstance(error, RecursionError) else error)
+        raise InputError(f"{path}{where}: not readable as YAML: {problem}") from None
+
+
+def _note_lines(path: Path, node: yaml.Node, location: _Location, lines: dict[_Location, int]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*location, str(key.value))
+            if here in lines:
+                raise InputError(f"{path}:{key.start_mark.line + 1}: key '{key.value}' is given twice, "
+                                 f"first in line {lines[here]}")
+            lines[here] = key.start_mark.line + 1
+            _note_lines(path, value, here, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*location, index)] = value.start_mark.line + 1
+            _note_lines(path, value, (*location, index), lines)
+
+
+def _explain(path: Path, lines: dict[_Location, int], error: ValidationError) -> str:
+    """The first problem of a ValidationError as one line."""
+    # A misspelt key is also a missing one: the unknown key is what the user can act on.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    location = tuple(first["loc"])
+    known = location
+    while known and known not in lines:
+        known = known[:-1]
+    where = f"{path}:{lines[known]}" if known else str(path)
+    key = ".".join(map(str, location)) or "file"
+    if first["type"] == "extra_forbidden":
+        fields = _fields_at(Config, location[:-1])
+        hint = nearest(str(location[-1]), fields) or f"; expected one of {', '.join(fields)}"
+        return f"{where}: unknown key '{key}'{hint}"
+    if first["type"] == "missing":
+        return f"{where}: key '{key}' is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    given = first["input"]
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
+    return f"{where}: {key}: {message}{shown}"
+
+
+def _fields_at(model: type[BaseModel], location: _Location) -> list[str]:
+    """Valid keys of the section at `location`."""
+    for step in location:
+        annotation = model.model_fields[str(step)].annotation
+        options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+        model = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+    return list(model.model_fields)

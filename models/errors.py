@@ -1,0 +1,38 @@
+"""The one exception type that means "the input is wrong", and how a command line reports it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class InputError(ValueError):
+    """Bad input from a user; the message is one line that names the place, the value and what was expected."""
+
+
+class ToolMissing(RuntimeError):
+    """An external program or optional package is not there; the message says which and how to get it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint `; did you mean 'x'?` for the closest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn the errors that a user can cause into one line on stderr and exit status 2."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): not an error of ours, and Python must not flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except (InputError, ToolMissing, OSError) as error:
+        text = " ".join(str(error).split())
+        print(f"error: {text}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,188 @@
+"""The encoder, stated once: shapes and number formats. Types, masks, HLS precision and register layout derive from it.
+
+The arithmetic of a layer is three formats: `product` says to which LSB each product is cut before it is added (`exact`:
+not at all), the accumulator is always wide enough to be exact, and `output` says how the sum is rounded and limited
+after the ReLU. The real chip and plain QKeras arithmetic are two sets of formats, not two code paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from models.fixed_point import FixedPoint
+from models.trigger_cells import IMAGE_SIZE
+
+Format = Annotated[FixedPoint, BeforeValidator(FixedPoint.parse), PlainSerializer(str)]
+Product = Annotated[
+    FixedPoint | None,
+    BeforeValidator(lambda text: None if text in ("exact", None) else FixedPoint.parse(text)),
+    PlainSerializer(lambda product: "exact" if product is None else str(product)),
+]
+
+LATENT_BITS = {2: 3, 3: 5, 4: 7, 5: 9}
+"""Bits of each latent for 2, 3, 4 and 5 (or more) eTx links."""
+
+MAX_ELINKS = 13
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=True)
+
+
+class LayerFormats(_Strict):
+    """Number formats of one multiply-accumulate layer with a ReLU."""
+
+    weight: Format
+    bias: Format
+    product: Product
+    output: Format
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LayerFormats:
+        if self.output.signed:
+            raise ValueError(f"output {self.output} must be unsigned: it stands after a ReLU")
+        if not self.weight.signed:
+            raise ValueError(f"weight {self.weight} must be signed")
+        return self
+
+    def product_fraction_bits(self, data: FixedPoint) -> int:
+        """Fractional bits of what is added: those of the exact product, or of the cut one."""
+        exact = data.fraction_bits + self.weight.fraction_bits
+        return exact if self.product is None else self.product.fraction_bits
+
+    def accumulator(self, data: FixedPoint, n_products: int) -> FixedPoint:
+        """The narrowest signed format that holds every sum of `n_products` products and a bias exactly."""
+        fraction_bits = self.product_fraction_bits(data)
+        cut = data.fraction_bits + self.weight.fraction_bits - fraction_bits
+        bias_shift = fraction_bits - self.bias.fraction_bits
+        low = n_products * ((data.max_code * self.weight.min_code) >> cut) + (self.bias.min_code << bias_shift)
+        high = n_products * ((data.max_code * self.weight.max_code) >> cut) + (self.bias.max_code << bias_shift)
+        width = 1 + max((-low - 1).bit_length(), high.bit_length())
+        return FixedPoint(width, width - fraction_bits, signed=True)
+
+    def check_product(self, data: FixedPoint, name: str) -> None:
+        """Raise ValueError unless the product format only cuts low bits of the exact product, and keeps the bias whole."""
+        exact = FixedPoint(data.width + self.weight.width, data.integer_bits + self.weight.integer_bits, signed=True)
+        product = exact if self.product is None else self.product
+        if not product.signed or product.rounding != "floor" or product.integer_bits < exact.integer_bits:
+            raise ValueError(f"{name}.product {product} must be signed, floor, and hold the {exact} of "
+                             f"{data} x {self.weight}: expected S{exact.integer_bits}.n")
+        if product.fraction_bits > exact.fraction_bits or product.fraction_bits < self.bias.fraction_bits:
+            raise ValueError(f"{name}.product {product} must have between {self.bias.fraction_bits} (those of the bias) "
+                             f"and {exact.fraction_bits} (those of the exact product) fractional bits")
+        if self.output.fraction_bits > product.fraction_bits:
+            raise ValueError(f"{name}.output {self.output} has more fractional bits than the sum ({product.fraction_bits})")
+
+
+class ConvFormats(LayerFormats):
+    """The convolution: `filters` kernels of `kernel` x `kernel`, "same" padding at the bottom and right."""
+
+    filters: int = Field(8, ge=1, le=64)
+    kernel: int = Field(3, ge=1, le=IMAGE_SIZE)
+    stride: int = Field(2, ge=1, le=IMAGE_SIZE)
+
+    @property
+    def size(self) -> int:
+        """Rows (and columns) of the output."""
+        return -(-IMAGE_SIZE // self.stride)
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Zero rows (and columns) before and after the image, as TensorFlow's "same" places them."""
+        total = max((self.size - 1) * self.stride + self.kernel - IMAGE_SIZE, 0)
+        return total // 2, total - total // 2
+
+
+class DenseFormats(LayerFormats):
+    """The dense layer to the latents."""
+
+    outputs: int = Field(16, ge=1, le=64)
+
+
+class EncoderSpec(_Strict):
+    """A whole encoder: image -> conv -> ReLU -> flatten (row, column, filter) -> dense -> ReLU -> latent bits sent."""
+
+    n_elinks: Annotated[int, Field(ge=2, le=MAX_ELINKS)]
+    input: Format
+    conv: ConvFormats
+    dense: DenseFormats
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EncoderSpec:
+        if self.input.signed or self.input.rounding != "floor":
+            raise ValueError(f"input {self.input} must be unsigned and floor: the normaliser shifts charges")
+        self.conv.check_product(self.input, "conv")
+        self.dense.check_product(self.conv.output, "dense")
+        if self.dense.output.width < self.latent_bits:
+            raise ValueError(f"dense.output {self.dense.output} has fewer than the {self.latent_bits} bits per latent "
+                             f"of {self.n_elinks} links")
+        return self
+
+    @property
+    def arithmetic(self) -> Literal["chip", "qkeras"]:
+        """`chip` if any product is cut before it is added, else `qkeras`."""
+        return "qkeras" if self.conv.product is None and self.dense.product is None else "chip"
+
+    @property
+    def n_hidden(self) -> int:
+        return self.conv.size**2 * self.conv.filters
+
+    @property
+    def conv_accumulator(self) -> FixedPoint:
+        return self.conv.accumulator(self.input, self.conv.kernel**2)
+
+    @property
+    def dense_accumulator(self) -> FixedPoint:
+        return self.dense.accumulator(self.conv.output, self.n_hidden)
+
+    @property
+    def latent_bits(self) -> int:
+        """Bits of each latent that the links carry."""
+        return LATENT_BITS[min(self.n_elinks, max(LATENT_BITS))]
+
+    @property
+    def latent(self) -> FixedPoint:
+        """What the mask leaves of `dense.output`: its top `latent_bits` bits, the others dropped."""
+        return FixedPoint(self.latent_bits, self.dense.output.integer_bits, signed=False)
+
+    @property
+    def ae_mask(self) -> int:
+        """The chip's output mask: for each latent, lowest first, one bit per output bit; 1 = sent."""
+        width = self.dense.output.width
+        kept = ((1 << self.latent_bits) - 1) << (width - self.latent_bits)
+        return sum(kept << (width * i) for i in range(self.dense.outputs))
+
+    @property
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Arrays of an encoder in register order, by name."""
+        conv, dense = self.conv, self.dense
+        return {
+            "conv_kernel": (conv.kernel, conv.kernel, 1, conv.filters),
+            "conv_bias": (conv.filters,),
+            "dense_kernel": (self.n_hidden, dense.outputs),
+            "dense_bias": (dense.outputs,),
+        }
+
+    @property
+    def weight_formats(self) -> dict[str, FixedPoint]:
+        """Number format of each array of `weight_shapes`."""
+        return {
+            "conv_kernel": self.conv.weight,
+            "conv_bias": self.conv.bias,
+            "dense_kernel": self.dense.weight,
+            "dense_bias": self.dense.bias,
+        }
+
+    @cached_property
+    def _digest(self) -> str:
+        canonical: dict[str, Any] = self.model_dump(mode="json")
+        return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()[:16]
+
+    def digest(self) -> str:
+        """16 hex digits that every artefact of this spec carries: equal if and only if all fields are equal."""
+        return self._digest

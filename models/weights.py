@@ -1,0 +1,154 @@
+"""The integer weights of an encoder: where floats end.
+
+An `EncoderWeights` holds codes, not floats, and belongs to one `EncoderSpec`: its file carries the spec's digest, and
+reading it for another spec is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import InputError
+from models.files import atomic_path
+from models.spec import EncoderSpec
+
+_MAX_FILE_BYTES = 16 << 20  # thousands of times the size of any encoder: a larger array is no weight file
+Codes = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class EncoderWeights:
+    """Integer codes of the four arrays of an encoder, shapes as `spec.weight_shapes`."""
+
+    spec: EncoderSpec
+    conv_kernel: Codes
+    conv_bias: Codes
+    dense_kernel: Codes
+    dense_bias: Codes
+
+    def __post_init__(self) -> None:
+        for name, shape in self.spec.weight_shapes.items():
+            code = np.asarray(getattr(self, name))
+            form = self.spec.weight_formats[name]
+            if code.shape != shape:
+                raise InputError(f"{name} has shape {code.shape}, expected {shape}")
+            if code.dtype.kind not in "iu":
+                raise InputError(f"{name} has type {code.dtype}, expected integer codes of {form}")
+            bad = (code < form.min_code) | (code > form.max_code)
+            if bad.any():
+                index = [int(i) for i in np.argwhere(bad)[0]]
+                raise InputError(f"{name}{index} = {code[tuple(index)]}, expected a code of {form}: "
+                                 f"{form.min_code}..{form.max_code}")
+            frozen = code.astype(np.int16 if form.width > 8 else np.int8)
+            frozen.flags.writeable = False
+            object.__setattr__(self, name, frozen)
+
+    @property
+    def arrays(self) -> dict[str, Codes]:
+        """The four code arrays by name, in register order."""
+        return {name: getattr(self, name) for name in self.spec.weight_shapes}
+
+    @property
+    def flat(self) -> npt.NDArray[np.int64]:
+        """All codes in register order: conv kernel (row, column, filter), conv bias, dense [output][input], dense bias."""
+        return np.concatenate([
+            self.conv_kernel.ravel(), self.conv_bias, self.dense_kernel.T.ravel(), self.dense_bias
+        ]).astype(np.int64)
+
+    @classmethod
+    def from_flat(cls, spec: EncoderSpec, codes: npt.NDArray[np.integer]) -> EncoderWeights:
+        """The inverse of `flat`; `codes` is 1-d."""
+        shapes = spec.weight_shapes
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+        if np.shape(codes) != (int(ends[-1]),):
+            raise InputError(f"{np.shape(codes)} weight codes, expected ({ends[-1]},)")
+        kernel, bias, dense, dense_bias = np.split(np.asarray(codes), ends[:-1])
+        return cls(spec, kernel.reshape(shapes["conv_kernel"]), bias,
+                   dense.reshape(shapes["dense_kernel"][::-1]).T, dense_bias)
+
+    @classmethod
+    def from_values(cls, spec: EncoderSpec, values: Mapping[str, npt.ArrayLike], origin: str = "model") -> EncoderWeights:
+        """Codes of float weights that are exact multiples of their LSB; raises InputError naming array and index if not."""
+        try:
+            arrays = {name: form.exact(values[name], name) for name, form in spec.weight_formats.items()}
+        except ValueError as error:
+            raise InputError(f"{origin}: {error}") from None
+        return cls(spec, **arrays)
+
+    @classmethod
+    def constant(cls, spec: EncoderSpec, code: int) -> EncoderWeights:
+        """Every weight and bias the same code."""
+        return cls(spec, **{name: np.full(shape, code) for name, shape in spec.weight_shapes.items()})
+
+    @classmethod
+    def random(cls, spec: EncoderSpec, seed: int, density: float = 1.0) -> EncoderWeights:
+        """Codes drawn evenly over each format; with `density` < 1 the others are zero."""
+        rng = np.random.default_rng(seed)
+        arrays = {}
+        for name, shape in spec.weight_shapes.items():
+            form = spec.weight_formats[name]
+            codes = rng.integers(form.min_code, form.max_code + 1, shape)
+            arrays[name] = np.where(rng.random(shape) < density, codes, 0)
+        return cls(spec, **arrays)
+
+    def values(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The real numbers of the codes, by array name."""
+        return {name: self.spec.weight_formats[name].value(code) for name, code in self.arrays.items()}
+
+    def save(self, path: str | Path) -> None:
+        """Write `weights.npz`: the four code arrays, their formats and the digest of the spec."""
+        formats = json.dumps({name: str(form) for name, form in self.spec.weight_formats.items()})
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, formats=np.array(formats), digest=np.array(self.spec.digest()), **self.arrays)
+
+    @classmethod
+    def load(cls, path: str | Path, spec: EncoderSpec) -> EncoderWeights:
+        """Read `weights.npz` for `spec`.
+
+        A file without a digest (made by hand) is checked by shapes and ranges alone; one with another digest is refused.
+        """
+        content = _read_npz(Path(path), set(spec.weight_shapes))
+        digest = str(content.pop("digest", spec.digest()))
+        if digest != spec.digest():
+            raise InputError(f"{path}: weights of spec {digest}, expected {spec.digest()}: "
+                             "use the configuration these weights were made with, or go through a register file")
+        content.pop("formats", None)
+        try:
+            return cls(spec, **content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+
+def _read_npz(path: Path, required: set[str]) -> dict[str, npt.NDArray[np.generic]]:
+    known = required | {"digest", "formats"}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > _MAX_FILE_BYTES:
+            raise InputError(f"{path}: {unpacked} bytes unpacked, expected at most {_MAX_FILE_BYTES}")
+        with np.load(path, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files if name in known}
+    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, NotImplementedError, MemoryError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: no readable npz file ({error}), expected weights.npz") from None
+    missing = sorted(required - set(content))
+    if missing:
+        raise InputError(f"{path}: array {missing[0]} is missing, expected {', '.join(sorted(required))}")
+    return content
+
+
+def load_weights(path: str | Path, spec: EncoderSpec) -> EncoderWeights:
+    """Weights from `weights.npz` or from a register YAML of the chip, chosen by the suffix."""
+    if Path(path).suffix in (".yaml", ".yml"):
+        from models.registers import Registers
+
+        return Registers.load(path).encoder_weights(spec)
+    return EncoderWeights.load(path, spec)
