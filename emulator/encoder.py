@@ -77,8 +77,8 @@ def _encode_block(spec: EncoderSpec, weights: EncoderWeights, calq: IntArray, ke
 def normalise(data: FixedPoint, calq: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Divide the charges of each module by the power of two at or below its sum.
 
-    calq: (48, n) int64. Returns module_sum (n,), shift (n,) and the image codes (8, 8, n) in the format `data`; an empty
-    module gives zeros.
+    calq: (48, n) int64. Returns module_sum (n,), shift (n,) and the image codes (8, 8, n) in the format `data`; an
+    empty module gives zeros.
     """
     module_sum = calq.sum(axis=0) & ((1 << SUM_BITS) - 1)
     # frexp is exact: the sum has 22 bits, a double holds 53. The exponent of 0 is 0, which leaves 0 >> 0 = 0.
@@ -115,8 +115,8 @@ def _layer_sum(
 def exact_products(code: IntArray, weight: IntArray, largest: int) -> IntArray:
     """Sum over k of code * weight: (k, pixels, n) and (k, m) -> (pixels, m, n) int64.
 
-    The integers travel through a floating-point matrix product, which is many times faster than NumPy's integer one; it is
-    exact, because no partial sum needs more bits than the mantissa (`largest` bounds one product).
+    The integers travel through a floating-point matrix product, which is many times faster than NumPy's integer one;
+    it is exact, because no partial sum needs more bits than the mantissa (`largest` bounds one product).
     """
     real = np.float32 if len(weight) * largest < 1 << 24 else np.float64
     assert len(weight) * largest < 1 << 53
@@ -129,7 +129,7 @@ def floored_products(code: IntArray, weight: IntArray, cut: int, largest: int) -
 
     `largest` bounds one product. Works in 16 bits where they hold the products, for as many terms as their sum fits.
     """
-    small = np.int16 if largest < 1 << 15 else np.int64
+    small: type[np.signedinteger[Any]] = np.int16 if largest < 1 << 15 else np.int64
     terms = max(np.iinfo(small).max // max(-(-largest >> cut), 1), 1)
     narrow, factors = code.astype(small), weight.astype(small)[:, :, None]
     total = np.zeros((code.shape[1], weight.shape[1], code.shape[2]), dtype=np.int64)

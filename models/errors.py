@@ -34,5 +34,5 @@ def one_line_errors() -> Iterator[None]:
         raise SystemExit(141) from None
     except (InputError, ToolMissing, OSError) as error:
         text = " ".join(str(error).split())
-        print(f"error: {text}", file=sys.stderr)
+        sys.stderr.write(f"error: {text}\n")
         raise SystemExit(2) from None

@@ -2,8 +2,8 @@
 
 The text form is the one of the chip's documentation: `U1.7` is unsigned with 1 integer and 7 fractional bits, `S1.5`
 is two's complement with 6 bits and LSB 2^-5 (the sign bit counts as an integer bit, as in `ap_fixed`). A rounding
-(`floor`, `half_even`) and an overflow (`wrap`, `saturate`) may follow: `U1.8 half_even saturate`. The defaults are those
-of `ap_fixed`: floor and wrap.
+(`floor`, `half_even`) and an overflow (`wrap`, `saturate`) may follow: `U1.8 half_even saturate`. The defaults are
+those of `ap_fixed`: floor and wrap.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class FixedPoint:
         return wrapped - ((wrapped >> (self.width - 1)) << self.width) if self.signed else wrapped
 
     def quantize(self, value: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Nearest codes of float values under this format's rounding, always saturating (a float has no bits to wrap)."""
+        """Codes of float values under this format's rounding; always saturates, as a float has no bits to wrap."""
         scaled = np.asarray(value, dtype=np.float64) * 2.0**self.fraction_bits
         rounded = np.floor(scaled) if self.rounding == "floor" else np.rint(scaled)
         return np.clip(rounded, self.min_code, self.max_code).astype(np.int64)
@@ -141,7 +141,7 @@ class FixedPoint:
                 f"{_AP[self.overflow].removeprefix('AP_')},0>")
 
     def as_qkeras(self) -> str:
-        """The QKeras quantiser with the same values: QKeras rounds half to even, saturates, and leaves out the sign bit."""
+        """The QKeras quantiser with the same values; QKeras rounds half to even, saturates, leaves out the sign bit."""
         if self.signed:
             return f"quantized_bits({self.width}, {self.integer_bits - 1}, keep_negative=1, alpha=1)"
         return f"quantized_relu({self.width}, {self.integer_bits})"

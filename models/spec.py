@@ -66,17 +66,18 @@ class LayerFormats(_Strict):
         return FixedPoint(width, width - fraction_bits, signed=True)
 
     def check_product(self, data: FixedPoint, name: str) -> None:
-        """Raise ValueError unless the product format only cuts low bits of the exact product, and keeps the bias whole."""
+        """Raise ValueError unless the product format only cuts low bits of the exact product and keeps the bias."""
         exact = FixedPoint(data.width + self.weight.width, data.integer_bits + self.weight.integer_bits, signed=True)
         product = exact if self.product is None else self.product
         if not product.signed or product.rounding != "floor" or product.integer_bits < exact.integer_bits:
             raise ValueError(f"{name}.product {product} must be signed, floor, and hold the {exact} of "
                              f"{data} x {self.weight}: expected S{exact.integer_bits}.n")
         if product.fraction_bits > exact.fraction_bits or product.fraction_bits < self.bias.fraction_bits:
-            raise ValueError(f"{name}.product {product} must have between {self.bias.fraction_bits} (those of the bias) "
-                             f"and {exact.fraction_bits} (those of the exact product) fractional bits")
+            raise ValueError(f"{name}.product {product} must have between {self.bias.fraction_bits} (as the bias) and "
+                             f"{exact.fraction_bits} (as the exact product) fractional bits")
         if self.output.fraction_bits > product.fraction_bits:
-            raise ValueError(f"{name}.output {self.output} has more fractional bits than the sum ({product.fraction_bits})")
+            raise ValueError(f"{name}.output {self.output} has more fractional bits than the sum, "
+                             f"expected at most {product.fraction_bits}")
 
 
 class ConvFormats(LayerFormats):

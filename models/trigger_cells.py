@@ -1,7 +1,7 @@
 """Where the 48 trigger cells are: on the wafer, in the encoder's image, and in the groups that the losses use.
 
-A module is a hexagon of three rhombi of 4x4 trigger cells (TC 0..15, 16..31, 32..47). Everything here derives from that;
-`bitexact_tests/test_trigger_cells.py` holds it against the published tables once.
+A module is a hexagon of three rhombi of 4x4 trigger cells (TC 0..15, 16..31, 32..47). Everything here derives from
+that; `bitexact_tests/test_trigger_cells.py` holds it against the published tables once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _NO_CELL = -1
 
 
 def _coordinates() -> np.ndarray:
-    # Columns are sqrt(3)/2 pitches apart and half a cell out of step; the offsets make each rhombus the image of the one
-    # before it under a third of a turn about the common centre.
+    # Columns are sqrt(3)/2 pitches apart and half a cell out of step; the offsets make each rhombus the image of the
+    # one before it under a third of a turn about the common centre.
     columns = np.concatenate([_SLOW, _FAST - 4, 2.25 - _FAST - _SLOW])
     rows = np.concatenate([-(_FAST + _SLOW / 2), -4.25 + _FAST / 2 + _SLOW, -5.125 + (_FAST - _SLOW) / 2])
     return np.stack([columns * np.sqrt(3) / 2, rows], axis=1) * PITCH
@@ -72,12 +72,13 @@ ROTATION = np.roll(np.arange(N_TRIGGER_CELLS), -(_SIDE * _SIDE))
 def super_cell_weights() -> np.ndarray:
     """Published weights of the 36 super cells in the telescope loss, (36,).
 
-    A quarter of the sum over the four cells of 1 / (number of groups that hold the cell). At the three-way centre of the
-    module, where a cell is in three groups, the published table adds the whole 1/3 - 1/4 instead of a quarter of it; this
-    is kept, so that losses compare with published ones.
+    A quarter of the sum over the four cells of 1 / (number of groups that hold the cell). At the three-way centre of
+    the module, where a cell is in three groups, the published table adds the whole 1/3 - 1/4 instead of a quarter of
+    it; this is kept, so that losses compare with published ones.
     """
     groups_per_cell = np.bincount(SUPER_CELLS.ravel(), minlength=N_TRIGGER_CELLS)[SUPER_CELLS]
-    return (1 / groups_per_cell).sum(axis=1) / 4 + (groups_per_cell == 3).sum(axis=1) * (1 / 3 - 1 / 4) * 3 / 4
+    rule: np.ndarray = (1 / groups_per_cell).sum(axis=1) / 4
+    return rule + (groups_per_cell == 3).sum(axis=1) * (1 / 3 - 1 / 4) * 3 / 4
 
 
 def image_order() -> np.ndarray:
@@ -96,4 +97,5 @@ def channel_to_pixel() -> np.ndarray:
 def distance_matrix() -> np.ndarray:
     """Distances between trigger-cell centres in sensor-cell pitches, (48, 48): the ground distance of the EMD."""
     separation = COORDINATES[:, None] - COORDINATES[None]
-    return np.hypot(separation[..., 0], separation[..., 1]) / (PITCH / 2)
+    distance: np.ndarray = np.hypot(separation[..., 0], separation[..., 1]) / (PITCH / 2)
+    return distance

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from models.files import atomic_path
 from models.spec import EncoderSpec
 
 _MAX_FILE_BYTES = 16 << 20  # thousands of times the size of any encoder: a larger array is no weight file
-Codes = npt.NDArray[np.int8]
+Codes = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class EncoderWeights:
 
     @property
     def flat(self) -> npt.NDArray[np.int64]:
-        """All codes in register order: conv kernel (row, column, filter), conv bias, dense [output][input], dense bias."""
+        """All codes in register order: conv kernel (row, column, filter), its bias, dense [output][input], its bias."""
         return np.concatenate([
             self.conv_kernel.ravel(), self.conv_bias, self.dense_kernel.T.ravel(), self.dense_bias
         ]).astype(np.int64)
@@ -74,8 +75,10 @@ class EncoderWeights:
                    dense.reshape(shapes["dense_kernel"][::-1]).T, dense_bias)
 
     @classmethod
-    def from_values(cls, spec: EncoderSpec, values: Mapping[str, npt.ArrayLike], origin: str = "model") -> EncoderWeights:
-        """Codes of float weights that are exact multiples of their LSB; raises InputError naming array and index if not."""
+    def from_values(
+        cls, spec: EncoderSpec, values: Mapping[str, npt.ArrayLike], origin: str = "model"
+    ) -> EncoderWeights:
+        """Codes of float weights that are exact multiples of their LSB; else InputError naming array and index."""
         try:
             arrays = {name: form.exact(values[name], name) for name, form in spec.weight_formats.items()}
         except ValueError as error:
@@ -105,14 +108,15 @@ class EncoderWeights:
     def save(self, path: str | Path) -> None:
         """Write `weights.npz`: the four code arrays, their formats and the digest of the spec."""
         formats = json.dumps({name: str(form) for name, form in self.spec.weight_formats.items()})
-        with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, formats=np.array(formats), digest=np.array(self.spec.digest()), **self.arrays)
+        content: dict[str, Any] = {"formats": np.array(formats), "digest": np.array(self.spec.digest()), **self.arrays}
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **content)
 
     @classmethod
     def load(cls, path: str | Path, spec: EncoderSpec) -> EncoderWeights:
         """Read `weights.npz` for `spec`.
 
-        A file without a digest (made by hand) is checked by shapes and ranges alone; one with another digest is refused.
+        A file without a digest (made by hand) is checked by shapes and ranges alone; another digest is refused.
         """
         content = _read_npz(Path(path), set(spec.weight_shapes))
         digest = str(content.pop("digest", spec.digest()))
@@ -126,7 +130,7 @@ class EncoderWeights:
             raise InputError(f"{path}: {error}") from None
 
 
-def _read_npz(path: Path, required: set[str]) -> dict[str, npt.NDArray[np.generic]]:
+def _read_npz(path: Path, required: set[str]) -> dict[str, npt.NDArray[Any]]:
     known = required | {"digest", "formats"}
     try:
         with zipfile.ZipFile(path) as archive:

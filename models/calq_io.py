@@ -1,0 +1,237 @@
+"""Reading and writing module charges (CALQ) and latents as CSV or Parquet.
+
+In memory charges are always in image order, the order of the encoder's inputs; `order` says in which order the 48
+columns of a file stand: `tc` (trigger cell 0..47) or `image` (after the chip's mux). It is never guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from models.errors import InputError
+from models.files import atomic_path
+from models.trigger_cells import N_TRIGGER_CELLS, image_order
+
+Order = Literal["tc", "image"]
+
+CALQ_COLUMNS = [f"CALQ_{i}" for i in range(N_TRIGGER_CELLS)]
+MAX_CALQ = (1 << 22) - 1
+_EXPECTED = f"an integer 0..{MAX_CALQ}"
+_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+_CALQ_TYPES = {name: pa.uint32() for name in CALQ_COLUMNS}
+
+
+def column_order(given: str | None, configured: Order) -> Order:
+    """The order of a file's columns: what the command line gives, else what the configuration says."""
+    if given is None:
+        return configured
+    if given not in ("tc", "image"):
+        raise InputError(f"--order {given}, expected tc or image")
+    return "tc" if given == "tc" else "image"
+
+
+@dataclass(frozen=True)
+class CalqTable:
+    """Charges of n modules: calq (n, 48) uint32 in image order, and the other columns of the files, n rows."""
+
+    calq: npt.NDArray[np.uint32]
+    extra: pd.DataFrame
+
+
+def read_calq(
+    paths: str | Path | Iterable[str | Path], order: Order = "tc", nrows_per_file: int | None = None
+) -> CalqTable:
+    """Read files and folders of CSV (with or without header) or Parquet; `-` is CSV from stdin.
+
+    `nrows_per_file` keeps the first rows of each file. Raises InputError naming file, line, column and value.
+    """
+    sources = [paths] if isinstance(paths, str | Path) else list(paths)
+    tables = [_read_file(path, nrows_per_file) for path in _files(sources)]
+    if not tables:
+        raise InputError("no input file given, expected CALQ files (.csv, .csv.gz, .parquet) or a folder of them")
+    columns = image_order() if order == "tc" else np.arange(N_TRIGGER_CELLS)
+    calq = np.empty((sum(len(table) for table in tables), N_TRIGGER_CELLS), dtype=np.uint32)
+    start = 0
+    for table in tables:
+        part = calq[start : start + len(table)]
+        for channel, column in enumerate(columns):
+            part[:, channel] = table[CALQ_COLUMNS[column]].to_numpy()
+        start += len(table)
+    extras = [table.drop_columns(CALQ_COLUMNS).to_pandas() for table in tables]
+    return CalqTable(calq, pd.concat(extras, ignore_index=True) if len(extras) > 1 else extras[0])
+
+
+def _files(sources: Sequence[str | Path]) -> Iterator[str]:
+    for source in map(str, sources):
+        path = Path(source)
+        if source == "-" or not path.is_dir():
+            yield source
+            continue
+        found = sorted(str(file) for file in path.iterdir() if file.name.endswith(_SUFFIXES))
+        if not found:
+            raise InputError(f"{source}: no data file in this folder, expected {', '.join(_SUFFIXES)}")
+        yield from found
+
+
+def _read_file(path: str, nrows: int | None) -> pa.Table:
+    table = _read_parquet(path) if path.endswith(".parquet") else _read_csv(path, nrows)
+    if not len(table):
+        raise InputError(f"{path}: a header but no rows, expected {N_TRIGGER_CELLS} charges per row")
+    if nrows is not None:
+        table = table.slice(0, nrows)
+    for name in CALQ_COLUMNS:
+        column = table[name]
+        if column.null_count:
+            row = int(np.argmax(column.is_null().to_numpy()))
+            raise InputError(f"{path}: data row {row + 1}, column {name}: empty, expected {_EXPECTED}")
+        values = column.to_numpy()
+        bad = (values < 0) | (values > MAX_CALQ)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise InputError(f"{path}: data row {row + 1}, column {name}: {values[row]}, expected {_EXPECTED}")
+    return table
+
+
+def _read_parquet(path: str) -> pa.Table:
+    try:
+        table = pa_parquet.read_table(path)
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: not readable as Parquet: {_first_line(error)}") from None
+    _check_columns(path, table.column_names)
+    for name in CALQ_COLUMNS:
+        if not pa.types.is_integer(table.schema.field(name).type):
+            raise InputError(f"{path}: column {name} has type {table.schema.field(name).type}, expected integers")
+    return table
+
+
+def _read_csv(path: str, nrows: int | None) -> pa.Table:
+    content = sys.stdin.buffer.read() if path == "-" else None
+    with _open_text(path, content) as text:
+        first = text.readline(1 << 16).rstrip("\r\n")
+    fields = next(csv.reader([first.removeprefix("\ufeff")]), [])
+    has_header = not all(_is_integer(field) for field in fields)
+    if not fields or not first:
+        raise InputError(f"{path}: line 1: empty, expected {N_TRIGGER_CELLS} charges or a header CALQ_0..CALQ_47")
+    if has_header:
+        _check_columns(path, fields)
+    elif len(fields) != N_TRIGGER_CELLS:
+        raise InputError(f"{path}: line 1: {len(fields)} columns and no header, expected {N_TRIGGER_CELLS}")
+    read_options = pa_csv.ReadOptions(column_names=None if has_header else CALQ_COLUMNS)
+    convert_options = pa_csv.ConvertOptions(column_types=_CALQ_TYPES)
+    source = path if content is None else pa.BufferReader(content)
+    try:
+        if nrows is None:
+            return pa_csv.read_csv(source, read_options=read_options, convert_options=convert_options)
+        batches, rows = [], 0
+        with pa_csv.open_csv(source, read_options=read_options, convert_options=convert_options) as reader:
+            for batch in reader:
+                batches.append(batch)
+                rows += batch.num_rows
+                if rows >= nrows:
+                    break
+            return pa.Table.from_batches(batches, schema=reader.schema)
+    except pa.ArrowException as error:
+        names = fields if has_header else CALQ_COLUMNS
+        raise _diagnose_csv(path, content, names, has_header, error) from None
+
+
+def _is_integer(field: str) -> bool:
+    return field.strip().lstrip("-").isdigit()
+
+
+def _check_columns(path: str, names: Sequence[str]) -> None:
+    missing = [name for name in CALQ_COLUMNS if name not in names]
+    if missing:
+        given = ", ".join(repr(name[:40]) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        raise InputError(f"{path}: column {missing[0]} is missing (given: {given}), expected CALQ_0..CALQ_47")
+    repeated = [name for name in CALQ_COLUMNS if list(names).count(name) > 1]
+    if repeated:
+        raise InputError(f"{path}: column {repeated[0]} is given twice")
+
+
+@contextmanager
+def _open_text(path: str, content: bytes | None) -> Iterator[IO[str]]:
+    binary: Any
+    if content is not None:
+        binary = io.BytesIO(content)
+    else:
+        binary = (gzip.open if path.endswith(".gz") else open)(path, "rb")
+    with io.TextIOWrapper(binary, encoding="utf-8", errors="replace", newline="") as text:
+        yield text
+
+
+def _diagnose_csv(
+    path: str, content: bytes | None, names: Sequence[str], has_header: bool, error: Exception
+) -> InputError:
+    """Read again, slowly, to name the first bad line and column; only runs once a file is known to be bad."""
+    try:
+        with _open_text(path, content) as text:
+            reader = csv.reader(text)
+            for fields in reader:
+                if not fields or (has_header and reader.line_num == 1):
+                    continue
+                if len(fields) != len(names):
+                    return InputError(f"{path}: line {reader.line_num}: {len(fields)} columns, expected {len(names)}")
+                for name, field in zip(names, fields, strict=True):
+                    if name in _CALQ_TYPES and not (_is_integer(field) and 0 <= int(field) <= MAX_CALQ):
+                        return InputError(f"{path}: line {reader.line_num}, column {name}: {field[:40]!r}, "
+                                          f"expected {_EXPECTED}")
+    except (csv.Error, OSError, EOFError, ValueError) as second:
+        return InputError(f"{path}: not readable as CSV: {_first_line(second)}")
+    if "Empty CSV" in str(error):
+        return InputError(f"{path}: a header but no rows, expected {N_TRIGGER_CELLS} charges per row")
+    return InputError(f"{path}: not readable as CSV: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+
+
+def write_calq(
+    path: str | Path, calq: npt.NDArray[np.integer[Any]], order: Order = "tc", extra: pd.DataFrame | None = None
+) -> None:
+    """Write charges given in image order, (n, 48), as columns in `order`, followed by the columns of `extra`."""
+    columns = np.argsort(image_order()) if order == "tc" else np.arange(N_TRIGGER_CELLS)
+    arrays = {name: pa.array(calq[:, channel]) for name, channel in zip(CALQ_COLUMNS, columns, strict=True)}
+    if extra is not None:
+        arrays |= {str(name): pa.array(extra[name]) for name in extra.columns}
+    _write_table(path, pa.table(arrays))
+
+
+def write_latents(path: str | Path, latent_code: npt.NDArray[np.integer[Any]]) -> None:
+    """Write latents (n, outputs) as integers with the header latent_0, latent_1, ..."""
+    _write_table(path, pa.table({f"latent_{i}": pa.array(column) for i, column in enumerate(latent_code.T)}))
+
+
+def _write_table(path: str | Path, table: pa.Table) -> None:
+    if str(path) == "-":
+        _write_csv(sys.stdout.buffer, table)
+        return
+    with atomic_path(path) as temporary:
+        if str(path).endswith(".parquet"):
+            pa_parquet.write_table(table, temporary)
+        else:
+            with temporary.open("wb") as file:
+                _write_csv(file, table)
+
+
+def _write_csv(file: IO[bytes], table: pa.Table) -> None:
+    # The header is written here because pyarrow would quote every name.
+    file.write((",".join(table.column_names) + "\n").encode())
+    pa_csv.write_csv(table, file, pa_csv.WriteOptions(include_header=False))
+    file.flush()
