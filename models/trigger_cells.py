@@ -78,7 +78,8 @@ def super_cell_weights() -> np.ndarray:
     """
     groups_per_cell = np.bincount(SUPER_CELLS.ravel(), minlength=N_TRIGGER_CELLS)[SUPER_CELLS]
     rule: np.ndarray = (1 / groups_per_cell).sum(axis=1) / 4
-    return rule + (groups_per_cell == 3).sum(axis=1) * (1 / 3 - 1 / 4) * 3 / 4
+    rule += (groups_per_cell == 3).sum(axis=1) * (1 / 3 - 1 / 4) * 3 / 4
+    return rule
 
 
 def image_order() -> np.ndarray:
