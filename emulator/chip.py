@@ -1,0 +1,97 @@
+"""The whole data path: eRx words in, eTx words out, bunch crossing by bunch crossing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator import front_end
+from emulator.autoencoder import Autoencoder
+from emulator.best_choice import BestChoice
+from emulator.fields import MAX_ELINKS
+from emulator.formatter import AlgorithmBlock, Words, bx_counter
+from emulator.output_buffer import NOTHING, OutputBuffer
+from emulator.repeater import Repeater
+from emulator.super_trigger_cell import SuperTriggerCell
+from emulator.threshold_sum import ThresholdSum
+from emulator.trace import Trace
+from models.registers import Algorithm, Registers
+
+IntArray = npt.NDArray[np.integer[Any]]
+
+_BLOCKS: dict[Algorithm, Callable[[Registers], AlgorithmBlock]] = {
+    Algorithm.THRESHOLD_SUM: lambda r: ThresholdSum(r.threshold, r.dropped_bits, r.use_sum, r.tx_sync_word),
+    Algorithm.SUPER_TRIGGER_CELL: lambda r: SuperTriggerCell(r.n_elinks, r.stc_type, r.dropped_bits),
+    Algorithm.BEST_CHOICE: lambda r: BestChoice(r.n_elinks, r.dropped_bits, r.use_sum),
+    Algorithm.REPEATER: lambda r: Repeater(r.n_elinks, r.dropped_bits),
+    Algorithm.AUTOENCODER: lambda r: Autoencoder(r.n_elinks, r.ae_mask, r.encoder_weights()),
+}
+
+
+def algorithm_block(registers: Registers) -> AlgorithmBlock:
+    """The selected algorithm with its settings."""
+    return _BLOCKS[registers.algorithm](registers)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What the chip sends: etx (n, 13) 32-bit words, link 0 first, zero on links not in use.
+
+    `trace` has the charges `calq` (n, 48) and the results of the algorithm; `next_bx` and `waiting` are the state to go on with.
+    """
+
+    etx: npt.NDArray[np.uint32]
+    trace: Trace
+    next_bx: int
+    waiting: Words
+
+
+@dataclass(frozen=True)
+class EconT:
+    """A chip with its settings; it keeps no state, `run` hands it from call to call."""
+
+    registers: Registers
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> EconT:
+        """A chip with the settings of a register file; raises InputError."""
+        return cls(Registers.load(path))
+
+    def calq(self, erx: IntArray) -> npt.NDArray[np.int64]:
+        """Calibrated charges (n, 48), in the order after the mux, of eRx words (n, 12)."""
+        r = self.registers
+        return front_end.calibrate(front_end.unpack(erx), r.mux_select, r.calibration, r.high_density)
+
+    def run(self, erx: IntArray, first_bx: int = 0, waiting: Words = NOTHING) -> Frames:
+        """Frames for consecutive bunch crossings, eRx words (n, 12) unsigned 32-bit.
+
+        `first_bx` numbers the first one (0 starts an orbit), `waiting` are the buffer's words from the call before.
+        """
+        erx = np.asarray(erx)
+        if erx.ndim != 2 or erx.shape[1] != front_end.N_ERX or erx.dtype.kind not in "iu":
+            raise ValueError(f"erx is {erx.dtype}{erx.shape}, expected integers of shape (n, {front_end.N_ERX})")
+        return self.run_calq(self.calq(erx), first_bx, waiting)
+
+    def run_calq(self, calq: IntArray, first_bx: int = 0, waiting: Words = NOTHING) -> Frames:
+        """As `run`, from calibrated charges (n, 48) in the order after the mux, at most 22 bits each."""
+        block = algorithm_block(self.registers)
+        stages = block.run(calq)
+        packets = block.packets(stages, bx_counter(first_bx + np.arange(len(calq))))
+        buffer = OutputBuffer(self.registers.n_elinks, *self.registers.buffer_thresholds)
+        words, waiting = buffer.send(packets, waiting)
+        etx = np.zeros((len(calq), MAX_ELINKS), dtype=np.uint32)
+        etx[:, : buffer.n_elinks] = words[:, 0::2].astype(np.uint32) << 16 | words[:, 1::2]
+        return Frames(etx, Trace({"calq": calq, **stages}), first_bx + len(calq), waiting)
+
+    def stream(self, chunks: Iterable[IntArray], first_bx: int = 0) -> Iterator[Frames]:
+        """Frames for chunks of eRx words that follow one another."""
+        waiting = NOTHING
+        for erx in chunks:
+            frames = self.run(erx, first_bx, waiting)
+            yield frames
+            first_bx, waiting = frames.next_bx, frames.waiting
