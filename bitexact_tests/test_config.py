@@ -75,7 +75,7 @@ BAD = [
     ("name: econ_t_5elink", "nam: x", r":2: unknown key 'nam'; did you mean 'name'\?"),
     ("name: econ_t_5elink", "name: a/b", r":2: name: .*given: 'a/b'"),
     ("product: S2.7", "produkt: S2.7", r":9: unknown key 'encoder.conv.produkt'; did you mean 'product'\?"),
-    ("    bias: S1.5\n", "    bias: S1.5\n    zzz: 1\n", r"unknown key 'encoder.conv.zzz'; expected one of weight, bias"),
+    ("    bias: S1.5\n", "    bias: S1.5\n    zzz: 1\n", r"unknown key 'encoder.conv.zzz'; expected one of weight"),
     ("n_elinks: 5", "n_elinks: 1", r":4: encoder.n_elinks: .*given: 1"),
     ("n_elinks: 5", "n_elinks: two", r":4: encoder.n_elinks: .*given: 'two'"),
     ("input: U1.7", "input: S1.7", r":5: encoder|:3: encoder.*unsigned"),
@@ -108,7 +108,7 @@ def test_bad_config_is_one_line(tmp_path: Path, old: str, new: str, message: str
 def test_no_config_at_all(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match="config.yaml"):
+    with pytest.raises(InputError, match=r"config\.yaml"):
         Config.load(path)
 
 

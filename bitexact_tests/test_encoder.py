@@ -124,7 +124,11 @@ def test_weights_of_another_spec_are_refused() -> None:
 
 
 def test_emulator_needs_numpy_alone() -> None:
-    program = ("import sys, emulator; heavy = {'pydantic', 'pandas', 'pyarrow', 'typer', 'tensorflow', 'numba', 'yaml'};"
-               "sys.exit(', '.join(heavy & set(sys.modules)) or 0)")
-    result = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    program = """
+import sys, emulator
+heavy = {"pydantic", "pandas", "pyarrow", "typer", "tensorflow", "numba", "yaml"}
+sys.exit(", ".join(heavy & set(sys.modules)) or 0)
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True,
+                            text=True, check=False)
     assert result.returncode == 0, result.stderr

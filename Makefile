@@ -1,0 +1,89 @@
+# `make` sets up and runs the main job; `make test` sets up and runs every test; `make help` lists the rest.
+
+CONFIG  ?= configs/econ_t_5elink.yaml
+DATA    ?=
+BACKEND ?= vitis catapult
+NAME    := $(basename $(notdir $(CONFIG)))
+RUN     ?= runs/$(NAME)
+INPUT   ?= $(RUN)/test.csv
+WEIGHTS ?= $(RUN)/weights.npz
+SEED    ?= 1
+N       ?= 20000
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+READY  := $(VENV)/ready
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PYTHONUNBUFFERED = 1
+
+.DEFAULT_GOAL := main
+.DELETE_ON_ERROR:
+.PHONY: main setup data train hls hls-csim hls-synth compare report evaluate test bench matrix lint lock clean help
+
+main: ## set up, then the whole loop: train, HLS project, csim, comparison, report
+	@$(MAKE) --no-print-directory train hls compare report
+
+setup: $(READY) ## make the virtual environment from the lock file
+
+$(READY): requirements.lock
+	@for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	    $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null \
+	        && found=$$p && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "error: no Python 3.10 to 3.13 with venv found (python3 is $$(python3 -V 2>&1)): install one" >&2; exit 1; \
+	fi; \
+	echo "set-up: $(VENV) with $$($$found -V), packages from requirements.lock (about 1 GB, a minute or more)"; \
+	rm -rf $(VENV) && $$found -m venv $(VENV)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to show them beside a real sample
+	$(PYTHON) -m training data generate --n-modules $(N) --seed $(SEED) --output runs/data/calq.csv \
+	    $(foreach file,$(COMPARE),--compare-to $(file))
+
+train: $(READY) ## train encoder and decoder: CONFIG=..., DATA=file or folder of CALQ (default: embedded generator)
+	$(PYTHON) -m training train --config $(CONFIG) $(foreach file,$(DATA),--data $(file)) --output $(RUN) $(ARGS)
+
+evaluate: $(READY) ## physics performance (EMD) of the trained weights on INPUT=...
+	$(PYTHON) -m training evaluate --config $(CONFIG) --weights $(WEIGHTS) --decoder $(RUN) --input $(INPUT) \
+	    --json $(RUN)/metrics.json
+
+hls: $(READY) ## write the hls4ml C++ projects: BACKEND="vitis catapult"
+	@set -e; for backend in $(BACKEND); do \
+	    $(PYTHON) -m hls convert --config $(CONFIG) --weights $(WEIGHTS) --output $(RUN)/hls_$$backend --backend $$backend; \
+	done
+
+hls-csim: $(READY) ## run all events of INPUT=... through the compiled C++
+	@set -e; for backend in $(BACKEND); do \
+	    $(PYTHON) -m hls csim --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --backend $$backend \
+	        --output $(RUN)/latent_$$backend.csv; \
+	done
+
+compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stage, bit by bit
+	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
+	    $(foreach backend,$(BACKEND),--backend $(backend)) --output $(RUN)/compare.json
+
+report: $(READY) ## one HTML page of the run: RUN/report.html
+	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN)
+
+test: $(READY) ## every test; with REQUIRE_TOOLS=1 a missing tool fails
+	$(PYTHON) -m pytest $(ARGS)
+
+bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same run
+	$(PYTHON) -m pytest bitexact_tests/bench --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
+
+lint: $(READY) ## style, types and import contracts
+	$(PYTHON) -m pytest bitexact_tests/test_architecture.py
+
+lock: $(READY) ## renew requirements.lock from pyproject.toml
+	$(PYTHON) -m pip install --quiet uv
+	$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header \
+	    --no-annotate --generate-hashes --upgrade --quiet -o requirements.lock
+
+clean: ## remove runs and caches, keep the virtual environment
+	rm -rf runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
