@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ MAX_CAPACITY = 146
 class Autoencoder:
     """Settings of AE; bit 9 i + j of the mask is bit j of latent i."""
 
+    counter_field: ClassVar = fields.COUNTER
+
     n_elinks: int
     mask: int
     weights: EncoderWeights
@@ -39,8 +41,10 @@ class Autoencoder:
         return min(32 * self.n_elinks - head, MAX_CAPACITY)
 
     def sent_bits(self) -> tuple[tuple[int, ...], ...]:
-        """Per latent, which of its bits are sent, lowest first: those that the mask keeps, from the lowest of latent 0, until the frame is
-        full."""
+        """Per latent, which of its bits are sent, lowest first.
+
+        Those are what the mask keeps, counted from the lowest bit of latent 0 until the frame is full.
+        """
         kept = [k for k in range(N_LATENTS * LATENT_BITS) if self.mask >> k & 1][: self.capacity]
         return tuple(tuple(k % LATENT_BITS for k in kept if k // LATENT_BITS == i) for i in range(N_LATENTS))
 
@@ -56,10 +60,11 @@ class Autoencoder:
         output = stages["output_code"].astype(np.int64)
         values: dict[str, IntArray] = {"bx_counter": counter, "module_sum": stages["sum_code"]}
         for i, bits in enumerate(self.sent_bits()):
-            values[f"latent_{i}"] = sum(((output[:, i] >> bit & 1) << k for k, bit in enumerate(bits)), 0 * output[:, i])
+            picked = output[:, i, None] >> np.array(bits, dtype=np.int64) & 1
+            values[f"latent_{i}"] = picked @ (1 << np.arange(len(bits)))
         return Packets.fixed(fields.pack(self.layout, values), 2 * self.n_elinks)
 
-    def decode(self, words: Words, counter: IntArray) -> Decoded:
+    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
         """The latents with their bits back in place, zero where the mask took them."""
         values = fields.unpack(self.layout, with_room(words))
         latent = np.zeros((len(words), N_LATENTS), dtype=np.int64)
@@ -67,4 +72,4 @@ class Autoencoder:
             for k, bit in enumerate(bits):
                 latent[:, i] |= (values[f"latent_{i}"] >> k & 1) << bit
         columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "latent": latent}
-        return Decoded(columns, FINE_SUM.estimate(values["module_sum"]), None)
+        return Decoded(columns, FINE_SUM.estimate(values["module_sum"]), None), 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from emulator import fields
 from emulator.codes import CHARGE, SUM
-from emulator.fields import MAX_ELINKS, N_CELLS
-from emulator.formatter import Decoded, Packets, Words, short_counter, with_room
+from emulator.fields import MAX_ELINKS
+from emulator.formatter import Decoded, Packets, Words, counter_code, with_room
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -30,8 +30,8 @@ _ADDRESS_BITS = 6
 def sorting_network(n: int) -> tuple[npt.NDArray[np.int64], ...]:
     """Batcher's odd-even merge sort of `n` inputs (Knuth, TAOCP 5.2.2, algorithm M).
 
-    Each stage is (2, pairs): compare-exchange of input pairs[0] with pairs[1], the larger one to pairs[0]; the pairs of a stage
-    are disjoint. With equal inputs nothing moves, and this is what fixes the order of ties.
+    Each stage is (2, pairs): input pairs[0] and pairs[1] are compared and the larger goes to pairs[0]; the pairs of a
+    stage are disjoint. Equal inputs stay where they are, and this is what fixes the order of ties.
     """
     top = 1 << max((n - 1).bit_length() - 1, 0)
     stages = []
@@ -65,6 +65,8 @@ def sort_charges(charge: IntArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
 class BestChoice:
     """Settings of BC."""
 
+    counter_field: ClassVar = fields.SHORT_COUNTER
+
     n_elinks: int
     dropped_bits: int
     use_sum: bool
@@ -83,16 +85,13 @@ class BestChoice:
         return {"sent": sent, "charge_code": CHARGE.encode(charge), "sum_code": SUM.encode(summed.sum(axis=1))}
 
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
-        values = {"bx_counter": short_counter(counter), "module_sum": stages["sum_code"]}
+        values = {"bx_counter": counter_code(self.counter_field, counter), "module_sum": stages["sum_code"]}
         words = fields.pack(self.layout, values | fields.cell_values(stages["sent"], stages["charge_code"]))
         return Packets.fixed(words, 2 * self.n_elinks if self.n_elinks < MAX_ELINKS else fields.n_words(self.layout))
 
-    def decode(self, words: Words, counter: IntArray) -> Decoded:
+    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
         values = fields.unpack(self.layout, with_room(words))
         charge = fields.cell_charges(values)
         columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "charge": charge}
-        return Decoded(
-            columns,
-            SUM.estimate(values["module_sum"]) << self.dropped_bits,
-            CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits),
-        )
+        calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)
+        return Decoded(columns, SUM.estimate(values["module_sum"], self.dropped_bits), calq), 0

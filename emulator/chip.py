@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,8 @@ def algorithm_block(registers: Registers) -> AlgorithmBlock:
 class Frames:
     """What the chip sends: etx (n, 13) 32-bit words, link 0 first, zero on links not in use.
 
-    `trace` has the charges `calq` (n, 48) and the results of the algorithm; `next_bx` and `waiting` are the state to go on with.
+    `trace` has the charges `calq` (n, 48) and the results of the algorithm; `next_bx` and `waiting` are the state from
+    which the next call goes on.
     """
 
     etx: npt.NDArray[np.uint32]

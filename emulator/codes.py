@@ -34,8 +34,8 @@ class FloatCode:
     def encode(self, value: IntArray, dropped_bits: int = 0) -> npt.NDArray[np.int64]:
         """Codes of unsigned integers of any shape, below 2^53, after a shift by `dropped_bits`.
 
-        Values with more bits than the mantissa are truncated to the bits after their leading one; what is too large for the
-        exponent becomes all ones.
+        Values with more bits than the mantissa are truncated to the bits after their leading one; what is too large for
+        the exponent becomes all ones.
         """
         kept = np.asarray(value).astype(np.int64) >> dropped_bits
         exponent = np.maximum(bit_length(kept) - self.mantissa_bits, 0)
@@ -54,11 +54,15 @@ class FloatCode:
         shift = np.maximum(exponent - 1, 0)
         leading_one = np.where(exponent > 0, 1 << self.mantissa_bits, 0)
         step_bits = shift + dropped_bits
-        return ((mantissa + leading_one) << step_bits) + ((1 << step_bits) >> 1)
+        middle: npt.NDArray[np.int64] = ((mantissa + leading_one) << step_bits) + ((1 << step_bits) >> 1)
+        return middle
 
     def estimate(self, code: IntArray, dropped_bits: int = 0) -> npt.NDArray[np.int64]:
-        """What a receiver takes a code for: the middle of its range, and nothing for code 0."""
-        return np.where(np.asarray(code) == 0, 0, self.decode(code, dropped_bits))
+        """What a receiver takes a code for: the middle of its range, and nothing for code 0.
+
+        Negative numbers, which are no codes, stay what they are.
+        """
+        return np.where(np.asarray(code) <= 0, code, self.decode(code, dropped_bits))
 
 
 CHARGE = FloatCode(4, 3)

@@ -1,7 +1,7 @@
 """What stands where in a frame: the one table from which frames are packed, decoded and drawn.
 
-A layout is a tuple of fields, most significant bit first. A field of `count` elements is that many numbers of `bits` bits,
-element 0 first.
+A layout is a tuple of fields, most significant bit first. A field of `count` elements is that many numbers of `bits`
+bits, element 0 first.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def pack(layout: Layout, values: Mapping[str, IntArray]) -> npt.NDArray[np.uint1
 
 
 def unpack(layout: Layout, words: npt.NDArray[np.uint16]) -> dict[str, npt.NDArray[np.int64]]:
-    """The inverse of `pack`: (n, at least n_words) words -> per field (n,), or (n, count) if it has more than one element."""
+    """The inverse of `pack`: (n, at least n_words) words -> per field (n,), or (n, count) if `count` is not 1."""
     bits = np.unpackbits(np.ascontiguousarray(words, dtype=">u2").view(np.uint8), axis=1)
     values = {}
     start = 0
@@ -153,7 +153,7 @@ def repeater() -> Layout:
 
 
 def autoencoder(sent_bits: tuple[int, ...], capacity: int) -> Layout:
-    """AE: the latents right-aligned in the `capacity` bits behind the sum, latent 15 first, with `sent_bits[i]` bits of latent i."""
+    """AE: `sent_bits[i]` bits of latent i, latent 15 first, right-aligned in the `capacity` bits behind the sum."""
     latents = tuple(Field(f"latent_{i}", sent_bits[i]) for i in range(N_LATENTS - 1, -1, -1))
     head = (COUNTER, Field("module_sum", FINE_SUM.bits, code=FINE_SUM))
     return (*head, Field("unused", capacity - sum(sent_bits)), *latents)

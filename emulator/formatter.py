@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from emulator.fields import MAX_WORDS
+from emulator.fields import ABSENT, MAX_WORDS, SHORT_COUNTER, Field
 
 IntArray = npt.NDArray[np.integer[Any]]
 Words = npt.NDArray[np.uint16]
@@ -24,18 +24,18 @@ def bx_counter(bx: IntArray) -> npt.NDArray[np.int64]:
     return np.where(in_orbit == 0, 31, in_orbit % 16)
 
 
-def short_counter(counter: IntArray) -> npt.NDArray[np.int64]:
-    """The 4-bit counter of BC and STC: bit 3 of the five is left out."""
-    counter = np.asarray(counter).astype(np.int64)
-    return counter >> 1 & 8 | counter & 7
+def counter_code(field: Field, counter: IntArray) -> npt.NDArray[np.int64]:
+    """The 5-bit counter as it stands in a frame; BC and STC have 4 bits for it and leave out bit 3."""
+    full: npt.NDArray[np.int64] = np.asarray(counter).astype(np.int64)
+    return full >> 1 & 8 | full & 7 if field == SHORT_COUNTER else full
 
 
 @dataclass(frozen=True)
 class Packets:
     """One frame per bunch crossing as the buffer takes it.
 
-    words (n, 26), of which the first `n_words` (n,) count; `truncated` (n,) replaces a frame that does not fit, `fill` (n,)
-    follows the last word that there is to send.
+    words (n, 26), of which the first `n_words` (n,) count; `truncated` (n,) replaces a frame that does not fit, `fill`
+    (n,) follows the last word that there is to send.
     """
 
     words: Words
@@ -52,20 +52,54 @@ class Packets:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What the off-detector side reads in the frames.
+    """What the off-detector side reads in the frames of n bunch crossings.
 
-    columns: field name -> (n,) or (n, count) integers, `fields.ABSENT` (-1) where a BX did not send the number.
-    module_sum: (n,) in CALQ, -1 where there is none. calq: (n, 48) charges in CALQ in the order after the mux, or None for AE, whose
-    latents need a trained decoder.
+    columns: field name -> (n,) or (n, count) integers. module_sum: (n,) in CALQ. calq: (n, 48) charges in CALQ in the
+    order after the mux, or None for AE, whose latents need a trained decoder. `fields.ABSENT` (-1) stands where a frame
+    does not carry a number or could not be read; the charge of a cell that was not sent is 0.
     """
 
     columns: dict[str, npt.NDArray[np.int64]]
     module_sum: npt.NDArray[np.int64]
     calq: npt.NDArray[np.int64] | None
 
+    def __len__(self) -> int:
+        return len(self.module_sum)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Decoded]) -> Decoded:
+        """Join what was read from consecutive parts of one stream."""
+        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+        module_sum = np.concatenate([part.module_sum for part in parts])
+        charges = [part.calq for part in parts if part.calq is not None]
+        return cls(columns, module_sum, np.concatenate(charges) if charges else None)
+
+    def _table(self) -> dict[str, npt.NDArray[np.int64]]:
+        charges = {} if self.calq is None else {"calq": self.calq}
+        return {**self.columns, "module_sum_calq": self.module_sum, **charges}
+
+    def column_names(self) -> list[str]:
+        """Names of `rows`: a column with several elements gives one name for each."""
+        return [name if array.ndim == 1 else f"{name}_{i}" for name, array in self._table().items()
+                for i in range(1 if array.ndim == 1 else array.shape[1])]
+
+    def rows(self) -> Iterator[list[str]]:
+        """The numbers of each frame as text, empty where it carries none."""
+        table = np.concatenate([array.reshape(len(self), -1) for array in self._table().values()], axis=1)
+        for row in table.tolist():
+            yield ["" if number == ABSENT else str(number) for number in row]
+
+    def absent(self, n: int) -> Decoded:
+        """`n` bunch crossings with the columns of this one of which nothing is known."""
+        columns = {name: np.full((n, *array.shape[1:]), ABSENT) for name, array in self.columns.items()}
+        calq = None if self.calq is None else np.full((n, self.calq.shape[1]), ABSENT)
+        return Decoded(columns, np.full(n, ABSENT), calq)
+
 
 class AlgorithmBlock(Protocol):
     """One of the five algorithms with its settings."""
+
+    counter_field: ClassVar[Field]
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
         """The named results for charges (n, 48), CALQ in the order after the mux."""
@@ -73,8 +107,13 @@ class AlgorithmBlock(Protocol):
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
         """Frames of these results; counter (n,) is the 5-bit BX counter."""
 
-    def decode(self, words: Words, counter: IntArray) -> Decoded:
-        """Read the words (n, 2 links) that the links sent in n bunch crossings with these counters."""
+    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
+        """Read the words (n, 2 links) of n bunch crossings.
+
+        The frame of the first one starts `skip` words behind its beginning. Returns what is whole in the stream, which
+        may be fewer bunch crossings, and the `skip` of the first one that is not. Raises InputError where no frame can
+        be read.
+        """
 
 
 def with_room(words: Words) -> Words:

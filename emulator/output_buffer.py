@@ -1,4 +1,4 @@
-"""The output buffer: frames wait in a queue of 16-bit words until the links have room, and are cut short when too many wait."""
+"""The output buffer: frames wait in a queue of 16-bit words until the links have room, and are cut if many wait."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class OutputBuffer:
         words = packets.words.copy()
         words[cut > 0, 0] = packets.truncated[cut > 0] | np.where(cut[cut > 0] == 2, _SHORT_BIT, 0)
         length = np.where(cut > 0, 1, packets.n_words)
-        # Slot `BX * per_bx + k` leaves the chip as word k of that BX: a frame sits as far behind its BX as words waited.
+        # Slot `BX * per_bx + k` leaves the chip as word k of that BX; a frame lies behind the words that waited.
         slots = np.zeros(max(n * per_bx + left, len(waiting)), dtype=np.uint16)
         slots[: n * per_bx] = np.repeat(packets.fill, per_bx)
         slots[: len(waiting)] = waiting
@@ -48,7 +48,10 @@ class OutputBuffer:
         return slots[: n * per_bx].reshape(n, per_bx), slots[n * per_bx :].copy()
 
     def _schedule(self, lengths: list[int], n_waiting: int) -> tuple[IntArray, IntArray, int]:
-        """Where each frame goes: words that wait before it, whether it is cut (1 by T1, 2 by T2 and T3), words left at the end."""
+        """Where frames of these lengths go: words that wait before each, if it is cut, and the words left at the end.
+
+        Cut is 0 for a frame that is stored whole, 1 for one cut by T1, 2 for one cut by T2 and T3.
+        """
         per_bx = 2 * self.n_elinks
         start, cut = [], []
         for length in lengths:

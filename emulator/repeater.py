@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ IntArray = npt.NDArray[np.integer[Any]]
 class Repeater:
     """Settings of RPT."""
 
+    counter_field: ClassVar = fields.COUNTER
+
     n_elinks: int
     dropped_bits: int
 
@@ -31,13 +33,10 @@ class Repeater:
         words = fields.pack(fields.repeater(), {"bx_counter": counter, "charge": stages["charge_code"]})
         return Packets.fixed(words, 2 * self.n_elinks)
 
-    def decode(self, words: Words, counter: IntArray) -> Decoded:
+    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
         values = fields.unpack(fields.repeater(), with_room(words))
         n_whole = min(N_CELLS, (words.shape[1] * WORD_BITS - fields.COUNTER.bits) // CHARGE.bits)
         charge = values["charge"]
         charge[:, n_whole:] = ABSENT
-        return Decoded(
-            {"bx_counter": values["bx_counter"], "charge": charge},
-            np.full(len(words), ABSENT, dtype=np.int64),
-            CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits),
-        )
+        calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)
+        return Decoded(values, np.full(len(words), ABSENT), calq), 0

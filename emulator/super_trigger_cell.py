@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from emulator import fields
 from emulator.codes import CHARGE, FINE_SUM, FloatCode
 from emulator.fields import ABSENT, N_CELLS
-from emulator.formatter import Decoded, Packets, Words, short_counter, with_room
+from emulator.formatter import Decoded, Packets, Words, counter_code, with_room
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -43,6 +43,8 @@ TYPES = (
 @dataclass(frozen=True)
 class SuperTriggerCell:
     """Settings of STC."""
+
+    counter_field: ClassVar = fields.SHORT_COUNTER
 
     n_elinks: int
     stc_type: int
@@ -79,25 +81,23 @@ class SuperTriggerCell:
         if not self.n_sent:
             return Packets.fixed(np.zeros((len(counter), fields.MAX_WORDS), dtype=np.uint16), 2)
         values = {
-            "bx_counter": short_counter(counter),
+            "bx_counter": counter_code(self.counter_field, counter),
             "address": stages["address"][:, : self.n_sent],
             "sum": stages["sum_code"][:, : self.n_sent],
         }
         words_in_links = 2 * -(-fields.n_words(self.layout) // 2)
         return Packets.fixed(fields.pack(self.layout, values), words_in_links)
 
-    def decode(self, words: Words, counter: IntArray) -> Decoded:
+    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
         """The charge of a group is put at its address; without addresses (type 2) it is spread over the group."""
         n, kind = len(words), self.kind
-        values = fields.unpack(self.layout, with_room(words)) if self.n_sent else {}
-        columns = {name: value.reshape(n, -1) for name, value in values.items() if name != "bx_counter"}
-        if self.n_sent:
-            columns = {"bx_counter": values["bx_counter"], **columns}
         calq = np.zeros((n, kind.n_groups, kind.group_size), dtype=np.int64)
+        columns: dict[str, npt.NDArray[np.int64]] = {}
         if self.n_sent:
-            sums = kind.code.estimate(columns["sum"], self._sum_dropped_bits)
+            columns = fields.unpack(self.layout, with_room(words))
+            sums = kind.code.estimate(columns["sum"], self._sum_dropped_bits)[:, :, None]
             if kind.address_bits:
-                np.put_along_axis(calq[:, : self.n_sent], columns["address"][:, :, None], sums[:, :, None], axis=2)
+                np.put_along_axis(calq[:, : self.n_sent], columns["address"][:, :, None], sums, axis=2)
             else:
-                calq[:, : self.n_sent] = sums[:, :, None] // kind.group_size
-        return Decoded(columns, np.full(n, ABSENT, dtype=np.int64), calq.reshape(n, N_CELLS))
+                calq[:, : self.n_sent] = sums // kind.group_size
+        return Decoded(columns, np.full(n, ABSENT), calq.reshape(n, N_CELLS)), 0

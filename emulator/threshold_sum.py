@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ _COUNTER_SHIFT = _TYPE_SHIFT + fields.TYPE.bits
 @dataclass(frozen=True)
 class ThresholdSum:
     """Settings of TS; threshold (48,)."""
+
+    counter_field: ClassVar = fields.COUNTER
 
     threshold: IntArray
     dropped_bits: int
@@ -58,46 +60,43 @@ class ThresholdSum:
         idle = counter << 11 | self.sync_word
         return Packets(words, _LENGTHS[n_cells], cut.astype(np.uint16), idle.astype(np.uint16))
 
-    def decode(self, words: Words, counter: IntArray) -> Decoded:
-        """The stream must begin with an empty buffer; frames that end after the last BX are absent.
-
-        Raises InputError at a word that begins no frame: from there on the stream cannot be followed.
-        """
+    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
         n_bx, per_bx = words.shape
         stream = np.concatenate([words.ravel(), np.zeros(fields.MAX_WORDS, dtype=np.uint16)])
-        start, n_cells = np.array(list(_frames(stream.tolist(), n_bx, per_bx)), dtype=np.int64).reshape(-1, 2).T
-        columns = {name: np.full(n_bx, ABSENT, dtype=np.int64) for name in ("bx_counter", "type", "module_sum")}
-        charge = np.full((n_bx, N_CELLS), ABSENT, dtype=np.int64)
-        for n in np.unique(n_cells):
-            rows = np.flatnonzero(n_cells == n)
-            frames = stream[start[rows][:, None] + np.arange(fields.MAX_WORDS)]
-            values = fields.unpack(fields.threshold_sum(int(n)), frames)
-            for name in columns:
-                columns[name][rows] = values[name]
-            if n:
+        frames, end = _find_frames(stream.tolist(), n_bx, per_bx, skip)
+        start, n_cells = np.array(frames, dtype=np.int64).reshape(-1, 2).T
+        n = len(start)
+        columns = {name: np.full(n, ABSENT) for name in ("bx_counter", "type", "module_sum")}
+        charge = np.full((n, N_CELLS), ABSENT)
+        for count in np.unique(n_cells):
+            rows = np.flatnonzero(n_cells == count)
+            frame = stream[start[rows][:, None] + np.arange(fields.MAX_WORDS)]
+            values = fields.unpack(fields.threshold_sum(int(count)), frame)
+            for name, column in columns.items():
+                column[rows] = values[name]
+            if count:
                 charge[rows] = fields.cell_charges(values)
-        sums = columns["module_sum"]
-        return Decoded(
-            columns | {"charge": charge},
-            np.where(sums == ABSENT, ABSENT, SUM.estimate(sums)),
-            CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits),
-        )
+        calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)
+        decoded = Decoded(columns | {"charge": charge}, SUM.estimate(columns["module_sum"]), calq)
+        return decoded, max(end - n * per_bx, 0)
 
 
 _LENGTHS = np.array([fields.n_words(fields.threshold_sum(n)) for n in range(N_CELLS + 1)])
 """Words of a frame by number of cells."""
 
 
-def _frames(stream: list[int], n_bx: int, per_bx: int) -> Iterator[tuple[int, int]]:
-    """(first word, number of cells) of the frame of each BX, while it lies whole in the stream.
+def _find_frames(stream: list[int], n_bx: int, per_bx: int, end: int) -> tuple[list[tuple[int, int]], int]:
+    """(first word, number of cells) of each frame that lies whole in the stream, and where the last one ended.
 
-    Every BX puts one frame into the buffer before its words are sent, so a frame starts where the one before it ended, but
-    not before its own BX: idle words need not be recognised.
+    Every BX puts one frame into the buffer before its words are sent, so a frame starts where the one before it ended,
+    but not before its own BX: idle words need not be recognised. `end` is where the frame before this stream ended.
     """
-    end = 0
+    frames: list[tuple[int, int]] = []
     for bx in range(n_bx):
         start = max(end, bx * per_bx)
-        kind = stream[start] >> _TYPE_SHIFT & 7
+        if start >= n_bx * per_bx:
+            break
+        kind = stream[start] >> _TYPE_SHIFT & ((1 << fields.TYPE.bits) - 1)
         first, second, third = stream[start + 1 : start + 4]  # what follows the first word: a count, or the map
         n_cells = {
             TYPE_EMPTY: 0,
@@ -106,9 +105,11 @@ def _frames(stream: list[int], n_bx: int, per_bx: int) -> Iterator[tuple[int, in
             TYPE_ADDRESSES: first >> (WORD_BITS - 3),
             TYPE_MAP: (first << 32 | second << 16 | third).bit_count(),
         }.get(kind, ABSENT)
+        length = int(_LENGTHS[n_cells])
+        if start + length > n_bx * per_bx:
+            break
         if n_cells == ABSENT or (kind == TYPE_ADDRESSES) != (0 < n_cells < MAP_FROM):
-            raise InputError(f"BX {bx}: word {stream[start]:04x} with {n_cells} cells begins no TS frame")
-        end = start + int(_LENGTHS[n_cells])
-        if end > n_bx * per_bx:
-            return
-        yield start, n_cells
+            raise InputError(f"word {stream[start]:04x}, the frame of BX {bx} of this stream, begins no TS frame")
+        end = start + length
+        frames.append((start, n_cells))
+    return frames, end

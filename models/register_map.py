@@ -56,8 +56,8 @@ class RegisterMap:
     """All read-write registers.
 
     `slots` finds them by dotted name, `FMTBUF_ALL.buff_t1`, `FMTBUF_ALL.config.eporttx_numen`; a `*` names every
-    repetition at once (`MFC_CAL_VAL.cal_*`, `AUTOENCODER_*INPUT.weights_byte0`), a number one of them. A parameter whose
-    name is no register's may also stand directly under its block, as published register files write it.
+    repetition at once (`MFC_CAL_VAL.cal_*`, `AUTOENCODER_*INPUT.weights_byte0`), a number one of them. A parameter
+    whose name is no register's may also stand directly under its block, as published register files write it.
     """
 
     registers: tuple[Register, ...]

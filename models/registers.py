@@ -1,7 +1,6 @@
 """The chip's settings: a register file in, typed values for the data path out, and the encoder's weights both ways.
 
-A register file is YAML as the test vectors have it, `ECON-T: {RW: {block: {registers: ...}}}`; what it leaves out keeps its
-value after reset. Inside, the settings are the bytes behind the I2C addresses, so that packing is addressing.
+The settings are kept as the bytes behind the I2C addresses, so that packing is addressing.
 """
 
 from __future__ import annotations
@@ -10,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import InputError, nearest
+from models import register_file
+from models.errors import InputError
 from models.files import write_text
-from models.register_map import Register, Slot, register_map
+from models.register_map import register_map
 from models.trigger_cells import N_TRIGGER_CELLS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ ENCODER_MUX = (
     5, 6, 7, 1, 29, 28, 20, 21, 13, 4, 0, 2, 31, 30, 22, 23, 12, 14, 11, 3, 24, 27, 17, 16,
     15, 8, 9, 10, 25, 26, 19, 18, 34, 35, 43, 41, 32, 33, 42, 40, 39, 38, 44, 47, 36, 37, 45, 46,
 )  # fmt: skip
-"""Mux setting of the published autoencoder vectors: it brings the trigger cells into the order of the encoder's image."""
+"""Mux setting of the published autoencoder vectors: it brings the trigger cells into the order of the image."""
 
 
 class Algorithm(IntEnum):
@@ -81,17 +81,7 @@ class Registers:
     @classmethod
     def load(cls, path: str | Path) -> Registers:
         """Read a register file; raises InputError naming file, line, register, value and what was expected."""
-        from models.config import read_yaml
-
-        path = Path(path)
-        content, lines = read_yaml(path)
-        memory = register_map().reset_memory()
-        given = set()
-        for keys, slots, value in _assignments(path, lines, content):
-            try:
-                given |= _assign(memory, slots, value)
-            except InputError as error:
-                raise InputError(f"{_place(path, lines, keys)}: {error}") from None
+        memory, given = register_file.read(Path(path))
         registers = cls(bytes(memory), frozenset(given), str(path))
         registers.check()
         return registers
@@ -114,7 +104,7 @@ class Registers:
         """A copy with other values, by dotted names as in the map: `{"FMTBUF_ALL.buff_t1": 48}`."""
         memory, given = bytearray(self.memory), set(self.given)
         for name, value in values.items():
-            given |= _assign(memory, register_map().slots[name], value)
+            given |= register_file.assign(memory, register_map().slots[name], value)
         changed = Registers(bytes(memory), frozenset(given), self.origin)
         changed.check()
         return changed
@@ -187,7 +177,8 @@ class Registers:
         Published autoencoder settings that leave the number out were run with the fewest links that carry the bits of
         their mask; this is the only setting that does not fall back to its value after reset.
         """
-        if self.algorithm is Algorithm.AUTOENCODER and "FMTBUF_ALL.config.eporttx_numen" not in self.given:
+        given = {"FMTBUF_ALL.config", "FMTBUF_ALL.config.eporttx_numen"} & self.given
+        if self.algorithm is Algorithm.AUTOENCODER and not given:
             return next(n for n in range(1, MAX_ELINKS + 1) if 32 * n - 14 >= self.ae_mask.bit_count())
         return self.read("FMTBUF_ALL.config.eporttx_numen")
 
@@ -199,7 +190,7 @@ class Registers:
         return np.asarray(code - ((code >> (WEIGHT_BITS - 1)) << WEIGHT_BITS), dtype=np.int64)
 
     def encoder_weights(self, spec: EncoderSpec | None = None) -> EncoderWeights:
-        """The weights in these registers, for `spec` (default: the chip's own); raises InputError if they cannot fit it."""
+        """The weights in these registers, for `spec` (default: the chip's own); InputError if they cannot fit it."""
         from models.weights import EncoderWeights
 
         spec = spec or chip_spec(max(2, self.n_elinks))
@@ -219,11 +210,13 @@ class Registers:
                  for slot in row.slots}
         return Registers(bytes(memory), self.given | given, self.origin)
 
-    def for_encoder(self, weights: EncoderWeights) -> Registers:
-        """A copy set up to run `weights`: algorithm, mux order, links, mask."""
+    @classmethod
+    def for_encoder(cls, weights: EncoderWeights) -> Registers:
+        """Settings that run `weights` on a module of high density, as in the published autoencoder vectors."""
         mask = weights.spec.ae_mask
-        return self.with_weights(weights).with_values({
+        return cls.reset().with_weights(weights).with_values({
             "MFC_ALGORITHM_SEL_DENSITY.algo.select": Algorithm.AUTOENCODER,
+            "MFC_ALGORITHM_SEL_DENSITY.algo.density": 1,
             "MFC_MUX_SELECT.mux_select_*": list(ENCODER_MUX),
             "FMTBUF_ALL.config.eporttx_numen": weights.spec.n_elinks,
             "FMTBUF_ALL.mask_ae": mask & ((1 << 128) - 1),
@@ -232,34 +225,7 @@ class Registers:
 
     def save(self, path: str | Path) -> None:
         """Write a register file of all registers that were given; `-` is stdout."""
-        lines = ["ECON-T:", " RW:"]
-        block = ""
-        for register in register_map().registers:
-            values = list(self._given_values(register))
-            if values and register.block != block:
-                block = register.block
-                lines += [f"  {block}:", "   registers:"]
-            lines += values
-        write_text(path, "\n".join(lines) + "\n")
-
-    def _given_values(self, register: Register) -> Iterator[str]:
-        """The lines of one register in a register file: nothing, its value(s), or the parameters that were given."""
-        whole = any(slot.name in self.given for slot in register.slots)
-        params = {name: slots for name, slots in register.params.items()
-                  if any(slot.name in self.given for slot in slots)}
-        if whole:
-            yield f"    {register.name}:"
-            yield f"     value: {self._as_text(register.slots, register.repeated)}"
-        elif params:
-            yield f"    {register.name}:"
-            yield "     params:"
-            for name, slots in params.items():
-                yield f"      {name}:"
-                yield f"       param_value: {self._as_text(slots, register.repeated)}"
-
-    def _as_text(self, slots: tuple[Slot, ...], repeated: bool) -> str:
-        values = [slot.read(self.memory) for slot in slots]
-        return "[" + ", ".join(map(str, values)) + "]" if repeated else hex(values[0])
+        write_text(path, register_file.as_text(self.memory, self.given))
 
     def i2c_writes(self) -> Iterator[tuple[int, bytes]]:
         """The writes that bring these settings into a chip: (address, bytes), one per register that was given."""
@@ -281,71 +247,4 @@ def _check_fits(spec: EncoderSpec, origin: str) -> None:
                if (form.width, form.integer_bits, form.signed) != (WEIGHT_BITS, 1, True)}
     if n_weights != N_WEIGHTS or formats:
         odd = "".join(f", {name} in {form}" for name, form in formats.items())
-        raise InputError(f"{origin}: {n_weights} weights{odd}, expected what the registers hold: {N_WEIGHTS} codes of S1.5")
-
-
-def _assign(memory: bytearray, slots: tuple[Slot, ...], value: object) -> set[str]:
-    """Write one value (to all slots alike) or one per slot; returns the names written."""
-    values = value if isinstance(value, list) else [value] * len(slots)
-    if len(values) != len(slots):
-        raise InputError(f"{len(values)} values, expected one or {len(slots)}")
-    for slot, number in zip(slots, values, strict=True):
-        if not isinstance(number, int):
-            raise InputError(f"{slot.name} = {number!r}, expected an integer")
-        if not 0 <= number < 1 << slot.bits:
-            raise InputError(f"{slot.name} = {number}, expected 0..{(1 << slot.bits) - 1}")
-        slot.write(memory, int(number))
-    return {slot.name for slot in slots}
-
-
-_Keys = tuple[str, ...]
-
-
-def _assignments(path: Path, lines: Mapping[Any, int], content: object) -> Iterator[tuple[_Keys, tuple[Slot, ...], Any]]:
-    """What a register file sets: (keys, slots, value). Other top-level keys (i2c, daq, global) are not about the chip."""
-    known = register_map()
-
-    def section(node: object, keys: _Keys) -> Mapping[str, Any]:
-        for depth, key in enumerate(keys):
-            if not isinstance(node, dict) or key not in node:
-                raise InputError(f"{_place(path, lines, keys[:depth])}: key '{'.'.join(keys[: depth + 1])}' is missing")
-            node = node[key]
-        if not isinstance(node, dict):
-            raise InputError(f"{_place(path, lines, keys)}: {'.'.join(keys)} is {node!r}, expected keys")
-        return node
-
-    def slots(name: str, keys: _Keys) -> tuple[Slot, ...]:
-        if name not in known.slots:
-            prefix, last = name.rsplit(".", 1)
-            raise InputError(f"{_place(path, lines, keys)}: unknown register {name}{nearest(last, known.names_in(prefix))}")
-        return known.slots[name]
-
-    root: _Keys = ("ECON-T", "RW")
-    for block in section(content, root):
-        if block not in known.blocks:
-            raise InputError(f"{_place(path, lines, (*root, block))}: unknown block {block}{nearest(block, known.blocks)}")
-        inside = (*root, block, "registers")
-        for register in section(content, inside):
-            keys, name = (*inside, register), f"{block}.{register}"
-            entry = dict(section(content, keys))
-            found = slots(name, keys)
-            if "value" in entry:
-                yield (*keys, "value"), found, entry.pop("value")
-            # Published files write parameters under `params`, or directly under the register.
-            deeper = (*keys, "params") if "params" in entry else keys
-            for param, setting in (section(content, deeper) if entry else {}).items():
-                if param == "value":
-                    continue
-                here = (*deeper, param)
-                found = slots(f"{name}.{param}", here)
-                if not isinstance(setting, dict) or list(setting) != ["param_value"]:
-                    raise InputError(f"{_place(path, lines, here)}: {name}.{param} is {setting!r}, "
-                                     "expected the key 'param_value'")
-                yield (*here, "param_value"), found, setting["param_value"]
-
-
-def _place(path: Path, lines: Mapping[Any, int], keys: _Keys) -> str:
-    """`file:line` of the innermost of `keys` that stands in the file."""
-    while keys and keys not in lines:
-        keys = keys[:-1]
-    return f"{path}:{lines[keys]}" if keys else str(path)
+        raise InputError(f"{origin}: {n_weights} weights{odd}, expected the {N_WEIGHTS} codes of S1.5 of the registers")

@@ -1,0 +1,68 @@
+"""Frames back to fields and charges: what the off-detector side sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator.chip import algorithm_block
+from emulator.fields import MAX_ELINKS, MAX_WORDS, Field
+from emulator.formatter import Decoded, bx_counter, counter_code
+from models.errors import InputError
+
+if TYPE_CHECKING:
+    from models.registers import Registers
+
+IntArray = npt.NDArray[np.integer[Any]]
+
+
+def decode(registers: Registers, etx: IntArray, first_bx: int = 0) -> Decoded:
+    """Read eTx words (n, 13) of consecutive bunch crossings, the first of which found an empty output buffer.
+
+    TS frames that end after the last BX are absent. Raises InputError where the words are no frames of these settings.
+    """
+    return Decoded.concatenate(list(decode_stream(registers, [etx], first_bx)))
+
+
+def decode_stream(
+    registers: Registers, chunks: Iterable[IntArray], first_bx: int = 0, check_counter: bool = True
+) -> Iterator[Decoded]:
+    """As `decode` for chunks that follow one another; the bunch crossings come out in other portions."""
+    block, per_bx = algorithm_block(registers), 2 * registers.n_elinks
+    rest = np.zeros((0, per_bx), dtype=np.uint16)
+    bx, skip = first_bx, 0
+    for etx in chunks:
+        words = np.concatenate([rest, link_words(etx)[:, :per_bx]])
+        try:
+            decoded, skip = block.decode(words, skip)
+            if check_counter:
+                _check_counters(block.counter_field, decoded, bx)
+        except InputError as error:
+            raise InputError(f"from BX {bx}: {error}; do these registers belong to this output?") from None
+        rest = words[len(decoded) :]
+        bx += len(decoded)
+        yield decoded
+    if len(rest):
+        yield decoded.absent(len(rest))
+
+
+def link_words(etx: IntArray) -> npt.NDArray[np.uint16]:
+    """The 16-bit words of the links: (n, 13) 32-bit -> (n, 26), the high half of a link word first."""
+    etx = np.asarray(etx)
+    if etx.ndim != 2 or etx.shape[1] != MAX_ELINKS or etx.dtype.kind not in "iu":
+        raise ValueError(f"etx is {etx.dtype}{etx.shape}, expected integers of shape (n, {MAX_ELINKS})")
+    return np.ascontiguousarray(etx.astype(">u4")).view(">u2").astype(np.uint16).reshape(len(etx), MAX_WORDS)
+
+
+def _check_counters(field: Field, decoded: Decoded, first_bx: int) -> None:
+    found = decoded.columns.get(field.name)
+    if found is None:  # the empty frames of an STC type with more links than it can fill
+        return
+    expected = counter_code(field, bx_counter(first_bx + np.arange(len(decoded))))
+    wrong = np.flatnonzero(found != expected)
+    if len(wrong):
+        i = int(wrong[0])
+        raise InputError(f"{field.name} {found[i]} in the frame of BX {first_bx + i}, expected {expected[i]}")
