@@ -1,0 +1,1 @@
+"""How weights come to be: data, generator, chip-arithmetic training, losses, evaluation and report."""
