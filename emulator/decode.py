@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,14 +35,15 @@ def decode_stream(
     block, per_bx = algorithm_block(registers), 2 * registers.n_elinks
     rest = np.zeros((0, per_bx), dtype=np.uint16)
     bx, skip = first_bx, 0
-    for etx in chunks:
+    no_more = np.zeros((0, MAX_ELINKS), dtype=np.uint32)
+    for etx in chain(chunks, [no_more]):
         words = np.concatenate([rest, link_words(etx)[:, :per_bx]])
         try:
             decoded, skip = block.decode(words, skip)
             if check_counter:
                 _check_counters(block.counter_field, decoded, bx)
         except InputError as error:
-            raise InputError(f"from BX {bx}: {error}; do these registers belong to this output?") from None
+            raise InputError(f"BX {bx}: {error}; do these registers belong to this output?") from None
         rest = words[len(decoded) :]
         bx += len(decoded)
         yield decoded
@@ -65,4 +67,4 @@ def _check_counters(field: Field, decoded: Decoded, first_bx: int) -> None:
     wrong = np.flatnonzero(found != expected)
     if len(wrong):
         i = int(wrong[0])
-        raise InputError(f"{field.name} {found[i]} in the frame of BX {first_bx + i}, expected {expected[i]}")
+        raise InputError(f"{field.name} of BX {first_bx + i} is {found[i]}, expected {expected[i]}")

@@ -111,7 +111,7 @@ def threshold_sum(n_cells: int) -> Layout:
 
 def cell_values(sent: npt.NDArray[np.bool_], charge_code: IntArray) -> dict[str, IntArray]:
     """Values of the fields of `_cells` for frames that all send the same number of cells: (n, 48) and (n, 48)."""
-    address = np.nonzero(sent)[1].reshape(len(sent), -1)
+    address = np.nonzero(sent)[1].reshape(len(sent), int(sent[:1].sum()))
     return {
         "cell_map": sent.astype(np.int64),
         "n_cells": sent.sum(axis=1),
@@ -122,18 +122,22 @@ def cell_values(sent: npt.NDArray[np.bool_], charge_code: IntArray) -> dict[str,
 
 def cell_charges(values: Mapping[str, IntArray]) -> npt.NDArray[np.int64]:
     """The inverse of `cell_values`: charge codes by cell, (n, 48), -1 where a cell was not sent."""
-    n = len(values["charge"])
-    charge = values["charge"].reshape(n, -1)
-    by_cell = np.full((n, N_CELLS), ABSENT, dtype=np.int64)
+    charge = _two_dimensional(values["charge"])
+    by_cell = np.full((len(charge), N_CELLS), ABSENT, dtype=np.int64)
     if "cell_map" in values:
         # A damaged map may name more or fewer cells than there are charges: keep what has both.
         rank = np.cumsum(values["cell_map"], axis=1)
         row, cell = np.nonzero((values["cell_map"] == 1) & (rank <= charge.shape[1]))
         by_cell[row, cell] = charge[row, rank[row, cell] - 1]
     else:
-        row, k = np.nonzero(values["address"].reshape(n, -1) < N_CELLS)
-        by_cell[row, values["address"].reshape(n, -1)[row, k]] = charge[row, k]
+        address = _two_dimensional(values["address"])
+        row, k = np.nonzero(address < N_CELLS)
+        by_cell[row, address[row, k]] = charge[row, k]
     return by_cell
+
+
+def _two_dimensional(values: IntArray) -> IntArray:
+    return values if values.ndim == 2 else values[:, None]
 
 
 def best_choice(n_cells: int) -> Layout:

@@ -85,7 +85,8 @@ class Decoded:
 
     def rows(self) -> Iterator[list[str]]:
         """The numbers of each frame as text, empty where it carries none."""
-        table = np.concatenate([array.reshape(len(self), -1) for array in self._table().values()], axis=1)
+        columns = [array[:, None] if array.ndim == 1 else array for array in self._table().values()]
+        table = np.concatenate(columns, axis=1)
         for row in table.tolist():
             yield ["" if number == ABSENT else str(number) for number in row]
 
@@ -111,8 +112,8 @@ class AlgorithmBlock(Protocol):
         """Read the words (n, 2 links) of n bunch crossings.
 
         The frame of the first one starts `skip` words behind its beginning. Returns what is whole in the stream, which
-        may be fewer bunch crossings, and the `skip` of the first one that is not. Raises InputError where no frame can
-        be read.
+        may be fewer bunch crossings, and the `skip` of the first one that is not. Raises InputError if the first frame
+        cannot be one.
         """
 
 

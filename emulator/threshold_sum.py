@@ -98,18 +98,21 @@ def _find_frames(stream: list[int], n_bx: int, per_bx: int, end: int) -> tuple[l
             break
         kind = stream[start] >> _TYPE_SHIFT & ((1 << fields.TYPE.bits) - 1)
         first, second, third = stream[start + 1 : start + 4]  # what follows the first word: a count, or the map
-        n_cells = {
-            TYPE_EMPTY: 0,
-            TYPE_TRUNCATED: 0,
-            TYPE_TRUNCATED_SHORT: 0,
-            TYPE_ADDRESSES: first >> (WORD_BITS - 3),
-            TYPE_MAP: (first << 32 | second << 16 | third).bit_count(),
-        }.get(kind, ABSENT)
-        length = int(_LENGTHS[n_cells])
-        if start + length > n_bx * per_bx:
+        words_to_count, n_cells = {
+            TYPE_EMPTY: (1, 0),
+            TYPE_TRUNCATED: (1, 0),
+            TYPE_TRUNCATED_SHORT: (1, 0),
+            TYPE_ADDRESSES: (2, first >> (WORD_BITS - 3)),
+            TYPE_MAP: (4, (first << 32 | second << 16 | third).bit_count()),
+        }.get(kind, (1, ABSENT))
+        if start + words_to_count > n_bx * per_bx:
             break
         if n_cells == ABSENT or (kind == TYPE_ADDRESSES) != (0 < n_cells < MAP_FROM):
-            raise InputError(f"word {stream[start]:04x}, the frame of BX {bx} of this stream, begins no TS frame")
-        end = start + length
+            if frames:  # what stands before the bad word is good
+                break
+            raise InputError(f"word {stream[start]:04x} begins no TS frame")
+        if start + _LENGTHS[n_cells] > n_bx * per_bx:
+            break
+        end = start + int(_LENGTHS[n_cells])
         frames.append((start, n_cells))
     return frames, end

@@ -124,11 +124,11 @@ def first_mismatch(registers: Registers, expected: IntArray, found: IntArray) ->
 
 def _decoded(registers: Registers, etx: IntArray) -> Decoded:
     """The frames as far as they can be read: words that are wrong need not be frames."""
-    parts: list[Decoded] = []
-    one_bx_each = (etx[i : i + 1] for i in range(len(etx)))
+    parts = [Decoded({}, np.zeros(0, dtype=np.int64), None)]
     with suppress(InputError):
-        parts.extend(decode_stream(registers, one_bx_each, check_counter=False))
-    return Decoded.concatenate(parts) if parts else Decoded({}, np.zeros(0, dtype=np.int64), None)
+        for part in decode_stream(registers, [etx], check_counter=False):
+            parts.append(part)
+    return Decoded.concatenate(parts[1:] or parts)
 
 
 def _differences(expected: Decoded, found: Decoded, bx: int) -> Iterator[Difference]:

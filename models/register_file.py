@@ -37,7 +37,8 @@ def assign(memory: bytearray, slots: tuple[Slot, ...], value: object) -> set[str
     """Write one value (to all slots alike) or one per slot; returns the names written."""
     values = value if isinstance(value, list) else [value] * len(slots)
     if len(values) != len(slots):
-        raise InputError(f"{len(values)} values, expected one or {len(slots)}")
+        raise InputError(f"{slots[0].name}: {len(values)} values, expected one"
+                         + (f" or {len(slots)}" if len(slots) > 1 else ""))
     for slot, number in zip(slots, values, strict=True):
         if not isinstance(number, int):
             raise InputError(f"{slot.name} = {number!r}, expected an integer")
@@ -59,7 +60,7 @@ def _assignments(
                 raise InputError(f"{_place(path, lines, keys[:depth])}: key '{'.'.join(keys[: depth + 1])}' is missing")
             node = node[key]
         if not isinstance(node, dict):
-            raise InputError(f"{_place(path, lines, keys)}: {'.'.join(keys)} is {node!r}, expected keys")
+            raise InputError(f"{_place(path, lines, keys)}: {'.'.join(keys)} is {node!r}, expected keys below it")
         return node
 
     def slots(name: str, keys: _Keys) -> tuple[Slot, ...]:
