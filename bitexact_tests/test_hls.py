@@ -1,0 +1,177 @@
+"""The C++ that hls4ml and the project's top level make, against the emulator: every stage, every configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitexact_tests.conftest import CONFIGS, REPOSITORY
+from emulator import encode
+from hls.backends import BACKENDS
+from hls.csim import build, compiled, find_compiler, run_csim
+from hls.report import hardware_figures, read_csynth
+from models.comparison import compare_stages
+from models.config import Config
+from models.errors import InputError, ToolMissing
+from models.weights import EncoderWeights
+
+ALL = [(path.stem, backend) for path in CONFIGS for backend in BACKENDS]
+LOADED = {path.stem: Config.load(path) for path in CONFIGS}
+
+
+def charges() -> np.ndarray:
+    """Random modules of all sizes, and every extreme the image can have."""
+    rng = np.random.default_rng(11)
+    scale = 10 ** rng.uniform(0, 4.5, (3000, 1))
+    random = rng.exponential(scale, (3000, 48)) * (rng.random((3000, 48)) < rng.random((3000, 1)))
+    one_hot = np.eye(48) * 255
+    flat = np.outer([0, 1, 2, 255, 256, (1 << 17) - 1, (1 << 22) - 1], np.ones(48))
+    return np.concatenate([flat, one_hot, one_hot * 16000, np.minimum(random, (1 << 22) - 1)]).astype(np.uint32)
+
+
+CALQ = charges()
+WEIGHTS = {
+    "zero": lambda spec: EncoderWeights.constant(spec, 0),
+    "all -32": lambda spec: EncoderWeights.constant(spec, -32),
+    "all 31": lambda spec: EncoderWeights.constant(spec, 31),
+    "random": lambda spec: EncoderWeights.random(spec, 1),
+    "sparse": lambda spec: EncoderWeights.random(spec, 2, density=0.1),
+}
+
+
+@pytest.fixture(scope="module")
+def projects(gxx: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every configuration and backend compiled from nothing, two at a time, in a cache of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECON_T_CACHE", str(tmp_path_factory.mktemp("cache")))
+        from hls.convert import convert
+
+        folders = {}
+        for name, backend in ALL:
+            folders[name, backend] = tmp_path_factory.mktemp("project") / "project"
+            convert(LOADED[name], folders[name, backend], backend)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda key: build(folders[key], key[1], gxx), folders))
+        patch.setattr("hls.csim.compiled", lambda config, backend: folders[config.name, backend])
+        yield
+
+
+@pytest.mark.parametrize("family", WEIGHTS)
+@pytest.mark.parametrize(("name", "backend"), ALL)
+def test_hls_equals_emulator(projects: None, name: str, backend: str, family: str) -> None:
+    config = LOADED[name]
+    weights = WEIGHTS[family](config.encoder)
+    result = compare_stages(
+        config.encoder, CALQ, encode(config.encoder, weights, CALQ), run_csim(config, weights, CALQ, backend)
+    )
+    assert result.equal, str(result.first)
+    assert {row.stage for row in result.stages} >= {"module_sum", "shift", "image_code", "hidden_code", "latent_code"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_events_do_not_depend_on_their_neighbours(projects: None, backend: str) -> None:
+    config = LOADED["econ_t_5elink"]
+    weights = EncoderWeights.random(config.encoder, 3)
+    run = partial(run_csim, config, weights, backend=backend)
+    order = np.random.default_rng(1).permutation(len(CALQ))
+    np.testing.assert_array_equal(run(CALQ)["latent_code"][order], run(CALQ[order])["latent_code"])
+    np.testing.assert_array_equal(run(CALQ, keep=["latent_code"])["latent_code"], run(CALQ)["latent_code"])
+    assert run(CALQ[:0])["latent_code"].shape == (0, 16)
+
+
+def test_two_command_lines_write_the_same_file(projects: None, tmp_path: Path) -> None:
+    from models.calq_io import write_calq
+
+    config = LOADED["econ_t_3elink"]
+    EncoderWeights.random(config.encoder, 9).save(tmp_path / "weights.npz")
+    write_calq(tmp_path / "calq.csv", CALQ)
+    common = ["--config", "configs/econ_t_3elink.yaml", "--weights", str(tmp_path / "weights.npz"),
+              "--input", str(tmp_path / "calq.csv")]
+    for module, command, extra in (("emulator", "encode", []), ("hls", "csim", ["--backend", "catapult"])):
+        files = ["--output", str(tmp_path / f"{module}.csv"), "--trace", str(tmp_path / f"{module}.npz")]
+        result = subprocess.run([sys.executable, "-m", module, command, *common, *extra, *files],
+                                cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+    assert (tmp_path / "emulator.csv").read_bytes() == (tmp_path / "hls.csv").read_bytes()
+    with np.load(tmp_path / "emulator.npz") as first, np.load(tmp_path / "hls.npz") as second:
+        for stage in ("image_code", "hidden_code", "output_code", "digest"):
+            np.testing.assert_array_equal(first[stage], second[stage])
+
+
+def test_project_is_whole_and_without_weights_in_its_code(tmp_path: Path) -> None:
+    from hls.convert import convert
+
+    config = LOADED["econ_t_5elink"]
+    for backend in BACKENDS:
+        project = tmp_path / backend
+        convert(config, project, backend, EncoderWeights.random(config.encoder, 1))
+        names = {path.name for path in project.iterdir()}
+        assert names >= {"econ_t.cpp", "econ_t_csim.cpp", "firmware", "control.bin", f"{backend}.tcl", "project.json"}
+        assert json.loads((project / "project.json").read_text())["digest"] == config.encoder.digest()
+        network = (project / "firmware" / "encoder.cpp").read_text()
+        assert "load_weights_from_txt" not in network and not (project / "firmware" / "weights").exists()
+        parameters = (project / "firmware" / "parameters.h").read_text()
+        assert "n_zeros = 0;" in parameters and "n_zeros = 1" not in parameters
+        script = (project / f"{backend}.tcl").read_text()
+        assert "@" not in script and "25" in script
+
+
+def test_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("ECON_T_CACHE", str(tmp_path))
+    with pytest.raises(ToolMissing, match=r"g\+\+ not found: .*install g\+\+"):
+        find_compiler()
+    with pytest.raises(ToolMissing, match=r"g\+\+ not found"):
+        compiled(LOADED["econ_t_5elink"], "vitis")
+    assert not list(tmp_path.iterdir())
+
+
+def test_compile_error_names_the_line(gxx: str, tmp_path: Path) -> None:
+    for name in ("econ_t.cpp", "econ_t_csim.cpp", "firmware/encoder.cpp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("int broken = ;\n")
+    with pytest.raises(RuntimeError, match=r"econ_t\.cpp:1:14: error"):
+        build(tmp_path, "vitis", gxx)
+
+
+def test_report_says_where_each_figure_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    figures = {figure.quantity: figure for figure in hardware_figures(LOADED["econ_t_5elink"])}
+    assert figures["synthesis (vitis)"].source == "not run: vitis-run or vitis_hls not found"
+    assert figures["synthesis (catapult)"].source == "not run: catapult not found"
+    assert figures["weight registers"].value == "2144 codes = 12864 bits"
+    assert figures["multiplications per event"].value == "968 + 2048 = 3016"
+
+
+CSYNTH = """<profile>
+<ReportVersion><Version>2023.2</Version></ReportVersion>
+<PerformanceEstimates>
+<SummaryOfTimingAnalysis><EstimatedClockPeriod>18.2</EstimatedClockPeriod></SummaryOfTimingAnalysis>
+<SummaryOfOverallLatency><Worst-caseLatency>2</Worst-caseLatency><Interval-max>1</Interval-max></SummaryOfOverallLatency>
+</PerformanceEstimates>
+<AreaEstimates><Resources><BRAM_18K>0</BRAM_18K><DSP>12</DSP><FF>34</FF><LUT>56</LUT></Resources></AreaEstimates>
+</profile>"""
+
+
+def test_vitis_report_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "vitis_project" / "solution1" / "syn" / "report" / "econ_t_csynth.xml"
+    path.parent.mkdir(parents=True)
+    path.write_text(CSYNTH)
+    figures = {figure.quantity: figure for figure in hardware_figures(LOADED["econ_t_5elink"], {"vitis": tmp_path})}
+    assert figures["LUT (vitis)"].value == "56" and "2023.2" in figures["LUT (vitis)"].source
+    assert figures["initiation interval (vitis)"].value == "1 clock cycles"
+    path.write_text(CSYNTH.replace("<LUT>56</LUT>", ""))
+    with pytest.raises(InputError, match="AreaEstimates/Resources/LUT is missing"):
+        read_csynth(path)
+    path.write_text("<profile>")
+    with pytest.raises(InputError, match="not readable as XML"):
+        read_csynth(path)

@@ -1,0 +1,73 @@
+"""The two C++ dialects and their vendor tools behind one small interface."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from models.config import Config
+
+ASIC_LIBRARY = "saed32rvt_tt0p78v125c_beh"
+"""The characterised library that Catapult ships for hls4ml designs; replace it by your technology's."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One dialect: how hls4ml names it, where its headers are, which programs synthesise it."""
+
+    name: str
+    hls4ml_name: str
+    includes: tuple[str, ...]
+    """Header folders below the project that csim needs."""
+    programs: tuple[str, ...]
+    """Vendor programs, any of which can synthesise the project."""
+    script: str
+
+    def program(self) -> str | None:
+        """Path of the vendor tool, or None."""
+        return next((found for found in map(shutil.which, self.programs) if found), None)
+
+    def available(self) -> bool:
+        """Whether the vendor tool is on the PATH."""
+        return self.program() is not None
+
+    def missing(self) -> str:
+        """The honest sentence of a report when the tool is not there."""
+        return f"not run: {' or '.join(self.programs)} not found"
+
+    def target(self, config: Config) -> dict[str, Any]:
+        """Arguments of the hls4ml conversion that name the technology."""
+        return {"part": config.hls.part} if self.name == "vitis" else {"tech": "asic", "asiclibs": ASIC_LIBRARY}
+
+    def scripts(self, config: Config) -> dict[str, str]:
+        """Files for a machine that has the vendor tool: name -> text."""
+        template = (resources.files("hls") / "templates" / self.script).read_text()
+        text = template
+        for mark, value in (("@PART@", config.hls.part), ("@PERIOD@", f"{config.hls.clock_period_ns:g}"),
+                            ("@LIBRARY@", ASIC_LIBRARY)):
+            text = text.replace(mark, value)
+        return {self.script: text}
+
+    def command(self, project: Path) -> list[str]:
+        """How the vendor tool runs the script of a project."""
+        program = self.program()
+        if program is None:
+            raise FileNotFoundError(self.missing())
+        script = str(project / self.script)
+        if self.name == "catapult":
+            return [program, "-shell", "-file", script]
+        return [program, *(["--mode", "hls", "--tcl"] if Path(program).name == "vitis-run" else ["-f"]), script]
+
+
+BACKENDS = {
+    backend.name: backend
+    for backend in (
+        Backend("vitis", "Vitis", ("firmware/ap_types",), ("vitis-run", "vitis_hls"), "vitis.tcl"),
+        Backend("catapult", "Catapult",
+                ("firmware/ac_types/include", "firmware/ac_math/include", "firmware/ac_simutils/include",
+                 "firmware/nnet_utils"), ("catapult",), "catapult.tcl"),
+    )
+}

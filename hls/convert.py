@@ -1,0 +1,168 @@
+"""From a configuration to a C++ project: hls4ml writes the network, this project's own top level stands around it.
+
+The project depends on the spec and the backend only. Weights are arguments of the top level, so one project, and one
+compiled csim, serves every set of weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from hls.backends import BACKENDS, Backend
+from models.config import Config
+from models.files import atomic_directory
+from models.spec import EncoderSpec
+from models.weights import EncoderWeights
+
+_NETWORK = "encoder"  # name of the function that hls4ml writes
+_SOURCES = ("econ_t.h", "econ_t.cpp", "econ_t_csim.cpp")
+
+# hls4ml reads the weights from text files at the first call in C simulation, which would undo the reload.
+_LOADER = re.compile(r"#ifndef __SYNTHESIS__\s+static bool loaded_weights.*?#endif\n", re.DOTALL)
+
+
+def convert(config: Config, output: str | Path, backend: str, weights: EncoderWeights | None = None) -> None:
+    """Write the project to the folder `output`, whole or not at all; an older one there is replaced.
+
+    With `weights` the testbench data of the project holds them. Raises ToolMissing without hls4ml.
+    """
+    chosen = BACKENDS[backend]
+    with atomic_directory(output) as folder:
+        log = io.StringIO()
+        with _captured(log):
+            model = _hls4ml_model(config, chosen, folder)
+            model.write()
+        (folder / "hls4ml.log").write_text(log.getvalue())
+        _keep_network_only(folder)
+        _write_top_level(config.encoder, chosen, folder, model)
+        for name, text in chosen.scripts(config).items():
+            (folder / name).write_text(text)
+        if weights is not None:
+            from hls.csim import control_words
+
+            control_words(config.encoder, weights).tofile(folder / "control.bin")
+            weights.save(folder / "weights.npz")
+        (folder / "project.json").write_text(json.dumps(describe(config, backend), indent=1) + "\n")
+
+
+def describe(config: Config, backend: str) -> dict[str, str]:
+    """What a project was made from: two equal descriptions make equal projects."""
+    return {
+        "digest": config.encoder.digest(),
+        "backend": backend,
+        "part": config.hls.part,
+        "clock_period_ns": str(config.hls.clock_period_ns),
+        "hls4ml": metadata.version("hls4ml"),
+    }
+
+
+@contextlib.contextmanager
+def _captured(log: io.StringIO) -> Iterator[None]:
+    """hls4ml prints and logs pages; they belong into the project, not on the terminal."""
+    handler = logging.StreamHandler(log)
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    root.handlers, root.level = [handler], logging.INFO
+    try:
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            yield
+    finally:
+        root.handlers, root.level = handlers, level
+
+
+def _hls4ml_model(config: Config, backend: Backend, folder: Path) -> Any:
+    from models.qkeras_encoder import build_encoder, set_weights
+
+    # isort: split
+    import hls4ml
+
+    spec = config.encoder
+    keras_model = build_encoder(spec)
+    # Weights that are all one LSB: hls4ml counts zeros to save multipliers, but a reloadable weight may be anything.
+    set_weights(keras_model, EncoderWeights.constant(spec, 1))
+    hls_config = hls4ml.utils.config_from_keras_model(keras_model, granularity="name", backend=backend.hls4ml_name)
+    # Everything at once, a new event each clock, as the chip; BramFactor 0 makes every weight an argument.
+    hls_config["Model"] |= {"Strategy": "Latency", "ReuseFactor": 1, "BramFactor": 0, "PipelineStyle": "pipeline"}
+    hls_config["LayerName"]["conv"]["ParallelizationFactor"] = spec.conv.size**2
+    precisions = layer_precisions(spec)
+    for layer, settings in hls_config["LayerName"].items():
+        settings["Precision"] |= precisions[layer]
+    hls_config["LayerName"]["hidden"]["Trace"] = True
+    model = hls4ml.converters.convert_from_keras_model(
+        keras_model, hls_config=hls_config, output_dir=str(folder), project_name=_NETWORK, io_type="io_parallel",
+        backend=backend.hls4ml_name, clock_period=config.hls.clock_period_ns, **backend.target(config),
+    )
+    model.config.trace_output = True  # as hls4ml's own `trace` does; the setting in the configuration is not read
+    unbound = [w.name for w in model.get_weight_variables() if w.storage.lower() != "bram"]
+    if unbound:
+        raise RuntimeError(f"hls4ml made constants of {', '.join(unbound)}, expected arguments")
+    return model
+
+
+def layer_precisions(spec: EncoderSpec) -> dict[str, dict[str, str]]:
+    """hls4ml precision of every layer of `build_encoder`.
+
+    A product is cut where hls4ml assigns it to the accumulator type: that type has the fraction bits of the cut product
+    and floors. The `_linear` layers are what QKeras' layers call their missing activation.
+    """
+    image, conv, dense = spec.input.as_hls4ml(), spec.conv, spec.dense
+    conv_sum, dense_sum = spec.conv_accumulator.as_hls4ml(), spec.dense_accumulator.as_hls4ml()
+    return {
+        "image": {"result": image},
+        "input_quantizer": {"result": image},
+        "conv": {
+            "result": conv_sum, "accum": conv_sum,
+            "weight": conv.weight.as_hls4ml(), "bias": conv.bias.as_hls4ml(),
+        },
+        "conv_linear": {"result": conv_sum},
+        "hidden": {"result": conv.output.as_hls4ml()},
+        "flatten": {"result": conv.output.as_hls4ml()},
+        "dense": {
+            "result": dense_sum, "accum": dense_sum,
+            "weight": dense.weight.as_hls4ml(), "bias": dense.bias.as_hls4ml(),
+        },
+        "dense_linear": {"result": dense_sum},
+        "encoded_vector": {"result": dense.output.as_hls4ml()},
+    }
+
+
+def _keep_network_only(folder: Path) -> None:
+    """Remove what hls4ml wrote around its network: this project's own top level, testbench and scripts replace it."""
+    for path in folder.iterdir():
+        if path.name not in ("firmware", "hls4ml.log"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(folder / "firmware" / "weights")
+    source = folder / "firmware" / f"{_NETWORK}.cpp"
+    text, n_removed = _LOADER.subn("", source.read_text())
+    if n_removed != 1:
+        raise RuntimeError(f"{source.name}: {n_removed} weight loaders found, expected 1: another hls4ml version?")
+    source.write_text(text.replace("#pragma hls_design top\n", ""))
+
+
+def _write_top_level(spec: EncoderSpec, backend: Backend, folder: Path, model: Any) -> None:
+    templates = resources.files("hls") / "templates"
+    for name in _SOURCES:
+        (folder / name).write_text((templates / name).read_text())
+    types = {variable.name[0] + layer.name: variable.type.name
+             for layer in model.get_layers() for variable in layer.weights.values()}
+    sizes = {name: int(codes.size) for name, codes in EncoderWeights.constant(spec, 0).arrays.items()}
+    lines = ["// Generated with the project: the types and sizes of this encoder.",
+             "#ifndef ECON_T_TYPES_H_", "#define ECON_T_TYPES_H_", "",
+             (templates / f"bits_{backend.name}.h").read_text(), f'#include "firmware/{_NETWORK}.h"', ""]
+    for name in spec.weight_shapes:
+        layer, part = name.split("_")
+        lines.append(f"typedef {types[('w' if part == 'kernel' else 'b') + layer]} {name}_t;")
+    lines += ["", "enum {", *(f"    N_{name.upper()} = {size}," for name, size in sizes.items()),
+              f"    N_HIDDEN = {spec.n_hidden},", f"    N_LATENTS = {spec.dense.outputs},",
+              f"    LATENT_BITS = {spec.latent_bits},", f"    INPUT_FRACTION_BITS = {spec.input.fraction_bits},",
+              f"    HIDDEN_FRACTION_BITS = {spec.conv.output.fraction_bits}", "};", "", "#endif", ""]
+    (folder / "econ_t_types.h").write_text("\n".join(lines))
