@@ -146,7 +146,7 @@ def run(s: Settings, calqs: Sequence[Sequence[int]], latents: Sequence[Sequence[
                 words = [counter << 11 | 0b110 << 8 | full_sum]
             elif len(queue) > s.t2 and len(words) <= s.t3:
                 words = [counter << 11 | 0b111 << 8 | full_sum]
-            fill = counter << 11 | s.sync_word
+            fill = counter << 11 | s.sync_word % 2048
         else:  # as long as the links, so it never waits
             content = content.ljust(16 * per_bx, "0")[: 16 * per_bx]
             words, fill = [int(content[k : k + 16], 2) for k in range(0, len(content), 16)], 0

@@ -32,7 +32,7 @@ def chip_settings(draw: st.DrawFn, algorithm: str | None = None) -> scalar_chip.
         stc_type=draw(st.integers(0, 3)),
         thresholds=[draw(st.sampled_from([0, 1, 47, 300, 5000, 1 << 20]))] * 40 + draw(
             st.lists(st.integers(0, 1 << 22), min_size=8, max_size=8)),
-        sync_word=draw(st.integers(0, 0x7FF)),
+        sync_word=draw(st.integers(0, 0xFFFF)),
         t1=draw(st.integers(26, 120)),
         t2=draw(st.integers(0, 60)),
         t3=draw(st.integers(0, 25)),
@@ -73,10 +73,12 @@ def expected_words(s: scalar_chip.Settings, calq: Any, trace: Any, first_bx: int
     return np.array(list(scalar_chip.run(s, calq.tolist(), latents, sums, first_bx)))
 
 
-@settings(max_examples=150, deadline=None)
-@given(chip_settings(), st.integers(0, 1 << 30), st.integers(0, 3 * 3564))
-def test_words_against_scalar_chip(s: scalar_chip.Settings, seed: int, first_bx: int) -> None:
-    calq = charges(seed, 24)
+@pytest.mark.parametrize("algorithm", sorted(SELECT))
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(0, 1 << 30), st.integers(0, 3 * 3564))
+def test_words_against_scalar_chip(algorithm: str, data: st.DataObject, seed: int, first_bx: int) -> None:
+    s = data.draw(chip_settings(algorithm))
+    calq = charges(seed, 40)
     frames = EconT(registers_of(s)).run_calq(calq, first_bx)
     np.testing.assert_array_equal(frames.etx, expected_words(s, calq, frames.trace, first_bx))
 

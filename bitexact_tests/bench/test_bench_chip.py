@@ -1,0 +1,26 @@
+"""Time of one orbit (3564 bunch crossings) through the whole chip, eRx words to eTx words, by algorithm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emulator import EconT
+from emulator.formatter import ORBIT
+from models.registers import Algorithm, Registers, chip_spec
+from models.weights import EncoderWeights
+
+ERX = np.random.default_rng(1).integers(0, 1 << 32, (ORBIT, 12), dtype=np.uint32)
+
+
+@pytest.mark.parametrize("algorithm", Algorithm, ids=lambda algorithm: algorithm.short_name)
+def test_orbit(benchmark: Any, algorithm: Algorithm) -> None:
+    registers = Registers.for_encoder(EncoderWeights.random(chip_spec(5), 1)).with_values({
+        "MFC_ALGORITHM_SEL_DENSITY.algo.select": algorithm, "FMTBUF_ALL.config.stc_type": 0,
+    })
+    benchmark.group = "one orbit"
+    frames = benchmark(EconT(registers).run, ERX)
+    assert frames.etx.shape == (ORBIT, 13)
+    benchmark.extra_info["bx_per_s"] = ORBIT / benchmark.stats.stats.median if benchmark.stats else None
