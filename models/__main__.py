@@ -1,4 +1,4 @@
-"""Command line of the models: `python -m models registers ...` moves weights into the chip's registers and back."""
+"""Command line of the models: `registers` moves weights into the chip and back, `import` reads Keras files."""
 
 from __future__ import annotations
 
@@ -53,6 +53,32 @@ def registers(
             _weights_of(settings, config).save(weights)
         if i2c:
             _write_i2c(settings, i2c)
+
+
+@app.command("import")
+def import_(
+    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")],
+    input: Annotated[Path, typer.Option(help="Keras or QKeras file of the encoder (.h5, .hdf5).")],
+    output: Annotated[Path, typer.Option(help="weights.npz to write.")],
+) -> None:
+    """Quantise the encoder of a Keras file to the chip's codes and say what was rounded or clipped.
+
+    Example: python -m models import --config configs/econ_t_5elink.yaml --input encoder.h5 --output weights.npz
+    """
+    with one_line_errors():
+        from rich.console import Console
+        from rich.table import Table
+
+        from models.config import Config
+        from models.keras_file import import_keras
+
+        weights, report = import_keras(input, Config.load(config).encoder)
+        weights.save(output)
+        table = Table("array", "found as", "values", "rounded", "clipped", "largest change", title=str(input))
+        for row in report:
+            table.add_row(row.name, row.source, str(row.n_values), str(row.n_rounded), str(row.n_clipped),
+                          f"{row.largest_change:.6g}")
+        Console().print(table)
 
 
 def _load(path: Path, config: Path | None) -> EncoderWeights:

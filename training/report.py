@@ -63,8 +63,7 @@ def write_report(config: Config, run: str | Path) -> Path:
         _bit_exactness(comparison),
         _physics(metrics),
         Section("Learning curves", _learning_text(history), [as_svg(learning_curves(history))]),
-        Section("Weights", "How often each code occurs. Codes at the ends of the range are where training met the limit "
-                "of six bits.", [as_svg(weight_histograms(weights))]),
+        Section("Weights", "How often each code occurs. At the ends of the range training met the limit of six bits.", [as_svg(weight_histograms(weights))]),
         _hardware(config, run),
         _formats(config),
     ]
@@ -115,8 +114,8 @@ def _bit_exactness(comparison: dict[str, Any]) -> Section:
 
 
 def _physics(metrics: dict[str, Any]) -> Section:
-    text = ("The earth mover's distance between input and decoded charge map, in sensor-cell pitches; the latents are the "
-            "emulator's integers." if metrics else "Not run: make evaluate.")
+    text = ("The earth mover's distance between input and decoded charge map, in sensor-cell pitches; the latents are "
+            "the emulator's integers." if metrics else "Not run: make evaluate.")
     rows = [{"name": name, "value": f"{value:.4g}" if isinstance(value, float) else value}
             for name, value in metrics.items()]
     return Section("Physics performance", text, columns=[Column("name", "quantity"), Column("value", "value", True)],
