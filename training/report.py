@@ -63,7 +63,8 @@ def write_report(config: Config, run: str | Path) -> Path:
         _bit_exactness(comparison),
         _physics(metrics),
         Section("Learning curves", _learning_text(history), [as_svg(learning_curves(history))]),
-        Section("Weights", "How often each code occurs. At the ends of the range training met the limit of six bits.", [as_svg(weight_histograms(weights))]),
+        Section("Weights", "How often each code occurs. At the ends of the range training met the limit of six bits.",
+                [as_svg(weight_histograms(weights))]),
         _hardware(config, run),
         _formats(config),
     ]
