@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,10 @@ from models.spec import EncoderSpec
 
 _MAX_FILE_BYTES = 1 << 20
 _Location = tuple[str | int, ...]
+
+
+LossName = Literal["telescope", "weighted_mse", "kernel", "sinkhorn", "emd"]
+"""The losses of `training.losses`."""
 
 
 class _Section(BaseModel):
@@ -31,10 +36,39 @@ class DataConfig(_Section):
     seed: int = Field(1, ge=0)
 
 
-class TrainingConfig(_Section):
-    """How the encoder and its decoder are trained."""
+class AugmentConfig(_Section):
+    """How more modules are made out of few; see `training.augment`. All off: every epoch sees the same modules."""
 
-    loss: str = "telescope"
+    rotate: bool = True
+    cut: float = Field(0.3, ge=0, le=1)
+    mix: float = Field(0.3, ge=0, le=1)
+    scale: float = Field(0.5, ge=0, le=4)
+
+    @model_validator(mode="after")
+    def _fractions(self) -> AugmentConfig:
+        if self.cut + self.mix > 1:
+            raise ValueError(f"cut {self.cut} + mix {self.mix} are parts of one whole: expected a sum of at most 1")
+        return self
+
+
+class DecoderConfig(_Section):
+    """The decoder off the detector: `layers` dense layers of `width`; `sees_sum`: it also gets the module sum."""
+
+    width: int = Field(512, ge=1, le=8192)
+    layers: int = Field(3, ge=1, le=16)
+    sees_sum: bool = True
+
+
+class TrainingConfig(_Section):
+    """How the encoder and its decoder are trained.
+
+    The last `final_fraction` of the epochs use `final_loss`. Training stops after `patience` epochs without a better
+    mean EMD of the validation rows; the epoch with the best one is kept.
+    """
+
+    loss: LossName = "telescope"
+    final_loss: LossName = "emd"
+    final_fraction: float = Field(0.0, ge=0, le=1)
     epochs: int = Field(60, ge=1)
     batch_size: int = Field(256, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
@@ -42,6 +76,8 @@ class TrainingConfig(_Section):
     seed: int = Field(1, ge=0)
     validation_fraction: float = Field(0.1, gt=0, lt=1)
     test_fraction: float = Field(0.25, gt=0, lt=1)
+    augment: AugmentConfig = AugmentConfig()
+    decoder: DecoderConfig = DecoderConfig()
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> TrainingConfig:
@@ -77,6 +113,20 @@ class Config(_Section):
             return cls.model_validate(content)
         except ValidationError as error:
             raise InputError(_explain(path, lines, error)) from None
+
+
+    def override(self, **sections: Mapping[str, Any]) -> Config:
+        """This configuration with other values, by section and key; None leaves a key as it is.
+
+        Raises InputError if a value is not valid.
+        """
+        content = self.model_dump()
+        for section, values in sections.items():
+            content[section] |= {key: value for key, value in values.items() if value not in (None, [])}
+        try:
+            return Config.model_validate(content)
+        except ValidationError as error:
+            raise InputError(_explain(Path("command line"), {}, error)) from None
 
 
 def read_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:

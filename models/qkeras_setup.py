@@ -1,20 +1,50 @@
 """Imported before TensorFlow, QKeras or hls4ml, anywhere: makes them agree on one Keras.
 
 QKeras 0.9 is written for Keras 2, which lives on as `tf_keras`; TensorFlow's own `tf.keras` follows only when
-TF_USE_LEGACY_KERAS is set before its first import. hls4ml decides by `keras.__version__` which Keras it reads, and would
-find Keras 3 there, so the name `keras` must stand for `tf_keras` before hls4ml is imported.
+TF_USE_LEGACY_KERAS is set before its first import. hls4ml decides by `keras.__version__` which Keras it reads, and
+would find Keras 3 there, so the name `keras` must stand for `tf_keras` before hls4ml is imported.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep what TensorFlow's C++ says about absent GPUs off the terminal.
+
+    It is written to descriptor 2 directly, before any setting of its log level counts. Should the start fail,
+    everything is shown after all.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as unsaid:
+        os.dup2(unsaid.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            unsaid.seek(0)
+            os.write(terminal, unsaid.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
 try:
-    import tf_keras
+    with _quiet_start():
+        import tensorflow
+        import tf_keras
+
+        tensorflow.constant(0)  # starts the devices, which has its own messages
 except ImportError as error:
     from models.errors import ToolMissing
 

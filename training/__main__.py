@@ -8,10 +8,107 @@ from typing import Annotated
 import typer
 
 from models.errors import one_line_errors
+from training.compare_command import compare
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 data_app = typer.Typer(no_args_is_help=True, help="Module charges: make them, look at them.")
 app.add_typer(data_app, name="data")
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")],
+    output: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/NAME.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
+    order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns.")] = None,
+    nrows_per_file: Annotated[int | None, typer.Option(min=1, help="Read only the first rows of each file.")] = None,
+    n_modules: Annotated[int | None, typer.Option(min=10, help="Modules to generate when no file is given.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the configured number.")] = None,
+    loss: Annotated[str | None, typer.Option(help="Instead of the configured loss.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; held-out rows stay.")] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train again, even if this very run is finished.")] = False,
+) -> None:
+    """Train encoder and decoder; an interrupted run continues, a finished one is not repeated.
+
+    Example: python -m training train --config configs/econ_t_5elink.yaml --output runs/econ_t_5elink
+    """
+    with one_line_errors():
+        from models.config import Config
+        from training.console import TrainingProgress, log_to_console, show_training
+
+        log_to_console()
+        chosen = Config.load(config).override(
+            data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
+            training={"epochs": epochs, "loss": loss, "seed": seed},
+        )
+        folder = output or Path("runs") / chosen.name
+        from training.train import train as run_training
+
+        with TrainingProgress(chosen) as progress:
+            summary = run_training(chosen, folder, retrain, progress.epoch)
+        show_training(chosen, folder, summary)
+
+
+@app.command()
+def evaluate(
+    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")],
+    weights: Annotated[Path, typer.Option(help="weights.npz, or a register file of the chip (YAML).")],
+    input: Annotated[list[str], typer.Option(help="CALQ file (CSV, Parquet) or folder; may be repeated.")],
+    decoder: Annotated[Path | None, typer.Option(help="decoder.keras or the folder of a run; default: that of the "
+                                                      "weights.")] = None,
+    json_: Annotated[str | None, typer.Option("--json", help="Also write the figures as JSON; - is stdout.")] = None,
+    order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns.")] = None,
+    n_processes: Annotated[int | None, typer.Option(min=1, help="Processes for the EMD; default: what pays.")] = None,
+) -> None:
+    """Physics performance (EMD) through the emulator's integer latents and the decoder.
+
+    Example: python -m training evaluate --config configs/econ_t_5elink.yaml --weights runs/econ_t_5elink/weights.npz
+    --input runs/econ_t_5elink/test.csv --json metrics.json
+    """
+    with one_line_errors():
+        import json
+
+        from models.calq_io import column_order, read_calq
+        from models.config import Config
+        from models.files import write_text
+        from models.weights import load_weights
+        from training.console import emd_progress, show_metrics
+        from training.evaluate import evaluate as run_evaluation
+
+        chosen = Config.load(config)
+        codes = load_weights(weights, chosen.encoder)
+        calq = read_calq(input, column_order(order, chosen.data.order)).calq
+        from training.network import load_decoder
+
+        figures = run_evaluation(chosen.encoder, codes, load_decoder(decoder or weights.parent, chosen.encoder), calq,
+                                 n_processes, emd_progress)
+        show_metrics(chosen, figures)
+        if json_:
+            write_text(json_, json.dumps({"config": chosen.name, **figures}, indent=1) + "\n")
+
+
+app.command()(compare)
+
+
+@app.command()
+def report(
+    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")],
+    run: Annotated[Path, typer.Option(help="Folder of the run.")],
+    json_: Annotated[str | None, typer.Option("--json", help="Also write all that the page shows; - is stdout.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Also write every figure into this folder.")] = None,
+    format: Annotated[str, typer.Option(help="pdf or png, of the files in --figures.")] = "pdf",
+    label: Annotated[str, typer.Option(help="Text above the figures in --figures.")] = "",
+) -> None:
+    """Write the HTML page of a run: RUN/report.html. It needs no network and no other file.
+
+    Example: python -m training report --config configs/econ_t_5elink.yaml --run runs/econ_t_5elink
+    --figures plots --format png
+    """
+    with one_line_errors():
+        from models.config import Config
+        from training.report import write_report
+
+        write_report(Config.load(config), run, json_, figures, format, label)
 
 
 @data_app.callback()
@@ -33,26 +130,14 @@ def data_generate(
     """
     with one_line_errors():
         from models.calq_io import column_order, read_calq, write_calq
+        from training.console import show_distributions
         from training.generator import compare, generate
 
         columns = column_order(order, "tc")
         others = {str(path): read_calq(path).calq for path in compare_to or []}
         calq = generate(n_modules, seed)
         write_calq(output, calq, columns)
-        _show_distributions(compare({"generated": calq, **others}))
-
-
-def _show_distributions(rows: list[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("per module", title="mean and percentiles")
-    table.add_column("sample", overflow="fold")
-    for column in ("mean", "5%", "25%", "50%", "75%", "95%"):
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    Console(stderr=True).print(table)
+        show_distributions(compare({"generated": calq, **others}))
 
 
 if __name__ == "__main__":

@@ -26,18 +26,19 @@ _MAX_ITERATIONS = 100_000
 _WORTH_A_PROCESS = 50_000  # events: starting an interpreter costs about as much as these in this one
 
 FloatArray = npt.NDArray[np.float64]
+Progress = Callable[[Iterator[FloatArray], int], Iterator[FloatArray]]
+"""Wraps the iterator of finished chunks, whose number it gets, and yields them."""
 
 
 def emd(
-    true: npt.ArrayLike, pred: npt.ArrayLike, n_processes: int | None = None,
-    progress: Callable[[Iterator[FloatArray], int], Iterator[FloatArray]] | None = None,
+    true: npt.ArrayLike, pred: npt.ArrayLike, n_processes: int | None = None, progress: Progress | None = None
 ) -> FloatArray:
     """EMD of each pair of maps, in sensor-cell pitches.
 
     true, pred: (n, 48) charges >= 0 in trigger-cell order, of any scale: each map is normalised to 1. Returns (n,),
     with EMPTY_INPUT where `true` has no charge and EMPTY_OUTPUT where only `pred` has none. `n_processes` defaults to
-    what pays, at most the number of CPUs; 1 stays in this process. `progress` wraps the iterator of finished chunks,
-    whose number it gets. Raises ValueError on wrong shapes, negative or non-finite charges.
+    what pays, at most the number of CPUs; 1 stays in this process. Raises ValueError on wrong shapes, negative or
+    non-finite charges.
     """
     true, pred = np.asarray(true, dtype=np.float64), np.asarray(pred, dtype=np.float64)
     for name, charge in (("true", true), ("pred", pred)):

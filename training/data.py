@@ -1,0 +1,72 @@
+"""Module charges for training: from files or from the generator, and which rows train, validate and test."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.calq_io import CalqTable, read_calq
+from models.config import Config, DataConfig
+from models.errors import InputError
+from models.trigger_cells import image_order
+
+IntArray = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of one table, each ascending; no row is in two parts."""
+
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+
+
+def load_modules(data: DataConfig) -> CalqTable:
+    """Charges of the configured files, or of the embedded generator when there are none."""
+    if data.files:
+        return read_calq(data.files, data.order, data.nrows_per_file)
+    import pandas as pd
+
+    from training.generator import generate
+
+    calq = generate(data.n_modules, data.seed)
+    return CalqTable(calq, pd.DataFrame(index=range(len(calq))))
+
+
+def split_rows(calq: IntArray, config: Config) -> Split:
+    """Held-out rows depend on `data.seed` and `test_fraction` alone: other seeds train on and validate with the rest.
+
+    Empty modules teach nothing and are left out of the training and validation rows. Raises InputError if no row is
+    left to train, to validate or to test.
+    """
+    training = config.training
+    shuffled = np.random.default_rng(config.data.seed).permutation(len(calq))
+    n_test, n_validation = (round(part * len(calq)) for part in (training.test_fraction, training.validation_fraction))
+    test, rest = shuffled[:n_test], shuffled[n_test:]
+    rest = rest[calq[rest].any(axis=1)]
+    split = Split(np.sort(rest[n_validation:]), np.sort(rest[:n_validation]), np.sort(test))
+    for name, rows in vars(split).items():
+        if not len(rows):
+            raise InputError(f"{len(calq)} modules, {len(rest) + n_test} of use, leave none for {name}: expected more")
+    return split
+
+
+def digest_of(calq: IntArray) -> str:
+    """16 hex digits of the charges themselves: equal files under other names are the same data."""
+    content = np.ascontiguousarray(calq, dtype="<u4")
+    return hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()[:16]
+
+
+def to_trigger_cells(calq: IntArray) -> IntArray:
+    """Columns in image order -> trigger-cell order."""
+    return calq[:, np.argsort(image_order())]
+
+
+def to_image_order(calq: IntArray) -> IntArray:
+    """Columns in trigger-cell order -> image order."""
+    return calq[:, image_order()]

@@ -1,0 +1,59 @@
+"""Physics performance of an encoder: the EMD between true charge maps and those decoded from the chip's integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator import encode
+from models.spec import EncoderSpec
+from models.trigger_cells import CALQ_PER_MIPT
+from models.weights import EncoderWeights
+from training.data import to_trigger_cells
+from training.emd import EMPTY_INPUT, EMPTY_OUTPUT, Progress, emd
+
+MEANINGS = {
+    "n_modules": "modules read",
+    "n_empty_input": "of these, modules without charge; they have no EMD",
+    "n_empty_output": "modules with charge whose decoded map has none; they have no EMD",
+    "n_selected": f"modules with at least one cell above {CALQ_PER_MIPT} CALQ (one transverse MIP)",
+    "emd_mean": "mean EMD of the selected modules, in sensor-cell pitches",
+    "emd_median": "their median",
+    "emd_q68": "their 68% quantile",
+    "emd_mean_all": "mean EMD of all modules that have one",
+    "emd_median_all": "their median",
+    "emd_q68_all": "their 68% quantile",
+}
+"""Every key of metrics.json; a figure of no module at all is null."""
+
+IntArray = npt.NDArray[np.integer[Any]]
+
+
+def evaluate(
+    spec: EncoderSpec, weights: EncoderWeights, decoder: Any, calq: IntArray,
+    n_processes: int | None = None, progress: Progress | None = None,
+) -> dict[str, float | int | None]:
+    """The figures of `MEANINGS`. calq: (n, 48) in image order; the latents are those of the NumPy emulator."""
+    from training.network import decode
+
+    trace = encode(spec, weights, calq, keep=["module_sum", "latent_code"])
+    pred = decode(decoder, spec.latent.value(trace["latent_code"]), trace["module_sum"])
+    return metrics(calq, emd(to_trigger_cells(calq), pred, n_processes, progress))
+
+
+def metrics(calq: IntArray, distance: npt.NDArray[np.float64]) -> dict[str, float | int | None]:
+    """The figures of `MEANINGS` from charges (n, 48) and the result of `emd` (n,)."""
+    selected = calq.max(axis=1, initial=0) > CALQ_PER_MIPT
+    exists = distance >= 0
+    result: dict[str, float | int | None] = {
+        "n_modules": len(calq),
+        "n_empty_input": int((distance == EMPTY_INPUT).sum()),
+        "n_empty_output": int((distance == EMPTY_OUTPUT).sum()),
+        "n_selected": int(selected.sum()),
+    }
+    for suffix, values in (("", distance[exists & selected]), ("_all", distance[exists])):
+        for name, figure in (("mean", np.mean), ("median", np.median), ("q68", lambda v: np.quantile(v, 0.68))):
+            result[f"emd_{name}{suffix}"] = float(figure(values)) if len(values) else None
+    return result

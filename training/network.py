@@ -1,0 +1,91 @@
+"""The decoder, off the detector and in floating point, and what it sees: latents and module sum of a frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from emulator.codes import FINE_SUM, bit_length
+from models.config import DecoderConfig
+from models.errors import InputError
+from models.files import atomic_path
+from models.spec import EncoderSpec
+from models.trigger_cells import N_TRIGGER_CELLS
+
+# isort: split
+import tf_keras
+
+DECODER_FILE = "decoder.keras"
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int) -> Any:
+    """A tf_keras model: latent (n, outputs) and, if it sees the sum, context (n, 2) -> charge fractions (n, 48).
+
+    Cells are in trigger-cell order. Dense layers with ReLU, the later ones residual; the softmax at the end makes the
+    fractions sum to 1.
+    """
+    layers = tf_keras.layers
+    inputs = [layers.Input((spec.dense.outputs,), name="latent")]
+    if options.sees_sum:
+        inputs.append(layers.Input((2,), name="context"))
+    x = layers.Concatenate(name="inputs")(inputs) if len(inputs) > 1 else inputs[0]
+
+    def dense(units: int, index: int, name: str, **kwargs: Any) -> Any:
+        initial = tf_keras.initializers.GlorotUniform(seed=1000 * seed + index)
+        return layers.Dense(units, kernel_initializer=initial, name=name, **kwargs)
+
+    x = dense(options.width, 0, "dense_0", activation="relu")(x)
+    for index in range(1, options.layers):
+        x = layers.Add(name=f"add_{index}")([x, dense(options.width, index, f"dense_{index}", activation="relu")(x)])
+    x = dense(N_TRIGGER_CELLS, options.layers, "logits")(x)
+    return tf_keras.Model(inputs, layers.Softmax(name="decoder_output")(x), name="decoder")
+
+
+def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
+    """What the decoder learns from the module sum as the frame carries it, in 5E4M: (n,) -> (n, 2) float32.
+
+    The logarithm of the sum, and how far the sum is above the power of two that the chip's normaliser divides by.
+    """
+    carried = np.maximum(FINE_SUM.decode(FINE_SUM.encode(module_sum)), 1)
+    exponent = bit_length(carried) - 1
+    logarithm = np.log2(carried)
+    return np.stack([logarithm / 8 - 1, logarithm - exponent - 0.5], axis=1).astype(np.float32)
+
+
+def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.integer[Any]]) -> FloatArray:
+    """Charge fractions (n, 48) in trigger-cell order from latents (n, outputs) and module sums (n,)."""
+    inputs = [np.asarray(latent_value, np.float32)]
+    if len(decoder.inputs) > 1:
+        inputs.append(context(module_sum))
+    if not len(inputs[0]):
+        return np.empty((0, N_TRIGGER_CELLS), np.float32)
+    fractions: FloatArray = decoder.predict(inputs, batch_size=4096, verbose=0)
+    return fractions
+
+
+def save_decoder(decoder: Any, path: Path) -> None:
+    """Write the decoder as `.keras`: JSON and HDF5 in a zip, no code and no pickle in it."""
+    with atomic_path(path) as temporary:
+        decoder.save(temporary, save_format="keras")
+
+
+def load_decoder(path: Path, spec: EncoderSpec) -> Any:
+    """Read a decoder from its file, or from the folder of a run; raises InputError if it does not fit `spec`."""
+    file = path / DECODER_FILE if path.is_dir() else path
+    if not file.exists():
+        raise InputError(f"{file}: no such file, expected the decoder of a training run")
+    try:
+        decoder = tf_keras.models.load_model(file, compile=False, safe_mode=True)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: no readable decoder ({str(error).splitlines()[0][:120]})") from None
+    found = decoder.inputs[0].shape[-1], decoder.output_shape[-1]
+    if found != (spec.dense.outputs, N_TRIGGER_CELLS):
+        raise InputError(f"{file}: {found[0]} latents to {found[1]} cells, "
+                         f"expected {spec.dense.outputs} to {N_TRIGGER_CELLS}")
+    return decoder

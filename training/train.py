@@ -1,0 +1,228 @@
+"""Training of encoder and decoder together, through the arithmetic of the spec.
+
+A run lives in one folder. It can be interrupted at any time and continues where it was, to the same result; a finished
+run is recognised by the fingerprint of configuration and data, and not repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from models.calq_io import write_calq
+from models.config import Config
+from models.files import atomic_path, write_text
+from training.augment import augment
+from training.data import digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
+from training.emd import emd
+from training.layers import ExactEncoder, image_codes
+from training.losses import LOSSES
+from training.network import DECODER_FILE, build_decoder, context, save_decoder
+
+# isort: split
+import tensorflow as tf
+import tf_keras
+
+FINGERPRINT_FILE = "fingerprint.json"
+CHECKPOINT_FILE = "checkpoint.npz"
+_CHECKPOINT_SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
+_LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of its start
+
+IntArray = npt.NDArray[np.integer[Any]]
+Tensor = Any
+EpochReport = Callable[[int, dict[str, float]], None]
+"""Called after every epoch with its number, from 1, and the last value of each list of the history."""
+
+
+class Trainer:
+    """Encoder, decoder and optimiser of one run, with all that an interrupted run needs to continue."""
+
+    def __init__(self, config: Config, train: IntArray, validation: IntArray) -> None:
+        """`train`, `validation`: charges (n, 48) in trigger-cell order."""
+        training = config.training
+        self.config, self.train = config, train
+        self.encoder = ExactEncoder(config.encoder, training.seed, name="encoder")
+        self.encoder.build((None, 8, 8))
+        self.decoder = build_decoder(config.encoder, training.decoder, training.seed)
+        self.n_steps = max(len(train) // training.batch_size, 1)
+        rate = tf_keras.optimizers.schedules.CosineDecay(
+            training.learning_rate, self.n_steps * training.epochs, alpha=_LAST_RATE)
+        # Losses are cubic or square in charge fractions: the usual epsilon of 1e-7 would drown their gradients.
+        self.optimizer = tf_keras.optimizers.Adam(rate, epsilon=1e-12)
+        self.variables = self.encoder.trainable_weights + self.decoder.trainable_weights
+        self.optimizer.build(self.variables)
+        self.best = [variable.numpy() for variable in self.variables]
+        self.history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_emd": []}
+        self._validation = validation
+        self._validation_tensors = self._prepare(validation)
+        self._epochs = {name: self._epoch_function(name) for name in {training.loss, training.final_loss}}
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.history["loss"])
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 1, whose validation rows had the least mean EMD; 0 before the first."""
+        return int(np.argmin(self.history["val_emd"])) + 1 if self.epoch else 0
+
+    @property
+    def finished(self) -> bool:
+        """All epochs done, or no better one for `patience` epochs."""
+        training = self.config.training
+        return self.epoch >= training.epochs or self.epoch - self.best_epoch >= training.patience
+
+    def run_epoch(self) -> None:
+        """Train on every module once, then validate. What an epoch draws depends on the seed and its number alone."""
+        training = self.config.training
+        rng = np.random.default_rng([training.seed, self.epoch])
+        size = min(training.batch_size, len(self.train))
+        rows = rng.permutation(len(self.train))[: self.n_steps * size]
+        tensors = self._prepare(augment(self.train[rows], training.augment, rng))
+        final = self.epoch >= round((1 - training.final_fraction) * training.epochs)
+        loss_name = training.final_loss if final else training.loss
+        loss = float(self._epochs[loss_name](*tensors, tf.constant(size)))
+        pred = self._predict(*self._validation_tensors[:2])
+        val_loss = float(tf.reduce_mean(LOSSES[loss_name](self._validation_tensors[2], pred)))
+        val_emd = float(emd(self._validation, pred.numpy(), n_processes=1).mean())
+        for name, value in (("loss", loss), ("val_loss", val_loss), ("val_emd", val_emd)):
+            self.history[name].append(value)
+        if self.best_epoch == self.epoch:
+            self.best = [variable.numpy() for variable in self.variables]
+
+    def restore_best(self) -> None:
+        """Put the variables of the best epoch into encoder and decoder."""
+        for variable, value in zip(self.variables, self.best, strict=True):
+            variable.assign(value)
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        """Write a checkpoint."""
+        arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self.variables)}
+        arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
+        arrays |= {f"optimizer_{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
+        arrays |= {f"history_{name}": np.array(values) for name, values in self.history.items()}
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, fingerprint=np.array(fingerprint), **arrays)
+
+    def restore(self, path: Path, fingerprint: str) -> bool:
+        """Continue from a checkpoint; False if there is none of this run."""
+        if not path.exists():
+            return False
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["fingerprint"]) != fingerprint:
+                return False
+            for prefix, variables in (("variable", self.variables), ("optimizer", self.optimizer.variables)):
+                for i, variable in enumerate(variables):
+                    variable.assign(file[f"{prefix}_{i}"])
+            self.best = [file[f"best_{i}"] for i in range(len(self.variables))]
+            self.history = {name: file[f"history_{name}"].tolist() for name in self.history}
+        return True
+
+    def _prepare(self, calq: IntArray) -> tuple[Tensor, Tensor, Tensor]:
+        """Charges in trigger-cell order -> image codes (n, 8, 8), context (n, 2), charge fractions (n, 48)."""
+        module_sum = calq.sum(axis=1, dtype=np.int64)
+        fractions = calq / np.maximum(module_sum, 1)[:, None]
+        image = image_codes(self.config.encoder, to_image_order(calq))
+        return tf.constant(image), tf.constant(context(module_sum)), tf.constant(fractions.astype(np.float32))
+
+    def _decode(self, latent: Tensor, seen: Tensor) -> Tensor:
+        return self.decoder([latent, seen] if len(self.decoder.inputs) > 1 else latent)
+
+    @tf.function
+    def _predict(self, image: Tensor, seen: Tensor) -> Tensor:
+        return self._decode(self.encoder(image), seen)
+
+    def _epoch_function(self, loss_name: str) -> Callable[..., Tensor]:
+        loss_of = LOSSES[loss_name]
+
+        @tf.function(reduce_retracing=True)
+        def run(image: Tensor, seen: Tensor, true: Tensor, batch_size: Tensor) -> Tensor:
+            """All batches of an epoch in one call: Python between the steps would cost as much as the steps."""
+            total = 0.0
+            n_steps = tf.shape(image)[0] // batch_size
+            for step in tf.range(n_steps):
+                part = slice(step * batch_size, (step + 1) * batch_size)
+                with tf.GradientTape() as tape:
+                    pred = self._decode(self.encoder(image[part]), seen[part])
+                    loss = tf.reduce_mean(loss_of(true[part], pred))
+                gradients = tape.gradient(loss, self.variables)
+                self.optimizer.apply_gradients(zip(gradients, self.variables))  # noqa: B905  (traced by AutoGraph)
+                total += loss
+            return total / tf.cast(n_steps, tf.float32)
+
+        return run
+
+
+def train(config: Config, output: Path, retrain: bool = False, report: EpochReport | None = None) -> dict[str, Any]:
+    """Train, or continue, or recognise a finished run; returns the content of fingerprint.json.
+
+    Writes into `output`: weights.npz, decoder.keras, history.json, test.csv (the held-out rows, columns in the order
+    of the configuration), config.yaml and, last, fingerprint.json. Raises InputError for bad data or if a weight is
+    not exactly a code.
+    """
+    log = logging.getLogger(__name__)
+    table = load_modules(config.data)
+    split = split_rows(table.calq, config)
+    fingerprint = fingerprint_of(config, table.calq)
+    done = _finished(output, fingerprint)
+    if done and not retrain:
+        log.info("%s holds this run already, trained to a validation EMD of %.3f (--retrain repeats it)",
+                 output, done["val_emd"])
+        return done
+    tf.config.experimental.enable_op_determinism()
+    calq = to_trigger_cells(table.calq)
+    trainer = Trainer(config, calq[split.train], calq[split.validation])
+    checkpoint = output / CHECKPOINT_FILE
+    if retrain:
+        checkpoint.unlink(missing_ok=True)
+    if trainer.restore(checkpoint, fingerprint):
+        log.info("%s: continues after epoch %d", output, trainer.epoch)
+    saved = time.monotonic()
+    while not trainer.finished:
+        trainer.run_epoch()
+        if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+            trainer.save(checkpoint, fingerprint)
+            saved = time.monotonic()
+        if report:
+            report(trainer.epoch, {name: values[-1] for name, values in trainer.history.items()})
+    trainer.restore_best()
+    trainer.encoder.codes().save(output / "weights.npz")
+    save_decoder(trainer.decoder, output / DECODER_FILE)
+    write_text(output / "history.json", json.dumps(trainer.history, indent=1) + "\n")
+    write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    write_calq(output / "test.csv", table.calq[split.test], config.data.order, table.extra.iloc[split.test])
+    summary = {
+        "fingerprint": fingerprint, "encoder_digest": config.encoder.digest(), "data_digest": digest_of(table.calq),
+        "n_train": len(split.train), "n_validation": len(split.validation), "n_test": len(split.test),
+        "epochs": trainer.epoch, "best_epoch": trainer.best_epoch, "val_emd": min(trainer.history["val_emd"]),
+    }
+    write_text(output / FINGERPRINT_FILE, json.dumps(summary, indent=1) + "\n")
+    checkpoint.unlink(missing_ok=True)
+    return summary
+
+
+def fingerprint_of(config: Config, calq: IntArray) -> str:
+    """16 hex digits of all that the result depends on: encoder, training options, split and the charges themselves."""
+    parts = [config.encoder.digest(), config.training.model_dump(mode="json"), config.data.seed, digest_of(calq)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _finished(output: Path, fingerprint: str) -> dict[str, Any] | None:
+    """The summary of a finished run of this fingerprint, if all its files are there."""
+    path = output / FINGERPRINT_FILE
+    needed = ("weights.npz", DECODER_FILE, "history.json", "config.yaml", "test.csv")
+    if not path.exists() or not all((output / name).exists() for name in needed):
+        return None
+    summary: dict[str, Any] = json.loads(path.read_text())
+    return summary if summary.get("fingerprint") == fingerprint else None
