@@ -110,6 +110,20 @@ def test_killed_run_continues_to_the_same_result(run: Path, tmp_path: Path) -> N
     assert contents(tmp_path) == contents(run)
 
 
+def test_start_from_another_link_budget(run: Path, tmp_path: Path) -> None:
+    """The first validation is no worse than the last one of the run it began with, with two more bits per latent."""
+    start = json.loads((run / FINGERPRINT_FILE).read_text())
+    config = small("econ_t_4elink", epochs=1, learning_rate=1e-6)
+    summary = train(config, tmp_path, start=run)
+    assert summary["val_emd"] == pytest.approx(start["val_emd"], rel=0.1)
+    found, expected = (EncoderWeights.load(folder / "weights.npz", spec) for folder, spec in (
+        (tmp_path, config.encoder), (run, small().encoder)))
+    np.testing.assert_array_equal(found.flat, expected.flat, "tiny steps keep the codes")
+    assert summary["fingerprint"] != train(config, tmp_path)["fingerprint"]
+    with pytest.raises(InputError, match="of other formats or shapes"):
+        train(small("qkeras_3elink"), tmp_path / "other", start=run)
+
+
 def test_finished_run_is_not_repeated(run: Path) -> None:
     seen: list[int] = []
     before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}

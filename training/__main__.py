@@ -26,6 +26,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the configured number.")] = None,
     loss: Annotated[str | None, typer.Option(help="Instead of the configured loss.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; held-out rows stay.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Run to begin with; may be of another link budget.")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again, even if this very run is finished.")] = False,
 ) -> None:
     """Train encoder and decoder; an interrupted run continues, a finished one is not repeated.
@@ -45,7 +46,7 @@ def train(
         from training.train import train as run_training
 
         with TrainingProgress(chosen) as progress:
-            summary = run_training(chosen, folder, retrain, progress.epoch)
+            summary = run_training(chosen, folder, retrain, progress.epoch, start)
         show_training(chosen, folder, summary)
 
 

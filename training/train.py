@@ -21,13 +21,15 @@ import yaml
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.calq_io import write_calq
 from models.config import Config
+from models.errors import InputError
 from models.files import atomic_path, write_text
+from models.weights import EncoderWeights
 from training.augment import augment
 from training.data import digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
 from training.emd import emd
 from training.layers import ExactEncoder, image_codes
 from training.losses import LOSSES
-from training.network import DECODER_FILE, build_decoder, context, save_decoder
+from training.network import DECODER_FILE, build_decoder, context, load_decoder, save_decoder
 
 # isort: split
 import tensorflow as tf
@@ -82,6 +84,15 @@ class Trainer:
         """All epochs done, or no better one for `patience` epochs."""
         training = self.config.training
         return self.epoch >= training.epochs or self.epoch - self.best_epoch >= training.patience
+
+    def start_from(self, weights: EncoderWeights, decoder: Any) -> None:
+        """Begin with trained weights and a decoder of the same shape instead of random ones."""
+        self.encoder.set_codes(weights)
+        try:
+            self.decoder.set_weights(decoder.get_weights())
+        except ValueError:
+            raise InputError(f"the decoder to start from has {decoder.count_params()} parameters, expected "
+                             f"{self.decoder.count_params()}: use the same training.decoder options") from None
 
     def run_epoch(self) -> None:
         """Train on every module once, then validate. What an epoch draws depends on the seed and its number alone."""
@@ -164,9 +175,12 @@ class Trainer:
         return run
 
 
-def train(config: Config, output: Path, retrain: bool = False, report: EpochReport | None = None) -> dict[str, Any]:
+def train(
+    config: Config, output: Path, retrain: bool = False, report: EpochReport | None = None, start: Path | None = None
+) -> dict[str, Any]:
     """Train, or continue, or recognise a finished run; returns the content of fingerprint.json.
 
+    `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget.
     Writes into `output`: weights.npz, decoder.keras, history.json, test.csv (the held-out rows, columns in the order
     of the configuration), config.yaml and, last, fingerprint.json. Raises InputError for bad data or if a weight is
     not exactly a code.
@@ -174,7 +188,8 @@ def train(config: Config, output: Path, retrain: bool = False, report: EpochRepo
     log = logging.getLogger(__name__)
     table = load_modules(config.data)
     split = split_rows(table.calq, config)
-    fingerprint = fingerprint_of(config, table.calq)
+    initial = _trained(start, config) if start else None
+    fingerprint = fingerprint_of(config, table.calq, start)
     done = _finished(output, fingerprint)
     if done and not retrain:
         log.info("%s holds this run already, trained to a validation EMD of %.3f (--retrain repeats it)",
@@ -188,6 +203,8 @@ def train(config: Config, output: Path, retrain: bool = False, report: EpochRepo
         checkpoint.unlink(missing_ok=True)
     if trainer.restore(checkpoint, fingerprint):
         log.info("%s: continues after epoch %d", output, trainer.epoch)
+    elif initial:
+        trainer.start_from(*initial)
     saved = time.monotonic()
     while not trainer.finished:
         trainer.run_epoch()
@@ -212,10 +229,21 @@ def train(config: Config, output: Path, retrain: bool = False, report: EpochRepo
     return summary
 
 
-def fingerprint_of(config: Config, calq: IntArray) -> str:
-    """16 hex digits of all that the result depends on: encoder, training options, split and the charges themselves."""
+def fingerprint_of(config: Config, calq: IntArray, start: Path | None = None) -> str:
+    """16 hex digits of all that the result depends on: encoder, options, split, charges and the run to start from."""
     parts = [config.encoder.digest(), config.training.model_dump(mode="json"), config.data.seed, digest_of(calq)]
+    if start:
+        parts.append(json.loads((start / FINGERPRINT_FILE).read_text())["fingerprint"])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _trained(run: Path, config: Config) -> tuple[EncoderWeights, Any]:
+    """Weights and decoder of a finished run; its encoder may differ from ours in the number of links alone."""
+    theirs = Config.load(run / "config.yaml").encoder
+    if theirs.model_copy(update={"n_elinks": config.encoder.n_elinks}) != config.encoder:
+        raise InputError(f"{run}: an encoder of other formats or shapes, expected one that differs in n_elinks alone")
+    weights = EncoderWeights.load(run / "weights.npz", theirs)
+    return EncoderWeights(config.encoder, **weights.arrays), load_decoder(run, theirs)
 
 
 def _finished(output: Path, fingerprint: str) -> dict[str, Any] | None:
