@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import logging
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,68 +14,69 @@ import jinja2
 from hls.report import hardware_figures
 from models.config import Config
 from models.errors import InputError
-from models.files import write_text
+from models.files import atomic_path, write_text
 from models.weights import EncoderWeights
-from training.figures import as_svg, learning_curves, weight_histograms
+from training.figures import as_svg, style
+from training.report_sections import Section, sections, verdict
+
+FORMATS = ("pdf", "png")
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: key of the row, title, and whether it holds numbers."""
-
-    key: str
-    title: str
-    number: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A titled part of the page: text, inline SVG figures, one table."""
-
-    title: str
-    text: str = ""
-    figures: list[str] = field(default_factory=list)
-    columns: list[Column] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the verdict; kind is good, bad or soft."""
-
-    kind: str
-    text: str
-
-
-def write_report(config: Config, run: str | Path) -> Path:
+def write_report(
+    config: Config, run: str | Path, json_path: str | None = None, figures: Path | None = None,
+    figure_format: str = "pdf", label: str = "",
+) -> Path:
     """Write `report.html` into the folder of a run and return its path.
 
-    Needs weights.npz and history.json; sections whose file is missing say which command makes it. Raises InputError if
-    a file of the run belongs to another spec.
+    Needs weights.npz and history.json; sections whose file is missing say which command makes it. `json_path` gets all
+    that the page shows; `figures` is a folder for every figure in the style of experiments, under `label`. Raises
+    InputError if a file of the run belongs to another spec.
     """
     run = Path(run)
+    if figure_format not in FORMATS:
+        raise InputError(f"--format {figure_format}, expected {' or '.join(FORMATS)}")
+    content = gather(config, run)
+    with style("page"):
+        template = (resources.files("training") / "templates" / "report.html").read_text(encoding="utf-8")
+        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+                                         lstrip_blocks=True)
+        page = environment.from_string(template).render(
+            config=content["config"], verdict=verdict(content), sections=sections(content), as_svg=as_svg)
+    write_text(run / "report.html", page)
+    if json_path:
+        write_text(json_path, json.dumps(content, ensure_ascii=False) + "\n")
+    if figures:
+        _write_figures(content, figures, figure_format, label)
+    return run / "report.html"
+
+
+def gather(config: Config, run: Path) -> dict[str, Any]:
+    """All that a report shows, as plain JSON; the parts that were not run are empty."""
     weights = EncoderWeights.load(run / "weights.npz", config.encoder)
-    history = _read_json(run / "history.json")
     comparison = _read_json(run / "compare.json", optional=True)
-    metrics = _read_json(run / "metrics.json", optional=True)
     if comparison and comparison["digest"] != config.encoder.digest():
         raise InputError(f"{run / 'compare.json'}: spec {comparison['digest']}, expected {config.encoder.digest()}")
-    sections = [
-        _bit_exactness(comparison),
-        _physics(metrics),
-        Section("Learning curves", _learning_text(history), [as_svg(learning_curves(history))]),
-        Section("Weights", "How often each code occurs. At the ends of the range training met the limit of six bits.",
-                [as_svg(weight_histograms(weights))]),
-        _hardware(config, run),
-        _formats(config),
-    ]
-    template = (resources.files("training") / "templates" / "report.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    page = environment.from_string(template).render(
-        config=config, verdict=_verdict(comparison, metrics), sections=sections
-    )
-    write_text(run / "report.html", page)
-    return run / "report.html"
+    spec = config.encoder
+    formats = {"input": str(spec.input)}
+    for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
+        formats |= {f"{name} weight, bias": f"{layer.weight}; {layer.bias}",
+                    f"{name} product": str(layer.product or "exact"), f"{name} output": str(layer.output)}
+    formats["latent sent"] = str(spec.latent)
+    projects = {path.name.removeprefix("hls_"): path for path in run.glob("hls_*")}
+    return {
+        "config": {"name": config.name, "n_elinks": spec.n_elinks, "latent_bits": spec.latent_bits,
+                   "arithmetic": spec.arithmetic, "digest": spec.digest(), "n_filters": spec.conv.filters},
+        "bit_exactness": comparison,
+        "metrics": _read_json(run / "metrics.json", optional=True),
+        "physics": _read_json(run / "physics.json", optional=True),
+        "history": _read_json(run / "history.json"),
+        "weights": {name: {"format": str(spec.weight_formats[name]).split()[0], "codes": codes.ravel().tolist(),
+                           "min_code": spec.weight_formats[name].min_code,
+                           "max_code": spec.weight_formats[name].max_code}
+                    for name, codes in weights.arrays.items()},
+        "hardware": [asdict(figure) for figure in hardware_figures(config, projects)],
+        "formats": formats,
+    }
 
 
 def _read_json(path: Path, optional: bool = False) -> dict[str, Any]:
@@ -89,59 +91,18 @@ def _read_json(path: Path, optional: bool = False) -> dict[str, Any]:
     return content
 
 
-def _verdict(comparison: dict[str, Any], metrics: dict[str, Any]) -> list[Line]:
-    lines = []
-    for backend, result in comparison.get("backends", {}).items():
-        if result["equal"]:
-            lines.append(Line("good", f"emulator = HLS C++ ({backend}): every bit of every stage of "
-                                      f"{comparison['n_events']:,} events"))
-        else:
-            lines.append(Line("bad", f"emulator and HLS C++ ({backend}) differ: {result['first_mismatch']}"))
-    if not comparison:
-        lines.append(Line("soft", "emulator and HLS not compared: run make compare"))
-    if "emd_mean" in metrics:
-        lines.append(Line("", f"mean EMD {metrics['emd_mean']:.3f}, median {metrics['emd_median']:.3f} on "
-                              f"{metrics['n_modules']:,} held-out modules with a cell above one MIP"))
-    return lines
+def _write_figures(content: dict[str, Any], folder: Path, figure_format: str, label: str) -> None:
+    # PDF writers of matplotlib tell every font that they embed.
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    with style("experiment"):
+        for plot in (plot for section in sections(content) for plot in _plots(section)):
+            if label:
+                import mplhep
+
+                mplhep.cms.text(label, ax=plot.figure.axes[0], fontsize=12)
+            with atomic_path(folder / f"{plot.name}.{figure_format}") as temporary:
+                plot.figure.savefig(temporary, format=figure_format, dpi=200)
 
 
-def _bit_exactness(comparison: dict[str, Any]) -> Section:
-    rows = [{"backend": backend, **stage} for backend, result in comparison.get("backends", {}).items()
-            for stage in result["stages"]]
-    text = ("Integer codes of the emulator against those of the compiled C++." if rows else "Not run: make compare.")
-    columns = [Column("backend", "backend"), Column("stage", "stage"), Column("n_values", "values", True),
-               Column("n_mismatches", "mismatches", True), Column("n_events", "events with mismatch", True)]
-    return Section("Bit-exactness", text, columns=columns, rows=rows)
-
-
-def _physics(metrics: dict[str, Any]) -> Section:
-    text = ("The earth mover's distance between input and decoded charge map, in sensor-cell pitches; the latents are "
-            "the emulator's integers." if metrics else "Not run: make evaluate.")
-    rows = [{"name": name, "value": f"{value:.4g}" if isinstance(value, float) else value}
-            for name, value in metrics.items()]
-    return Section("Physics performance", text, columns=[Column("name", "quantity"), Column("value", "value", True)],
-                   rows=rows)
-
-
-def _learning_text(history: dict[str, Any]) -> str:
-    return f"{len(history['loss'])} epochs; the best validation loss is {min(history['val_loss']):.4g}."
-
-
-def _hardware(config: Config, run: Path) -> Section:
-    projects = {path.name.removeprefix("hls_"): path for path in run.glob("hls_*")}
-    rows = [vars(figure) for figure in hardware_figures(config, projects)]
-    return Section("Resources and latency", "Each figure names what produced it; nothing here is a guess.",
-                   columns=[Column("quantity", "quantity"), Column("value", "value"), Column("source", "source")],
-                   rows=rows)
-
-
-def _formats(config: Config) -> Section:
-    spec = config.encoder
-    rows = [{"what": "input", "format": str(spec.input)}]
-    for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
-        rows += [{"what": f"{name} weight, bias", "format": f"{layer.weight}; {layer.bias}"},
-                 {"what": f"{name} product", "format": str(layer.product or "exact")},
-                 {"what": f"{name} output", "format": str(layer.output)}]
-    rows.append({"what": "latent sent", "format": str(spec.latent)})
-    return Section("Number formats", "As in the configuration: sign, integer bits (with sign), fractional bits.",
-                   columns=[Column("what", "what"), Column("format", "format")], rows=rows)
+def _plots(section: Section) -> list[Any]:
+    return [*section.plots, *(plot for child in section.children for plot in _plots(child))]
