@@ -37,7 +37,7 @@ OUTPUTS = {"weights.npz", DECODER_FILE, "history.json", "test.csv", "config.yaml
 def small(name: str = "econ_t_3elink", **training: Any) -> Config:
     """A run of seconds."""
     config = Config.load(REPOSITORY / "configs" / f"{name}.yaml")
-    options = {"epochs": 4, "batch_size": 32, "learning_rate": 0.01, "loss": "kernel",
+    options = {"epochs": 4, "batch_size": 32, "learning_rate": 0.01, "loss": "kernel", "final_fraction": 0.25,
                "decoder": {"width": 24, "layers": 2}}
     return config.override(data={"n_modules": 400}, training=options | training)
 
@@ -66,7 +66,9 @@ def test_outputs(run: Path) -> None:
     assert {path.name for path in run.iterdir()} == OUTPUTS
     history = json.loads((run / "history.json").read_text())
     assert len(history["loss"]) == len(history["val_loss"]) == len(history["val_emd"]) == 4
-    assert history["val_loss"][-1] < history["val_loss"][0]
+    assert history["val_emd"][-1] < history["val_emd"][0]
+    assert history["val_loss"][-1] == pytest.approx(history["val_emd"][-1], rel=1e-4), "the last loss is the EMD itself"
+    assert history["val_loss"][-2] < 0.5 * history["val_emd"][-2], "the loss before it is not"
     assert Config.load(run / "config.yaml") == config
     calq = generate(400, config.data.seed)
     np.testing.assert_array_equal(read_calq(run / "test.csv").calq, calq[split_rows(calq, config).test])
@@ -303,6 +305,10 @@ def test_commands(tmp_path: Path) -> None:
     (["--loss", "emdd"], "training.loss: Input should be"),
     (["--data", "none.csv"], "none.csv"),
     (["--order", "rows"], "data.order"),
+    (["--set", "training.passes"], "expected section.key=value"),
+    (["--set", "training.pases=2"], "unknown key 'training.pases'; did you mean 'passes'?"),
+    (["--set", "trainin.passes=2"], "expected section.key=value"),
+    (["--set", "training.decoder.width=no"], "training.decoder.width"),
 ])
 def test_bad_options_are_one_line(options: list[str], match: str, tmp_path: Path) -> None:
     result = command("train", "--config", "configs/econ_t_2elink.yaml", "--output", tmp_path / "run", *options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -62,14 +62,16 @@ class DecoderConfig(_Section):
 class TrainingConfig(_Section):
     """How the encoder and its decoder are trained.
 
-    The last `final_fraction` of the epochs use `final_loss`. Training stops after `patience` epochs without a better
-    mean EMD of the validation rows; the epoch with the best one is kept.
+    An epoch is `passes` times all training rows, augmented anew each time. The last `final_fraction` of the epochs use
+    `final_loss`. Training stops after `patience` epochs without a better mean EMD of the validation rows; the epoch
+    with the best one is kept.
     """
 
     loss: LossName = "telescope"
     final_loss: LossName = "emd"
     final_fraction: float = Field(0.0, ge=0, le=1)
     epochs: int = Field(60, ge=1)
+    passes: int = Field(1, ge=1, le=10_000)
     batch_size: int = Field(256, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     patience: int = Field(10, ge=1)
@@ -127,6 +129,27 @@ class Config(_Section):
             return Config.model_validate(content)
         except ValidationError as error:
             raise InputError(_explain(Path("command line"), {}, error)) from None
+
+
+    def with_settings(self, settings: Iterable[str]) -> Config:
+        """This configuration with `section.key=value` strings applied (values in YAML); InputError if not valid."""
+        content = self.model_dump()
+        for setting in settings:
+            key, equals, text = setting.partition("=")
+            *parents, name = key.split(".")
+            section = content
+            for parent in parents:
+                section = section.get(parent) if isinstance(section, dict) else None
+            if not equals or not isinstance(section, dict):
+                raise InputError(f"--set {setting}: expected section.key=value, as --set training.epochs=100")
+            try:
+                section[name] = yaml.safe_load(text)
+            except yaml.YAMLError:
+                raise InputError(f"--set {setting}: '{text}' is no YAML value") from None
+        try:
+            return Config.model_validate(content)
+        except ValidationError as error:
+            raise InputError(_explain(Path("--set"), {}, error)) from None
 
 
 def read_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:

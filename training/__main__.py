@@ -9,9 +9,9 @@ import typer
 
 from models.errors import one_line_errors
 from training.compare_command import compare
+from training.data_commands import app as data_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-data_app = typer.Typer(no_args_is_help=True, help="Module charges: make them, look at them.")
 app.add_typer(data_app, name="data")
 
 
@@ -26,6 +26,8 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the configured number.")] = None,
     loss: Annotated[str | None, typer.Option(help="Instead of the configured loss.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; held-out rows stay.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Any other value of the configuration: "
+                                                                 "section.key=value; may be repeated.")] = None,
     start: Annotated[Path | None, typer.Option(help="Run to begin with; may be of another link budget.")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again, even if this very run is finished.")] = False,
 ) -> None:
@@ -41,7 +43,7 @@ def train(
         chosen = Config.load(config).override(
             data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
             training={"epochs": epochs, "loss": loss, "seed": seed},
-        )
+        ).with_settings(set_ or [])
         folder = output or Path("runs") / chosen.name
         from training.train import train as run_training
 
@@ -110,35 +112,6 @@ def report(
         from training.report import write_report
 
         write_report(Config.load(config), run, json_, figures, format, label)
-
-
-@data_app.callback()
-def _data_commands() -> None:
-    """Module charges: make them, look at them."""
-
-
-@data_app.command("generate")
-def data_generate(
-    output: Annotated[str, typer.Option(help="CALQ file to write (.csv or .parquet); - is stdout.")],
-    n_modules: Annotated[int, typer.Option(min=1, max=10_000_000, help="Number of modules.")] = 20_000,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal files.")] = 1,
-    order: Annotated[str, typer.Option(help="tc or image: order of the CALQ columns.")] = "tc",
-    compare_to: Annotated[list[Path] | None, typer.Option(help="CALQ file to show beside; may be repeated.")] = None,
-) -> None:
-    """Generate module charges with showers and pile-up, and show their distributions.
-
-    Example: python -m training data generate --n-modules 20000 --seed 1 --output calq.csv
-    """
-    with one_line_errors():
-        from models.calq_io import column_order, read_calq, write_calq
-        from training.console import show_distributions
-        from training.generator import compare, generate
-
-        columns = column_order(order, "tc")
-        others = {str(path): read_calq(path).calq for path in compare_to or []}
-        calq = generate(n_modules, seed)
-        write_calq(output, calq, columns)
-        show_distributions(compare({"generated": calq, **others}))
 
 
 if __name__ == "__main__":

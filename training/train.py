@@ -56,7 +56,7 @@ class Trainer:
         self.encoder = ExactEncoder(config.encoder, training.seed, name="encoder")
         self.encoder.build((None, 8, 8))
         self.decoder = build_decoder(config.encoder, training.decoder, training.seed)
-        self.n_steps = max(len(train) // training.batch_size, 1)
+        self.n_steps = max(training.passes * len(train) // training.batch_size, 1)
         rate = tf_keras.optimizers.schedules.CosineDecay(
             training.learning_rate, self.n_steps * training.epochs, alpha=_LAST_RATE)
         # Losses are cubic or square in charge fractions: the usual epsilon of 1e-7 would drown their gradients.
@@ -95,11 +95,12 @@ class Trainer:
                              f"{self.decoder.count_params()}: use the same training.decoder options") from None
 
     def run_epoch(self) -> None:
-        """Train on every module once, then validate. What an epoch draws depends on the seed and its number alone."""
+        """Train on all modules, then validate. What an epoch draws depends on the seed and its number alone."""
         training = self.config.training
         rng = np.random.default_rng([training.seed, self.epoch])
-        size = min(training.batch_size, len(self.train))
-        rows = rng.permutation(len(self.train))[: self.n_steps * size]
+        rows = np.concatenate([rng.permutation(len(self.train)) for _ in range(training.passes)])
+        size = min(training.batch_size, len(rows))
+        rows = rows[: self.n_steps * size]
         tensors = self._prepare(augment(self.train[rows], training.augment, rng))
         final = self.epoch >= round((1 - training.final_fraction) * training.epochs)
         loss_name = training.final_loss if final else training.loss
