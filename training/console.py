@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -82,6 +83,14 @@ def emd_progress(
     """A bar over the chunks of an EMD computation."""
     with Progress(console=_CONSOLE, transient=True) as progress:
         yield from progress.track(chunks, total=total, description="EMD")
+
+
+@contextmanager
+def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], None]]:
+    """A bar over the parts of a job; yields what to call as each of them is done."""
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_CONSOLE) as progress:
+        task = progress.add_task("parts", total=total)
+        yield lambda name, counts: progress.advance(task)
 
 
 def show_distributions(rows: list[tuple[str, ...]]) -> None:

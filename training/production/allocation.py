@@ -1,0 +1,78 @@
+"""How many output links a module has: by layer (signal allocation) or by module (pile-up allocation)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.errors import InputError, nearest
+from models.registers import MAX_ELINKS
+
+IntArray = npt.NDArray[np.integer[Any]]
+
+FEWEST_ELINKS = 2
+SIGNAL_LINKS = {9: 5, 7: 4, 11: 4, 13: 3}
+"""Links by layer, most at the shower maximum of electrons; all other layers have FEWEST_ELINKS."""
+
+
+def signal_links(layer: IntArray) -> npt.NDArray[np.int64]:
+    """Links of modules by their layer."""
+    table = np.full(64, FEWEST_ELINKS, dtype=np.int64)
+    table[list(SIGNAL_LINKS)] = list(SIGNAL_LINKS.values())
+    return table[np.clip(layer, 0, 63)]
+
+
+@dataclass(frozen=True)
+class ModuleLinks:
+    """The list of modules of the pile-up allocation: links and whether a module is whole, by (layer, u, v)."""
+
+    path: str
+    links: pd.Series[int]
+    whole: pd.Series[bool]
+
+    @classmethod
+    def read(cls, path: str | Path) -> ModuleLinks:
+        """Read a CSV with the columns Layer, ModU, ModV, ECONT_eTX and, for `whole`, ModType (F..: full module)."""
+        try:
+            table = pd.read_csv(path)
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: not readable as CSV: {' '.join(str(error).split())}") from None
+        for name in ("Layer", "ModU", "ModV", "ECONT_eTX"):
+            if name not in table:
+                raise InputError(f"{path}: column {name} is missing{nearest(name, table.columns)}")
+            if table[name].dtype.kind not in "iu":
+                number = pd.to_numeric(table[name], errors="coerce")
+                row = int(np.argmax(number.isna() | (number % 1 != 0)))
+                raise InputError(f"{path}: data row {row + 1}, column {name}: {str(table[name][row])!r}, "
+                                 "expected an integer")
+        bad = ~table.ECONT_eTX.between(0, MAX_ELINKS)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise InputError(f"{path}: data row {row + 1}, column ECONT_eTX: {table.ECONT_eTX[row]}, "
+                             f"expected 0..{MAX_ELINKS}")
+        table = table.set_index(["Layer", "ModU", "ModV"])
+        repeated = table.index.duplicated()
+        if repeated.any():
+            row = int(np.argmax(repeated))
+            raise InputError(f"{path}: data row {row + 1}: module {table.index[row]} is given twice")
+        whole = table.ModType.astype(str).str.startswith("F") if "ModType" in table else pd.Series(True, table.index)
+        return cls(str(path), table.ECONT_eTX, whole)
+
+    def links_of(self, layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.int64]:
+        """Links of modules; 0 for those that are not in the list."""
+        found = self.links.reindex(_index(layer, u, v)).fillna(0)
+        return found.to_numpy(dtype=np.int64)
+
+    def is_whole(self, layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]:
+        """Whether modules are in the list and not cut."""
+        found = self.whole.reindex(_index(layer, u, v), fill_value=False)
+        return found.to_numpy(dtype=np.bool_)
+
+
+def _index(layer: IntArray, u: IntArray, v: IntArray) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays([np.asarray(layer), np.asarray(u), np.asarray(v)], names=["Layer", "ModU", "ModV"])

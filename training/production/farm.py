@@ -1,0 +1,174 @@
+"""Many parts of one job, in this process, on the cores of this machine or on a batch farm, with equal results.
+
+A part is a function and its arguments; it writes its own files under the output folder, each at once. A note of every
+finished part is kept beside them, so that a job that starts again only does what is missing; a part whose worker dies
+is done again by another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.config import read_yaml
+from models.errors import InputError, ToolMissing, nearest
+from models.files import write_text
+
+NOTES = ".parts"
+"""Folder of the notes, in the output folder."""
+_TRIES = 5
+
+log = logging.getLogger(__name__)
+
+Counts = dict[str, int]
+Done = Callable[[str, Counts], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a part did: numbers to show and add up, and the files it wrote."""
+
+    counts: Counts
+    files: list[str]
+
+
+class FarmConfig(BaseModel):
+    """Where parts run. `options` go to the cluster class of dask-jobqueue, such as queue or walltime."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: Literal["local", "htcondor", "slurm"] = "local"
+    n_workers: Annotated[int, Field(ge=1, le=10_000)] = 1
+    cores: Annotated[int, Field(ge=1)] = 1
+    memory: str = "2GiB"
+    options: dict[str, Any] = {}
+
+    @classmethod
+    def load(cls, path: str | Path) -> FarmConfig:
+        """Read a YAML file; raises InputError naming file, line and key."""
+        content, lines = read_yaml(Path(path))
+        try:
+            return cls.model_validate(content or {})
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = str(first["loc"][0]) if first["loc"] else "file"
+            where = f"{path}:{lines.get((key,), 1)}"
+            hint = nearest(key, cls.model_fields) if first["type"] == "extra_forbidden" else f", got {first['input']!r}"
+            raise InputError(f"{where}: {key}: {first['msg']}{hint}") from None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of work: `function(**arguments)`, in this or another process, perhaps twice; it reads `inputs`."""
+
+    name: str
+    function: Callable[..., Outcome]
+    arguments: dict[str, Any]
+    inputs: tuple[Path, ...] = ()
+
+    def digest(self) -> str:
+        """Of what the result depends on: the arguments, and size and time of the input files."""
+        states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.inputs]
+        text = repr((self.function.__module__, self.function.__qualname__, sorted(self.arguments.items()), states))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run(parts: Sequence[Part], output: Path, farm: FarmConfig | None = None, done: Done | None = None,
+        cluster: Any = None) -> dict[str, Counts]:
+    """Do all parts that are not done yet; counts by the name of the part, in the order of `parts`.
+
+    `done` is told of every part as it is finished. `cluster` is a running dask cluster to use instead of `farm`'s own.
+    """
+    names = [part.name for part in parts]
+    if len(set(names)) != len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"two parts of this job would both write '{repeated}': expected files of different names")
+    finished = {part.name: counts for part in parts if (counts := _read_note(output, part)) is not None}
+    left = [part for part in parts if part.name not in finished]
+    if finished:
+        log.info("%d of %d parts are done already", len(finished), len(parts))
+    farm = farm or FarmConfig()
+    alone = cluster is None and farm.cluster == "local" and farm.n_workers == 1
+    for part, outcome in _here(left) if alone else _on_cluster(left, farm, cluster):
+        _write_note(output, part, outcome)
+        finished[part.name] = outcome.counts
+        if done is not None:
+            done(part.name, outcome.counts)
+    return {name: finished[name] for name in names}
+
+
+def _here(parts: Sequence[Part]) -> Iterator[tuple[Part, Outcome]]:
+    for part in parts:
+        yield part, part.function(**part.arguments)
+
+
+def _on_cluster(parts: Sequence[Part], farm: FarmConfig, cluster: Any) -> Iterator[tuple[Part, Outcome]]:
+    if not parts:
+        return
+    try:
+        from distributed import Client, KilledWorker, as_completed
+    except ImportError:
+        raise ToolMissing("more than one worker needs the package distributed: pip install '.[data]'") from None
+    by_name = {part.name: part for part in parts}
+    with nullcontext(cluster) if cluster is not None else make_cluster(farm) as running, Client(running) as client:
+        futures = [client.submit(part.function, **part.arguments, key=part.name, pure=False) for part in parts]
+        for future in as_completed(futures):
+            try:
+                outcome = future.result()
+            except KilledWorker:
+                raise OSError(f"part {future.key}: {_TRIES} workers died of it; memory: {farm.memory}") from None
+            yield by_name[future.key], outcome
+
+
+def make_cluster(farm: FarmConfig) -> Any:
+    """A dask cluster as configured; jobs of a batch system are asked for, not waited for."""
+    import dask
+
+    # A part may take down a worker by bad luck (memory, a node that fails), hardly five of them.
+    dask.config.set({"distributed.scheduler.allowed-failures": _TRIES})
+    if farm.cluster == "local":
+        from distributed import LocalCluster
+
+        return LocalCluster(n_workers=farm.n_workers, threads_per_worker=1, memory_limit=farm.memory,
+                            dashboard_address=None, **farm.options)
+    try:
+        from dask_jobqueue import HTCondorCluster, SLURMCluster
+    except ImportError:
+        raise ToolMissing(f"{farm.cluster} needs the package dask-jobqueue: pip install '.[data]'") from None
+    options = {"cores": farm.cores, "memory": farm.memory, "processes": farm.cores} | farm.options
+    if farm.cluster == "htcondor":
+        cluster = HTCondorCluster(**{"disk": "4GB"} | options)
+    else:
+        cluster = SLURMCluster(**options)
+    cluster.scale(n=farm.n_workers)
+    return cluster
+
+
+def _note(output: Path, part: Part) -> Path:
+    return output / NOTES / f"{part.name.replace('/', '_')}.json"
+
+
+def _read_note(output: Path, part: Part) -> Counts | None:
+    """The counts of a part that is done: its note has the digest of the part, and its files are there."""
+    try:
+        note = json.loads(_note(output, part).read_text(encoding="utf-8"))
+        same = note["digest"] == part.digest() and all((output / name).stat().st_size == size
+                                                       for name, size in note["files"].items())
+        counts: Counts = note["counts"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return counts if same else None
+
+
+def _write_note(output: Path, part: Part, outcome: Outcome) -> None:
+    files = {str(Path(file).relative_to(output)): Path(file).stat().st_size for file in outcome.files}
+    note = {"digest": part.digest(), "counts": outcome.counts, "files": files}
+    write_text(_note(output, part), json.dumps(note, indent=1) + "\n")

@@ -1,0 +1,116 @@
+"""A table of modules: what a chip received and what it made of it, and the files that hold it.
+
+Parquet has everything. CSV is one of two forms: charges with the columns of `COLUMNS`, or the words of the input links.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from emulator.codes import CHARGE
+from emulator.front_end import CODES_PER_LINK, N_ERX, calibrate, unpack
+from emulator.links import ERX, open_output
+from models.calq_io import CALQ_COLUMNS, Order
+from models.registers import ENCODER_MUX
+from models.trigger_cells import N_TRIGGER_CELLS, image_order
+
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+COLUMNS = ("entry", "layer", "waferu", "waferv", "zside", "SimEnergyFraction", "isHDM", "n_elinks")
+LARGEST_CHARGE = (1 << 18) - 1
+"""More cannot be told apart in the 7-bit code of a low-density module with its one dropped bit, doubled for safety."""
+
+SLOT = np.empty(N_TRIGGER_CELLS, dtype=np.int64)
+"""Place of each trigger cell among the 48 codes of the input links: the one from which the chip's mux setting for the
+encoder takes the cell to its place in the image."""
+SLOT[image_order()] = ENCODER_MUX
+
+
+@dataclass(frozen=True)
+class ModuleTable:
+    """n modules: erx (n, 12) uint32 link words, calq (n, 48) uint32 in image order, registers (n, 48) uint16 of the
+    calibration in TC order, and `info` with COLUMNS."""
+
+    erx: npt.NDArray[np.uint32]
+    calq: npt.NDArray[np.uint32]
+    registers: npt.NDArray[np.uint16]
+    info: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.erx)
+
+    def select(self, rows: npt.NDArray[Any]) -> ModuleTable:
+        info = self.info.iloc[rows].reset_index(drop=True)
+        return ModuleTable(self.erx[rows], self.calq[rows], self.registers[rows], info)
+
+    @classmethod
+    def join(cls, tables: list[ModuleTable]) -> ModuleTable:
+        arrays = (np.concatenate([getattr(table, name) for table in tables]) for name in ("erx", "calq", "registers"))
+        return cls(*arrays, pd.concat([table.info for table in tables], ignore_index=True))
+
+    def to_arrow(self, order: Order = "tc", with_words: bool = True) -> pa.Table:
+        """Charges as columns in `order`, the columns of `info`, and the link words if wanted."""
+        columns = np.argsort(image_order()) if order == "tc" else np.arange(N_TRIGGER_CELLS)
+        arrays = {name: pa.array(self.calq[:, column]) for name, column in zip(CALQ_COLUMNS, columns, strict=True)}
+        arrays |= {str(name): pa.array(self.info[name].to_numpy()) for name in self.info}
+        if with_words:
+            arrays |= {name: pa.array(self.erx[:, i]) for i, name in enumerate(ERX.columns)}
+        return pa.table(arrays)
+
+    def write_erx(self, path: str | Path) -> None:
+        """Link words as `emulator chip` reads them, in the order of the other files; `-` is stdout."""
+        with open_output(path) as file:
+            file.write(ERX.header())
+            file.write(ERX.rows(self.erx))
+
+
+def encode(charge: IntArray, high_density: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Codes of charges (n, 48), 3 bits dropped for modules of high density (n,), 1 for the others."""
+    codes = np.empty(charge.shape, dtype=np.uint8)
+    for dense in (False, True):
+        rows = np.flatnonzero(high_density == dense)
+        codes[rows] = _code_table(dense)[np.minimum(charge[rows], LARGEST_CHARGE)]
+    return codes
+
+
+_TABLES: dict[bool, npt.NDArray[np.uint8]] = {}
+
+
+def _code_table(high_density: bool) -> npt.NDArray[np.uint8]:
+    if high_density not in _TABLES:
+        every = CHARGE.encode(np.arange(LARGEST_CHARGE + 1), dropped_bits=3 if high_density else 1)
+        _TABLES[high_density] = every.astype(np.uint8)
+    return _TABLES[high_density]
+
+
+def pack(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Link words (n, 12) of codes (n, 48) in TC order, with headers of 0."""
+    words = np.zeros((len(codes), N_ERX), dtype=np.uint32)
+    cell_of_slot = np.argsort(SLOT)
+    for place in range(CODES_PER_LINK):
+        words |= codes[:, cell_of_slot[place::CODES_PER_LINK]].astype(np.uint32) << np.uint32(CHARGE.bits * place)
+    return words
+
+
+def calibration(eta: FloatArray) -> IntArray:
+    """Registers that make charges transverse: eta of the trigger cells -> 1 / cosh(eta) with 2048 = 1.0."""
+    return np.rint(2048 / np.cosh(eta)).astype(np.int64)
+
+
+def chip_charges(erx: npt.NDArray[np.uint32], calibration_tc: IntArray, high_density: npt.NDArray[np.bool_]
+                 ) -> npt.NDArray[np.uint32]:
+    """CALQ (n, 48) in image order, as the chip's front end makes them. calibration_tc: (n, 48) in TC order."""
+    calq = np.empty((len(erx), N_TRIGGER_CELLS), dtype=np.uint32)
+    mux = np.array(ENCODER_MUX)
+    for dense in (False, True):
+        rows = np.flatnonzero(high_density == dense)
+        calq[rows] = calibrate(unpack(erx[rows]), mux, calibration_tc[rows][:, image_order()], dense)
+    return calq

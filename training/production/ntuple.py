@@ -1,0 +1,268 @@
+"""Trigger-primitive ntuples (ROOT) to module charges, through link words and the chip's front end.
+
+The branches are those of the trigger cells in the ntuples of the L1 trigger simulation: one entry per event, each
+branch a vector over all trigger cells of the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from emulator.links import ERX
+from models.errors import InputError, ToolMissing, nearest
+from models.registers import ENCODER_MUX, Registers
+from models.trigger_cells import N_TRIGGER_CELLS, image_order
+from training.production.allocation import signal_links
+from training.production.geometry import LARGEST_UV, N_LAYERS, cell_from_uv, module_index, modules
+from training.production.modules import LARGEST_CHARGE, ModuleTable, calibration, chip_charges, encode, pack
+
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+TREE = "hgcalTriggerNtuplizer/HGCalTriggerNtuple"
+STEP = "48 MB"
+"""Of branches read at a time; about ten times as much is in use while they are turned into modules."""
+PLACE = ("tc_zside", "tc_layer", "tc_waferu", "tc_waferv")
+CHARGES = ("tc_uncompressedCharge", "tc_data", "tc_compressedCharge")
+"""In the order of preference: linear charges, or for the last one 7-bit codes."""
+_EVENTS = 256
+_SCINTILLATOR = 10
+_WIDTH = 2 * LARGEST_UV + 1
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Which branches of a tree are used; see `find_branches`."""
+
+    cell: tuple[str, ...]
+    charge: str
+    eta: bool
+    wafer_type: bool
+    subdetector: bool
+    event: bool
+
+    def names(self) -> list[str]:
+        optional = (("tc_eta", self.eta), ("tc_wafertype", self.wafer_type), ("tc_subdet", self.subdetector),
+                    ("event", self.event))
+        return [*PLACE, *self.cell, self.charge, "tc_simenergy", *(name for name, there in optional if there)]
+
+
+def find_branches(path: str, names: list[str], charge: str | None = None) -> Branches:
+    """The branches to use out of those there; raises InputError for one that is missing, with the nearest name."""
+
+    def need(name: str) -> str:
+        if name not in names:
+            raise InputError(f"{path}: branch '{name}' is missing{nearest(name, names)}")
+        return name
+
+    for name in (*PLACE, "tc_simenergy"):
+        need(name)
+    if "tc_cell" in names and "tc_cellu" not in names:
+        cell: tuple[str, ...] = ("tc_cell",)
+    else:
+        cell = (need("tc_cellu"), need("tc_cellv"))
+    chosen = need(charge) if charge else next((name for name in CHARGES if name in names), None)
+    return Branches(cell, chosen or need(CHARGES[0]), "tc_eta" in names, "tc_wafertype" in names, "tc_subdet" in names,
+                    "event" in names)
+
+
+def open_tree(path: str | Path, tree: str = TREE) -> Any:
+    """The tree of a ROOT file; raises InputError naming the nearest tree, ToolMissing without uproot."""
+    try:
+        import uproot
+    except ImportError:
+        raise ToolMissing("ntuples need the packages uproot and awkward: pip install '.[data]'") from None
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        file = uproot.open(path)
+        found = {name.split(";")[0] for name, kind in file.classnames().items() if kind == "TTree"}
+    except (ValueError, OSError, KeyError, NotImplementedError) as error:
+        raise InputError(f"{path}: not readable as ROOT: {' '.join(str(error).split())[:120]}") from None
+    if tree not in found:
+        listed = ", ".join(sorted(found)) or "none"
+        raise InputError(f"{path}: no tree '{tree}'{nearest(tree, found)} (trees: {listed})")
+    return file[tree]
+
+
+def read_modules(
+    path: str | Path, first: int = 0, last: int | None = None, tree: str = TREE, charge: str | None = None
+) -> Iterator[ModuleTable]:
+    """Modules of the events first..last-1 of a file, some events at a time.
+
+    Raises InputError naming file, event, branch, value and what was expected.
+    """
+    content = open_tree(path, tree)
+    branches = find_branches(str(path), content.keys(), charge)
+    import awkward as ak
+
+    start = first
+    for part in content.iterate(branches.names(), step_size=STEP, entry_start=first, entry_stop=last, library="ak"):
+        counts = ak.to_numpy(ak.num(part.tc_layer))
+        per_event = {"event"} & set(branches.names())
+        for name in branches.names():
+            if name not in per_event and not np.array_equal(ak.to_numpy(ak.num(part[name])), counts):
+                event = start + int(np.argmax(ak.to_numpy(ak.num(part[name])) != counts))
+                raise InputError(f"{path}: event {event}, branch {name}: not as many values as tc_layer has")
+        # Events of few cells come in large numbers, and the table of their modules must not grow with them.
+        for begin in range(0, len(counts), _EVENTS):
+            some = part[begin : begin + _EVENTS]
+            columns = {name: np.asarray(ak.to_numpy(some[name] if name in per_event else ak.flatten(some[name])))
+                       for name in branches.names()}
+            yield assemble(columns, counts[begin : begin + _EVENTS], branches, str(path), start + begin)
+        start += len(counts)
+
+
+def assemble(columns: dict[str, npt.NDArray[Any]], counts: IntArray, branches: Branches, path: str, first: int = 0
+             ) -> ModuleTable:
+    """Modules out of flat branches of `len(counts)` events, ordered by event, endcap (negative z first), layer, u, v.
+
+    A cell that is not in the ntuple has no charge. Raises InputError.
+    """
+    event = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    if branches.subdetector and (columns["tc_subdet"] == _SCINTILLATOR).any():
+        silicon = np.flatnonzero(columns["tc_subdet"] != _SCINTILLATOR)
+        columns = {name: column if name == "event" else column[silicon] for name, column in columns.items()}
+        event = event[silicon]
+    _check(columns, branches, event, path, first)
+    cell = columns["tc_cell"] if len(branches.cell) == 1 else cell_from_uv(columns["tc_cellu"], columns["tc_cellv"])
+    if len(branches.cell) == 2 and len(cell) and cell.min() < 0:
+        bad = int(np.argmax(cell < 0))
+        given = f"{columns['tc_cellu'][bad]}, {columns['tc_cellv'][bad]}"
+        raise InputError(f"{path}: event {first + event[bad]}, branches tc_cellu, tc_cellv: {given}, "
+                         f"expected one of the {N_TRIGGER_CELLS} trigger cells")
+    slot, module = _group(columns, event, len(counts))
+    place = module * np.int32(N_TRIGGER_CELLS) + cell.astype(np.int32)
+    n = len(slot)
+    _check_repeated(place, n, event, path, first)
+    number, side, layer, u, v = _unpack_slot(slot)
+
+    def spread(values: npt.NDArray[Any], dtype: Any, fill: float = 0) -> npt.NDArray[Any]:
+        full = np.full(n * N_TRIGGER_CELLS, fill, dtype=dtype)
+        full[place] = values
+        return full.reshape(n, N_TRIGGER_CELLS)
+
+    known = module_index()[layer, u + LARGEST_UV, v + LARGEST_UV]
+    high_density = np.where(known >= 0, modules().high_density[known], False)
+    if branches.wafer_type:
+        high_density = np.zeros(n, dtype=bool)
+        high_density[module] = columns["tc_wafertype"] == 0
+    if branches.charge == "tc_compressedCharge":
+        codes = spread(columns[branches.charge], np.uint8)
+    else:
+        codes = encode(spread(np.minimum(columns[branches.charge], LARGEST_CHARGE), np.uint32), high_density)
+    registers = _known_calibration()[known]  # the last row, all 0, for modules that are not known
+    if branches.eta:
+        registers = _calibration_from(columns["tc_eta"], slot, module, cell, registers)
+    words = pack(codes)
+    energy = np.bincount(module, columns["tc_simenergy"], minlength=n)
+    total = np.bincount(event, columns["tc_simenergy"], minlength=len(counts))[number]
+    info = pd.DataFrame({
+        "entry": columns["event"].astype(np.int64)[number] if branches.event else first + number.astype(np.int64),
+        "layer": layer, "waferu": u, "waferv": v, "zside": side,
+        "SimEnergyFraction": np.divide(energy, total, out=np.zeros(n), where=total > 0),
+        "isHDM": high_density, "n_elinks": signal_links(layer),
+    })
+    return ModuleTable(words, chip_charges(words, registers, high_density), registers.astype(np.uint16), info)
+
+
+def _check(columns: dict[str, npt.NDArray[Any]], branches: Branches, event: IntArray, path: str, first: int) -> None:
+    largest = 127 if branches.charge == "tc_compressedCharge" else (1 << 32) - 1
+    limits = {"tc_zside": (-1, 1), "tc_layer": (1, N_LAYERS), "tc_waferu": (-LARGEST_UV, LARGEST_UV),
+              "tc_waferv": (-LARGEST_UV, LARGEST_UV), branches.charge: (0, largest), "tc_simenergy": (0, np.inf)}
+    if len(branches.cell) == 1:
+        limits["tc_cell"] = (0, N_TRIGGER_CELLS - 1)
+    for name, (low, high) in limits.items():
+        column = columns[name]
+        if len(column) and not (column.min() >= low and column.max() <= high):
+            bad = int(np.argmax(~((column >= low) & (column <= high))))
+            raise InputError(f"{path}: event {first + event[bad]}, branch {name}: {column[bad]}, "
+                             f"expected {low}..{high}")
+
+
+def _group(columns: dict[str, npt.NDArray[Any]], event: IntArray, n_events: int) -> tuple[IntArray, IntArray]:
+    """Slots of the modules that are there, ascending, and for every cell the number of its module."""
+    side = columns["tc_zside"] > 0
+    slot = event * np.int32(2) + side
+    for name, offset, width in (("tc_layer", 0, N_LAYERS + 1), ("tc_waferu", LARGEST_UV, _WIDTH),
+                                ("tc_waferv", LARGEST_UV, _WIDTH)):
+        slot = slot * np.int32(width) + (columns[name].astype(np.int32) + np.int32(offset))
+    # Events are few and slots are dense: a table beats sorting.
+    there = np.zeros(n_events * 2 * (N_LAYERS + 1) * _WIDTH * _WIDTH, dtype=bool)
+    there[slot] = True
+    number = np.cumsum(there, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(there), number[slot]
+
+
+def _unpack_slot(slot: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+    rest, v = np.divmod(slot, _WIDTH)
+    rest, u = np.divmod(rest, _WIDTH)
+    rest, layer = np.divmod(rest, N_LAYERS + 1)
+    event, side = np.divmod(rest, 2)
+    return event, 2 * side - 1, layer, u - LARGEST_UV, v - LARGEST_UV
+
+
+def _check_repeated(place: IntArray, n_modules: int, event: IntArray, path: str, first: int) -> None:
+    seen = np.zeros(n_modules * N_TRIGGER_CELLS, dtype=bool)
+    seen[place] = True
+    if np.count_nonzero(seen) != len(place):
+        order = np.argsort(place, kind="stable")
+        again = order[1:][place[order][1:] == place[order][:-1]][0]
+        raise InputError(f"{path}: event {first + event[again]}: trigger cell {place[again] % N_TRIGGER_CELLS} of a "
+                         "module is given twice")
+
+
+@cache
+def _known_calibration() -> IntArray:
+    """Registers of the modules of the built-in geometry, and a row of 0 for all others; TC order."""
+    return np.concatenate([calibration(modules().eta), np.zeros((1, N_TRIGGER_CELLS), dtype=np.int64)])
+
+
+def _calibration_from(
+    eta: FloatArray, slot: IntArray, module: IntArray, cell: IntArray, registers: IntArray
+) -> IntArray:
+    """Registers (n, 48) with those replaced whose cell has an eta in any of the events."""
+    _, first, wafer = np.unique(slot % (2 * (N_LAYERS + 1) * _WIDTH * _WIDTH), return_index=True, return_inverse=True)
+    of_wafer = np.full(len(first) * N_TRIGGER_CELLS, np.nan, dtype=eta.dtype)
+    of_wafer[wafer.astype(np.int32)[module] * np.int32(N_TRIGGER_CELLS) + cell.astype(np.int32)] = eta
+    of_wafer = of_wafer.reshape(-1, N_TRIGGER_CELLS)
+    given = ~np.isnan(of_wafer)
+    table = registers[first]
+    table[given] = calibration(of_wafer[given].astype(np.float64))
+    return table[wafer]
+
+
+class WaferFiles:
+    """For every module its link words as a CSV for `emulator chip`, one row per event, and its register file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._begun: set[str] = set()
+
+    def write(self, table: ModuleTable) -> None:
+        """Append the rows of a table; the registers are those of a module's first row."""
+        groups = table.info.groupby(["zside", "layer", "waferu", "waferv"]).indices
+        for (side, layer, u, v), rows in groups.items():
+            name = f"wafer_Z{side}_L{layer}_U{u}_V{v}"
+            if name not in self._begun:
+                self._begun.add(name)
+                _register_file(table, rows[0]).save(self._folder / f"{name}.yaml")
+                (self._folder / f"{name}.csv").write_text(ERX.header(), encoding="ascii")
+            with (self._folder / f"{name}.csv").open("a", encoding="ascii") as file:
+                file.write(ERX.rows(table.erx[rows]))
+
+
+def _register_file(table: ModuleTable, row: int) -> Registers:
+    return Registers.reset().with_values({
+        "MFC_ALGORITHM_SEL_DENSITY.algo.density": int(table.info.isHDM.iloc[row]),
+        "MFC_MUX_SELECT.mux_select_*": list(ENCODER_MUX),
+        "MFC_CAL_VAL.cal_*": table.registers[row, image_order()].tolist(),
+    })

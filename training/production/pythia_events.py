@@ -1,0 +1,228 @@
+"""Proton collisions at 14 TeV from Pythia 8: what of them reaches the endcaps, in blocks that are kept on disk.
+
+A block holds a fixed number of events out of one freshly seeded generator, so that an event depends on process, seed
+and number alone, not on what was generated before it. Reference: C. Bierlich et al., SciPost Phys. Codebases 8 (2022).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import InputError, ToolMissing, nearest
+from models.files import atomic_path
+from training.production.geometry import ETA_RANGE, FRONT
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+
+PROCESSES = {
+    "minbias": ("SoftQCD:inelastic = on",),
+    "ttbar": ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on"),
+    "jets": ("HardQCD:all = on", "PhaseSpace:pTHatMin = 20."),
+    "electrons": ("WeakSingleBoson:ffbar2gmZ = on", "23:onMode = off", "23:onIfAny = 11", "PhaseSpace:mHatMin = 60."),
+}
+"""Settings of each process; electrons are those of Z decays."""
+
+_COMMON = (
+    "Print:quiet = on",
+    "Beams:eCM = 14000.",
+    # What lives longer than 1 m / c reaches the calorimeter; K0S and Lambda decay before.
+    "ParticleDecays:limitTau0 = on",
+    "ParticleDecays:tau0Max = 1000.",
+)
+_EVENTS_PER_BLOCK = {"minbias": 500}
+_FIELD = 3.8
+"""Tesla, along z."""
+_CURVATURE = 2.998e-3 * _FIELD
+"""Transverse momentum in GeV of a unit charge over its bending radius in cm."""
+_BEAM_SPOT = 4.5
+"""Spread of the collisions along z in cm."""
+_LIGHT = 29.98
+"""cm per ns."""
+_BUNCH_SPACING = 25.0
+"""ns; what arrives later than light by more is in another bunch crossing, and left out."""
+_FORMAT = "2"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Particles:
+    """Particles at the front face of an endcap: event (number within the block), pdg_id, side (-1, +1), charged,
+    position (n, 2) in cm and direction (n, 2) as dx/dz and dy/dz along the way out, kinetic energy in GeV."""
+
+    event: IntArray
+    pdg_id: IntArray
+    side: IntArray
+    charged: npt.NDArray[np.bool_]
+    position: FloatArray
+    direction: FloatArray
+    energy: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def select(self, rows: npt.NDArray[Any] | slice) -> Particles:
+        return Particles(**{name: column[rows] for name, column in vars(self).items()})
+
+    def rotated(self, angle: FloatArray) -> Particles:
+        """Turned about the beam, by one angle per particle."""
+        cos, sin = np.cos(angle), np.sin(angle)
+
+        def turn(vector: FloatArray) -> FloatArray:
+            return np.stack([cos * vector[:, 0] - sin * vector[:, 1], sin * vector[:, 0] + cos * vector[:, 1]], axis=1)
+
+        return Particles(**vars(self) | {"position": turn(self.position), "direction": turn(self.direction)})
+
+    @classmethod
+    def join(cls, parts: list[Particles]) -> Particles:
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+
+def events_per_block(process: str) -> int:
+    return _EVENTS_PER_BLOCK.get(process, 25)
+
+
+def check_process(process: str) -> None:
+    """Raise InputError for a process that is not one of PROCESSES."""
+    if process not in PROCESSES:
+        raise InputError(f"process '{process}'{nearest(process, PROCESSES)}, expected one of {', '.join(PROCESSES)}")
+
+
+def pythia_version() -> str:
+    """Version of Pythia; raises ToolMissing if a package that events need is not installed."""
+    try:
+        import awkward  # noqa: F401
+
+        return version("pythia8mc")
+    except ImportError:
+        raise ToolMissing("events need the packages pythia8mc and awkward: pip install '.[data]'") from None
+
+
+def block(process: str, seed: int, number: int, cache: Path) -> Particles:
+    """All particles of one block of events; read from `cache` if they are there."""
+    check_process(process)
+    key = repr((_FORMAT, pythia_version(), PROCESSES[process], _COMMON, events_per_block(process), seed, number))
+    path = cache / f"{process}-{seed}-{number}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
+    return _block(process, seed, number, path)
+
+
+@lru_cache(maxsize=16)
+def _block(process: str, seed: int, number: int, path: Path) -> Particles:
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as content:
+            return Particles(**content)
+    seeds = np.random.SeedSequence([seed, number, sorted(PROCESSES).index(process)])
+    particles = _generate(process, seeds, path.parent)
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **vars(particles))
+    return particles
+
+
+def _generate(process: str, seeds: np.random.SeedSequence, cache: Path) -> Particles:
+    n_events = events_per_block(process)
+    # Pythia takes seeds up to 900,000,000; 0 would be the time.
+    pythia = _pythia(process, 1 + int(seeds.generate_state(1)[0]) % 900_000_000, cache)
+    record = pythia.nextBatch(n_events)
+    if len(record) != n_events:
+        raise RuntimeError(f"Pythia gave {len(record)} of {n_events} events of {process}")
+    import awkward as ak
+
+    final = record.prt[record.prt.status > 0]
+    event = np.repeat(np.arange(n_events), ak.num(final.id))
+    flat = ak.flatten(final)
+    momentum = np.stack([ak.to_numpy(getattr(flat.p, axis)) for axis in ("px", "py", "pz")], axis=1)
+    pdg_id, mass = ak.to_numpy(flat.id), ak.to_numpy(flat.m)
+    known, which = np.unique(pdg_id, return_inverse=True)
+    charge = np.array([pythia.particleData.charge(int(name)) for name in known])[which]
+    start = np.random.default_rng(seeds).normal(0, _BEAM_SPOT, n_events)[event]
+    seen = ~np.isin(np.abs(pdg_id), (12, 14, 16)) & (momentum[:, 2] != 0)
+    return _at_front(event[seen], pdg_id[seen], charge[seen], momentum[seen], mass[seen], start[seen])
+
+
+def _pythia(process: str, seed: int, cache: Path) -> Any:
+    """A generator at its start. The slow part of the start of minimum bias is kept in a file beside the blocks."""
+    import pythia8mc
+
+    cache.mkdir(parents=True, exist_ok=True)
+    tables = cache / f"multiparton-{pythia_version()}.txt"
+    if process == "minbias" and not tables.is_file():
+        log.info("Pythia: first start for minimum bias, about 10 s")
+        with atomic_path(tables) as temporary:
+            temporary.unlink()
+            _start(pythia8mc, (*PROCESSES[process], *_reuse(3, temporary)), seed=1)
+    # The tables are always read, never taken from the instance that wrote them: their text is rounded.
+    reuse = _reuse(2, tables) if process == "minbias" else ()
+    return _start(pythia8mc, (*PROCESSES[process], *reuse), seed)
+
+
+def _reuse(mode: int, path: Path) -> tuple[str, ...]:
+    return f"MultipartonInteractions:reuseInit = {mode}", f"MultipartonInteractions:initFile = {path}"
+
+
+def _start(pythia8mc: Any, settings: tuple[str, ...], seed: int) -> Any:
+    pythia = pythia8mc.Pythia("", False)
+    for setting in (*_COMMON, *settings, "Random:setSeed = on", f"Random:seed = {seed}"):
+        if not pythia.readString(setting):
+            raise RuntimeError(f"Pythia does not take the setting '{setting}'")
+    if not pythia.init():
+        raise RuntimeError(f"Pythia does not start with {', '.join(settings)}")
+    return pythia
+
+
+def _at_front(
+    event: IntArray, pdg_id: IntArray, charge: FloatArray, momentum: FloatArray, mass: FloatArray, start: FloatArray
+) -> Particles:
+    """Follow particles along lines or helices to the front face; drop those that leave the tracker through its side."""
+    transverse = np.hypot(momentum[:, 0], momentum[:, 1])
+    side = np.where(momentum[:, 2] > 0, 1, -1)
+    slope = transverse / np.abs(momentum[:, 2])
+    length = (FRONT - side * start) * slope  # of the way, seen along the beam
+    bend = charge * _CURVATURE / np.maximum(transverse, 1e-6)  # turn per cm of it; a positive charge turns clockwise
+    turn = -bend * length
+    phi = np.arctan2(momentum[:, 1], momentum[:, 0])
+    chord = length * np.sinc(turn / (2 * np.pi))
+    at = phi + turn / 2
+    position = np.stack([chord * np.cos(at), chord * np.sin(at)], axis=1)
+    direction = np.stack([slope * np.cos(phi + turn), slope * np.sin(phi + turn)], axis=1)
+    furthest = np.where(np.abs(turn) < np.pi, np.abs(chord), 2 / np.maximum(np.abs(bend), 1e-9))
+    inner, outer = (FRONT / np.sinh(eta) for eta in reversed(ETA_RANGE))
+    energy = np.sqrt(np.sum(momentum**2, axis=1) + mass**2)
+    delay = FRONT * (energy / np.abs(momentum[:, 2]) - 1) / _LIGHT
+    # A shower reaches some centimetres beyond the particle.
+    reaches = (np.abs(chord) > inner - 10) & (furthest < outer + 10) & (delay < _BUNCH_SPACING)
+    kinetic = energy - mass
+    # What is bound to annihilate or is taken up whole gives all its energy.
+    kinetic = np.where(np.isin(np.abs(pdg_id), (11, 22)), kinetic + mass, kinetic)
+    rows = np.flatnonzero(reaches)
+    return Particles(event[rows].astype(np.int32), pdg_id[rows].astype(np.int32), side[rows].astype(np.int8),
+                     charge[rows] != 0, position[rows].astype(np.float32), direction[rows].astype(np.float32),
+                     kinetic[rows].astype(np.float32))
+
+
+def collision(process: str, seed: int, event: int, cache: Path) -> Particles:
+    """Particles of one event, numbered from 0."""
+    number, within = divmod(event, events_per_block(process))
+    particles = block(process, seed, number, cache)
+    return particles.select(slice(*np.searchsorted(particles.event, [within, within + 1])))
+
+
+def pile_up(rng: np.random.Generator, mean: float, pool_size: int, seed: int, cache: Path) -> Particles | None:
+    """A Poisson number of minimum-bias collisions, drawn from a pool of `pool_size` and each turned about the beam."""
+    count = int(rng.poisson(mean))
+    chosen = np.sort(rng.integers(pool_size, size=count))
+    angle = rng.uniform(0, 2 * np.pi, count)
+    parts = [collision("minbias", seed, int(event), cache) for event in chosen]
+    if not parts:
+        return None
+    joined = Particles.join(parts)
+    return joined.rotated(np.repeat(angle, [len(part) for part in parts]).astype(np.float32))

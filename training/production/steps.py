@@ -1,0 +1,126 @@
+"""The steps of the production as parts of a farm job: one part per file or range of events, one function per step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+
+from models.calq_io import Order
+from models.errors import InputError
+from models.files import atomic_directory
+from training.production import transform
+from training.production.allocation import ModuleLinks
+from training.production.calorimeter import Sample, simulate
+from training.production.farm import Outcome, Part
+from training.production.modules import ModuleTable
+from training.production.ntuple import WaferFiles, open_tree, read_modules
+from training.production.stream import data_files, open_writer
+
+
+def generate_parts(sample: Sample, first: int, n_events: int, events_per_part: int, output: Path, suffix: str,
+                   order: Order, cache: Path) -> list[Part]:
+    """Parts of `events_per_part` events each, at multiples of that number, so that ranges that overlap share parts."""
+    parts = []
+    start = first
+    while start < first + n_events:
+        stop = min((start // events_per_part + 1) * events_per_part, first + n_events)
+        name = f"events_{start:09d}-{stop - 1:09d}"
+        parts.append(Part(name, generate, {
+            "sample": sample, "first": start, "last": stop, "order": order, "cache": cache,
+            "output": output / (name + suffix)}))
+        start = stop
+    return parts
+
+
+def generate(sample: Sample, first: int, last: int, output: Path, order: Order, cache: Path,
+             erx_output: Path | None = None) -> Outcome:
+    """Simulate the events first..last-1 into one file; also as link words if `erx_output` is given."""
+    tables = [simulate(sample, event, cache) for event in range(first, last)]
+    files = [str(output)]
+    write_modules(ModuleTable.join(tables), output, order)
+    if erx_output is not None:
+        ModuleTable.join(tables).write_erx(erx_output)
+        files.append(str(erx_output))
+    return Outcome({"events": last - first, "modules": sum(map(len, tables))}, files)
+
+
+def write_modules(table: ModuleTable, output: Path, order: Order) -> None:
+    with open_writer(output) as writer:
+        writer.write(table.to_arrow(order, with_words=output.suffix == ".parquet"))
+
+
+def ntuple_parts(paths: Iterable[Path], events_per_part: int, output: Path, suffix: str, order: Order, tree: str,
+                 charge: str | None, with_words: bool) -> list[Part]:
+    """Parts of `events_per_part` events of one file each."""
+    parts = []
+    for path in paths:
+        n_events = open_tree(path, tree).num_entries
+        if not n_events:
+            raise InputError(f"{path}: tree '{tree}' has no events")
+        for first in range(0, n_events, events_per_part):
+            name = f"{path.stem}_{first:07d}"
+            erx = output / "erx" / name if with_words else None
+            parts.append(Part(name, from_ntuple, {
+                "path": path, "first": first, "last": min(first + events_per_part, n_events), "tree": tree,
+                "charge": charge, "order": order, "output": output / (name + suffix), "erx_folder": erx},
+                inputs=(path,)))
+    return parts
+
+
+def from_ntuple(path: Path, first: int, last: int, tree: str, charge: str | None, output: Path, order: Order,
+                erx_folder: Path | None = None) -> Outcome:
+    """Modules of the events first..last-1 of a ROOT file into one file; also link words by module in `erx_folder`."""
+    modules = 0
+    with open_writer(output) as writer, atomic_directory(erx_folder) if erx_folder else nullcontext() as folder:
+        wafers = WaferFiles(folder) if folder is not None else None
+        for table in read_modules(path, first, last, tree, charge):
+            writer.write(table.to_arrow(order, with_words=output.suffix == ".parquet"))
+            if wafers is not None:
+                wafers.write(table)
+            modules += len(table)
+    files = [str(output), *(str(file) for file in sorted(erx_folder.iterdir()))] if erx_folder else [str(output)]
+    return Outcome({"events": last - first, "modules": modules}, files)
+
+
+def split_parts(paths: Iterable[Path], output: Path, suffix: str, links: Path | None) -> list[Part]:
+    return [Part(_name(path), split, {"path": path, "output": output, "suffix": suffix, "links": links},
+                 inputs=(path, *([links] if links else []))) for path in data_files(paths)]
+
+
+def split(path: Path, output: Path, suffix: str, links: Path | None) -> Outcome:
+    """Split one file by the signal allocation, or by the module list `links`."""
+    counts = transform.split(path, output, suffix, ModuleLinks.read(links) if links else None)
+    files = [str(output / folder / (_name(path) + suffix)) for folder, rows in counts.items()
+             if folder.startswith("nElinks_") and rows]
+    return Outcome(counts, files)
+
+
+def skim_parts(paths: Iterable[Path], output: Path, suffix: str, whole: bool, min_sim_energy: float | None,
+               min_charge: int, links: Path | None) -> list[Part]:
+    return [Part(_name(path), skim, {
+        "path": path, "output": output / (_name(path) + suffix), "whole": whole, "min_sim_energy": min_sim_energy,
+        "min_charge": min_charge, "links": links}, inputs=(path, *([links] if links else [])))
+        for path in data_files(paths)]
+
+
+def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, min_charge: int, links: Path | None
+         ) -> Outcome:
+    """Skim one file."""
+    table = ModuleLinks.read(links) if links else None
+    counts = transform.skim(path, output, whole, min_sim_energy, min_charge, table)
+    return Outcome(counts, [str(output)])
+
+
+def double_parts(paths: Iterable[Path], output: Path, suffix: str, seed: int) -> list[Part]:
+    return [Part(_name(path), double, {"path": path, "output": output / (_name(path) + suffix), "seed": seed},
+                 inputs=(path,)) for path in data_files(paths)]
+
+
+def double(path: Path, output: Path, seed: int) -> Outcome:
+    """Double one file."""
+    return Outcome(transform.double(path, output, seed), [str(output)])
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0]

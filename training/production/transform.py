@@ -1,0 +1,169 @@
+"""What happens to module rows between production and training: split by links, skim, shuffle, double."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
+
+from models.calq_io import CALQ_COLUMNS, MAX_CALQ
+from models.errors import InputError
+from models.registers import MAX_ELINKS
+from training.production.allocation import FEWEST_ELINKS, ModuleLinks, signal_links
+from training.production.geometry import LARGEST_UV, module_index, modules
+from training.production.stream import ROWS, open_writer, read_tables, without_words
+
+IntArray = npt.NDArray[np.integer[Any]]
+_PLACE = ("layer", "waferu", "waferv")
+_ALIASES = {"ModU": "waferu", "ModV": "waferv", "Layer": "layer"}
+
+
+def _standard_names(table: pa.Table) -> pa.Table:
+    return table.rename_columns([_ALIASES.get(name, name) for name in table.column_names])
+
+
+def _columns(table: pa.Table, names: Iterable[str], source: str) -> list[IntArray]:
+    table = _standard_names(table)
+    for name in names:
+        if name not in table.column_names:
+            raise InputError(f"{source}: column {name} is missing, expected it beside the charges")
+    return [table[name].to_numpy() for name in names]
+
+
+def _charges(table: pa.Table) -> npt.NDArray[np.uint32]:
+    return np.stack([table[name].to_numpy() for name in CALQ_COLUMNS], axis=1)
+
+
+def split(path: Path, output: Path, suffix: str, links: ModuleLinks | None) -> dict[str, int]:
+    """Rows of a file into `output/nElinks_N/NAME`, N from 2 to 13: by layer, or by module if `links` is given.
+
+    The column n_elinks is set. Returns the number of rows by N; `left_out` are modules with fewer than two links.
+    """
+    counts: dict[str, int] = {"left_out": 0}
+    with ExitStack() as stack:
+        writers: dict[int, Any] = {}
+        for table in read_tables([path]):
+            layer, u, v = _columns(table, _PLACE, str(path))
+            number = signal_links(layer) if links is None else links.links_of(layer, u, v)
+            table = _set_column(table, "n_elinks", number)
+            for n in range(FEWEST_ELINKS, MAX_ELINKS + 1):
+                rows = np.flatnonzero(number == n)
+                if not len(rows):
+                    continue
+                if n not in writers:
+                    writers[n] = stack.enter_context(open_writer(output / f"nElinks_{n}" / (_stem(path) + suffix)))
+                writers[n].write(table.take(rows))
+                counts[f"nElinks_{n}"] = counts.get(f"nElinks_{n}", 0) + len(rows)
+            counts["left_out"] += int(np.count_nonzero(number < FEWEST_ELINKS))
+    return counts
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0]
+
+
+def _set_column(table: pa.Table, name: str, values: IntArray) -> pa.Table:
+    column = pa.array(values.astype(np.int64))
+    if name in table.column_names:
+        return table.set_column(table.column_names.index(name), name, column)
+    return table.append_column(name, column)
+
+
+def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, min_charge: int,
+         links: ModuleLinks | None) -> dict[str, int]:
+    """Rows of modules that are not cut by the edge of the silicon (if `whole`; by the list `links`, else by geometry),
+    with SimEnergyFraction above `min_sim_energy` and a module sum of at least `min_charge`."""
+    counts = {"read": 0, "partial": 0, "sim_energy": 0, "charge": 0, "kept": 0}
+    with open_writer(output) as writer:
+        for table in read_tables([path]):
+            keep = np.ones(len(table), dtype=bool)
+            counts["read"] += len(table)
+
+            def cut(name: str, passes: npt.NDArray[np.bool_], keep: npt.NDArray[np.bool_] = keep) -> None:
+                counts[name] += int(np.count_nonzero(keep & ~passes))
+                keep &= passes
+
+            if whole:
+                place = _columns(table, _PLACE, str(path))
+                cut("partial", links.is_whole(*place) if links else _is_whole(*place))
+            if min_sim_energy is not None:
+                (fraction,) = _columns(table, ["SimEnergyFraction"], str(path))
+                cut("sim_energy", fraction > min_sim_energy)
+            cut("charge", _charges(table).sum(axis=1, dtype=np.int64) >= min_charge)
+            counts["kept"] += int(keep.sum())
+            if keep.any():
+                writer.write(table.filter(pa.array(keep)))
+    return counts
+
+
+def _is_whole(layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]:
+    index = module_index()
+    near = (layer >= 0) & (layer < len(index)) & (np.abs(u) <= LARGEST_UV) & (np.abs(v) <= LARGEST_UV)
+    row = index[np.where(near, layer, 0), np.where(near, u, 0) + LARGEST_UV, np.where(near, v, 0) + LARGEST_UV]
+    whole: npt.NDArray[np.bool_] = near & (row >= 0) & ~modules().partial[row]
+    return whole
+
+
+def shuffle(paths: list[Path], output: Path, seed: int, rows_in_memory: int = ROWS) -> dict[str, int]:
+    """All rows of all files in random order, every order being equally likely.
+
+    Rows are dealt at random to piles on disk that fit into memory; each pile is shuffled. Equal for equal arguments.
+    """
+    rng = np.random.default_rng(seed)
+    total = sum(len(table) for table in read_tables(paths))
+    # Piles vary in size by the square root of their mean; 20% of room makes one that is too large a rarity.
+    n_piles = max(1, -(-total * 12 // (rows_in_memory * 10)))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{output.stem}-", dir=output.parent))
+    try:
+        piles: list[pa_parquet.ParquetWriter | None] = [None] * n_piles
+        for table in read_tables(paths, min(rows_in_memory, ROWS)):
+            pile = rng.integers(n_piles, size=len(table))
+            for n in range(n_piles):
+                rows = np.flatnonzero(pile == n)
+                writer = piles[n] or pa_parquet.ParquetWriter(folder / f"{n}.parquet", table.schema)
+                writer.write_table(table.take(rows))
+                piles[n] = writer
+        for writer in piles:
+            if writer is not None:
+                writer.close()
+        with open_writer(output) as result:
+            for n in range(n_piles):
+                table = pa_parquet.read_table(folder / f"{n}.parquet")
+                result.write(table.take(rng.permutation(len(table))))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return {"rows": total}
+
+
+def double(path: Path, output: Path, seed: int) -> dict[str, int]:
+    """Every row of a file, and after each piece of it as many overlays: the row plus the charges of another one.
+
+    The other columns of an overlay are those of its first row. Sums stay at 22 bits.
+    """
+    rng = np.random.default_rng(seed)
+    rows = 0
+    with open_writer(output) as writer:
+        for table in map(without_words, read_tables([path])):  # the sum of two charges is no code of a link
+            charges = _charges(table).astype(np.int64)
+            # A turn by a random number of places of a random order: no row is its own partner unless it is alone.
+            order = rng.permutation(len(table))
+            partner = np.empty_like(order)
+            partner[order] = np.roll(order, 1 + int(rng.integers(max(len(order) - 1, 1))))
+            both = np.minimum(charges + charges[partner], MAX_CALQ).astype(np.uint32)
+            overlay = table
+            for i, name in enumerate(CALQ_COLUMNS):
+                overlay = overlay.set_column(overlay.column_names.index(name), name, pa.array(both[:, i]))
+            writer.write(table)
+            writer.write(overlay)
+            rows += 2 * len(table)
+    return {"rows": rows}
+
