@@ -137,7 +137,7 @@ class Config(_Section):
         for setting in settings:
             key, equals, text = setting.partition("=")
             *parents, name = key.split(".")
-            section = content
+            section: Any = content
             for parent in parents:
                 section = section.get(parent) if isinstance(section, dict) else None
             if not equals or not isinstance(section, dict):
