@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,12 @@ import numpy.typing as npt
 
 from models.calq_io import CalqTable, read_calq
 from models.config import Config, DataConfig
-from models.errors import InputError
+from models.errors import InputError, ToolMissing
 from models.trigger_cells import image_order
 
 IntArray = npt.NDArray[np.integer[Any]]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,29 @@ class Split:
     test: IntArray
 
 
-def load_modules(data: DataConfig) -> CalqTable:
-    """Charges of the configured files, or of the embedded generator when there are none."""
+def load_modules(data: DataConfig, n_elinks: int = 5) -> CalqTable:
+    """Charges of the configured files; without files, of the configured source for modules of `n_elinks` links."""
     if data.files:
         return read_calq(data.files, data.order, data.nrows_per_file)
     import pandas as pd
 
-    from training.generator import generate
+    calq = _from_pythia(data, n_elinks) if data.source == "pythia" else None
+    if calq is None:
+        from training.generator import generate
 
-    calq = generate(data.n_modules, data.seed)
+        calq = generate(data.n_modules, data.seed)
     return CalqTable(calq, pd.DataFrame(index=range(len(calq))))
+
+
+def _from_pythia(data: DataConfig, n_elinks: int) -> npt.NDArray[np.uint32] | None:
+    """Modules out of collisions, or None with a warning if Pythia is not installed."""
+    from training.production.default_set import pythia_modules
+
+    try:
+        return pythia_modules(data.n_modules, data.seed, n_elinks)
+    except ToolMissing as error:
+        log.warning("data.source: pythia: %s; the simple generator serves instead", error)
+        return None
 
 
 def split_rows(calq: IntArray, config: Config) -> Split:

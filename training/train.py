@@ -187,7 +187,7 @@ def train(
     not exactly a code.
     """
     log = logging.getLogger(__name__)
-    table = load_modules(config.data)
+    table = load_modules(config.data, config.encoder.n_elinks)
     split = split_rows(table.calq, config)
     initial = _trained(start, config) if start else None
     fingerprint = fingerprint_of(config, table.calq, start)
