@@ -14,16 +14,13 @@ import numpy.typing as npt
 
 from emulator.trace import STAGES, Trace
 from models.fixed_point import FixedPoint
-from models.trigger_cells import IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel
+from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel
 
 if TYPE_CHECKING:  # the emulator itself needs NumPy alone
     from models.spec import ConvFormats, EncoderSpec, LayerFormats
     from models.weights import EncoderWeights
 
 IntArray = npt.NDArray[np.integer[Any]]
-
-SUM_BITS = 22
-"""Width of a CALQ and of the module-sum register, which wraps."""
 
 _BLOCK = 1024  # events; the largest temporary is then 256 kB
 
@@ -41,8 +38,8 @@ def encode(
     calq = np.asarray(calq)
     if calq.ndim != 2 or calq.shape[1] != N_TRIGGER_CELLS or calq.dtype.kind not in "iu":
         raise ValueError(f"calq is {calq.dtype}{calq.shape}, expected integers of shape (n, {N_TRIGGER_CELLS})")
-    if calq.size and (calq.min() < 0 or calq.max() >> SUM_BITS):
-        raise ValueError(f"calq spans {calq.min()}..{calq.max()}, expected 0..{(1 << SUM_BITS) - 1}")
+    if calq.size and (calq.min() < 0 or calq.max() >> CALQ_BITS):
+        raise ValueError(f"calq spans {calq.min()}..{calq.max()}, expected 0..{(1 << CALQ_BITS) - 1}")
     if weights.spec != spec:
         raise ValueError(f"weights of spec {weights.spec.digest()}, expected {spec.digest()}")
     starts = range(0, max(len(calq), 1), _BLOCK)
@@ -80,7 +77,7 @@ def normalise(data: FixedPoint, calq: IntArray) -> tuple[IntArray, IntArray, Int
     calq: (48, n) int64. Returns module_sum (n,), shift (n,) and the image codes (8, 8, n) in the format `data`; an
     empty module gives zeros.
     """
-    module_sum = calq.sum(axis=0) & ((1 << SUM_BITS) - 1)
+    module_sum = calq.sum(axis=0) & ((1 << CALQ_BITS) - 1)
     # frexp is exact: the sum has 22 bits, a double holds 53. The exponent of 0 is 0, which leaves 0 >> 0 = 0.
     shift = np.maximum(np.frexp(module_sum.astype(np.float64))[1] - 1, 0)
     code = data.requantize((calq << data.fraction_bits) >> shift, data.fraction_bits)

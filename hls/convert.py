@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from importlib import metadata, resources
 from pathlib import Path
@@ -19,9 +20,14 @@ from typing import Any
 
 from hls.backends import BACKENDS, Backend
 from models.config import Config
+from models.errors import ToolMissing
 from models.files import atomic_directory
+from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
+from models.trigger_cells import CALQ_BITS
 from models.weights import EncoderWeights
+
+_ONE_AT_A_TIME = threading.Lock()  # output streams and logging belong to the whole process
 
 _NETWORK = "encoder"  # name of the function that hls4ml writes
 _SOURCES = ("econ_t.h", "econ_t.cpp", "econ_t_csim.cpp")
@@ -56,12 +62,16 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
 
 def describe(config: Config, backend: str) -> dict[str, str]:
     """What a project was made from: two equal descriptions make equal projects."""
+    try:
+        version = metadata.version("hls4ml")
+    except metadata.PackageNotFoundError:
+        raise ToolMissing("hls4ml not found: conversion needs it, pip install '.[training]'") from None
     return {
         "digest": config.encoder.digest(),
         "backend": backend,
         "part": config.hls.part,
         "clock_period_ns": str(config.hls.clock_period_ns),
-        "hls4ml": metadata.version("hls4ml"),
+        "hls4ml": version,
     }
 
 
@@ -70,13 +80,14 @@ def _captured(log: io.StringIO) -> Iterator[None]:
     """hls4ml prints and logs pages; they belong into the project, not on the terminal."""
     handler = logging.StreamHandler(log)
     root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    root.handlers, root.level = [handler], logging.INFO
-    try:
-        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-            yield
-    finally:
-        root.handlers, root.level = handlers, level
+    with _ONE_AT_A_TIME:
+        level, handlers = root.level, root.handlers[:]
+        root.handlers, root.level = [handler], logging.INFO
+        try:
+            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+                yield
+        finally:
+            root.handlers, root.level = handlers, level
 
 
 def _hls4ml_model(config: Config, backend: Backend, folder: Path) -> Any:
@@ -96,7 +107,8 @@ def _hls4ml_model(config: Config, backend: Backend, folder: Path) -> Any:
     precisions = layer_precisions(spec)
     for layer, settings in hls_config["LayerName"].items():
         settings["Precision"] |= precisions[layer]
-    hls_config["LayerName"]["hidden"]["Trace"] = True
+    for layer in ("conv", "hidden", "dense"):
+        hls_config["LayerName"][layer]["Trace"] = True
     model = hls4ml.converters.convert_from_keras_model(
         keras_model, hls_config=hls_config, output_dir=str(folder), project_name=_NETWORK, io_type="io_parallel",
         backend=backend.hls4ml_name, clock_period=config.hls.clock_period_ns, **backend.target(config),
@@ -161,8 +173,12 @@ def _write_top_level(spec: EncoderSpec, backend: Backend, folder: Path, model: A
     for name in spec.weight_shapes:
         layer, part = name.split("_")
         lines.append(f"typedef {types[('w' if part == 'kernel' else 'b') + layer]} {name}_t;")
+    wide = FixedPoint(CALQ_BITS + spec.input.fraction_bits, CALQ_BITS, signed=False)
+    lines.append(f"typedef {wide.as_ap() if backend.name == 'vitis' else wide.as_ac()} wide_input_t;")
     lines += ["", "enum {", *(f"    N_{name.upper()} = {size}," for name, size in sizes.items()),
               f"    N_HIDDEN = {spec.n_hidden},", f"    N_LATENTS = {spec.dense.outputs},",
               f"    LATENT_BITS = {spec.latent_bits},", f"    INPUT_FRACTION_BITS = {spec.input.fraction_bits},",
-              f"    HIDDEN_FRACTION_BITS = {spec.conv.output.fraction_bits}", "};", "", "#endif", ""]
+              f"    CONV_SUM_FRACTION_BITS = {spec.conv_accumulator.fraction_bits},",
+              f"    HIDDEN_FRACTION_BITS = {spec.conv.output.fraction_bits},",
+              f"    DENSE_SUM_FRACTION_BITS = {spec.dense_accumulator.fraction_bits}", "};", "", "#endif", ""]
     (folder / "econ_t_types.h").write_text("\n".join(lines))

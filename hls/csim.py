@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from hls.backends import BACKENDS
 from models.config import Config
-from models.errors import ToolMissing
+from models.errors import ToolFailed, ToolMissing
 from models.files import atomic_directory
 from models.spec import EncoderSpec
 from models.trigger_cells import IMAGE_SIZE
@@ -26,7 +27,9 @@ from models.weights import EncoderWeights
 
 IntArray = npt.NDArray[np.integer[Any]]
 
-STAGES = ("module_sum", "shift", "image_code", "hidden_code", "output_code", "latent_code", "words")
+STAGES = (
+    "module_sum", "shift", "image_code", "conv_sum", "hidden_code", "dense_sum", "output_code", "latent_code", "words"
+)
 """What csim can hand out. `words` are the frame of the AE algorithm, (n, 5)."""
 
 _MAX_WORDS = 5
@@ -78,7 +81,8 @@ def _layout(spec: EncoderSpec, trace: bool) -> list[tuple[str, tuple[int, ...]]]
     layout: list[tuple[str, tuple[int, ...]]] = [("latent_code", (spec.dense.outputs,)), ("words", (_MAX_WORDS,))]
     if trace:
         layout += [("module_sum", ()), ("shift", ()), ("image_code", (IMAGE_SIZE, IMAGE_SIZE)),
-                   ("hidden_code", (spec.n_hidden,)), ("output_code", (spec.dense.outputs,))]
+                   ("conv_sum", (spec.conv.size, spec.conv.size, spec.conv.filters)), ("hidden_code", (spec.n_hidden,)),
+                   ("dense_sum", (spec.dense.outputs,)), ("output_code", (spec.dense.outputs,))]
     return layout
 
 
@@ -107,27 +111,26 @@ def _run_program(
         arguments = ["control.bin", "input.bin", "output.bin"] + ["trace"] * trace
         result = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)
         if result.returncode:
-            raise RuntimeError(f"csim failed with status {result.returncode}: {result.stderr.strip()}")
+            raise ToolFailed(f"csim failed with status {result.returncode}: {result.stderr.strip()}")
         rows = np.fromfile(folder / "output.bin", dtype=np.int32).reshape(-1, length)
     if len(rows) != len(events):
-        raise RuntimeError(f"csim wrote {len(rows)} events, expected {len(events)}")
+        raise ToolFailed(f"csim wrote {len(rows)} events, expected {len(events)}")
     return rows
 
 
 def compiled(config: Config, backend: str) -> Path:
     """Folder of the project with its compiled `csim`, from the cache or made now (about half a minute)."""
-    folder = cache_root() / f"{backend}-{_key(config, backend)}"
-    if not (folder / "csim").exists():
-        from hls.convert import convert
+    from hls.convert import convert
 
-        compiler = find_compiler()
-        with atomic_directory(folder) as temporary:
-            project = temporary / "project"
-            convert(config, project, backend)
-            build(project, backend, compiler)
-            for path in project.iterdir():
-                path.rename(temporary / path.name)
-            project.rmdir()
+    compiler = find_compiler()
+    folder = cache_root() / f"{backend}-{_key(config, backend, compiler)}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once: the second waits and finds the work done
+        if not (folder / "csim").exists():
+            with atomic_directory(folder) as temporary:
+                convert(config, temporary, backend)
+                build(temporary, backend, compiler)
     return folder
 
 
@@ -147,7 +150,7 @@ def build(project: Path, backend: str, compiler: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         complaints = [line for line in result.stderr.splitlines() if "error" in line or "undefined" in line]
-        raise RuntimeError(f"g++ failed on the {backend} project: {(complaints or [result.stderr])[0]}")
+        raise ToolFailed(f"g++ failed on the {backend} project: {(complaints or [result.stderr])[0]}")
 
 
 def cache_root() -> Path:
@@ -156,12 +159,14 @@ def cache_root() -> Path:
     return Path(os.environ.get("ECON_T_CACHE", default))
 
 
-def _key(config: Config, backend: str) -> str:
-    """Changes with whatever changes the compiled program."""
+def _key(config: Config, backend: str, compiler: str) -> str:
+    """Changes with whatever changes the compiled program: spec, sources that make it, hls4ml, compiler."""
     from hls.convert import describe
 
     state = hashlib.sha256(repr(sorted(describe(config, backend).items())).encode())
-    package = Path(str(resources.files("hls")))
-    for path in sorted([*package.glob("*.py"), *package.glob("templates/*")]):
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
+    state.update(version)
+    packages = [Path(str(resources.files(name))) for name in ("hls", "models")]
+    for path in sorted(path for package in packages for path in (*package.glob("*.py"), *package.glob("templates/*"))):
         state.update(path.read_bytes())
     return state.hexdigest()[:16]

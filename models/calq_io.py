@@ -25,12 +25,12 @@ import pyarrow.parquet as pa_parquet
 
 from models.errors import InputError
 from models.files import atomic_path
-from models.trigger_cells import N_TRIGGER_CELLS, image_order
+from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS, image_order
 
 Order = Literal["tc", "image"]
 
 CALQ_COLUMNS = [f"CALQ_{i}" for i in range(N_TRIGGER_CELLS)]
-MAX_CALQ = (1 << 22) - 1
+MAX_CALQ = (1 << CALQ_BITS) - 1
 _EXPECTED = f"an integer 0..{MAX_CALQ}"
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _CALQ_TYPES = {name: pa.uint32() for name in CALQ_COLUMNS}

@@ -23,6 +23,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
+class ToolFailed(RuntimeError):
+    """An external program ended with an error; the message names it and its first complaint."""
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn the errors that a user can cause into one line on stderr and exit status 2."""
@@ -32,7 +36,7 @@ def one_line_errors() -> Iterator[None]:
         # The reader of our output went away (`| head`): not an error of ours, and Python must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
-    except (InputError, ToolMissing, OSError) as error:
+    except (InputError, ToolMissing, ToolFailed, OSError) as error:
         text = " ".join(str(error).split())
         sys.stderr.write(f"error: {text}\n")
         raise SystemExit(2) from None

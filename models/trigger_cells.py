@@ -10,6 +10,8 @@ import numpy as np
 
 N_TRIGGER_CELLS = 48
 IMAGE_SIZE = 8
+CALQ_BITS = 22
+"""Width of a charge, and of the module-sum register."""
 CALQ_PER_MIPT = 35
 """35 CALQ are one transverse MIP."""
 

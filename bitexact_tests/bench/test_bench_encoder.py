@@ -1,7 +1,8 @@
-"""Events per second of the encoder on one core: vectorised emulator, NumPy without blocks, and compiled HLS C++."""
+"""Events per second of the encoder: emulator and its unblocked baseline on one core, compiled HLS C++ on all."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from bitexact_tests.conftest import REPOSITORY
 from emulator import encode
+from hls.backends import BACKENDS
+from hls.csim import compiled, run_csim
+from models.calq_io import read_calq, write_calq
 from models.config import Config
 from models.weights import EncoderWeights
 
@@ -18,7 +22,7 @@ CALQ = np.random.default_rng(1).integers(0, 400, (N_EVENTS, 48)).astype(np.uint3
 
 
 def unblocked(spec: Any, weights: EncoderWeights, calq: np.ndarray) -> np.ndarray:
-    """The baseline: the dense layer's products as one large array, the way one writes it first."""
+    """The dense layer's products as one large array, the way one writes it first: less work than the whole encoder."""
     trace = encode(spec, weights, calq, keep=["hidden_code"])
     cut = 4 if spec.arithmetic == "chip" else 0
     products = trace["hidden_code"][:, :, None] * weights.dense_kernel.astype(np.int32)
@@ -26,18 +30,34 @@ def unblocked(spec: Any, weights: EncoderWeights, calq: np.ndarray) -> np.ndarra
     return total
 
 
+def measure(benchmark: Any, function: Callable[[], object], n_events: int) -> None:
+    benchmark(function)
+    if benchmark.stats:
+        benchmark.extra_info["events_per_s"] = round(n_events / benchmark.stats.stats.median)
+
+
 @pytest.mark.parametrize("name", ["econ_t_5elink", "qkeras_5elink"])
-@pytest.mark.parametrize("implementation", ["emulator", "unblocked"])
-def test_encode(benchmark: Any, name: str, implementation: str) -> None:
-    spec = Config.load(REPOSITORY / "configs" / f"{name}.yaml").encoder
-    weights = EncoderWeights.random(spec, 1, density=0.5)
+@pytest.mark.parametrize("implementation", ["emulator", "unblocked", *BACKENDS])
+def test_encode(benchmark: Any, name: str, implementation: str, request: pytest.FixtureRequest) -> None:
+    config = Config.load(REPOSITORY / "configs" / f"{name}.yaml")
+    spec, weights = config.encoder, EncoderWeights.random(config.encoder, 1, density=0.5)
     benchmark.group = f"encode {name}"
+    if implementation in BACKENDS:
+        request.getfixturevalue("gxx")
+        compiled(config, implementation)
+        calq = CALQ[:20_000]
+        measure(benchmark, lambda: run_csim(config, weights, calq, implementation, keep=["latent_code"]), len(calq))
+        return
     with threadpool_limits(1):
         if implementation == "emulator":
-            benchmark(encode, spec, weights, CALQ, keep=["latent_code"])
-            n_events = N_EVENTS
+            measure(benchmark, lambda: encode(spec, weights, CALQ, keep=["latent_code"]), N_EVENTS)
         else:
-            n_events = 5_000
-            benchmark(unblocked, spec, weights, CALQ[:n_events])
-    if benchmark.stats:
-        benchmark.extra_info["events_per_s"] = n_events / benchmark.stats.stats.median
+            calq = CALQ[:5_000]
+            measure(benchmark, lambda: unblocked(spec, weights, calq), len(calq))
+
+
+def test_read_csv(benchmark: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("bench") / "calq.csv"
+    write_calq(path, np.concatenate([CALQ] * 4))
+    benchmark.group = "read CALQ"
+    measure(benchmark, lambda: read_calq(path), 4 * N_EVENTS)

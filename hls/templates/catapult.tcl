@@ -2,7 +2,6 @@
 cd [file dirname [file normalize [info script]]]
 project new -name catapult_project
 options set Input/CppStandard c++17
-flow package require /SCVerify
 solution file add ./econ_t.cpp -type C++
 solution file add ./firmware/encoder.cpp -type C++
 solution file add ./econ_t_csim.cpp -type C++ -exclude true

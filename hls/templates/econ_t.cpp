@@ -7,6 +7,7 @@ Stages stages;
 // Number of bits of the module sum: the position of its leading one, counted from 1; 0 for an empty module.
 static shift_t bit_length(charge_t value) {
     shift_t length = 0;
+    #pragma hls_unroll yes
     for (int i = 0; i < SUM_BITS; i++) {
         #pragma HLS UNROLL
         if (value[i])
@@ -18,6 +19,7 @@ static shift_t bit_length(charge_t value) {
 void normalise(const charge_t calq[N_TRIGGER_CELLS], charge_t &module_sum, shift_t &length, input_t image[N_PIXELS]) {
     #pragma HLS INLINE
     charge_t sum = 0;
+    #pragma hls_unroll yes
     for (int k = 0; k < N_TRIGGER_CELLS; k++) {
         #pragma HLS UNROLL
         sum += calq[k];
@@ -25,6 +27,7 @@ void normalise(const charge_t calq[N_TRIGGER_CELLS], charge_t &module_sum, shift
     module_sum = sum;
     length = bit_length(sum);
     const int shift = length == 0 ? 0 : (int)length - 1;
+    #pragma hls_unroll yes
     for (int pixel = 0; pixel < N_PIXELS; pixel++) {
         #pragma HLS UNROLL
         const int row = pixel / 8, column = pixel % 8;
@@ -33,7 +36,7 @@ void normalise(const charge_t calq[N_TRIGGER_CELLS], charge_t &module_sum, shift
         bits<SUM_BITS + INPUT_FRACTION_BITS> scaled = has_cell && length != 0 ? calq[k] : charge_t(0);
         scaled <<= INPUT_FRACTION_BITS;
         scaled >>= shift;
-        image[pixel] = from_code<input_t>(bits<input_t::width>(scaled)); // the low bits: the register wraps
+        image[pixel] = from_code<wide_input_t>(scaled); // wraps or saturates, as the type says
     }
 }
 
@@ -57,9 +60,11 @@ void format_frame(bx_t bx, charge_t module_sum, shift_t length, const result_t o
     const int capacity = 32 * n_words - HEADER_BITS;
     bits<32 * MAX_WORDS> frame = 0;
     int n_kept = 0;
+    #pragma hls_unroll yes
     for (int i = 0; i < N_LATENTS; i++) {
         #pragma HLS UNROLL
         const bits<OUTPUT_BITS> code = to_code(output[i]);
+        #pragma hls_unroll yes
         for (int j = 0; j < OUTPUT_BITS; j++) {
             #pragma HLS UNROLL
             if (mask[OUTPUT_BITS * i + j] && n_kept < capacity)
@@ -71,6 +76,7 @@ void format_frame(bx_t bx, charge_t module_sum, shift_t length, const result_t o
     header |= code_5e4m(module_sum, length);
     header <<= capacity;
     frame |= header;
+    #pragma hls_unroll yes
     for (int j = 0; j < MAX_WORDS; j++) {
         #pragma HLS UNROLL
         bits<32 * MAX_WORDS> rest = frame;
@@ -79,6 +85,8 @@ void format_frame(bx_t bx, charge_t module_sum, shift_t length, const result_t o
     }
 }
 
+#pragma hls_design top
+#pragma hls_pipeline_init_interval 1
 void econ_t(bx_t bx, const charge_t calq[N_TRIGGER_CELLS], bits<4> n_elinks, mask_t mask,
             conv_kernel_t conv_kernel[N_CONV_KERNEL], conv_bias_t conv_bias[N_CONV_BIAS],
             dense_kernel_t dense_kernel[N_DENSE_KERNEL], dense_bias_t dense_bias[N_DENSE_BIAS],

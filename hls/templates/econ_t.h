@@ -1,5 +1,5 @@
 // The autoencoder chain of ECON-T around the network that hls4ml generates: normaliser, encoder, mask, formatter.
-// One source for Vitis (ap_ types) and Catapult (ac_ types); econ_t_types.h is generated with the project.
+// One source, with the pragmas of both tools, for Vitis (ap_ types) and Catapult (ac_ types); econ_t_types.h is generated with the project.
 #ifndef ECON_T_H_
 #define ECON_T_H_
 

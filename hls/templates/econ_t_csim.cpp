@@ -1,7 +1,7 @@
 // Testbench: control.bin input.bin output.bin [trace]. All files are little-endian 32-bit integers.
 //   control: number of links, mask in 5 words (lowest first), then the weight codes in the order of the arguments
 //   input:   per event the BX in the orbit, then 48 CALQ in the order after the chip's mux
-//   output:  per event latents, frame words, and with `trace` module sum, shift, image, hidden layer, encoder outputs
+//   output:  per event latents, frame words, and with `trace` module sum, shift, image, and the network's sums and codes
 #include "econ_t.h"
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-// hls4ml's trace facility hands out the hidden layer, which is internal to the generated network.
+// hls4ml's trace facility hands out what is internal to the generated network.
 namespace nnet {
 bool trace_enabled = false;
 std::map<std::string, void *> *trace_outputs = nullptr;
@@ -42,6 +42,12 @@ template <class T> static void put(std::vector<int32_t> &row, const T *values, s
         row.push_back(as_int(to_code(values[i])));
 }
 
+// The tracer hands out real numbers; they are exact multiples of the LSB.
+static void put_traced(std::vector<int32_t> &row, const std::vector<double> &values, int fraction_bits) {
+    for (double value : values)
+        row.push_back((int32_t)(value * (1 << fraction_bits)));
+}
+
 int main(int argc, char **argv) {
     if (argc < 4) {
         fprintf(stderr, "usage: %s control.bin input.bin output.bin [trace]\n", argv[0]);
@@ -68,9 +74,11 @@ int main(int argc, char **argv) {
     load(dense_bias, N_DENSE_BIAS, code);
 
     const bool trace = argc > 4;
-    std::vector<double> hidden(N_HIDDEN);
+    std::vector<double> conv(N_HIDDEN), hidden(N_HIDDEN), dense(N_LATENTS);
     std::map<std::string, void *> storage;
+    storage["conv"] = conv.data();
     storage["hidden"] = hidden.data();
+    storage["dense"] = dense.data();
     nnet::trace_enabled = trace;
     nnet::trace_outputs = &storage;
 
@@ -96,8 +104,9 @@ int main(int argc, char **argv) {
             row.push_back(as_int(stages.module_sum));
             row.push_back(stages.length == 0 ? 0 : as_int(stages.length) - 1);
             put(row, stages.image, N_PIXELS);
-            for (int i = 0; i < N_HIDDEN; i++)
-                row.push_back((int32_t)(hidden[i] * (1 << HIDDEN_FRACTION_BITS)));
+            put_traced(row, conv, CONV_SUM_FRACTION_BITS);
+            put_traced(row, hidden, HIDDEN_FRACTION_BITS);
+            put_traced(row, dense, DENSE_SUM_FRACTION_BITS);
             put(row, stages.output, N_LATENTS);
         }
         if (fwrite(row.data(), sizeof(int32_t), row.size(), output) != row.size()) {

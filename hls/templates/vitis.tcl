@@ -1,4 +1,4 @@
-# C simulation and synthesis with Vitis HLS: vitis-run --mode hls --tcl vitis.tcl  (or: vitis_hls -f vitis.tcl)
+# Synthesis with Vitis HLS: vitis-run --mode hls --tcl vitis.tcl  (or: vitis_hls -f vitis.tcl)
 cd [file dirname [file normalize [info script]]]
 open_project -reset vitis_project
 set_top econ_t
