@@ -50,7 +50,7 @@ def kernel_of(true: np.ndarray, pred: np.ndarray) -> float:
         sum(difference[i] * difference[j] * np.exp(-(distance[i, j] ** 2) / 2 / width**2) for i in CELLS for j in CELLS)
         for width in (1, 2, 4, 8)
     ]
-    return float(np.mean(np.sqrt(energies)))
+    return float(np.average(np.sqrt(energies), weights=[8, 4, 2, 1]))
 
 
 def sinkhorn_of(true: np.ndarray, pred: np.ndarray) -> float:

@@ -47,10 +47,11 @@ def telescope(true: Tensor, pred: Tensor) -> Tensor:
 
 
 def kernel(true: Tensor, pred: Tensor) -> Tensor:
-    """Mean over several widths of the kernel distance of the two maps.
+    """Mean over several widths of the kernel distance of the two maps, weighted by 1 / width.
 
     For one width it is the square root of sum_ij d_i K_ij d_j with d = true - pred and K a Gaussian of the distance of
-    cells i and j: both maps blurred and compared. Together the widths see charge that is misplaced by any distance.
+    cells i and j: both maps blurred and compared. Together the widths see charge that is misplaced by any distance; the
+    weights make up for the distances of far cells, which would else rule the sum.
     """
     squared = np.square(distance_matrix())
     difference = true - pred
@@ -58,8 +59,8 @@ def kernel(true: Tensor, pred: Tensor) -> Tensor:
     for width in KERNEL_WIDTHS:
         gaussian = np.exp(-squared / (2 * width**2)).astype(np.float32)
         energy = tf.reduce_sum(tf.matmul(difference, gaussian) * difference, axis=-1)
-        total += tf.sqrt(tf.maximum(energy, 0.0) + _SMALLEST)
-    return total / len(KERNEL_WIDTHS)
+        total += tf.sqrt(tf.maximum(energy, 0.0) + _SMALLEST) / width
+    return total / sum(1 / width for width in KERNEL_WIDTHS)
 
 
 def sinkhorn(true: Tensor, pred: Tensor) -> Tensor:
