@@ -10,6 +10,7 @@ import typer
 from models.errors import one_line_errors
 from training.compare_command import compare
 from training.data_commands import app as data_app
+from training.export_commands import export, flops
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data")
@@ -91,6 +92,8 @@ def evaluate(
 
 
 app.command()(compare)
+app.command()(export)
+app.command()(flops)
 
 
 @app.command()

@@ -66,13 +66,19 @@ def show_training(config: Config, output: Path, summary: Mapping[str, Any]) -> N
 
 def show_metrics(config: Config, figures: Mapping[str, float | int | None]) -> None:
     """The figures of an evaluation and what they mean."""
-    table = Table("figure", title=f"{config.name}: {config.encoder.arithmetic} arithmetic, "
-                                  f"{config.encoder.latent_bits} bits per latent")
+    encoder = config.encoder
+    show_figures(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent", figures,
+                 MEANINGS)
+
+
+def show_figures(title: str, figures: Mapping[str, float | int | None], meanings: Mapping[str, str]) -> None:
+    """A table of named figures and what they mean."""
+    table = Table("figure", title=title)
     table.add_column("value", justify="right")
     table.add_column("meaning")
-    for name, meaning in MEANINGS.items():
+    for name, meaning in meanings.items():
         value = figures[name]
-        shown = "-" if value is None else str(value) if isinstance(value, int) else f"{value:.4f}"
+        shown = "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
         table.add_row(name, shown, meaning)
     _CONSOLE.print(table)
 
