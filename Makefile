@@ -21,8 +21,8 @@ export PYTHONUNBUFFERED = 1
 .DELETE_ON_ERROR:
 .PHONY: main setup data train hls hls-csim hls-synth compare report evaluate test bench matrix lint lock clean help
 
-main: ## set up, then the whole loop: train, HLS project, csim, comparison, report
-	@$(MAKE) --no-print-directory train hls compare report
+main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
+	@$(MAKE) --no-print-directory train hls compare evaluate report
 
 setup: $(READY) ## make the virtual environment from the lock file
 
@@ -36,7 +36,7 @@ $(READY): requirements.lock
 	fi; \
 	echo "set-up: $(VENV) with $$($$found -V), packages from requirements.lock (about 1 GB, a minute or more)"; \
 	rm -rf $(VENV) && $$found -m venv $(VENV)
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to show them beside a real sample
@@ -61,6 +61,11 @@ hls-csim: $(READY) ## run all events of INPUT=... through the compiled C++
 	        --output $(RUN)/latent_$$backend.csv; \
 	done
 
+hls-synth: $(READY) ## run the vendor tool on the projects of `make hls`, where it is installed
+	@set -e; for backend in $(BACKEND); do \
+	    $(PYTHON) -m hls synth --config $(CONFIG) --project $(RUN)/hls_$$backend --backend $$backend; \
+	done
+
 compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stage, bit by bit
 	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
 	    $(foreach backend,$(BACKEND),--backend $(backend)) --output $(RUN)/compare.json
@@ -70,6 +75,9 @@ report: $(READY) ## one HTML page of the run: RUN/report.html
 
 test: $(READY) ## every test; with REQUIRE_TOOLS=1 a missing tool fails
 	$(PYTHON) -m pytest $(ARGS)
+
+matrix: $(READY) ## every configuration, backend and weight family through emulator and HLS
+	$(PYTHON) -m pytest bitexact_tests/test_hls.py -k equals_emulator $(ARGS)
 
 bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same run
 	$(PYTHON) -m pytest bitexact_tests/bench --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)

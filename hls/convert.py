@@ -47,6 +47,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
         with _captured(log):
             model = _hls4ml_model(config, chosen, folder)
             model.write()
+            Path(f"{folder}.tar.gz").unlink(missing_ok=True)  # hls4ml packs some projects again, beside the folder
         (folder / "hls4ml.log").write_text(log.getvalue())
         _keep_network_only(folder)
         _write_top_level(config.encoder, chosen, folder, model)
