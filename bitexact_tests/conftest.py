@@ -10,6 +10,9 @@ import pytest
 
 from models.config import Config
 
+# Whichever test imports TensorFlow first must find what models/qkeras_setup.py sets.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
 REPOSITORY = Path(__file__).parent.parent
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.yaml"))
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
