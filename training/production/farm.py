@@ -129,7 +129,7 @@ def _on_cluster(parts: Sequence[Part], farm: FarmConfig, cluster: Any) -> Iterat
 
 
 def make_cluster(farm: FarmConfig) -> Any:
-    """A dask cluster as configured; jobs of a batch system are asked for, not waited for."""
+    """A dask cluster as configured, with its workers asked for; those of a batch system come when it lets them."""
     import dask
 
     # A part may take down a worker by bad luck (memory, a node that fails), hardly five of them.
@@ -139,17 +139,21 @@ def make_cluster(farm: FarmConfig) -> Any:
 
         return LocalCluster(n_workers=farm.n_workers, threads_per_worker=1, memory_limit=farm.memory,
                             dashboard_address=None, **farm.options)
+    cluster = batch_cluster(farm)
+    cluster.scale(n=farm.n_workers)
+    return cluster
+
+
+def batch_cluster(farm: FarmConfig) -> Any:
+    """A cluster whose workers are jobs of HTCondor or SLURM, none of them handed in yet."""
     try:
         from dask_jobqueue import HTCondorCluster, SLURMCluster
     except ImportError:
         raise ToolMissing(f"{farm.cluster} needs the package dask-jobqueue: pip install '.[data]'") from None
-    options = {"cores": farm.cores, "memory": farm.memory, "processes": farm.cores} | farm.options
+    options: dict[str, Any] = {"cores": farm.cores, "processes": farm.cores, "memory": farm.memory}
     if farm.cluster == "htcondor":
-        cluster = HTCondorCluster(**{"disk": "4GB"} | options)
-    else:
-        cluster = SLURMCluster(**options)
-    cluster.scale(n=farm.n_workers)
-    return cluster
+        return HTCondorCluster(**{"disk": "4GB"} | options | farm.options)
+    return SLURMCluster(**options | farm.options)
 
 
 def _note(output: Path, part: Part) -> Path:

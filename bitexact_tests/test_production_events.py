@@ -1,0 +1,187 @@
+"""Showers, events and the fast calorimeter: physics within known bounds, equal for equal seeds and event numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from bitexact_tests.conftest import missing
+from emulator.links import ERX
+from models.calq_io import read_calq
+from models.errors import InputError, ToolMissing
+from models.trigger_cells import CALQ_PER_MIPT
+from training.production import calorimeter, pythia_events, steps
+from training.production.calorimeter import Sample, simulate
+from training.production.geometry import layers, trigger_layers
+from training.production.modules import COLUMNS, ModuleTable
+from training.production.pythia_events import Particles
+from training.production.showers import Spots, spots
+
+SAMPLE = Sample("ttbar", pile_up=20, pool_size=60, seed=3, layers=(7, 9))
+
+
+def beam(pdg_id: int, energy: float, n: int, eta: float = 2.0) -> Particles:
+    """n equal particles along one line from the origin."""
+    slope = 1 / np.sinh(eta)
+    return Particles(
+        event=np.zeros(n, np.int32), pdg_id=np.full(n, pdg_id, np.int32), side=np.ones(n, np.int8),
+        charged=np.full(n, abs(pdg_id) in (11, 13, 211)),
+        position=np.tile([321.0 * slope, 0.0], (n, 1)).astype(np.float32),
+        direction=np.tile([slope, 0.0], (n, 1)).astype(np.float32), energy=np.full(n, energy, np.float32))
+
+
+def shower(pdg_id: int, energy: float, n: int = 300) -> Spots:
+    return spots(np.random.default_rng(5), beam(pdg_id, energy, n), np.arange(1, 51))
+
+
+def test_photon_charge_is_linear_and_fluctuates_as_one_over_root() -> None:
+    totals = {}
+    for energy in (10.0, 100.0):
+        deposits = shower(22, energy)
+        totals[energy] = np.bincount(deposits.particle, deposits.charge, minlength=300) / energy
+    assert totals[100.0].mean() == pytest.approx(totals[10.0].mean(), rel=0.05)
+    ratio = (totals[10.0].std() / totals[10.0].mean()) / (totals[100.0].std() / totals[100.0].mean())
+    assert 2 < ratio < 5
+
+
+def test_electrons_peak_where_theory_says() -> None:
+    """Shower maximum ln(E / Ec) - 0.5 radiation lengths (Review of Particle Physics)."""
+    deposits = shower(11, 60.0)
+    mean = np.bincount(deposits.layer, deposits.charge, minlength=51)[1:29]
+    depth = (np.argmax(mean) + 0.5) * layers().radiation_lengths[0]
+    assert depth == pytest.approx(np.log(60 / 0.0085) - 0.5, abs=1.5)
+    assert mean.sum() / deposits.charge.sum() > 0.95  # contained in the electromagnetic section
+
+
+def test_nine_tenths_of_a_photon_are_within_about_one_moliere_radius() -> None:
+    deposits = shower(22, 60.0)
+    axis = beam(22, 60.0, 300)
+    way = (layers().z[deposits.layer - 1] - 321.0)[:, None]
+    distance = np.hypot(*(deposits.position - axis.position[deposits.particle]
+                          - axis.direction[deposits.particle] * way).T)
+    order = np.argsort(distance)
+    share = np.cumsum(deposits.charge[order]) / deposits.charge.sum()
+    assert 0.7 * 2.8 < distance[order][np.searchsorted(share, 0.9)] < 1.6 * 2.8
+
+
+def test_pions_interact_deep_and_muons_pass() -> None:
+    pion, photon = shower(211, 60.0), shower(22, 60.0)
+    assert np.average(pion.layer, weights=pion.charge) > np.average(photon.layer, weights=photon.charge) + 5
+    assert (pion.layer > 28).mean() > 10 * (photon.layer > 28).mean()
+    muon = shower(13, 60.0, n=40)
+    assert_array_equal(np.bincount(muon.layer, minlength=51)[1:], 40)
+    # The most probable charge of a crossing is one MIP times the way through the silicon.
+    assert np.median(muon.charge) == pytest.approx(1.06 / np.tanh(2.0), rel=0.05)
+
+
+def test_only_wanted_layers() -> None:
+    deposits = spots(np.random.default_rng(5), beam(211, 30.0, 50), np.array([9, 30]))
+    assert set(np.unique(deposits.layer)) == {9, 30}
+
+
+def test_charge_of_a_muon_in_calq(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One MIP is 35 counts over cosh(eta), to the width of the readout's code."""
+    monkeypatch.setattr(calorimeter, "NOISE", 0.0)
+    charge = calorimeter._charges(np.random.default_rng(1), beam(13, 60.0, 1), np.array([9]))
+    table = calorimeter._digitise(np.random.default_rng(1), charge, charge, 0, np.array([9]), keep_empty=False)
+    assert len(table) == 1
+    hit = np.flatnonzero(table.calq[0])
+    expected = charge.sum() * CALQ_PER_MIPT / np.cosh(2.0)
+    assert len(hit) == 1 or table.info.isHDM[0]  # an empty code of 3 dropped bits stands for 4 counts
+    assert table.calq[0].max() == pytest.approx(expected, rel=0.15)
+    assert table.info.zside[0] == 1 and table.info.SimEnergyFraction[0] == pytest.approx(1)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    for package in ("pythia8mc", "awkward"):
+        if importlib.util.find_spec(package) is None:
+            missing(f"package {package} is not installed")
+    return tmp_path_factory.mktemp("pythia")
+
+
+def same(left: ModuleTable, right: ModuleTable) -> None:
+    assert_array_equal(left.erx, right.erx)
+    assert_array_equal(left.calq, right.calq)
+    assert left.info.equals(right.info)
+
+
+def test_event_does_not_depend_on_the_events_before(cache: Path, tmp_path: Path) -> None:
+    """One event alone with its collisions made anew equals the same event as the third of three, and others differ."""
+    three = [simulate(SAMPLE, event, cache) for event in range(24, 27)]  # across the border of two blocks of 25
+    pythia_events._block.cache_clear()
+    same(simulate(SAMPLE, 26, tmp_path), three[2])
+    assert not np.array_equal(three[1].erx[:100], three[2].erx[:100])
+    other = simulate(replace(SAMPLE, seed=4), 26, cache)
+    assert not np.array_equal(other.erx[:100], three[2].erx[:100])
+
+
+def test_minimum_bias_has_the_measured_density(cache: Path) -> None:
+    """About six to eight charged particles per unit of eta at 14 TeV, fewer where the field turns them back."""
+    particles = pythia_events.block("minbias", 3, 0, cache)
+    eta = np.arcsinh(321.0 / np.hypot(*particles.position.T))
+    central = particles.charged & (np.abs(eta - 2.2) < 0.5)
+    assert 3 < central.sum() / (2 * 500) < 10
+
+
+def test_files_of_one_sample_agree(cache: Path, tmp_path: Path) -> None:
+    parquet, csv, erx = (tmp_path / name for name in ("m.parquet", "m.csv", "erx.csv"))
+    steps.generate(SAMPLE, 0, 2, parquet, "tc", cache, erx)
+    steps.generate(SAMPLE, 0, 2, csv, "tc", cache)
+    first, second = read_calq(parquet), read_calq(csv)
+    assert_array_equal(first.calq, second.calq)
+    assert tuple(second.extra.columns) == COLUMNS
+    assert first.extra[list(COLUMNS)].equals(second.extra)
+    assert_array_equal(ERX.read_all(erx), first.extra[ERX.columns].to_numpy())
+    assert set(second.extra.entry) == {0, 1} and set(second.extra.layer) == {7, 9}
+    assert set(second.extra.zside) == {-1, 1}
+    assert set(second.extra.n_elinks) == {4, 5}
+    total = second.extra.groupby("entry").SimEnergyFraction.sum()
+    assert ((total > 0.9) & (total <= 1 + 1e-9)).all()
+
+
+def test_unknown_process_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="process 'tbar'; did you mean 'ttbar'"):
+        pythia_events.check_process("tbar")
+
+
+def test_without_pythia_the_simple_generator_serves(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+                                                    tmp_path: Path) -> None:
+    from models.config import DataConfig
+    from training.data import load_modules
+    from training.generator import generate
+    from training.production import default_set
+
+    def not_there() -> str:
+        raise ToolMissing("no Pythia here")
+
+    monkeypatch.setattr(default_set, "pythia_version", not_there)
+    monkeypatch.chdir(tmp_path)
+    calq = load_modules(DataConfig(source="pythia", n_modules=50)).calq
+    assert_array_equal(calq, generate(50, 1))
+    assert "no Pythia here; the simple generator serves instead" in caplog.text
+
+
+def test_default_set_is_made_once(cache: Path) -> None:
+    from training.production.default_set import pythia_modules
+
+    sample = replace(SAMPLE, layers=(9,))
+    first = pythia_modules(300, 3, 5, cache, sample=sample)
+    assert first.shape == (300, 48) and first.any(axis=1).all()
+    files = sorted(cache.glob("modules-*.parquet"))
+    assert len(files) == 1
+    stamp = files[0].stat().st_mtime_ns
+    assert_array_equal(pythia_modules(300, 3, 5, cache, sample=sample), first)
+    assert files[0].stat().st_mtime_ns == stamp
+
+
+def test_trigger_layers_of_links() -> None:
+    from training.production.allocation import signal_links
+
+    assert dict(zip(trigger_layers()[:8].tolist(), signal_links(trigger_layers()[:8]).tolist(), strict=True)) == {
+        1: 2, 3: 2, 5: 2, 7: 4, 9: 5, 11: 4, 13: 3, 15: 2}

@@ -1,0 +1,154 @@
+"""Parts on a farm: equal files from one process and from two workers of which one is killed; restarts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from models.errors import InputError
+from training.production.farm import FarmConfig, Outcome, Part, make_cluster, run
+
+pytest.importorskip("distributed")
+
+
+def square(number: int, output: Path, delay: float = 0.0) -> Outcome:
+    """Writes one file, and a line about the attempt."""
+    with (output.parent / "attempts.log").open("a") as log:
+        log.write(f"{number} {os.getpid()}\n")
+    time.sleep(delay)
+    output.write_text(f"{number**2}\n")
+    return Outcome({"sum": number**2}, [str(output)])
+
+
+def fails(output: Path) -> Outcome:
+    raise InputError(f"{output}: data row 3, column x: 'y', expected a number")
+
+
+def parts(folder: Path, n: int = 8, delay: float = 0.0) -> list[Part]:
+    folder.mkdir(exist_ok=True)
+    return [Part(f"part_{i}", square, {"number": i, "output": folder / f"part_{i}.txt", "delay": delay})
+            for i in range(n)]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("part_*"))}
+
+
+def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
+    """The part that a dead worker had is done again, and every file equals that of one process."""
+    alone = run(parts(tmp_path / "alone"), tmp_path / "alone")
+    killed = []
+    with make_cluster(FarmConfig(n_workers=2, memory="1GiB")) as cluster:
+
+        def kill_the_other(name: str, counts: dict[str, int]) -> None:
+            if killed:
+                return
+            attempts = [line.split() for line in (tmp_path / "farm" / "attempts.log").read_text().splitlines()]
+            done = (tmp_path / "farm" / f"{name}.txt").exists()
+            running = [(number, int(pid)) for number, pid in attempts
+                       if not (tmp_path / "farm" / f"part_{number}.txt").exists()]
+            own = {nanny.pid for nanny in cluster.workers.values()}
+            victims = [(number, pid) for number, pid in running if pid in own]
+            if done and victims:
+                killed.append(victims[0])
+                os.kill(victims[0][1], signal.SIGKILL)
+
+        together = run(parts(tmp_path / "farm", delay=0.5), tmp_path / "farm", done=kill_the_other, cluster=cluster)
+    assert together == alone
+    assert files(tmp_path / "farm") == files(tmp_path / "alone") and len(files(tmp_path / "farm")) == 8
+    assert killed, "no worker was killed in the middle of a part"
+    attempts = [line.split()[0] for line in (tmp_path / "farm" / "attempts.log").read_text().splitlines()]
+    assert attempts.count(killed[0][0]) >= 2, "the part of the killed worker was not done again"
+
+
+def test_restart_does_only_what_is_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    first = run(parts(folder), folder)
+    log = folder / "attempts.log"
+    log.write_text("")
+    assert run(parts(folder), folder) == first
+    assert log.read_text() == ""
+    (folder / "part_3.txt").unlink()
+    (folder / "part_5.txt").write_text("cut short")  # not the size that was written
+    assert run(parts(folder), folder) == first
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["3", "5"]
+    log.write_text("")
+    changed = parts(folder, delay=0.001)
+    run(changed, folder)
+    assert len(log.read_text().splitlines()) == 8, "other arguments are another job"
+
+
+def test_changed_input_is_read_again(tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("1")
+    part = Part("part_2", square, {"number": 2, "output": tmp_path / "part_2.txt"}, inputs=(source,))
+    run([part], tmp_path)
+    before = part.digest()
+    source.write_text("22")
+    assert part.digest() != before
+    run([part], tmp_path)
+    assert len((tmp_path / "attempts.log").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_bad_input_is_the_same_error_anywhere(tmp_path: Path, n_workers: int) -> None:
+    bad = [*parts(tmp_path / "out", 2), Part("bad", fails, {"output": tmp_path / "bad.txt"})]
+    with pytest.raises(InputError, match="data row 3, column x: 'y', expected a number"):
+        run(bad, tmp_path / "out", FarmConfig(n_workers=n_workers, memory="1GiB"))
+
+
+def test_parts_of_one_name(tmp_path: Path) -> None:
+    twice = parts(tmp_path, 1) * 2
+    with pytest.raises(InputError, match="two parts of this job would both write 'part_0'"):
+        run(twice, tmp_path)
+
+
+def test_simulation_on_two_workers_equals_one_process(tmp_path: Path) -> None:
+    """Real parts: events of the fast calorimeter, byte for byte."""
+    pytest.importorskip("pythia8mc")
+    from training.production.calorimeter import Sample
+    from training.production.steps import generate_parts
+
+    sample = Sample("electrons", pile_up=0, seed=2, layers=(9, 11))
+    results = {}
+    for name, n_workers in (("alone", 1), ("two", 2)):
+        folder, cache = tmp_path / name, tmp_path / f"cache-{name}"
+        jobs = generate_parts(sample, 3, 5, 2, folder, ".parquet", "tc", cache)
+        run(jobs, folder, FarmConfig(n_workers=n_workers, memory="1GiB"))
+        results[name] = {path.name: path.read_bytes() for path in sorted(folder.glob("*.parquet"))}
+    assert list(results["alone"]) == ["events_000000003-000000003.parquet", "events_000000004-000000005.parquet",
+                                      "events_000000006-000000007.parquet"]
+    assert results["alone"] == results["two"]
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("cluster: lfs\n", r"farm.yaml:1: cluster: .*got 'lfs'"),
+    ("cluster: slurm\nn_worker: 3\n", r"farm.yaml:2: n_worker: .*did you mean 'n_workers'\?"),
+    ("n_workers: 0\n", r"farm.yaml:1: n_workers: .*got 0"),
+])
+def test_bad_farm_file(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "farm.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        FarmConfig.load(tmp_path / "farm.yaml")
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("cluster: htcondor\nmemory: 3GB\noptions: {disk: 5GB, job_extra_directives: {+JobFlavour: '\"longlunch\"'}}\n",
+     ["DaskWorkerMemory = 3000000000", "DaskWorkerDisk = 5000000000", '+JobFlavour = "longlunch"']),
+    ("cluster: slurm\nmemory: 3GB\ncores: 2\noptions: {queue: short, walltime: '01:00:00'}\n",
+     ["#SBATCH -p short", "#SBATCH -t 01:00:00", "--cpus-per-task=2"]),
+])
+def test_job_of_a_batch_system(tmp_path: Path, text: str, expected: list[str]) -> None:
+    """The job that would be handed in; no batch system is needed to write it."""
+    pytest.importorskip("dask_jobqueue")
+    from training.production import farm
+
+    (tmp_path / "farm.yaml").write_text(text)
+    with farm.batch_cluster(FarmConfig.load(tmp_path / "farm.yaml")) as cluster:
+        script = cluster.job_script()
+    for line in expected:
+        assert line in script, script
