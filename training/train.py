@@ -27,6 +27,7 @@ from models.weights import EncoderWeights
 from training.augment import augment
 from training.data import digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
 from training.emd import emd
+from training.generator import generate
 from training.layers import ExactEncoder, image_codes
 from training.losses import LOSSES
 from training.network import DECODER_FILE, build_decoder, context, load_decoder, save_decoder
@@ -38,6 +39,7 @@ import tf_keras
 FINGERPRINT_FILE = "fingerprint.json"
 CHECKPOINT_FILE = "checkpoint.npz"
 _CHECKPOINT_SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
+_POOL = 100_000  # generated modules to augment with: enough that each is seen a few times only
 _LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of its start
 
 IntArray = npt.NDArray[np.integer[Any]]
@@ -65,6 +67,7 @@ class Trainer:
         self.optimizer.build(self.variables)
         self.best = [variable.numpy() for variable in self.variables]
         self.history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_emd": []}
+        self._pool = to_trigger_cells(generate(_POOL, training.seed)) if training.augment.generated else None
         self._validation = validation
         self._validation_tensors = self._prepare(validation)
         self._epochs = {name: self._epoch_function(name) for name in {training.loss, training.final_loss}}
@@ -101,7 +104,7 @@ class Trainer:
         rows = np.concatenate([rng.permutation(len(self.train)) for _ in range(training.passes)])
         size = min(training.batch_size, len(rows))
         rows = rows[: self.n_steps * size]
-        tensors = self._prepare(augment(self.train[rows], training.augment, rng))
+        tensors = self._prepare(augment(self.train[rows], training.augment, rng, self._pool))
         final = self.epoch >= round((1 - training.final_fraction) * training.epochs)
         loss_name = training.final_loss if final else training.loss
         loss = float(self._epochs[loss_name](*tensors, tf.constant(size)))
