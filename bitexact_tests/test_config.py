@@ -90,7 +90,8 @@ BAD = [
     ("  dense:", "  conv: 3\n  dense:", r":11: key 'conv' is given twice, first in line 6"),
     ("n_elinks: 5", "n_elinks: [", r": not readable as YAML"),
     ("input: U1.7", "input: &a U1.7\n  x: *a", r":6: alias \*a"),
-    ("training:\n", "training:\n  validation_fraction: 0.5\n  test_fraction: 0.5\n", r":16: training: validation_fraction"),
+    ("  loss: kernel", "  validation_fraction: 0.5\n  test_fraction: 0.5\n  loss: kernel",
+     r":16: training: validation_fraction"),
     ("name: econ_t_5elink", "name: x\nhls: {backend: vitas}", r":3: hls.backend: .*'vitis'"),
 ]
 
