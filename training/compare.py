@@ -230,16 +230,19 @@ def _displays(
     shown = best.get(Algorithm.AUTOENCODER, next(iter(best.values())))
     subject, other = emd_of[:, place[shown]], emd_of[:, place[best[Algorithm.BEST_CHOICE]]]
     name = schemes[shown].name
-    reasons = {f"{name}: a typical module": int(np.argsort(subject)[len(subject) // 2]),
-               f"{name}: the worst module": int(subject.argmax()), "BC: the worst module": int(other.argmax())}
+    wanted = [(f"{name}: a typical module", np.argsort(subject)[len(subject) // 2]),
+              (f"{name}: the worst module", subject.argmax()), ("BC: the worst module", other.argmax())]
     if schemes[shown].algorithm is Algorithm.AUTOENCODER:
-        reasons[f"{name}: the largest gain on BC"] = int((other - subject).argmax())
-        reasons[f"{name}: the largest loss to BC"] = int((subject - other).argmax())
-    for reason, event in reasons.items():
+        wanted += [(f"{name}: the largest gain on BC", (other - subject).argmax()),
+                   (f"{name}: the largest loss to BC", (subject - other).argmax())]
+    reasons: dict[int, list[str]] = {}
+    for text, at in wanted:
+        reasons.setdefault(int(at), []).append(text)
+    for event, texts in reasons.items():
         row = int(selected[event])
         latent = received[place[shown]].latent
         yield {
-            "n_elinks": n_elinks, "reason": reason, "row": row, "true": calq[row],
+            "n_elinks": n_elinks, "reason": "; ".join(texts), "row": row, "true": calq[row],
             "latent": None if latent is None else latent[row],
             "subject": shown,
             "maps": [{"scheme": i, "emd": emd_of[event, place[i]], "charge": received[place[i]].charge[row]}

@@ -124,7 +124,7 @@ def _comparison(physics: Content, own_links: int) -> list[Section]:
                 "dotted lines are link budgets.", plots=[Plot("pareto", figures.pareto(physics), "All schemes", True)]),
         Section("All figures by links", "Mean and bootstrap error of every scheme; then the AE sets and the best "
                 "scheme of each other algorithm.",
-                children=[part for n in budgets for part in _budget(physics, n, n == own)]),
+                children=[Section(f"{n} links", children=_budget(physics, n), unfolded=n == own) for n in budgets]),
         Section("What the figures mean", "", [_plain_table(["figure", "best", "meaning"], [
             [about["title"], {"one": "1", "zero": "0"}.get(about["best"], about["best"]), about["meaning"]]
             for about in physics["metrics"].values()])]),
@@ -165,7 +165,7 @@ def _figures_of(physics: Content, n_elinks: int) -> Table:
     return Table(titles, rows, frozenset(range(1, len(titles) - 1)))
 
 
-def _budget(physics: Content, n: int, unfolded: bool) -> list[Section]:
+def _budget(physics: Content, n: int) -> list[Section]:
     """Figures, profiles, distributions and displays of one budget."""
     profiles = [Plot(f"profile_{n}_links_{_file_name(one['name'])}", figures.profile(physics, n, one),
                      f"EMD against {one['title']}")
@@ -186,10 +186,10 @@ def _budget(physics: Content, n: int, unfolded: bool) -> list[Section]:
             shown.append(Plot(f"image_{n}_links_{number}", image_display(one, physics["schemes"]),
                               f"The same module as the encoder sees it ({where})"))
     return [
-        Section(f"{n} links: every scheme", tables=[_figures_of(physics, n)], unfolded=unfolded),
-        Section(f"{n} links: profiles", plots=[*profiles, *others, *in_slices], unfolded=unfolded),
+        Section(f"{n} links: every scheme", tables=[_figures_of(physics, n)]),
+        Section(f"{n} links: profiles", plots=[*profiles, *others, *in_slices]),
         Section(f"{n} links: modules on the wafer", "Charges of one module share a scale; open cells carry none.",
-                plots=shown, unfolded=unfolded),
+                plots=shown),
         Section(f"{n} links: distributions", "Mean and sigma in the legends; outermost bins hold what lies outside.",
                 plots=distributions, unfolded=False),
     ]
