@@ -9,6 +9,8 @@ INPUT   ?= $(RUN)/test.csv
 WEIGHTS ?= $(RUN)/weights.npz
 SEED    ?= 1
 N       ?= 20000
+RUNS    ?= $(RUN)
+EVENTS  ?= 2000
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -19,10 +21,10 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth compare report evaluate test bench matrix lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth compare report evaluate physics test bench matrix lint lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
-	@$(MAKE) --no-print-directory train hls compare evaluate report
+	@$(MAKE) --no-print-directory train hls compare evaluate physics report
 
 setup: $(READY) ## make the virtual environment from the lock file
 
@@ -70,8 +72,12 @@ compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stag
 	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
 	    $(foreach backend,$(BACKEND),--backend $(backend)) --output $(RUN)/compare.json
 
-report: $(READY) ## one HTML page of the run: RUN/report.html
-	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN)
+physics: $(READY) ## AE of RUNS="dir ..." against TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
+	$(PYTHON) -m training compare $(foreach run,$(RUNS),--run $(run)) --input $(INPUT) --n-modules $(EVENTS) \
+	    --json $(RUN)/physics.json $(ARGS)
+
+report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
+	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)
 
 test: $(READY) ## every test; with REQUIRE_TOOLS=1 a missing tool fails
 	$(PYTHON) -m pytest $(ARGS)
