@@ -12,7 +12,7 @@ from training.data import to_trigger_cells
 from training.generator import generate
 
 CALQ = to_trigger_cells(generate(400, seed=1)).astype(np.int64)
-OFF = {"rotate": False, "cut": 0.0, "mix": 0.0, "scale": 0.0}
+OFF = {"rotate": False, "cut": 0.0, "mix": 0.0, "scale": 0.0, "generated": 0.0}
 
 
 def made(seed: int = 1, calq: np.ndarray = CALQ, pool: np.ndarray | None = None, **options: float) -> np.ndarray:

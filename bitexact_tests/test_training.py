@@ -38,7 +38,7 @@ def small(name: str = "econ_t_3elink", **training: Any) -> Config:
     """A run of seconds."""
     config = Config.load(REPOSITORY / "configs" / f"{name}.yaml")
     options = {"epochs": 4, "batch_size": 32, "learning_rate": 0.01, "loss": "kernel", "final_fraction": 0.25,
-               "decoder": {"width": 24, "layers": 2}}
+               "augment": {"pool": 500}, "decoder": {"width": 24, "layers": 2}}
     return config.override(data={"n_modules": 400}, training=options | training)
 
 
@@ -198,6 +198,15 @@ def test_split_is_a_partition_and_test_rows_do_not_move() -> None:
     assert calq[split.train].any(axis=1).all() and calq[split.validation].any(axis=1).all()
     other = split_rows(calq, small(seed=9, validation_fraction=0.3))
     np.testing.assert_array_equal(other.test, split.test)
+
+
+def test_modules_that_augment_are_not_those_that_test() -> None:
+    config = small()
+    calq = generate(400, config.data.seed)
+    trainer = Trainer(config, to_trigger_cells(calq[:300]), to_trigger_cells(calq[300:]))
+    assert trainer._pool is not None and len(trainer._pool) == 500
+    ours, theirs = (to_trigger_cells(part)[part.sum(axis=1) > 99] for part in (calq, to_image_order(trainer._pool)))
+    assert not {row.tobytes() for row in ours} & {row.tobytes() for row in theirs}
 
 
 def test_data_without_charge_is_refused(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ class AugmentConfig(_Section):
     cut: float = Field(0.3, ge=0, le=1)
     mix: float = Field(0.3, ge=0, le=1)
     scale: float = Field(0.5, ge=0, le=4)
-    generated: float = Field(0.0, ge=0, lt=1)
+    generated: float = Field(0.5, ge=0, lt=1)
+    pool: int = Field(100_000, ge=1, le=10_000_000)
 
     @model_validator(mode="after")
     def _fractions(self) -> AugmentConfig:

@@ -39,7 +39,7 @@ import tf_keras
 FINGERPRINT_FILE = "fingerprint.json"
 CHECKPOINT_FILE = "checkpoint.npz"
 _CHECKPOINT_SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
-_POOL = 100_000  # generated modules to augment with: enough that each is seen a few times only
+_POOL_SEED = 1 << 40  # far from any data.seed: what augments must not be what tests
 _LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of its start
 
 IntArray = npt.NDArray[np.integer[Any]]
@@ -67,7 +67,9 @@ class Trainer:
         self.optimizer.build(self.variables)
         self.best = [variable.numpy() for variable in self.variables]
         self.history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_emd": []}
-        self._pool = to_trigger_cells(generate(_POOL, training.seed)) if training.augment.generated else None
+        self._pool = None
+        if training.augment.generated:
+            self._pool = to_trigger_cells(generate(training.augment.pool, _POOL_SEED + training.seed))
         self._validation = validation
         self._validation_tensors = self._prepare(validation)
         self._epochs = {name: self._epoch_function(name) for name in {training.loss, training.final_loss}}
