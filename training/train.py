@@ -19,13 +19,13 @@ import numpy.typing as npt
 import yaml
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
-from models.calq_io import write_calq
+from models.calq_io import CalqTable, write_calq
 from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path, write_text
 from models.weights import EncoderWeights
 from training.augment import augment
-from training.data import digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
+from training.data import Split, digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
 from training.emd import emd
 from training.generator import generate
 from training.layers import ExactEncoder, image_codes
@@ -220,7 +220,19 @@ def train(
         if report:
             report(trainer.epoch, {name: values[-1] for name, values in trainer.history.items()})
     trainer.restore_best()
-    trainer.encoder.codes().save(output / "weights.npz")
+    summary = _write_results(trainer, output, table, split, fingerprint)
+    checkpoint.unlink(missing_ok=True)
+    return summary
+
+
+def _write_results(
+    trainer: Trainer, output: Path, table: CalqTable, split: Split, fingerprint: str
+) -> dict[str, Any]:
+    config = trainer.config
+    weights = trainer.encoder.codes()  # raises before anything is written
+    # Results of another run are no longer whole from here on.
+    (output / FINGERPRINT_FILE).unlink(missing_ok=True)
+    weights.save(output / "weights.npz")
     save_decoder(trainer.decoder, output / DECODER_FILE)
     write_text(output / "history.json", json.dumps(trainer.history, indent=1) + "\n")
     write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
@@ -231,7 +243,6 @@ def train(
         "epochs": trainer.epoch, "best_epoch": trainer.best_epoch, "val_emd": min(trainer.history["val_emd"]),
     }
     write_text(output / FINGERPRINT_FILE, json.dumps(summary, indent=1) + "\n")
-    checkpoint.unlink(missing_ok=True)
     return summary
 
 
