@@ -207,8 +207,9 @@ def _evaluation(metrics: Content) -> Section:
 
 
 def _learning(history: Content) -> Section:
-    return Section("Learning curves", f"{len(history['loss'])} epochs; the best validation loss is "
-                                      f"{min(history['val_loss']):.4g}.",
+    kept = (f"validation EMD {min(history['val_emd']):.3f}" if history.get("val_emd")
+            else f"validation loss {min(history['val_loss']):.4g}")
+    return Section("Learning curves", f"{len(history['loss'])} epochs; the one that was kept has {kept}.",
                    plots=[Plot("learning_curves", learning_curves(history), "Loss and EMD by epoch", wide=True)])
 
 
