@@ -15,7 +15,7 @@ from bitexact_tests.conftest import missing
 from emulator.links import ERX
 from models.calq_io import read_calq
 from models.errors import InputError, ToolMissing
-from models.trigger_cells import CALQ_PER_MIPT
+from models.trigger_cells import CALQ_PER_MIPT, distance_matrix
 from training.production import calorimeter, pythia_events, steps
 from training.production.calorimeter import Sample, simulate
 from training.production.geometry import layers, trigger_layers
@@ -188,3 +188,58 @@ def test_trigger_layers_of_links() -> None:
 
     assert dict(zip(trigger_layers()[:8].tolist(), signal_links(trigger_layers()[:8]).tolist(), strict=True)) == {
         1: 2, 3: 2, 5: 2, 7: 4, 9: 5, 11: 4, 13: 3, 15: 2}
+
+
+def test_validation_figure(tmp_path: Path) -> None:
+    """Of any samples, with and without the columns of the place; and its profiles are what they say."""
+    import pandas as pd
+    from typer.testing import CliRunner
+
+    from models.calq_io import CalqTable, write_calq
+    from models.trigger_cells import image_order
+    from training.data_commands import app
+    from training.generator import generate
+    from training.production.validation import lateral_profile, longitudinal_profile
+
+    calq = np.zeros((2, 48), dtype=np.uint32)
+    calq[0, 0], calq[1, 0] = 1000, 599  # the second is no shower
+    calq[0, 4] = 100  # the next cell
+    distance, share = lateral_profile(calq[:, image_order()])
+    assert_array_equal(distance, np.arange(8))
+    neighbours = (np.rint(distance_matrix()[0] / 2) == 1).sum()
+    assert share[0] == 1 and share[1] == pytest.approx(0.1 / neighbours) and share[2] == 0
+    layer, mean = longitudinal_profile(CalqTable(calq, pd.DataFrame({"layer": [9, 9]}))) or (None, None)
+    assert_array_equal(layer, [9])
+    assert_array_equal(mean, [(1100 + 599) / 2])
+    table = generate(200, 1)
+    write_calq(tmp_path / "toy.csv", table)
+    write_calq(tmp_path / "placed.parquet", table, extra=pd.DataFrame({"layer": np.arange(200) % 5 + 1}))
+    command = ["validate", f"toy={tmp_path}/toy.csv", f"{tmp_path}/placed.parquet", "--output", f"{tmp_path}/v.svg"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    first = (tmp_path / "v.svg").read_bytes()
+    CliRunner().invoke(app, command)
+    assert first == (tmp_path / "v.svg").read_bytes()
+    result = CliRunner().invoke(app, [*command[:-1], f"{tmp_path}/v.txt"])
+    assert result.exit_code == 2 and "expected a name that ends in .svg, .png or .pdf" in result.output
+
+
+def test_command_line(cache: Path, tmp_path: Path) -> None:
+    """One file and a folder of parts hold the same modules; wrong options are one line."""
+    from typer.testing import CliRunner
+
+    from training.data_commands import app
+
+    common = ["generate", "--source", "pythia", "--events", "3", "--layers", "7,9", "--pile-up", "5", "--pool-size",
+              "60", "--seed", "3", "--cache", str(cache)]
+    for more in (["--output", f"{tmp_path}/one.parquet"], ["--output", f"{tmp_path}/parts", "--events-per-part", "2"]):
+        result = CliRunner().invoke(app, common + more)
+        assert result.exit_code == 0, result.output
+    one, parts = read_calq(tmp_path / "one.parquet"), read_calq(tmp_path / "parts")
+    assert_array_equal(one.calq, parts.calq)
+    assert one.extra.equals(parts.extra)
+    for wrong, message in ((["--layers", "2"], "--layers 2: '2', expected layers"), (["--output", "-"], "writes files"),
+                           (["--process", "electron"], "did you mean 'electrons'")):
+        result = CliRunner().invoke(app, [*common, "--output", f"{tmp_path}/x.csv", *wrong])
+        assert result.exit_code == 2 and message in result.output, result.output
+    assert not (tmp_path / "x.csv").exists()

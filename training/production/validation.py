@@ -1,0 +1,83 @@
+"""Samples beside one another: what a module sees, where a shower is, and how far its charge spreads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from models.calq_io import CalqTable
+from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix, image_order
+from training.generator import distributions
+
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+_SHOWER = 600
+"""CALQ of the largest cell, from which on the charge around it is taken for one shower."""
+
+
+def lateral_profile(calq: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Distance from the largest cell in trigger cells, and the mean charge of a cell there over that of the largest.
+
+    calq: (n, 48) in image order. Modules whose largest cell has less than 600 CALQ are left out; nan where nothing is.
+    """
+    charge = calq[:, np.argsort(image_order())].astype(np.float64)
+    charge = charge[charge.max(axis=1, initial=0) >= _SHOWER]
+    distance = np.rint(distance_matrix()[charge.argmax(axis=1)] / 2).astype(np.int64)
+    share = charge / charge.max(axis=1, keepdims=True, initial=1)
+    sums, cells = (np.bincount(distance.ravel(), weights, minlength=8)[:8] for weights in (share.ravel(), None))
+    return np.arange(8), np.divide(sums, cells, out=np.full(8, np.nan), where=cells > 0)
+
+
+def longitudinal_profile(table: CalqTable) -> tuple[FloatArray, FloatArray] | None:
+    """Layers, and the mean charge of their modules; None for files without the column `layer`."""
+    if "layer" not in table.extra or not len(table.calq):
+        return None
+    layer = table.extra["layer"].to_numpy()
+    sums = np.bincount(layer, table.calq.sum(axis=1, dtype=np.int64))
+    modules = np.bincount(layer)
+    there = np.flatnonzero(modules)
+    return there, sums[there] / modules[there]
+
+
+def figure(samples: Mapping[str, CalqTable]) -> Figure:
+    """Cells hit, module sum, largest cell, charge by trigger cell, lateral and longitudinal profile of every sample."""
+    fig = Figure(figsize=(12, 7), layout="constrained")
+    hit, total, largest, cell, lateral, longitudinal = fig.subplots(2, 3).ravel()
+    logarithmic = np.geomspace(1, 3e4, 46)
+    for name, table in samples.items():
+        values = distributions(table.calq)
+        _histogram(hit, values["cells hit"], np.arange(0, N_TRIGGER_CELLS + 3, 2), name)
+        _histogram(total, values["module sum"], logarithmic, name)
+        _histogram(largest, values["largest cell"], logarithmic, name)
+        occupancy = (table.calq > 0).mean(axis=0)[np.argsort(image_order())]
+        cell.plot(np.arange(N_TRIGGER_CELLS), occupancy, drawstyle="steps-mid", label=name)
+        lateral.plot(*lateral_profile(table.calq), marker="o", markersize=4, label=name)
+        profile = longitudinal_profile(table)
+        # The colour of a sample is the same in every panel, also after one that is not drawn.
+        longitudinal.plot(*(profile or ([], [])), marker="o", markersize=4, label=name)
+    for axes, label in ((hit, "cells hit"), (total, "module sum [CALQ]"), (largest, "largest cell [CALQ]"),
+                        (cell, "trigger cell"), (lateral, "distance from the largest cell [trigger cells]"),
+                        (longitudinal, "layer")):
+        axes.set_xlabel(label)
+    for axes in (total, largest):
+        axes.set_xscale("log")
+    for axes in (hit, total, largest):
+        axes.set_ylabel("part of the modules")
+    cell.set_ylabel("occupancy")
+    cell.set_ylim(bottom=0)
+    lateral.set_ylabel(f"charge over largest (above {_SHOWER} CALQ)")
+    lateral.set_yscale("log")
+    longitudinal.set_ylabel("mean module sum [CALQ]")
+    fig.legend(*hit.get_legend_handles_labels(), loc="outside upper center", ncols=len(samples), frameon=False)
+    return fig
+
+
+def _histogram(axes: Axes, values: IntArray, edges: FloatArray, name: str) -> None:
+    counts, _ = np.histogram(values, edges)
+    axes.stairs(counts / max(len(values), 1), edges, label=name, linewidth=1.5)
