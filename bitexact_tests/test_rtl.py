@@ -1,0 +1,274 @@
+"""The RTL through Verilator against the emulator and the chip's vectors: every stage, every frame, every clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator, SimulatorContext
+
+from bitexact_tests.conftest import SHARED_DATA, missing
+from emulator import encode
+from emulator.chip import EconT
+from emulator.links import ERX, ETX
+from models.comparison import compare_stages
+from models.config import Config
+from models.errors import ToolMissing
+from models.fixed_point import FixedPoint
+from models.registers import Registers, chip_spec
+from models.spec import EncoderSpec
+from models.trigger_cells import channel_to_pixel
+from models.weights import EncoderWeights
+from rtl import encoder, formatter
+from rtl.arithmetic import Target
+from rtl.bench import Bench, format_writes, weight_writes
+from rtl.block import Block
+from rtl.chip import LATENCY, AutoencoderChip
+from rtl.layers import InputCode, Neuron
+from rtl.normaliser import CHARGE_BITS
+from rtl.registers import RegisterFile
+from rtl.simulate import Records, Simulation, pack
+
+AE_SETS = sorted(path.parent.name for path in (SHARED_DATA / "econt_vectors" / "mcDataset").glob("AE*/init.yaml"))
+REPOSITORY = Path(__file__).parent.parent
+QKERAS = Config.load(REPOSITORY / "configs" / "qkeras_5elink.yaml").encoder
+CHIP = chip_spec(5)
+
+
+def build(top: Block, folder: Path) -> Simulation:
+    try:
+        return Simulation.build(top, folder)
+    except ToolMissing as error:
+        missing(str(error))
+        raise
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The whole chip, compiled once."""
+    top = AutoencoderChip(CHIP)
+    yield Bench(top, build(top, tmp_path_factory.mktemp("chip")))
+
+
+def run(bench: Bench, *parts: Records) -> Records:
+    """Outputs of clocks in sequence, and of enough more to empty the pipeline."""
+    return bench.simulation.run(np.concatenate([*parts, bench.simulation.idle(LATENCY)]),
+                                bench.simulation.program.parent)
+
+
+def loaded(bench: Bench, weights: EncoderWeights, n_elinks: int = 5) -> Records:
+    spec = chip_spec(max(n_elinks, 2))
+    return np.concatenate([bench.writing(weight_writes(weights)),
+                           bench.writing(format_writes(spec.ae_mask, n_elinks))])
+
+
+def expected_frames(weights: EncoderWeights, calq: np.ndarray, first_bx: int = 0, n_elinks: int = 5) -> np.ndarray:
+    registers = Registers.reset().for_encoder(weights).with_values({
+        "FMTBUF_ALL.config.eporttx_numen": n_elinks,
+        **{f"FMTBUF_ALL.{name}": value for name, value in split_mask(chip_spec(max(n_elinks, 2)).ae_mask).items()},
+    })
+    return EconT(registers).run_calq(calq, first_bx).etx
+
+
+def split_mask(mask: int) -> dict[str, int]:
+    return {"mask_ae": mask & ((1 << 128) - 1), "mask_ae2": mask >> 128}
+
+
+def assert_frames(found: np.ndarray, expected: np.ndarray) -> None:
+    """All words of all links; the RTL has no wires for links that its frames never fill."""
+    np.testing.assert_array_equal(found, expected[:, : found.shape[1]])
+    assert not expected[:, found.shape[1] :].any()
+
+
+def assert_stages(bench: Bench, outputs: Records, first: int, weights: EncoderWeights, calq: np.ndarray) -> None:
+    found = bench.stages(outputs, first, len(calq))
+    image = np.zeros((len(calq), 64), dtype=np.int64)
+    image[:, channel_to_pixel()] = found["image_code"]
+    found["image_code"] = image.reshape(-1, 8, 8)
+    reference = encode(weights.spec, weights, calq)
+    comparison = compare_stages(weights.spec, calq, reference, found)
+    assert comparison.equal, comparison.first
+
+
+def charges(n: int, seed: int) -> np.ndarray:
+    """Realistic, extreme and empty modules in turn."""
+    rng = np.random.default_rng(seed)
+    calq = rng.integers(0, 500, (n, 48)) * (rng.random((n, 48)) < rng.random((n, 1)))
+    calq[1::8] = rng.integers(0, 1 << CHARGE_BITS, calq[1::8].shape)
+    calq[3::16] = (1 << CHARGE_BITS) - 1
+    calq[5::16] = 0
+    one = np.eye(48, dtype=np.int64)[rng.integers(0, 48, len(calq[7::16]))]
+    calq[7::16] = one << rng.integers(0, CHARGE_BITS, (len(one), 1))
+    return calq
+
+
+@pytest.mark.parametrize("name", AE_SETS)
+def test_published_vectors(bench: Bench, shared_data: Path, name: str) -> None:
+    folder = shared_data / "econt_vectors" / "mcDataset"
+    registers = Registers.load(folder / name / "init.yaml")
+    calq = EconT(registers).calq(ERX.read_all(folder / "testInput.csv"))
+    writes = [*registers.i2c_writes(), *format_writes(registers.ae_mask, registers.n_elinks)]
+    setup = bench.writing(writes)
+    outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+    assert_frames(bench.frames(outputs, len(setup), len(calq)), ETX.read_all(folder / name / "testOutput.csv"))
+    assert_stages(bench, outputs, len(setup), registers.encoder_weights(CHIP), calq)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("n_elinks", [1, 2, 3, 4, 5, 13])
+def test_random_weights_and_every_link_count(bench: Bench, density: float, n_elinks: int) -> None:
+    weights = EncoderWeights.random(CHIP, n_elinks, density)
+    calq = charges(300, n_elinks)
+    setup = loaded(bench, weights, n_elinks)
+    outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+    assert_stages(bench, outputs, len(setup), weights, calq)
+    assert_frames(bench.frames(outputs, len(setup), len(calq)), expected_frames(weights, calq, n_elinks=n_elinks))
+
+
+@pytest.mark.parametrize("code", [-32, -1, 0, 31])
+def test_extreme_weights(bench: Bench, code: int) -> None:
+    weights = EncoderWeights.constant(CHIP, code)
+    calq = charges(200, 5)
+    setup = loaded(bench, weights)
+    outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+    assert_stages(bench, outputs, len(setup), weights, calq)
+
+
+def test_any_mask(bench: Bench) -> None:
+    rng = np.random.default_rng(3)
+    weights = EncoderWeights.random(CHIP, 1, density=0.3)
+    calq = charges(40, 4)
+    masks = [0, 1, 1 << 143, (1 << 144) - 1, int("01" * 72, 2), int("10" * 72, 2)]
+    masks += [int.from_bytes(rng.bytes(18), "little") for _ in range(30)]
+    for n_elinks, mask in enumerate(masks):
+        n_elinks = n_elinks % 5 + 1
+        setup = np.concatenate([bench.writing(weight_writes(weights)), bench.writing(format_writes(mask, n_elinks))])
+        outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+        registers = Registers.reset().for_encoder(weights).with_values(
+            {f"FMTBUF_ALL.{name}": value for name, value in split_mask(mask).items()}
+            | {"FMTBUF_ALL.config.eporttx_numen": n_elinks})
+        assert_frames(bench.frames(outputs, len(setup), len(calq)), EconT(registers).run_calq(calq).etx)
+
+
+def test_latency_is_two_and_two_bunch_crossings(bench: Bench) -> None:
+    """One event among empty clocks: words appear four clocks after it, and nowhere else."""
+    assert (encoder.LATENCY, formatter.LATENCY, LATENCY) == (2, 2, 4)
+    weights = EncoderWeights.random(CHIP, 9, density=0.3)
+    setup, event = loaded(bench, weights), charges(1, 7)
+    outputs = run(bench, setup, bench.simulation.idle(6), bench.events(event, orbit_start=0), bench.simulation.idle(6))
+    np.testing.assert_array_equal(np.flatnonzero(outputs["etx_valid"]), [len(setup) + 6 + LATENCY])
+    assert_frames(bench.frames(outputs, len(setup) + 6, 1), expected_frames(weights, event))
+    assert not np.delete(bench.etx(outputs), len(setup) + 6 + LATENCY, axis=0).any()
+
+
+def test_orbits_with_new_weights_between_them(bench: Bench) -> None:
+    """The counter wraps by itself after 3564 events, and an orbit signal in the middle of an orbit starts a new one."""
+    first, second = (EncoderWeights.random(CHIP, seed, density=0.3) for seed in (11, 12))
+    calq = charges(3600, 8)
+    begin = loaded(bench, first)
+    between = bench.writing(weight_writes(second))
+    outputs = run(bench, begin, bench.events(calq, orbit_start=0), bench.simulation.idle(LATENCY), between,
+                  bench.events(calq[:50], orbit_start=20))
+    assert_frames(bench.frames(outputs, len(begin), len(calq)), expected_frames(first, calq))
+    later = len(begin) + len(calq) + LATENCY + len(between)
+    assert_frames(bench.frames(outputs, later, 20), expected_frames(second, calq[:20], first_bx=len(calq)))
+    assert_frames(bench.frames(outputs, later + 20, 30), expected_frames(second, calq[20:50]))
+
+
+def test_reset_in_the_middle_empties_the_pipeline_and_keeps_the_registers(bench: Bench) -> None:
+    weights = EncoderWeights.random(CHIP, 13, density=0.3)
+    calq = charges(40, 9)
+    setup, before, reset = loaded(bench, weights), bench.events(calq), bench.simulation.idle(1)
+    reset["rst"] = 1
+    outputs = run(bench, setup, before, reset, bench.events(calq))
+    start = len(setup) + len(before)
+    # Frames that had not left when the reset came are lost.
+    np.testing.assert_array_equal(outputs["etx_valid"][start + 1 : start + 1 + LATENCY], 0)
+    assert not bench.etx(outputs)[start + 1 : start + 1 + LATENCY].any()
+    assert_frames(bench.frames(outputs, start + 1, len(calq)), expected_frames(weights, calq))
+
+
+def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> None:
+    clear = bench.simulation.idle(1)
+    clear["registers_clear"] = 1
+    calq = charges(20, 10)
+    outputs = run(bench, loaded(bench, EncoderWeights.random(CHIP, 1)), clear, bench.events(calq, orbit_start=0))
+    start = len(outputs) - LATENCY - len(calq)
+    registers = Registers.reset().with_values({"MFC_ALGORITHM_SEL_DENSITY.algo.select": 4,
+                                               "FMTBUF_ALL.config.eporttx_numen": 2})
+    assert_frames(bench.frames(outputs, start, len(calq)), EconT(registers).run_calq(calq).etx)
+
+
+def neuron_reference(neuron: Neuron, code: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """code, weight (n, k), bias (n,) -> (n,)."""
+    layer = neuron.layer
+    total = (code * weight >> neuron.cut).sum(axis=1) + (bias << neuron.fraction_bits - layer.bias.fraction_bits)
+    return layer.output.requantize(np.maximum(total, 0), neuron.fraction_bits)
+
+
+@pytest.mark.parametrize("target", ["fpga", "asic"])
+@pytest.mark.parametrize("spec", [CHIP, QKERAS], ids=["chip", "qkeras"])
+@pytest.mark.parametrize("n_inputs", [0, 1, 6, 9])
+def test_neuron(spec: EncoderSpec, target: Target, n_inputs: int) -> None:
+    check_neuron(Neuron(spec.conv, spec.input, [InputCode.of(range(256))] * n_inputs, target), n=1000)
+
+
+@pytest.mark.parametrize(("spec", "target"), [(CHIP, "fpga"), (QKERAS, "asic")], ids=["chip", "qkeras"])
+def test_neuron_of_the_dense_layer_with_inputs_known_in_part(spec: EncoderSpec, target: Target) -> None:
+    inputs = [encoder.hidden_codes(spec, n) for n in [9] * 96 + [0] * 32]
+    check_neuron(Neuron(spec.dense, spec.conv.output, inputs, target), n=100)
+
+
+def check_neuron(neuron: Neuron, n: int) -> None:
+    """Random and extreme operands, one after the other, in Amaranth's simulator."""
+    layer, k, rng = neuron.layer, len(neuron.inputs), np.random.default_rng(1)
+    once = np.array([known.once for known in neuron.inputs], dtype=np.int64)
+    code = rng.integers(0, neuron.data.max_code + 1, (n, k)) & once
+    weight = rng.integers(layer.weight.min_code, layer.weight.max_code + 1, (n, k))
+    weight[: n // 2] >>= rng.integers(0, 6, (n // 2, 1))
+    code[: n // 10], weight[: n // 20], weight[n // 20 : n // 10] = once, layer.weight.max_code, layer.weight.min_code
+    bias = rng.integers(layer.bias.min_code, layer.bias.max_code + 1, n)
+    inputs = {"excess": neuron.excess_of(code.sum(axis=1)), "bias": bias}
+    if k:
+        inputs |= {"code": code, "thrice": 3 * code, "weight": weight & ((1 << layer.weight.width) - 1)}
+    found = []
+
+    async def drive(context: SimulatorContext) -> None:
+        for i in range(n):
+            for name, values in inputs.items():
+                port = getattr(neuron, name)
+                context.set(port, list(map(int, values[i])) if np.ndim(values[i]) else int(values[i]))
+            await context.delay(1e-9)
+            found.append(context.get(neuron.result))
+
+    simulator = Simulator(neuron)
+    simulator.add_testbench(drive)
+    simulator.run()
+    np.testing.assert_array_equal(found, neuron_reference(neuron, code, weight, bias))
+
+
+def test_a_product_cut_below_the_sign_of_its_weight_is_refused() -> None:
+    layer = CHIP.dense.model_copy(update={"product": FixedPoint.parse("S3.5"), "bias": FixedPoint.parse("S1.3")})
+    with pytest.raises(ValueError, match="cut by 7 bits is not supported, expected at most 5"):
+        Neuron(layer, CHIP.conv.output, [InputCode.of([1])], "asic")
+
+
+def test_redundant_registers_are_written_and_cleared_like_single_ones(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    n, cleared = 4000, 3000
+    stimuli = {"write": rng.random(n) < 0.9, "refresh": rng.random(n) < 0.2, "data": rng.integers(0, 256, n)}
+    address = pack(rng.integers(0x390, 0xC00, n), 16, 2)
+    outputs = []
+    for redundant in (False, True):
+        top = RegisterFile(CHIP, redundant)
+        simulation = build(top, tmp_path / top.module_name)
+        inputs = simulation.idle(n)
+        for name, values in stimuli.items():
+            inputs[name][:, 0] = values
+        inputs["address"], inputs["clear"][cleared] = address, 1
+        outputs.append(simulation.run(inputs, tmp_path))
+    for name in ("weights", "mask", "n_links"):
+        np.testing.assert_array_equal(*(output[name] for output in outputs), err_msg=name)
+    assert outputs[0]["weights"][cleared].any() and not outputs[0]["weights"][cleared + 1].any()
