@@ -100,10 +100,10 @@ app.command()(flops)
 def report(
     config: Annotated[Path, typer.Option(help="Configuration file (YAML).")],
     run: Annotated[Path, typer.Option(help="Folder of the run.")],
-    json_: Annotated[str | None, typer.Option("--json", help="Also write all that the page shows; - is stdout.")] = None,
+    json_: Annotated[str | None, typer.Option("--json", help="Also write what the page shows; - is stdout.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Also write every figure into this folder.")] = None,
     format: Annotated[str, typer.Option(help="pdf or png, of the files in --figures.")] = "pdf",
-    label: Annotated[str, typer.Option(help="Text above the figures in --figures.")] = "",
+    label: Annotated[str, typer.Option(help="Text after CMS above the figures in --figures.")] = "",
 ) -> None:
     """Write the HTML page of a run: RUN/report.html. It needs no network and no other file.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from matplotlib.figure import Figure
 
 from hls.report import hardware_figures
 from models.config import Config
@@ -17,7 +18,7 @@ from models.errors import InputError
 from models.files import atomic_path, write_text
 from models.weights import EncoderWeights
 from training.figures import as_svg, style
-from training.report_sections import Section, sections, verdict
+from training.report_sections import Plot, Section, sections, verdict
 
 FORMATS = ("pdf", "png")
 
@@ -97,12 +98,20 @@ def _write_figures(content: dict[str, Any], folder: Path, figure_format: str, la
     with style("experiment"):
         for plot in (plot for section in sections(content) for plot in _plots(section)):
             if label:
-                import mplhep
-
-                mplhep.cms.text(label, ax=plot.figure.axes[0], fontsize=12)
+                _add_label(plot.figure, label)
             with atomic_path(folder / f"{plot.name}.{figure_format}") as temporary:
                 plot.figure.savefig(temporary, format=figure_format, dpi=200)
 
 
-def _plots(section: Section) -> list[Any]:
+def _add_label(figure: Figure, label: str) -> None:
+    """`CMS` and the label above the figure; over panels with titles there is no room within the axes."""
+    import mplhep
+
+    if figure.axes[0].get_title():
+        figure.suptitle(f"CMS {label}", x=0.01, ha="left", fontsize=12)
+    else:
+        mplhep.cms.text(label, ax=figure.axes[0], fontsize=12)
+
+
+def _plots(section: Section) -> list[Plot]:
     return [*section.plots, *(plot for child in section.children for plot in _plots(child))]
