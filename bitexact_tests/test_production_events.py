@@ -115,13 +115,47 @@ def same(left: ModuleTable, right: ModuleTable) -> None:
 def test_event_does_not_depend_on_the_events_before(cache: Path, tmp_path: Path) -> None:
     """One event alone with its collisions made anew equals the same event as the third of three, and others differ."""
     three = [simulate(SAMPLE, event, cache) for event in range(24, 27)]  # across the border of two blocks of 25
-    pythia_events._block.cache_clear()
+    pythia_events.block.cache_clear()
     for tables in cache.glob("multiparton-*"):  # the slow start of Pythia, which a block does not repeat either
         shutil.copy(tables, tmp_path)
     same(simulate(SAMPLE, 26, tmp_path), three[2])
     assert not np.array_equal(three[1].erx[:100], three[2].erx[:100])
     other = simulate(replace(SAMPLE, seed=4), 26, cache)
     assert not np.array_equal(other.erx[:100], three[2].erx[:100])
+
+
+@pytest.mark.parametrize("charge", [-1, 0, 1])
+@pytest.mark.parametrize("pt", [0.4, 1.0, 20.0])
+def test_way_through_the_field(charge: int, pt: float) -> None:
+    """Where a particle enters, against small steps of the Lorentz force (GeV, cm, T)."""
+    momentum = np.array([pt * np.cos(0.7), pt * np.sin(0.7), -pt * np.sinh(2.4)])
+    start = 3.0
+    found = pythia_events._at_front(np.zeros(1, int), np.array([211 if charge else 2112]), np.array([float(charge)]),
+                                    momentum[None], np.array([0.14]), np.array([start]))
+    position, step = np.array([0.0, 0.0, start]), 0.1
+    steps_to_front = (321.0 + start) / (step * np.sinh(2.4) / np.cosh(2.4))
+    direction = momentum / np.linalg.norm(momentum)
+    turn = charge * 0.002998 * 3.8 / np.linalg.norm(momentum) * step  # force along direction x field, field along z
+    for _ in range(round(steps_to_front)):
+        middle = direction + 0.5 * turn * np.cross(direction, [0, 0, 1])
+        position = position + step * middle
+        direction = direction + turn * np.cross(middle, [0, 0, 1])
+    assert found.side[0] == -1
+    assert found.position[0] == pytest.approx(position[:2], abs=0.1)
+    assert found.direction[0] == pytest.approx(direction[:2] / abs(direction[2]), abs=2e-3)
+    assert found.energy[0] == pytest.approx(np.sqrt(momentum @ momentum + 0.14**2) - 0.14, rel=1e-6)
+
+
+def test_who_does_not_reach_the_endcap() -> None:
+    """Neutrinos are never asked; central particles leave through the side, slow loopers come too late."""
+    def reaches(pt: float, eta: float, charge: float = 1.0) -> bool:
+        momentum = np.array([[pt, 0.0, pt * np.sinh(eta)]])
+        return len(pythia_events._at_front(np.zeros(1, int), np.array([211]), np.array([charge]), momentum,
+                                           np.array([0.14]), np.zeros(1))) == 1
+
+    assert reaches(5.0, 2.0) and not reaches(5.0, 1.0) and not reaches(5.0, 3.6)
+    assert reaches(0.5, 1.3) and not reaches(0.5, 1.3, charge=0.0)  # turned back before the side of the tracker
+    assert not reaches(0.5, 0.2)
 
 
 def test_minimum_bias_has_the_measured_density(cache: Path) -> None:

@@ -108,21 +108,16 @@ def pythia_version() -> str:
         raise ToolMissing("events need the packages pythia8mc and awkward: pip install '.[data]'") from None
 
 
+@lru_cache(maxsize=16)
 def block(process: str, seed: int, number: int, cache: Path) -> Particles:
     """All particles of one block of events; read from `cache` if they are there."""
     check_process(process)
     key = repr((_FORMAT, pythia_version(), PROCESSES[process], _COMMON, events_per_block(process), seed, number))
     path = cache / f"{process}-{seed}-{number}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
-    return _block(process, seed, number, path)
-
-
-@lru_cache(maxsize=16)
-def _block(process: str, seed: int, number: int, path: Path) -> Particles:
     if path.is_file():
         with np.load(path, allow_pickle=False) as content:
             return Particles(**content)
-    seeds = np.random.SeedSequence([seed, number, sorted(PROCESSES).index(process)])
-    particles = _generate(process, seeds, path.parent)
+    particles = _generate(process, np.random.SeedSequence([seed, number, sorted(PROCESSES).index(process)]), cache)
     with atomic_path(path) as temporary:
         np.savez(temporary, **vars(particles))
     return particles
