@@ -264,6 +264,20 @@ def test_no_selected_module_is_one_line() -> None:
         compare(np.ones((3, 48), dtype=np.int64), {}, [], Options())
 
 
+def test_a_coordinate_that_is_no_number_is_one_line() -> None:
+    layer = np.array(["7"] * 399 + ["nine"], dtype=object)
+    with pytest.raises(InputError, match=r"data row 400, column layer: 'nine', expected a number"):
+        compare(CALQ, {"layer": layer}, [], Options(n_elinks=(2,)))
+
+
+@pytest.mark.parametrize("n_elinks", [1, 13])
+def test_any_number_of_links(n_elinks: int) -> None:
+    found = compare(CALQ, {}, [], Options(n_elinks=(n_elinks,)))
+    assert {row["algorithm"] for row in found["schemes"]} == {"TS", "BC", "STC", "RPT"}
+    rpt = next(row for row in found["schemes"] if row["name"] == "RPT")
+    assert (rpt["metrics"]["emd"]["mean"] < 0.05) == (n_elinks == 13), "13 links carry every cell"
+
+
 def test_command_writes_json_and_csv(runs: list[Path], tmp_path: Path) -> None:
     write_calq(tmp_path / "calq.csv", CALQ[:, image_order()])
     arguments = ["compare", "--input", str(tmp_path / "calq.csv"), "--links", "2", "--links", "5", "--json",

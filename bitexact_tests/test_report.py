@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY, missing
 from models.config import Config
+from models.errors import InputError
 from models.trigger_cells import image_order
 from models.weights import EncoderWeights
 from training.__main__ import app
@@ -26,9 +28,9 @@ from training.schemes import autoencoder
 
 CONFIG_FILE = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 CONFIG = Config.load(CONFIG_FILE)
-SECTIONS = ["which_algorithm", "bits_against_emd", "all_figures_by_links", "5_links_profiles",
-            "5_links_modules_on_the_wafer", "5_links_distributions", "what_the_figures_mean", "this_encoder",
-            "learning_curves", "weights", "bit_exactness", "resources_and_latency", "number_formats"]
+SECTIONS = ["which_algorithm", "which_algorithm_for_which_module", "bits_against_emd", "all_figures_by_links",
+            "5_links_profiles", "5_links_modules_on_the_wafer", "5_links_distributions", "what_the_figures_mean",
+            "this_encoder", "learning_curves", "weights", "bit_exactness", "resources_and_latency", "number_formats"]
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,22 @@ def test_verdict_comes_first(run: Path) -> None:
     assert "Mean EMD 1.250, median 1.125 of this encoder on 900 of 1,000 held-out modules." in shown
 
 
+def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
+    physics = json.loads((run / "physics.json").read_text())
+    text = (run / "report.html").read_text(encoding="utf-8")
+    table = text[text.index('id="which_algorithm_for_which_module"') :]
+    shown = re.findall(r"<td[^>]*>([^<]*)</td>", table[: table.index("</table>")])
+    expected = []
+    for n_elinks in (2, 5):
+        expected.append(str(n_elinks))
+        for number in range(len(physics["coordinates"][0]["n"])):
+            means = {row["name"]: row["profiles"]["occupancy"]["emd"]["mean"][number] for row in physics["schemes"]
+                     if row["n_elinks"] == n_elinks}
+            best = min(means, key=lambda name: means[name])
+            expected.append(escape(f"{best}, {means[best]:.2f}"))
+    assert shown == expected
+
+
 def test_everything_can_be_had_as_json(run: Path) -> None:
     found = json.loads((run / "report.json").read_text())
     weights = EncoderWeights.load(run / "weights.npz", CONFIG.encoder)
@@ -142,10 +160,14 @@ def test_other_specs_and_formats_are_one_line(run: Path, tmp_path: Path) -> None
     before = (tmp_path / "run" / "report.html").read_bytes()
     (tmp_path / "run" / "compare.json").write_text('{"digest": "0123456789abcdef"}')
     for arguments, message in ((["--format", "gif"], "--format gif, expected pdf or png"),
-                               ([], "spec 0123456789abcdef, expected")):
+                               ([], "key backends is missing, expected digest, backends, n_events")):
         done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--run", str(tmp_path / "run"),
                                         *arguments])
         assert done.exit_code == 2 and message in done.output and done.output.count("\n") == 1
+    content = json.loads((run / "compare.json").read_text()) | {"digest": "0123456789abcdef"}
+    (tmp_path / "run" / "compare.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="spec 0123456789abcdef, expected"):
+        write_report(CONFIG, tmp_path / "run")
     assert (tmp_path / "run" / "report.html").read_bytes() == before
 
 

@@ -68,7 +68,8 @@ def compare(
     """Run all schemes on charges (n, 48) in trigger-cell order.
 
     extra: further columns of the file, (n,), of which `layer` and `eta` give profiles. Means are over the modules with
-    a cell above `min_charge`; all rows go through the chip. Raises InputError if no module is selected.
+    a cell above `min_charge`; all rows go through the chip. Takes about 15 kB of memory per module. Raises InputError
+    if no module is selected or a coordinate is no number.
     """
     selected = np.flatnonzero(calq.max(axis=1, initial=0) > options.min_charge)
     if not len(selected):
@@ -83,7 +84,8 @@ def compare(
     bootstrap = Bootstrap(len(selected), options.n_resamples, options.seed)
     rows = [_summary(scheme, received[i], selected) for scheme, i in zip(schemes, place, strict=True)]
     _add_means(rows, values, place, bootstrap)
-    _add_profiles(rows, values, place, coordinates := _coordinates(calq, extra, selected, options), bootstrap)
+    coordinates = _coordinates(calq, extra, selected, options)
+    _add_profiles(rows, values, place, coordinates, bootstrap)
     content: dict[str, Any] = _plain({
         "n_modules": len(calq), "n_selected": len(selected), "options": asdict(options),
         "metrics": {name: {**asdict(metric), "edges": np.linspace(*metric.span, _HISTOGRAM_BINS + 1)}
@@ -161,13 +163,11 @@ def _coordinates(
     }
     for name, column in extra.items():
         if str(name).lower() in ("layer", "eta"):
-            value = np.asarray(column, dtype=np.float64)[selected]
+            value = _numbers(str(name), column)[selected]
             found[str(name).lower()] = ("layer", value) if str(name).lower() == "layer" else ("|eta|", np.abs(value))
     third = bin_edges(found["module_sum"][1], 3)
     result = []
     for name, (title, value) in found.items():
-        if not np.isfinite(value).all():
-            raise InputError(f"column {name}: empty or no number in a row, expected numbers")
         different = np.unique(value)
         one_by_one = name == "layer" and 1 < len(different) <= _MAX_LAYERS
         middles = (different[1:] + different[:-1]) / 2
@@ -184,6 +184,17 @@ def _coordinates(
             result.append({**result[0], "name": f"occupancy, sum {third[i]:.0f} to {third[i + 1]:.0f}", "bins": inside,
                            "n": np.bincount(inside[inside >= 0], minlength=len(result[0]["edges"]) - 1)})
     return result
+
+
+def _numbers(name: str, column: npt.NDArray[Any]) -> FloatArray:
+    """A column of a file as numbers; raises InputError naming the first row that has none."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if len(bad):
+        raise InputError(f"data row {bad[0] + 1}, column {name}: {str(column[bad[0]])[:40]!r}, expected a number")
+    return numbers
 
 
 def _add_profiles(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ from training.figures import as_svg, style
 from training.report_sections import Plot, Section, sections, verdict
 
 FORMATS = ("pdf", "png")
+_OF_PHYSICS = ("data", "n_modules", "options", "metrics", "coordinates", "schemes", "verdict", "displays")
 
 
 def write_report(
@@ -54,7 +56,7 @@ def write_report(
 def gather(config: Config, run: Path) -> dict[str, Any]:
     """All that a report shows, as plain JSON; the parts that were not run are empty."""
     weights = EncoderWeights.load(run / "weights.npz", config.encoder)
-    comparison = _read_json(run / "compare.json", optional=True)
+    comparison = _read_json(run / "compare.json", ("digest", "backends", "n_events"), optional=True)
     if comparison and comparison["digest"] != config.encoder.digest():
         raise InputError(f"{run / 'compare.json'}: spec {comparison['digest']}, expected {config.encoder.digest()}")
     spec = config.encoder
@@ -69,8 +71,8 @@ def gather(config: Config, run: Path) -> dict[str, Any]:
                    "arithmetic": spec.arithmetic, "digest": spec.digest(), "n_filters": spec.conv.filters},
         "bit_exactness": comparison,
         "metrics": _read_json(run / "metrics.json", optional=True),
-        "physics": _read_json(run / "physics.json", optional=True),
-        "history": _read_json(run / "history.json"),
+        "physics": _read_json(run / "physics.json", _OF_PHYSICS, optional=True),
+        "history": _read_json(run / "history.json", ("loss", "val_loss")),
         "weights": {name: {"format": str(spec.weight_formats[name]).split()[0], "codes": codes.ravel().tolist(),
                            "min_code": spec.weight_formats[name].min_code,
                            "max_code": spec.weight_formats[name].max_code}
@@ -80,7 +82,7 @@ def gather(config: Config, run: Path) -> dict[str, Any]:
     }
 
 
-def _read_json(path: Path, optional: bool = False) -> dict[str, Any]:
+def _read_json(path: Path, keys: Sequence[str] = (), optional: bool = False) -> dict[str, Any]:
     if optional and not path.exists():
         return {}
     try:
@@ -89,6 +91,9 @@ def _read_json(path: Path, optional: bool = False) -> dict[str, Any]:
         raise InputError(f"{path}: not readable as JSON: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}, expected an object")
+    missing = next((key for key in keys if key not in content), None)
+    if missing:
+        raise InputError(f"{path}: key {missing} is missing, expected {', '.join(keys)}")
     return content
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -120,6 +121,9 @@ def _comparison(physics: Content, own_links: int) -> list[Section]:
     own = own_links if own_links in budgets else budgets[-1]
     return [
         Section("Which algorithm", text, [_winners(physics)]),
+        Section("Which algorithm for which module", "The scheme with the smallest mean EMD in each bin, and that EMD.",
+                [_best_by_bin(physics, one) for one in physics["coordinates"]
+                 if not one["name"].startswith("occupancy, ")]),
         Section("Bits against EMD", "Lower left is better. The line joins the schemes that no other one beats in both; "
                 "dotted lines are link budgets.", plots=[Plot("pareto", figures.pareto(physics), "All schemes", True)]),
         Section("All figures by links", "Mean and bootstrap error of every scheme; then the AE sets and the best "
@@ -146,6 +150,20 @@ def _winners(physics: Content) -> Table:
         ])
     return Table(["links", "best", "EMD", "next algorithm", "best AE set", "its EMD", "behind"], rows,
                  frozenset({0, 2, 5, 6}))
+
+
+def _best_by_bin(physics: Content, coordinate: Content) -> Table:
+    edges = coordinate["edges"]
+    titles = [f"links, by {coordinate['title']}", *(f"{low:g} to {high:g}" for low, high in pairwise(edges))]
+    rows = []
+    for n_elinks in (one["n_elinks"] for one in physics["verdict"]):
+        row = [Cell(str(n_elinks), n_elinks)]
+        for number in range(len(edges) - 1):
+            found = [(mean, scheme["name"]) for scheme in physics["schemes"] if scheme["n_elinks"] == n_elinks
+                     if (mean := scheme["profiles"][coordinate["name"]]["emd"]["mean"][number]) is not None]
+            row.append(Cell(f"{min(found)[1]}, {min(found)[0]:.2f}") if found else Cell("-"))
+        rows.append(row)
+    return Table(titles, rows)
 
 
 def _figures_of(physics: Content, n_elinks: int) -> Table:
