@@ -222,6 +222,9 @@ def test_profiles_add_up_to_the_means(result: dict[str, Any]) -> None:
     names = [one["name"] for one in result["coordinates"]]
     assert names[:4] == ["occupancy", "module_sum", "layer", "eta"] and len(names) == 7, "with three slices"
     assert result["coordinates"][2]["edges"] == [4.5, 6.0, 8.0, 10.0, 11.5]
+    assert result["coordinates"][2]["labels"] == ["5", "7", "9", "11"]
+    occupancy = result["coordinates"][0]
+    assert occupancy["labels"][0] == "1" and len(occupancy["labels"]) == len(occupancy["n"])
     for row in result["schemes"]:
         for one in result["coordinates"][:4]:
             mean = np.array(row["profiles"][one["name"]]["emd"]["mean"], dtype=float)

@@ -128,11 +128,11 @@ def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
     expected = []
     for n_elinks in (2, 5):
         expected.append(str(n_elinks))
-        for number in range(len(physics["coordinates"][0]["n"])):
+        for number in range(len(physics["coordinates"][0]["labels"])):
             means = {row["name"]: row["profiles"]["occupancy"]["emd"]["mean"][number] for row in physics["schemes"]
                      if row["n_elinks"] == n_elinks}
             best = min(means, key=lambda name: means[name])
-            expected.append(escape(f"{best}, {means[best]:.2f}"))
+            expected.append(escape(f"{best}: {means[best]:.2f}"))
     assert shown == expected
 
 

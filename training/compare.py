@@ -90,7 +90,7 @@ def compare(
         "n_modules": len(calq), "n_selected": len(selected), "options": asdict(options),
         "metrics": {name: {**asdict(metric), "edges": np.linspace(*metric.span, _HISTOGRAM_BINS + 1)}
                     for name, metric in METRICS.items()},
-        "coordinates": [{name: c[name] for name in ("name", "title", "edges", "n")} for c in coordinates],
+        "coordinates": [{name: c[name] for name in ("name", "title", "edges", "labels", "n")} for c in coordinates],
         "schemes": rows,
         "verdict": [_verdict(rows, values, place, n, bootstrap) for n in options.n_elinks],
         "displays": [display for n in options.n_elinks
@@ -175,15 +175,25 @@ def _coordinates(
         if one_by_one:
             edges = np.array([different[0] - 0.5, *middles, different[-1] + 0.5])
         if len(edges):
-            result.append({"name": name, "title": title, "edges": edges, "bins": bin_numbers(value, edges),
-                           "n": np.bincount(bin_numbers(value, edges), minlength=len(edges) - 1)})
+            bins = bin_numbers(value, edges)
+            inside = [value[bins == number] for number in range(len(edges) - 1)]
+            result.append({"name": name, "title": title, "edges": edges, "bins": bins, "n": [len(v) for v in inside],
+                           "labels": [_span(v) for v in inside]})
     if result and result[0]["name"] == "occupancy" and len(third):
         number = bin_numbers(found["module_sum"][1], third)
         for i in range(len(third) - 1):
-            inside = np.where(number == i, np.asarray(result[0]["bins"]), -1)
-            result.append({**result[0], "name": f"occupancy, sum {third[i]:.0f} to {third[i + 1]:.0f}", "bins": inside,
-                           "n": np.bincount(inside[inside >= 0], minlength=len(result[0]["edges"]) - 1)})
+            bins = np.where(number == i, np.asarray(result[0]["bins"]), -1)
+            result.append({**result[0], "name": f"occupancy, sum {third[i]:.0f} to {third[i + 1]:.0f}", "bins": bins,
+                           "n": np.bincount(bins[bins >= 0], minlength=len(result[0]["edges"]) - 1)})
     return result
+
+
+def _span(values: npt.NDArray[Any]) -> str:
+    """The values of a bin in words."""
+    if not len(values):
+        return "none"
+    low, high = (f"{end:.4g}" if isinstance(end, float) else str(end) for end in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def _numbers(name: str, column: npt.NDArray[Any]) -> FloatArray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -33,6 +32,7 @@ class Table:
     titles: Sequence[str]
     rows: list[list[Cell]]
     numbers: frozenset[int] = frozenset()
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,17 +153,15 @@ def _winners(physics: Content) -> Table:
 
 
 def _best_by_bin(physics: Content, coordinate: Content) -> Table:
-    edges = coordinate["edges"]
-    titles = [f"links, by {coordinate['title']}", *(f"{low:g} to {high:g}" for low, high in pairwise(edges))]
     rows = []
     for n_elinks in (one["n_elinks"] for one in physics["verdict"]):
         row = [Cell(str(n_elinks), n_elinks)]
-        for number in range(len(edges) - 1):
+        for number in range(len(coordinate["labels"])):
             found = [(mean, scheme["name"]) for scheme in physics["schemes"] if scheme["n_elinks"] == n_elinks
                      if (mean := scheme["profiles"][coordinate["name"]]["emd"]["mean"][number]) is not None]
-            row.append(Cell(f"{min(found)[1]}, {min(found)[0]:.2f}") if found else Cell("-"))
+            row.append(Cell(f"{min(found)[1]}: {min(found)[0]:.2f}") if found else Cell("-"))
         rows.append(row)
-    return Table(titles, rows)
+    return Table(["links", *coordinate["labels"]], rows, caption=f"By {coordinate['title']}")
 
 
 def _figures_of(physics: Content, n_elinks: int) -> Table:
