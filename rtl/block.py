@@ -26,6 +26,8 @@ class Block(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
     to it by name, and whoever exports a design exports `definitions()`.
     """
 
+    _MustUse__silence = True  # Amaranth would warn of every block that is made and not elaborated
+
     module_name: str
     """Equal for blocks of equal content, different for others."""
 

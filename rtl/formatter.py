@@ -107,6 +107,8 @@ class FrameWords(Block):
         room = LINK_BITS - HEADER_BITS
         header = Cat(self.sum_code, self.counter)
         with m.Switch(self.n_links):
+            with m.Case(0):
+                pass  # not a legal setting: no link, no words
             for n in range(1, 1 << ELINK_BITS):
                 used = min(n, self.n_words)
                 with m.Case(n) if n < self.n_words else m.Default():

@@ -50,8 +50,9 @@ TECHNOLOGIES = {
     "xcup": Technology("xcup", (f"techmap -map {_ADD_TO_ALU}", f"synth_xilinx -family xcup {_XILINX}"), _lut_cells),
     "ecp5": Technology("ecp5", (f"techmap -map {_ADD_TO_ALU}", "synth_ecp5 -nodsp -nobram"), _ecp5_cells),
     # One NAND2 is four transistors; sums become trees of full adders (alumacc, maccmap).
-    "gates": Technology("gates", ("alumacc", "opt", "maccmap", "opt", "techmap", "opt", "dfflegalize -cell $_DFF_P_ x",
-                                  "abc -g cmos", "opt_clean"), _gate_cells),
+    # Silicon has no values at power-on.
+    "gates": Technology("gates", ("setattr -unset init", "alumacc", "opt", "maccmap", "opt", "techmap", "opt",
+                                  "dfflegalize -cell $_DFF_P_ x", "abc -g cmos", "opt_clean"), _gate_cells),
 }
 """By name; the FPGA ones want blocks built for carry chains, `gates` those built open."""
 

@@ -1,0 +1,124 @@
+"""Command line of the RTL: `python -m rtl verilog ...`, `sim`, `synth`, `formal`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+
+from models.errors import one_line_errors
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+ConfigFile = Annotated[Path, typer.Option(help="Configuration file (YAML).")]
+Redundant = Annotated[bool, typer.Option("--redundant", help="Three copies of every register, with a vote.")]
+TargetName = Annotated[Literal["asic", "fpga"], typer.Option(help="How sums are written: open, or for carry chains.")]
+
+
+@app.callback()
+def _commands() -> None:
+    """The encoder block as open RTL: Verilog, simulation, synthesis, proofs."""
+
+
+@app.command()
+def verilog(
+    config: ConfigFile,
+    output: Annotated[Path, typer.Option(help="Verilog file to write.")],
+    target: TargetName = "asic",
+    redundant: Redundant = False,
+) -> None:
+    """Write the Verilog of a configuration's encoder block.
+
+    Example: python -m rtl verilog --config configs/econ_t_5elink.yaml --output encoder.v
+    """
+    with one_line_errors():
+        from models.config import Config
+        from models.files import atomic_path
+        from rtl.chip import AutoencoderChip
+        from rtl.yosys import write_verilog
+
+        with atomic_path(output) as temporary:
+            write_verilog(AutoencoderChip(Config.load(config).encoder, target, redundant), temporary)
+
+
+@app.command()
+def sim(
+    config: ConfigFile,
+    weights: Annotated[Path, typer.Option(help="weights.npz, or a register file of the chip (YAML).")],
+    input: Annotated[str, typer.Option(help="CALQ file (CSV, Parquet) or folder; - is stdin.")],
+    output: Annotated[str, typer.Option(help="Latents (CSV, Parquet); - is stdout.")],
+    build: Annotated[Path, typer.Option(help="Folder for the Verilog and its compiled model.")],
+    target: TargetName = "asic",
+    redundant: Redundant = False,
+    order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns.")] = None,
+) -> None:
+    """Simulate: load the weights over the register bus, run every event through the Verilog, write the latents.
+
+    Example: python -m rtl sim --config configs/econ_t_5elink.yaml --weights runs/econ_t_5elink/weights.npz
+    --input calq.csv --output latent_rtl.csv --build runs/econ_t_5elink/rtl
+    """
+    with one_line_errors():
+        from models.calq_io import column_order, read_calq, write_latents
+        from models.config import Config
+        from models.weights import load_weights
+        from rtl.bench import Bench, format_writes, weight_writes
+        from rtl.chip import LATENCY, AutoencoderChip
+        from rtl.simulate import Simulation
+
+        chosen = Config.load(config)
+        spec = chosen.encoder
+        codes = load_weights(weights, spec)
+        calq = read_calq(input, column_order(order, chosen.data.order)).calq
+        top = AutoencoderChip(spec, target, redundant)
+        bench = Bench(top, Simulation.build(top, build))
+        setup = np.concatenate([bench.writing(weight_writes(codes)),
+                                bench.writing(format_writes(spec.ae_mask, spec.n_elinks))])
+        clocks = np.concatenate([setup, bench.events(calq), bench.simulation.idle(LATENCY)])
+        found = bench.stages(bench.simulation.run(clocks, build), len(setup), len(calq))
+        write_latents(output, found["output_code"] >> (spec.dense.output.width - spec.latent_bits))
+
+
+@app.command()
+def synth(
+    config: ConfigFile,
+    output: Annotated[str, typer.Option(help="Summary to write (JSON); - is stdout.")],
+    technology: Annotated[Literal["xc7", "xcup", "ecp5", "gates"], typer.Option(help="What to map to.")] = "xc7",
+    redundant: Redundant = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each block.")] = 600,
+) -> None:
+    """Synthesise every block once and count it as often as it is placed.
+
+    Example: python -m rtl synth --config configs/econ_t_5elink.yaml --technology xc7 --output rtl_xc7.json
+    """
+    with one_line_errors():
+        from models.config import Config
+        from models.files import write_text
+        from rtl.chip import AutoencoderChip
+        from rtl.synthesis import synthesise
+
+        target: Literal["asic", "fpga"] = "asic" if technology == "gates" else "fpga"
+        result = synthesise(AutoencoderChip(Config.load(config).encoder, target, redundant), technology, timeout)
+        write_text(output, result.to_json())
+
+
+@app.command()
+def formal(
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each proof.")] = 300,
+) -> None:
+    """Prove for all inputs that blocks equal a second description.
+
+    Example: python -m rtl formal
+    """
+    with one_line_errors():
+        from rtl.formal import PROOFS, prove
+
+        for name, proof in PROOFS.items():
+            seconds = prove(proof, timeout)
+            sys.stdout.write(f"{name}: equal for all inputs ({seconds:.1f} s)\n")
+
+
+if __name__ == "__main__":
+    app()
