@@ -124,6 +124,14 @@ def test_event_does_not_depend_on_the_events_before(cache: Path, tmp_path: Path)
     assert not np.array_equal(other.erx[:100], three[2].erx[:100])
 
 
+def test_every_event_has_its_own_pile_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two events of one process event differ by the other collisions alone."""
+    first = pythia_events.collision("ttbar", 3, 0, cache)
+    monkeypatch.setattr(calorimeter, "collision", lambda *_: first)
+    assert not np.array_equal(simulate(SAMPLE, 0, cache).erx[:100], simulate(SAMPLE, 1, cache).erx[:100])
+    same(simulate(SAMPLE, 1, cache), simulate(SAMPLE, 1, cache))
+
+
 @pytest.mark.parametrize("charge", [-1, 0, 1])
 @pytest.mark.parametrize("pt", [0.4, 1.0, 20.0])
 def test_way_through_the_field(charge: int, pt: float) -> None:

@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from emulator.chip import EconT
+from emulator.codes import CHARGE
 from emulator.links import ERX
 from models.calq_io import read_calq
 from models.errors import InputError
@@ -103,6 +104,16 @@ def test_modules_equal_those_made_by_hand(tmp_path: Path, events: list[Event], w
             assert info.SimEnergyFraction == pytest.approx(energy, rel=1e-6)
             done += 1
     assert done == 126
+
+
+def test_codes_are_those_of_the_readout() -> None:
+    """Every charge below 2^12, powers of two and their neighbours beyond, saturation; by density."""
+    edges = 1 << np.arange(12, 22)
+    charge = np.concatenate([np.arange(1 << 12), edges - 1, edges, edges + 1])
+    charge = np.resize(charge, (-(-len(charge) // 48), 48))
+    for dense, dropped in ((False, 1), (True, 3)):
+        code = encode(charge, np.full(len(charge), dense))
+        assert_array_equal(code, CHARGE.encode(charge, dropped), err_msg=f"dropped bits: {dropped}")
 
 
 def test_words_carry_the_charges_to_their_place() -> None:

@@ -25,8 +25,8 @@ IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
 
 COLUMNS = ("entry", "layer", "waferu", "waferv", "zside", "SimEnergyFraction", "isHDM", "n_elinks")
-LARGEST_CHARGE = (1 << 18) - 1
-"""More cannot be told apart in the 7-bit code of a low-density module with its one dropped bit, doubled for safety."""
+LARGEST_CHARGE = (1 << 21) - 1
+"""All larger ones have the code of this one: a code holds 18 bits, after at most 3 dropped ones."""
 
 SLOT = np.empty(N_TRIGGER_CELLS, dtype=np.int64)
 """Place of each trigger cell among the 48 codes of the input links: the one from which the chip's mux setting for the
