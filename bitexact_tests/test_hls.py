@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,20 @@ def charges() -> np.ndarray:
     return np.concatenate([flat, one_hot, one_hot * 16000, wrapped, random]).astype(np.uint32)
 
 
+@cache
+def trained_codes() -> np.ndarray:
+    """Codes of a short training; weights of one budget are valid codes for every other."""
+    from training.train import train
+
+    config = LOADED["econ_t_5elink"].override(data={"n_modules": 2000}, training={"epochs": 5, "final_fraction": 0})
+    with tempfile.TemporaryDirectory() as folder:
+        train(config, Path(folder))
+        return EncoderWeights.load(Path(folder) / "weights.npz", config.encoder).flat
+
+
 CALQ = charges()
 WEIGHTS = {
+    "trained": lambda spec: EncoderWeights.from_flat(spec, trained_codes()),
     "zero": lambda spec: EncoderWeights.constant(spec, 0),
     "all -32": lambda spec: EncoderWeights.constant(spec, -32),
     "all 31": lambda spec: EncoderWeights.constant(spec, 31),
