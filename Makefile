@@ -3,6 +3,7 @@
 CONFIG  ?= configs/econ_t_5elink.yaml
 DATA    ?=
 BACKEND ?= vitis catapult
+TECHNOLOGY ?= gates xc7
 NAME    := $(basename $(notdir $(CONFIG)))
 RUN     ?= runs/$(NAME)
 INPUT   ?= $(RUN)/test.csv
@@ -21,7 +22,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth compare report evaluate physics test bench matrix lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth compare report evaluate physics test bench matrix lint lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -75,6 +76,18 @@ compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stag
 physics: $(READY) ## AE of RUNS="dir ..." against TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
 	$(PYTHON) -m training compare $(foreach run,$(RUNS),--run $(run)) --input $(INPUT) --n-modules $(EVENTS) \
 	    --json $(RUN)/physics.json $(ARGS)
+
+rtl: $(READY) ## write the Verilog of the encoder block
+	$(PYTHON) -m rtl verilog --config $(CONFIG) --output $(RUN)/rtl/encoder.v $(ARGS)
+
+rtl-sim: $(READY) ## run all events of INPUT=... through the Verilog
+	$(PYTHON) -m rtl sim --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --output $(RUN)/latent_rtl.csv \
+	    --build $(RUN)/rtl/sim
+
+rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7", many minutes
+	@set -e; for technology in $(TECHNOLOGY); do \
+	    $(PYTHON) -m rtl synth --config $(CONFIG) --technology $$technology --output $(RUN)/rtl_$$technology.json $(ARGS); \
+	done
 
 report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
 	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)
