@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,6 +56,7 @@ def compare(
         from training.data import to_trigger_cells
         from training.schemes import MIN_THRESHOLD_CALQ, load_autoencoder
 
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes many decoders for a mistake
         encoders = [load_autoencoder(folder) for folder in run or []]
         names = [scheme.name for scheme in encoders]
         repeated = next((name for name in names if names.count(name) > 1), None)

@@ -1,0 +1,59 @@
+"""Time of the comparison of all algorithms, of the report, for 5,000 modules on 2 to 5 links; and of the exact EMD."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY
+from models.config import Config
+from models.trigger_cells import image_order
+from models.weights import EncoderWeights
+from training.compare import Options, compare
+from training.emd import emd
+from training.generator import generate
+
+N_MODULES = 5000
+
+
+@pytest.fixture(scope="module")
+def calq() -> Any:
+    return generate(N_MODULES, 1)[:, np.argsort(image_order())].astype(np.int64)
+
+
+def test_comparison(benchmark: Any, calq: Any) -> None:
+    benchmark.group = "comparison and report"
+    found = benchmark.pedantic(compare, (calq, {}, [], Options()), rounds=1)
+    assert found["n_modules"] == N_MODULES
+    benchmark.extra_info["events_per_s"] = N_MODULES / benchmark.stats.stats.median if benchmark.stats else 0
+
+
+def test_report(benchmark: Any, calq: Any, tmp_path: Path) -> None:
+    from training.report import write_report
+
+    config = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
+    EncoderWeights.random(config.encoder, 1).save(tmp_path / "weights.npz")
+    (tmp_path / "history.json").write_text(json.dumps({"loss": [1.0], "val_loss": [1.0]}))
+    (tmp_path / "physics.json").write_text(json.dumps({"data": "generated", **compare(calq, {}, [], Options())}))
+    benchmark.group = "comparison and report"
+    page = benchmark.pedantic(write_report, (config, tmp_path), rounds=1)
+    assert page.stat().st_size > 1_000_000
+    benchmark.extra_info["events_per_s"] = N_MODULES / benchmark.stats.stats.median if benchmark.stats else 0
+
+
+@pytest.mark.parametrize("n_processes", [1, 2])
+@pytest.mark.parametrize("received", ["14 largest cells", "all 48 cells"])
+def test_emd(benchmark: Any, received: str, n_processes: int) -> None:
+    """Exact EMD, starts of processes included; 14 cells are BC on 5 links, 48 are any decoder."""
+    true = generate(40_000, 1).astype(np.float64)
+    smeared = true * 0.7 + true.mean(axis=1, keepdims=True) * np.random.default_rng(1).random(true.shape)
+    largest = np.where(true >= np.sort(true, axis=1)[:, [-14]], true, 0.0)
+    pred = smeared if received == "all 48 cells" else largest
+    benchmark.group = f"EMD, {received}"
+    distance = benchmark.pedantic(emd, (true, pred, n_processes), rounds=1)
+    assert (distance >= 0).all()
+    benchmark.extra_info["events_per_s"] = len(true) / benchmark.stats.stats.median if benchmark.stats else 0
