@@ -17,7 +17,7 @@ from training.data_commands import app
 from training.production import transform
 from training.production.allocation import ModuleLinks, signal_links
 from training.production.geometry import modules
-from training.production.stream import read_tables
+from training.production.stream import open_writer, read_tables
 
 MODULE_LIST = "Layer,ModU,ModV,ECONT_eTX,ModType\n9,1,2,7,FO\n9,1,3,13,aO\n10,0,0,0,FO\n11,5,5,1,FI\n"
 
@@ -109,9 +109,34 @@ def test_skim_by_list(tmp_path: Path) -> None:
 
 def test_nothing_left_writes_no_file(tmp_path: Path) -> None:
     save(tmp_path / "in.csv", rows(5))
-    with pytest.raises(InputError, match=r"out.csv: not written, no rows are left for it"):
-        transform.skim(tmp_path / "in.csv", tmp_path / "out.csv", False, None, 1_000_000, None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
+    (tmp_path / "out").mkdir()
+    save(tmp_path / "out" / "in.csv", rows(5))  # of an earlier run with other settings
+    command = ["skim", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out", "--min-charge", "1000000"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2 and "no rows are left to write (read 5, " in result.output
+    assert not list((tmp_path / "out").glob("*.csv"))
+    with pytest.raises(InputError, match=r"out.csv: not written, no rows are left for it"), \
+            open_writer(tmp_path / "out.csv"):
+        pass
+
+
+def test_one_empty_part_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    save(tmp_path / "in" / "a.csv", rows(5).assign(CALQ_1=0))
+    save(tmp_path / "in" / "b.csv", rows(5).assign(CALQ_1=5000))
+    command = ["skim", f"{tmp_path}/in", "--output", f"{tmp_path}/out", "--min-charge", "5000", "--partial",
+               "--min-sim-energy", "-1"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "out").glob("*.csv")] == ["b.csv"]
+
+
+def test_another_allocation_leaves_nothing_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(MODULE_LIST)
+    path = save(tmp_path / "in.csv", rows(3).assign(layer=9, waferu=1, waferv=2))
+    transform.split(path, tmp_path / "out", ".csv", None)
+    transform.split(path, tmp_path / "out", ".csv", ModuleLinks.read(tmp_path / "list.csv"))
+    assert [file.parent.name for file in (tmp_path / "out").rglob("*.csv")] == ["nElinks_7"]
 
 
 def test_shuffle_keeps_every_row_and_mixes_files(tmp_path: Path) -> None:

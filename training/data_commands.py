@@ -253,6 +253,7 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
 def _run(parts: list[Part], output: Path, workers: int, farm: Path | None) -> None:
     from training.console import log_to_console, part_progress
     from training.production.farm import FarmConfig, run
+    from training.production.steps import rows_written
 
     log_to_console()
     config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
@@ -262,6 +263,9 @@ def _run(parts: list[Part], output: Path, workers: int, farm: Path | None) -> No
     for counts in results.values():
         for name, number in counts.items():
             total[name] = total.get(name, 0) + number
+    if not rows_written(total):
+        shown = ", ".join(f"{name} {number}" for name, number in total.items())
+        raise InputError(f"{output}: no rows are left to write ({shown})")
     _show(f"{len(parts)} parts in {output}", total)
 
 

@@ -56,13 +56,12 @@ class ModuleTable:
         arrays = (np.concatenate([getattr(table, name) for table in tables]) for name in ("erx", "calq", "registers"))
         return cls(*arrays, pd.concat([table.info for table in tables], ignore_index=True))
 
-    def to_arrow(self, order: Order = "tc", with_words: bool = True) -> pa.Table:
-        """Charges as columns in `order`, the columns of `info`, and the link words if wanted."""
+    def to_arrow(self, order: Order = "tc") -> pa.Table:
+        """Charges as columns in `order`, the columns of `info`, and the link words."""
         columns = np.argsort(image_order()) if order == "tc" else np.arange(N_TRIGGER_CELLS)
         arrays = {name: pa.array(self.calq[:, column]) for name, column in zip(CALQ_COLUMNS, columns, strict=True)}
         arrays |= {str(name): pa.array(self.info[name].to_numpy()) for name in self.info}
-        if with_words:
-            arrays |= {name: pa.array(self.erx[:, i]) for i, name in enumerate(ERX.columns)}
+        arrays |= {name: pa.array(self.erx[:, i]) for i, name in enumerate(ERX.columns)}
         return pa.table(arrays)
 
     def write_erx(self, path: str | Path) -> None:

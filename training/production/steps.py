@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -36,18 +36,12 @@ def generate_parts(sample: Sample, first: int, n_events: int, events_per_part: i
 def generate(sample: Sample, first: int, last: int, output: Path, order: Order, cache: Path,
              erx_output: Path | None = None) -> Outcome:
     """Simulate the events first..last-1 into one file; also as link words if `erx_output` is given."""
-    tables = [simulate(sample, event, cache) for event in range(first, last)]
-    files = [str(output)]
-    write_modules(ModuleTable.join(tables), output, order)
+    table = ModuleTable.join([simulate(sample, event, cache) for event in range(first, last)])
+    with open_writer(output, may_be_empty=True) as writer:
+        writer.write(table.to_arrow(order))
     if erx_output is not None:
-        ModuleTable.join(tables).write_erx(erx_output)
-        files.append(str(erx_output))
-    return Outcome({"events": last - first, "modules": sum(map(len, tables))}, files)
-
-
-def write_modules(table: ModuleTable, output: Path, order: Order) -> None:
-    with open_writer(output) as writer:
-        writer.write(table.to_arrow(order, with_words=output.suffix == ".parquet"))
+        table.write_erx(erx_output)
+    return Outcome({"events": last - first, "modules": len(table)}, [*_there(output), *_there(erx_output)])
 
 
 def ntuple_parts(paths: Iterable[Path], events_per_part: int, output: Path, suffix: str, order: Order, tree: str,
@@ -72,15 +66,16 @@ def from_ntuple(path: Path, first: int, last: int, tree: str, charge: str | None
                 erx_folder: Path | None = None) -> Outcome:
     """Modules of the events first..last-1 of a ROOT file into one file; also link words by module in `erx_folder`."""
     modules = 0
-    with open_writer(output) as writer, atomic_directory(erx_folder) if erx_folder else nullcontext() as folder:
+    words_folder = atomic_directory(erx_folder) if erx_folder else nullcontext()
+    with open_writer(output, may_be_empty=True) as writer, words_folder as folder:
         wafers = WaferFiles(folder) if folder is not None else None
         for table in read_modules(path, first, last, tree, charge):
-            writer.write(table.to_arrow(order, with_words=output.suffix == ".parquet"))
+            writer.write(table.to_arrow(order))
             if wafers is not None:
                 wafers.write(table)
             modules += len(table)
-    files = [str(output), *(str(file) for file in sorted(erx_folder.iterdir()))] if erx_folder else [str(output)]
-    return Outcome({"events": last - first, "modules": modules}, files)
+    words = sorted(erx_folder.iterdir()) if erx_folder else []
+    return Outcome({"events": last - first, "modules": modules}, [*_there(output), *map(str, words)])
 
 
 def split_parts(paths: Iterable[Path], output: Path, suffix: str, links: Path | None) -> list[Part]:
@@ -109,7 +104,7 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
     """Skim one file."""
     table = ModuleLinks.read(links) if links else None
     counts = transform.skim(path, output, whole, min_sim_energy, min_charge, table)
-    return Outcome(counts, [str(output)])
+    return Outcome(counts, _there(output))
 
 
 def double_parts(paths: Iterable[Path], output: Path, suffix: str, seed: int) -> list[Part]:
@@ -120,6 +115,16 @@ def double_parts(paths: Iterable[Path], output: Path, suffix: str, seed: int) ->
 def double(path: Path, output: Path, seed: int) -> Outcome:
     """Double one file."""
     return Outcome(transform.double(path, output, seed), [str(output)])
+
+
+def rows_written(counts: Mapping[str, int]) -> int:
+    """Rows in the files of a part, by its counts."""
+    return sum(number for name, number in counts.items()
+               if name in ("modules", "kept", "rows") or name.startswith("nElinks_"))
+
+
+def _there(path: Path | None) -> list[str]:
+    return [str(path)] if path is not None and path.exists() else []
 
 
 def _name(path: Path) -> str:

@@ -38,7 +38,7 @@ def data_files(paths: Iterable[str | Path]) -> list[Path]:
     """The files named, and those in the folders named; raises InputError if there is none."""
     found: list[Path] = []
     for path in map(Path, paths):
-        inside = sorted(file for file in path.rglob("*") if file.name.endswith(SUFFIXES)) if path.is_dir() else [path]
+        inside = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES)) if path.is_dir() else [path]
         if not inside:
             raise InputError(f"{path}: no data file in this folder, expected {', '.join(SUFFIXES)}")
         found += inside
@@ -142,16 +142,28 @@ def without_words(table: pa.Table) -> pa.Table:
     return table.drop_columns([name for name in ERX.columns if name in table.column_names])
 
 
+class _NoRows(Exception):
+    """Keeps an empty file from its name."""
+
+
 @contextmanager
-def open_writer(path: str | Path) -> Iterator[TableWriter]:
-    """A writer whose file appears under its name when the block has succeeded; none if no table was written."""
+def open_writer(path: str | Path, may_be_empty: bool = False) -> Iterator[TableWriter]:
+    """A writer whose file appears under its name when the block has succeeded.
+
+    If no row was written there is no file, also no older one; raises InputError then unless `may_be_empty`.
+    """
     if not str(path).endswith((".csv", ".parquet")):
         raise InputError(f"{path}: expected a name that ends in .csv or .parquet")
-    with atomic_path(path) as temporary:
-        writer = TableWriter(temporary)
-        try:
-            yield writer
-        finally:
-            writer.close()
-        if not writer.rows:
-            raise InputError(f"{path}: not written, no rows are left for it")
+    try:
+        with atomic_path(path) as temporary:
+            writer = TableWriter(temporary)
+            try:
+                yield writer
+            finally:
+                writer.close()
+            if not writer.rows:
+                raise _NoRows
+    except _NoRows:
+        if not may_be_empty:
+            raise InputError(f"{path}: not written, no rows are left for it") from None
+        Path(path).unlink(missing_ok=True)

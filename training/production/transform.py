@@ -63,6 +63,8 @@ def split(path: Path, output: Path, suffix: str, links: ModuleLinks | None) -> d
                 writers[n].write(table.take(rows))
                 counts[f"nElinks_{n}"] = counts.get(f"nElinks_{n}", 0) + len(rows)
             counts["left_out"] += int(np.count_nonzero(number < FEWEST_ELINKS))
+    for n in set(range(FEWEST_ELINKS, MAX_ELINKS + 1)) - set(writers):
+        (output / f"nElinks_{n}" / (_stem(path) + suffix)).unlink(missing_ok=True)  # of an earlier, other allocation
     return counts
 
 
@@ -82,7 +84,7 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
     """Rows of modules that are not cut by the edge of the silicon (if `whole`; by the list `links`, else by geometry),
     with SimEnergyFraction above `min_sim_energy` and a module sum of at least `min_charge`."""
     counts = {"read": 0, "partial": 0, "sim_energy": 0, "charge": 0, "kept": 0}
-    with open_writer(output) as writer:
+    with open_writer(output, may_be_empty=True) as writer:
         for table in read_tables([path]):
             keep = np.ones(len(table), dtype=bool)
             counts["read"] += len(table)
