@@ -16,6 +16,7 @@ from pathlib import Path
 from amaranth.hdl import Module, unsigned
 from amaranth.lib.wiring import In, Out
 
+from models.errors import ToolFailed
 from models.fixed_point import FixedPoint
 from models.registers import chip_spec
 from rtl import yosys
@@ -26,7 +27,7 @@ from rtl.layers import InputCode, Neuron
 from rtl.normaliser import ChannelShifter, FloatEncoder
 
 
-class Disproved(AssertionError):
+class Disproved(ToolFailed):
     """The solver found inputs for which the two differ; the message is its table of signals."""
 
 

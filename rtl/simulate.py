@@ -16,7 +16,7 @@ import numpy.typing as npt
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
-from models.errors import ToolMissing
+from models.errors import ToolFailed, ToolMissing
 from rtl.block import Block
 from rtl.yosys import write_verilog
 
@@ -128,4 +128,5 @@ def _run(command: list[str], folder: Path, timeout_seconds: float) -> None:
     except FileNotFoundError as error:
         raise ToolMissing(f"{error.filename} is not there: needed to simulate the RTL") from None
     if result.returncode:
-        raise RuntimeError(f"{command[0]} failed: {(result.stderr or result.stdout)[-2000:]}")
+        complaints = [line for line in (result.stderr + result.stdout).splitlines() if "rror" in line]
+        raise ToolFailed(f"{' '.join(command[:3])} ... failed: {(complaints or [result.stderr[-300:]])[0]}")

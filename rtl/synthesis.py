@@ -14,7 +14,8 @@ from rtl import yosys
 from rtl.block import Block
 
 _ADD_TO_ALU = Path(__file__).with_name("templates") / "add_to_alu.v"
-_PREPARE = ("proc", "opt", "wreduce", "opt_clean")
+# Purged of names: those of array elements (`code[0]`) would meet the names that Yosys gives to single bits.
+_PREPARE = ("proc", "opt", "wreduce", "opt_clean -purge")
 _XILINX = "-nodsp -noiopad -noclkbuf -nobram"
 
 
@@ -126,7 +127,9 @@ def _synthesise_block(
         # Blocks placed inside are counted on their own: here they are black boxes.
         *(f"blackbox {child.stem}" for child in children),
         f"hierarchy -top {name}", *_PREPARE, *technology.passes,
-        f"tee -q -o {stat} stat -json -tech cmos", "log == path ==", f"ltp -noff {name}",
+        f"tee -q -o {stat} stat -json -tech cmos",
+        # A path ends at a block placed inside.
+        f"select {name}/*", *(f"select -del {name}/t:{child.stem}" for child in children), "log == path ==", "ltp -noff",
     ], timeout_seconds)
     module = json.loads(stat.read_text(encoding="utf-8"))["modules"][f"\\{name}"]
     cells = Counter({cell: int(n) for cell, n in module["num_cells_by_type"].items()})

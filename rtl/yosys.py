@@ -11,7 +11,7 @@ from pathlib import Path
 
 from amaranth.back import rtlil
 
-from models.errors import ToolMissing
+from models.errors import ToolFailed, ToolMissing
 from rtl.block import Block
 
 _RUNNER = """
@@ -26,7 +26,7 @@ for line in sys.stdin:
 """
 
 
-class YosysError(RuntimeError):
+class YosysError(ToolFailed):
     """Yosys refused a script; the message is its own."""
 
 
