@@ -129,7 +129,8 @@ def _synthesise_block(
         f"hierarchy -top {name}", *_PREPARE, *technology.passes,
         f"tee -q -o {stat} stat -json -tech cmos",
         # A path ends at a block placed inside.
-        f"select {name}/*", *(f"select -del {name}/t:{child.stem}" for child in children), "log == path ==", "ltp -noff",
+        f"select {name}/*", *(f"select -del {name}/t:{child.stem}" for child in children),
+        "log == path ==", "ltp -noff",
     ], timeout_seconds)
     module = json.loads(stat.read_text(encoding="utf-8"))["modules"][f"\\{name}"]
     cells = Counter({cell: int(n) for cell, n in module["num_cells_by_type"].items()})
