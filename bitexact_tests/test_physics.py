@@ -61,7 +61,8 @@ def test_a_perfect_map_has_perfect_figures() -> None:
 
 
 def test_turning_both_maps_changes_nothing() -> None:
-    alone = np.equal(TRUE, TRUE.max(axis=1, keepdims=True)).sum(axis=1) == 1  # of two largest cells the first one counts
+    # Of two largest cells the first one counts, so only modules with one largest cell can be turned.
+    alone = np.equal(TRUE, TRUE.max(axis=1, keepdims=True)).sum(axis=1) == 1
     true, received = TRUE[alone], RECEIVED[alone]
     before = event_metrics(true, received, true.sum(axis=1), 35)
     after = event_metrics(true[:, ROTATION], received[:, ROTATION], true.sum(axis=1), 35)
