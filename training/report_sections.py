@@ -225,7 +225,9 @@ def _evaluation(metrics: Content) -> Section:
 def _learning(history: Content) -> Section:
     kept = (f"validation EMD {min(history['val_emd']):.3f}" if history.get("val_emd")
             else f"validation loss {min(history['val_loss']):.4g}")
-    return Section("Learning curves", f"{len(history['loss'])} epochs; the one that was kept has {kept}.",
+    text = (f"{len(history['loss'])} epochs; the one that was kept has {kept}. Where the last epochs use another loss "
+            "(training.final_loss), the loss has another scale from there on.")
+    return Section("Learning curves", text,
                    plots=[Plot("learning_curves", learning_curves(history), "Loss and EMD by epoch", wide=True)])
 
 
