@@ -37,9 +37,8 @@ def compare(
     --weights runs/econ_t_5elink/weights.npz --input runs/econ_t_5elink/test.csv --backend vitis --backend catapult
     """
     with one_line_errors():
-        from hls.csim import run_csim
-
         from emulator import encode
+        from hls.csim import run_csim
         from models.calq_io import column_order, read_calq
         from models.weights import load_weights
 

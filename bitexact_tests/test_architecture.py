@@ -24,7 +24,7 @@ def test_types() -> None:
 
 
 def test_style() -> None:
-    run("-m", "ruff", "check", ".")
+    run("-m", "ruff", "check", "--no-cache", ".")
 
 
 def test_tensorflow_stays_where_it_belongs() -> None:
