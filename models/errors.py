@@ -37,6 +37,9 @@ def one_line_errors() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
     except (InputError, ToolMissing, ToolFailed, OSError) as error:
-        text = " ".join(str(error).split())
+        text = str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            text = f"{error.filename}: {error.strerror}"
+        text = " ".join(text.split())
         sys.stderr.write(f"error: {text}\n")
         raise SystemExit(2) from None
