@@ -80,9 +80,9 @@ def digest_of(calq: IntArray) -> str:
 
 def to_trigger_cells(calq: IntArray) -> IntArray:
     """Columns in image order -> trigger-cell order."""
-    return calq[:, np.argsort(image_order())]
+    return np.take(calq, np.argsort(image_order()), axis=1)  # rows stay contiguous, unlike with calq[:, ...]
 
 
 def to_image_order(calq: IntArray) -> IntArray:
     """Columns in trigger-cell order -> image order."""
-    return calq[:, image_order()]
+    return np.take(calq, image_order(), axis=1)
