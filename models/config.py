@@ -56,11 +56,15 @@ class AugmentConfig(_Section):
 
 
 class DecoderConfig(_Section):
-    """The decoder off the detector: `layers` dense layers of `width`; `sees_sum`: it also gets the module sum."""
+    """The decoder off the detector: `layers` dense layers of `width`; `sees_sum`: it also gets the module sum.
+
+    `members`: so many decoders, each trained for itself on one encoder; their mean is the decoded map.
+    """
 
     width: int = Field(512, ge=1, le=8192)
     layers: int = Field(3, ge=1, le=16)
     sees_sum: bool = True
+    members: int = Field(1, ge=1, le=64)
 
 
 class TrainingConfig(_Section):
@@ -68,8 +72,10 @@ class TrainingConfig(_Section):
 
     An epoch is `passes` times all training rows, augmented anew each time. The last `final_fraction` of the epochs use
     `final_loss`. Training stops after `patience` epochs without a better mean EMD of the validation rows; the epoch
-    with the best one is kept.
+    with the best one is kept. `network` puts an encoder of `training.networks` in the place of the chip's.
     """
+
+    network: str | None = None
 
     loss: LossName = "telescope"
     final_loss: LossName = "emd"

@@ -21,6 +21,8 @@ import tf_keras
 
 DECODER_FILE = "decoder.keras"
 
+_MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of runs
+
 FloatArray = npt.NDArray[np.floating[Any]]
 
 
@@ -28,23 +30,38 @@ def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int) -> Any:
     """A tf_keras model: latent (n, outputs) and, if it sees the sum, context (n, 2) -> charge fractions (n, 48).
 
     Cells are in trigger-cell order. Dense layers with ReLU, the later ones residual; the softmax at the end makes the
-    fractions sum to 1.
+    fractions sum to 1. With several `members`, equal but for the seed, the fractions are the mean of theirs: the EMD of
+    a mean is at most the mean of the EMDs.
     """
     layers = tf_keras.layers
     inputs = [layers.Input((spec.dense.outputs,), name="latent")]
     if options.sees_sum:
         inputs.append(layers.Input((2,), name="context"))
     x = layers.Concatenate(name="inputs")(inputs) if len(inputs) > 1 else inputs[0]
+    members = [_member(x, options, seed + _MEMBER_SEEDS * k, f"_{k}" if k else "") for k in range(options.members)]
+    output = layers.Average(name="mean")(members) if len(members) > 1 else members[0]
+    return tf_keras.Model(inputs, output, name="decoder")
+
+
+def _member(x: Any, options: DecoderConfig, seed: int, suffix: str) -> Any:
+    layers = tf_keras.layers
 
     def dense(units: int, index: int, name: str, **kwargs: Any) -> Any:
         initial = tf_keras.initializers.GlorotUniform(seed=1000 * seed + index)
-        return layers.Dense(units, kernel_initializer=initial, name=name, **kwargs)
+        return layers.Dense(units, kernel_initializer=initial, name=name + suffix, **kwargs)
 
     x = dense(options.width, 0, "dense_0", activation="relu")(x)
     for index in range(1, options.layers):
-        x = layers.Add(name=f"add_{index}")([x, dense(options.width, index, f"dense_{index}", activation="relu")(x)])
+        step = dense(options.width, index, f"dense_{index}", activation="relu")(x)
+        x = layers.Add(name=f"add_{index}{suffix}")([x, step])
     x = dense(N_TRIGGER_CELLS, options.layers, "logits")(x)
-    return tf_keras.Model(inputs, layers.Softmax(name="decoder_output")(x), name="decoder")
+    return layers.Softmax(name=f"decoder_output{suffix}")(x)
+
+
+def members_of(decoder: Any) -> Any:
+    """The decoder before its mean: the same inputs, the fractions (n, 48) of each member, or of the only one."""
+    last = decoder.layers[-1]
+    return tf_keras.Model(decoder.inputs, last.input) if last.name == "mean" else decoder
 
 
 def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:

@@ -23,14 +23,15 @@ from models.calq_io import CalqTable, write_calq
 from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path, write_text
-from models.weights import EncoderWeights
+from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from training.augment import augment
 from training.data import Split, digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
 from training.emd import emd
 from training.generator import generate
-from training.layers import ExactEncoder, image_codes
+from training.layers import image_codes
 from training.losses import LOSSES
-from training.network import DECODER_FILE, build_decoder, context, load_decoder, save_decoder
+from training.network import DECODER_FILE, build_decoder, context, load_decoder, members_of, save_decoder
+from training.network_encoder import encoder_file, training_encoder
 
 # isort: split
 import tensorflow as tf
@@ -55,9 +56,9 @@ class Trainer:
         """`train`, `validation`: charges (n, 48) in trigger-cell order."""
         training = config.training
         self.config, self.train = config, train
-        self.encoder = ExactEncoder(config.encoder, training.seed, name="encoder")
-        self.encoder.build((None, 8, 8))
+        self.encoder = training_encoder(config)
         self.decoder = build_decoder(config.encoder, training.decoder, training.seed)
+        self._members = members_of(self.decoder)
         self.n_steps = max(training.passes * len(train) // training.batch_size, 1)
         rate = tf_keras.optimizers.schedules.CosineDecay(
             training.learning_rate, self.n_steps * training.epochs, alpha=_LAST_RATE)
@@ -156,12 +157,12 @@ class Trainer:
         image = image_codes(self.config.encoder, to_image_order(calq))
         return tf.constant(image), tf.constant(context(module_sum)), tf.constant(fractions.astype(np.float32))
 
-    def _decode(self, latent: Tensor, seen: Tensor) -> Tensor:
-        return self.decoder([latent, seen] if len(self.decoder.inputs) > 1 else latent)
+    def _decode(self, decoder: Any, latent: Tensor, seen: Tensor) -> Any:
+        return decoder([latent, seen] if len(self.decoder.inputs) > 1 else latent)
 
     @tf.function
     def _predict(self, image: Tensor, seen: Tensor) -> Tensor:
-        return self._decode(self.encoder(image), seen)
+        return self._decode(self.decoder, self.encoder(image), seen)
 
     def _epoch_function(self, loss_name: str) -> Callable[..., Tensor]:
         loss_of = LOSSES[loss_name]
@@ -174,8 +175,8 @@ class Trainer:
             for step in tf.range(n_steps):
                 part = slice(step * batch_size, (step + 1) * batch_size)
                 with tf.GradientTape() as tape:
-                    pred = self._decode(self.encoder(image[part]), seen[part])
-                    loss = tf.reduce_mean(loss_of(true[part], pred))
+                    preds = tf.nest.flatten(self._decode(self._members, self.encoder(image[part]), seen[part]))
+                    loss = tf.reduce_mean([loss_of(true[part], pred) for pred in preds])
                 gradients = tape.gradient(loss, self.variables)
                 self.optimizer.apply_gradients(zip(gradients, self.variables))  # noqa: B905  (traced by AutoGraph)
                 total += loss
@@ -190,7 +191,7 @@ def train(
     """Train, or continue, or recognise a finished run; returns the content of fingerprint.json.
 
     `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget.
-    Writes into `output`: weights.npz, decoder.keras, history.json, test.csv (the held-out rows, columns in the order
+    Writes into `output`: weights.npz (or encoder.keras, if `training.network` names one), decoder.keras, history.json, test.csv (the held-out rows, columns in the order
     of the configuration), config.yaml and, last, fingerprint.json. Raises InputError for bad data or if a weight is
     not exactly a code.
     """
@@ -199,7 +200,7 @@ def train(
     split = split_rows(table.calq, config)
     initial = _trained(start, config) if start else None
     fingerprint = fingerprint_of(config, table.calq, start)
-    done = _finished(output, fingerprint)
+    done = _finished(output, fingerprint, encoder_file(config))
     if done and not retrain:
         log.info("%s holds this run already, trained to a validation EMD of %.3f (--retrain repeats it)",
                  output, done["val_emd"])
@@ -235,7 +236,9 @@ def _write_results(
     weights = trainer.encoder.codes()  # raises before anything is written
     # Results of another run are no longer whole from here on.
     (output / FINGERPRINT_FILE).unlink(missing_ok=True)
-    weights.save(output / "weights.npz")
+    for name in (WEIGHTS_FILE, NETWORK_FILE):
+        (output / name).unlink(missing_ok=True)
+    weights.save(output / encoder_file(config))
     save_decoder(trainer.decoder, output / DECODER_FILE)
     write_text(output / "history.json", json.dumps(trainer.history, indent=1) + "\n")
     write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
@@ -259,6 +262,8 @@ def fingerprint_of(config: Config, calq: IntArray, start: Path | None = None) ->
 
 def _trained(run: Path, config: Config) -> tuple[EncoderWeights, Any]:
     """Weights and decoder of a finished run; its encoder may differ from ours in the number of links alone."""
+    if config.training.network:
+        raise InputError(f"{run}: network {config.training.network} starts at random, expected no --start")
     theirs = Config.load(run / "config.yaml").encoder
     if theirs.model_copy(update={"n_elinks": config.encoder.n_elinks}) != config.encoder:
         raise InputError(f"{run}: an encoder of other formats or shapes, expected one that differs in n_elinks alone")
@@ -266,10 +271,10 @@ def _trained(run: Path, config: Config) -> tuple[EncoderWeights, Any]:
     return EncoderWeights(config.encoder, **weights.arrays), load_decoder(run, theirs)
 
 
-def _finished(output: Path, fingerprint: str) -> dict[str, Any] | None:
+def _finished(output: Path, fingerprint: str, encoder: str) -> dict[str, Any] | None:
     """The summary of a finished run of this fingerprint, if all its files are there."""
     path = output / FINGERPRINT_FILE
-    needed = ("weights.npz", DECODER_FILE, "history.json", "config.yaml", "test.csv")
+    needed = (encoder, DECODER_FILE, "history.json", "config.yaml", "test.csv")
     if not path.exists() or not all((output / name).exists() for name in needed):
         return None
     summary: dict[str, Any] = json.loads(path.read_text())
