@@ -20,6 +20,10 @@ from models.errors import InputError
 from models.files import atomic_path
 from models.spec import EncoderSpec
 
+WEIGHTS_FILE = "weights.npz"
+NETWORK_FILE = "encoder.keras"
+"""In the folder of a run, the encoder: the chip's, or a network of another shape or without formats."""
+
 _MAX_FILE_BYTES = 16 << 20  # thousands of times the size of any encoder: a larger array is no weight file
 Codes = npt.NDArray[np.integer[Any]]
 
@@ -116,9 +120,14 @@ class EncoderWeights:
     def load(cls, path: str | Path, spec: EncoderSpec) -> EncoderWeights:
         """Read `weights.npz` for `spec`.
 
-        A file without a digest (made by hand) is checked by shapes and ranges alone; another digest is refused.
+        A file without a digest (made by hand) is checked by shapes and ranges alone; another digest is refused, and so
+        is a network that is not the chip's.
         """
-        content = _read_npz(Path(path), set(spec.weight_shapes))
+        path = Path(path)
+        if path.name == NETWORK_FILE or (not path.exists() and (path.parent / NETWORK_FILE).exists()):
+            raise InputError(f"{path.parent / NETWORK_FILE} is no encoder of the chip and cannot be loaded into it, "
+                             f"expected {WEIGHTS_FILE} of a network that 'python -m training networks' marks so")
+        content = _read_npz(path, set(spec.weight_shapes))
         digest = str(content.pop("digest", spec.digest()))
         if digest != spec.digest():
             raise InputError(f"{path}: weights of spec {digest}, expected {spec.digest()}: "

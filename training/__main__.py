@@ -11,6 +11,7 @@ from models.errors import one_line_errors
 from training.compare_command import compare
 from training.data_commands import app as data_app
 from training.export_commands import export, flops
+from training.network_commands import networks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data")
@@ -18,8 +19,11 @@ app.add_typer(data_app, name="data")
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")],
+    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")] = Path("configs/econ_t_5elink.yaml"),
     output: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/NAME.")] = None,
+    models: Annotated[str | None, typer.Option(help="Networks by name, with commas between, instead of the configured "
+                                                    "encoder: each in a folder of its name inside --output.")] = None,
+    quantize: Annotated[bool, typer.Option("--quantize", help="The quantised versions of --models.")] = False,
     data: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
     order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns.")] = None,
     nrows_per_file: Annotated[int | None, typer.Option(min=1, help="Read only the first rows of each file.")] = None,
@@ -41,10 +45,18 @@ def train(
         from training.console import TrainingProgress, log_to_console, show_training
 
         log_to_console()
-        chosen = Config.load(config).override(
-            data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
-            training={"epochs": epochs, "loss": loss, "seed": seed},
-        ).with_settings(set_ or [])
+        def with_options(config: Config) -> Config:
+            return config.override(
+                data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
+                training={"epochs": epochs, "loss": loss, "seed": seed},
+            ).with_settings(set_ or [])
+
+        if models or quantize:
+            from training.network_commands import configured, train_networks
+
+            chosen_networks = [with_options(one) for one in configured(Config.load(config), models, quantize, start)]
+            return train_networks(chosen_networks, output or Path("runs"), retrain)
+        chosen = with_options(Config.load(config))
         folder = output or Path("runs") / chosen.name
         from training.train import train as run_training
 
@@ -75,17 +87,12 @@ def evaluate(
         from models.calq_io import column_order, read_calq
         from models.config import Config
         from models.files import write_text
-        from models.weights import load_weights
         from training.console import emd_progress, show_metrics
-        from training.evaluate import evaluate as run_evaluation
+        from training.evaluate import evaluate_run
 
         chosen = Config.load(config)
-        codes = load_weights(weights, chosen.encoder)
         calq = read_calq(input, column_order(order, chosen.data.order)).calq
-        from training.network import load_decoder
-
-        figures = run_evaluation(chosen.encoder, codes, load_decoder(decoder or weights.parent, chosen.encoder), calq,
-                                 n_processes, emd_progress)
+        figures = evaluate_run(chosen, weights, decoder or weights.parent, calq, n_processes, emd_progress)
         show_metrics(chosen, figures)
         if json_:
             write_text(json_, json.dumps({"config": chosen.name, **figures}, indent=1) + "\n")
@@ -94,6 +101,7 @@ def evaluate(
 app.command()(compare)
 app.command()(export)
 app.command()(flops)
+app.command()(networks)
 
 
 @app.command()

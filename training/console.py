@@ -108,3 +108,14 @@ def show_distributions(rows: list[tuple[str, ...]]) -> None:
     for row in rows:
         table.add_row(*row)
     _CONSOLE.print(table)
+
+
+def show_table(title: str, rows: list[dict[str, Any]]) -> None:
+    """A table of equal records, one row each."""
+    table = Table(title=title)
+    for name, value in rows[0].items():
+        table.add_column(name, justify="left" if isinstance(value, str) else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no"
+                        if value is False else "-" if value is None else str(value) for value in row.values()))
+    _CONSOLE.print(table)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from emulator import encode
+from models.config import Config
 from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_PER_MIPT
-from models.weights import EncoderWeights
+from models.weights import EncoderWeights, load_weights
 from training.data import to_trigger_cells
 from training.emd import EMPTY_INPUT, EMPTY_OUTPUT, Progress, emd
 
@@ -36,10 +38,35 @@ def evaluate(
     n_processes: int | None = None, progress: Progress | None = None,
 ) -> dict[str, float | int | None]:
     """The figures of `MEANINGS`. calq: (n, 48) in image order; the latents are those of the NumPy emulator."""
+    trace = encode(spec, weights, calq, keep=["module_sum", "latent_code"])
+    latent_value = spec.latent.value(trace["latent_code"])
+    return _evaluate(latent_value, trace["module_sum"], decoder, calq, n_processes, progress)
+
+
+def evaluate_run(
+    config: Config, weights: Path, decoder: Path, calq: IntArray,
+    n_processes: int | None = None, progress: Progress | None = None,
+) -> dict[str, float | int | None]:
+    """The same of an encoder and a decoder in files, the encoder one that `training.network` names if it does."""
+    if not config.training.network:
+        codes = load_weights(weights, config.encoder)
+        from training.network import load_decoder
+
+        return evaluate(config.encoder, codes, load_decoder(decoder, config.encoder), calq, n_processes, progress)
+    from training.network import load_decoder
+    from training.network_encoder import load
+
+    module_sum, latent_value = load(weights, config).encode(calq)
+    return _evaluate(latent_value, module_sum, load_decoder(decoder, config.encoder), calq, n_processes, progress)
+
+
+def _evaluate(
+    latent_value: npt.NDArray[np.floating[Any]], module_sum: IntArray, decoder: Any, calq: IntArray,
+    n_processes: int | None, progress: Progress | None,
+) -> dict[str, float | int | None]:
     from training.network import decode
 
-    trace = encode(spec, weights, calq, keep=["module_sum", "latent_code"])
-    pred = decode(decoder, spec.latent.value(trace["latent_code"]), trace["module_sum"])
+    pred = decode(decoder, latent_value, module_sum)
     return metrics(calq, emd(to_trigger_cells(calq), pred, n_processes, progress))
 
 

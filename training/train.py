@@ -191,9 +191,9 @@ def train(
     """Train, or continue, or recognise a finished run; returns the content of fingerprint.json.
 
     `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget.
-    Writes into `output`: weights.npz (or encoder.keras, if `training.network` names one), decoder.keras, history.json, test.csv (the held-out rows, columns in the order
-    of the configuration), config.yaml and, last, fingerprint.json. Raises InputError for bad data or if a weight is
-    not exactly a code.
+    Writes into `output`: weights.npz (encoder.keras, if `training.network` names one), decoder.keras, history.json,
+    test.csv (the held-out rows, columns in the order of the configuration), config.yaml and, last, fingerprint.json.
+    Raises InputError for bad data or if a weight is not exactly a code.
     """
     log = logging.getLogger(__name__)
     table = load_modules(config.data, config.encoder.n_elinks)

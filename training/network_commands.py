@@ -1,0 +1,84 @@
+"""Commands about networks by name: `networks` lists them, `train --models` trains several and compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from models.config import Config
+from models.errors import InputError, one_line_errors
+from training.networks import NETWORKS, configure, find
+
+
+def networks(
+    json_: Annotated[str | None, typer.Option("--json", help="Also write the list as JSON; - is stdout.")] = None,
+) -> None:
+    """List the networks that `train --models` knows.
+
+    Example: python -m training networks
+    """
+    with one_line_errors():
+        import json
+
+        from models.files import write_text
+        from training.console import show_table
+
+        rows = [{"name": name, "image": network.image, "loss": network.loss, "arithmetic": network.formats,
+                 "on chip": network.on_chip, "parameters": network.n_parameters()}
+                for name, network in NETWORKS.items()]
+        show_table("networks for train --models", rows)
+        if json_:
+            write_text(json_, json.dumps(rows, indent=1) + "\n")
+
+
+def configured(config: Config, models: str | None, quantize: bool, start: Path | None) -> Iterator[Config]:
+    """The configuration of every network in `models`, by commas, with quantised ones for float ones if asked.
+
+    Raises InputError for a name that is not known, and for options that do not go together.
+    """
+    names = [name.strip() for name in (models or "").split(",") if name.strip()]
+    if not names:
+        raise InputError("--quantize is about the networks of --models, expected both: without --models, training is "
+                         "always in the formats of the configuration")
+    if start:
+        raise InputError(f"--start {start}: networks by name start at random, expected --models or --start alone")
+    full = dict.fromkeys(find(name, quantize)[0] for name in names)  # all are known before the first is trained
+    return (configure(config, name) for name in full)
+
+
+def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> None:
+    """Train each network into output/NAME, evaluate each on its held-out rows, and show one table.
+
+    Writes metrics.json beside each network, and all of them as output/networks.json.
+    """
+    import json
+
+    from models.files import write_text
+    from training.console import TrainingProgress, show_table
+    from training.train import train
+
+    rows: list[dict[str, Any]] = []
+    for config in configs:
+        run, network = output / config.name, NETWORKS[config.name]
+        with TrainingProgress(config) as progress:
+            summary = train(config, run, retrain, progress.epoch)
+        figures = _held_out(config, run)
+        write_text(run / "metrics.json", json.dumps({"config": config.name, **figures}, indent=1) + "\n")
+        rows.append({
+            "name": config.name, "loss": config.training.loss, "arithmetic": network.formats,
+            "on chip": network.on_chip, "parameters": network.n_parameters(config.encoder.dense.outputs),
+            "epochs": summary["epochs"],
+            **{name: figures[name] for name in ("n_selected", "emd_mean", "emd_median", "emd_mean_all")}})
+    write_text(output / "networks.json", json.dumps(rows, indent=1) + "\n")
+    show_table(f"held-out rows, links: {configs[0].encoder.n_elinks}; all in {output}", rows)
+
+
+def _held_out(config: Config, run: Path) -> dict[str, float | int | None]:
+    from models.calq_io import read_calq
+    from training.evaluate import evaluate_run
+    from training.network_encoder import encoder_file
+
+    return evaluate_run(config, run / encoder_file(config), run, read_calq(run / "test.csv", config.data.order).calq)
