@@ -238,7 +238,7 @@ class Oracle:
     def __init__(self, fractions: np.ndarray) -> None:
         self.fractions = fractions
 
-    def predict(self, inputs: list[np.ndarray], **options: Any) -> np.ndarray:
+    def __call__(self, inputs: list[np.ndarray]) -> np.ndarray:
         return self.fractions
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -112,9 +113,9 @@ def show_distributions(rows: list[tuple[str, ...]]) -> None:
 
 def show_table(title: str, rows: list[dict[str, Any]]) -> None:
     """A table of equal records, one row each."""
-    table = Table(title=title)
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name, value in rows[0].items():
-        table.add_column(name, justify="left" if isinstance(value, str) else "right", overflow="fold")
+        table.add_column(name, justify="left" if isinstance(value, str) else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no"
                         if value is False else "-" if value is None else str(value) for value in row.values()))

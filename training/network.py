@@ -23,6 +23,8 @@ DECODER_FILE = "decoder.keras"
 
 _MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of runs
 
+_BATCH = 4096
+
 FloatArray = npt.NDArray[np.floating[Any]]
 
 
@@ -80,10 +82,11 @@ def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.in
     inputs = [np.asarray(latent_value, np.float32)]
     if len(decoder.inputs) > 1:
         inputs.append(context(module_sum))
-    if not len(inputs[0]):
-        return np.empty((0, N_TRIGGER_CELLS), np.float32)
-    fractions: FloatArray = decoder.predict(inputs, batch_size=4096, verbose=0)
-    return fractions
+    # Called, not decoder.predict: that makes a data set, of which TensorFlow complains where training was before.
+    fractions = [np.empty((0, N_TRIGGER_CELLS), np.float32)]
+    for start in range(0, len(latent_value), _BATCH):
+        fractions.append(np.asarray(decoder([part[start : start + _BATCH] for part in inputs])))
+    return np.concatenate(fractions)
 
 
 def save_decoder(decoder: Any, path: Path) -> None:

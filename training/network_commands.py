@@ -10,6 +10,7 @@ import typer
 
 from models.config import Config
 from models.errors import InputError, one_line_errors
+from models.trigger_cells import CALQ_PER_MIPT
 from training.networks import NETWORKS, configure, find
 
 
@@ -26,8 +27,8 @@ def networks(
         from models.files import write_text
         from training.console import show_table
 
-        rows = [{"name": name, "image": network.image, "loss": network.loss, "arithmetic": network.formats,
-                 "on chip": network.on_chip, "parameters": network.n_parameters()}
+        rows = [{"name": name, "image": network.image, "loss": network.loss, "formats": network.formats,
+                 "on_chip": network.on_chip, "weights": network.n_parameters()}
                 for name, network in NETWORKS.items()]
         show_table("networks for train --models", rows)
         if json_:
@@ -55,10 +56,13 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
     Writes metrics.json beside each network, and all of them as output/networks.json.
     """
     import json
+    import logging
 
     from models.files import write_text
     from training.console import TrainingProgress, show_table
     from training.train import train
+
+    logging.getLogger("tensorflow").setLevel("ERROR")  # else it warns that every network traces functions of its own
 
     rows: list[dict[str, Any]] = []
     for config in configs:
@@ -68,12 +72,12 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
         figures = _held_out(config, run)
         write_text(run / "metrics.json", json.dumps({"config": config.name, **figures}, indent=1) + "\n")
         rows.append({
-            "name": config.name, "loss": config.training.loss, "arithmetic": network.formats,
-            "on chip": network.on_chip, "parameters": network.n_parameters(config.encoder.dense.outputs),
-            "epochs": summary["epochs"],
-            **{name: figures[name] for name in ("n_selected", "emd_mean", "emd_median", "emd_mean_all")}})
+            "name": config.name, "formats": network.formats, "on_chip": network.on_chip, "loss": config.training.loss,
+            "epochs": summary["epochs"], "n_elinks": config.encoder.n_elinks, **figures})
     write_text(output / "networks.json", json.dumps(rows, indent=1) + "\n")
-    show_table(f"held-out rows, links: {configs[0].encoder.n_elinks}; all in {output}", rows)
+    show_table(f"EMD, {rows[0]['n_elinks']} links: held-out modules with a cell above {CALQ_PER_MIPT} CALQ, and all", [
+        {"name": row["name"], "formats": row["formats"], "on chip": row["on_chip"], "mean": row["emd_mean"],
+         "median": row["emd_median"], "68%": row["emd_q68"], "of all": row["emd_mean_all"]} for row in rows])
 
 
 def _held_out(config: Config, run: Path) -> dict[str, float | int | None]:

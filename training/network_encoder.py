@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +17,15 @@ from emulator.encoder import normalise
 from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path
-from models.spec import EncoderSpec
+from models.spec import EncoderSpec, LayerFormats
 from models.trigger_cells import IMAGE_TO_TC, N_TRIGGER_CELLS
 from models.weights import NETWORK_FILE, WEIGHTS_FILE
 from training.layers import ExactEncoder
 from training.networks import Network, arrangement, find
 
 # isort: split
-import qkeras
 import tensorflow as tf
 import tf_keras
-from qkeras.utils import _add_supported_quantized_objects
 
 Tensor = Any
 IntArray = npt.NDArray[np.integer[Any]]
@@ -72,8 +73,7 @@ class NetworkEncoder:
 
     def save(self, path: Path) -> None:
         """Write the model as `.keras`: JSON and HDF5 in a zip, no code and no pickle in it."""
-        with atomic_path(path) as temporary, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The `keras.constraints.serialize", UserWarning)  # QKeras' own quantisers
+        with atomic_path(path) as temporary, _quiet_quantizers():
             self.model.save(temporary, save_format="keras")
 
 
@@ -100,9 +100,13 @@ def load(path: Path, config: Config) -> NetworkEncoder:
                          "beside it")
     _, network = find(config.training.network)
     known: dict[str, Any] = {}
-    _add_supported_quantized_objects(known)
+    if network.formats != "float":
+        from qkeras.utils import _add_supported_quantized_objects
+
+        _add_supported_quantized_objects(known)
     try:
-        model = tf_keras.models.load_model(path, custom_objects=known, compile=False, safe_mode=True)
+        with _quiet_quantizers():
+            model = tf_keras.models.load_model(path, custom_objects=known, compile=False, safe_mode=True)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no readable encoder ({str(error).splitlines()[0][:120]})") from None
     found = *model.input_shape[1:], model.output_shape[-1]
@@ -114,18 +118,24 @@ def load(path: Path, config: Config) -> NetworkEncoder:
 
 def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
     """A tf_keras model of standard layers, or of QKeras' in the formats of `spec`: image -> latents (outputs,)."""
-    layers, quantized = tf_keras.layers, network.formats != "float"
-    names = iter(range(1000 * seed, 1000 * seed + 100))
+    layers = tf_keras.layers
+    seeds = count(1000 * seed)
 
-    def weighted(kind: str, form: Any, *size: int, **options: Any) -> Any:
-        options |= {"kernel_initializer": tf_keras.initializers.HeUniform(seed=next(names))}
-        if not quantized:
+    def weighted(kind: str, form: LayerFormats, *size: int, **options: Any) -> Any:
+        options |= {"kernel_initializer": tf_keras.initializers.HeUniform(seed=next(seeds))}
+        if network.formats == "float":
             return getattr(layers, kind)(*size, **options)
+        import qkeras  # a second and a half that float networks and the chip's encoder do without
+
         return getattr(qkeras, f"Q{kind}")(*size, kernel_quantizer=form.weight.as_qkeras(),
                                            bias_quantizer=form.bias.as_qkeras(), **options)
 
-    def activation(form: Any, name: str) -> Any:
-        return qkeras.QActivation(form.output.as_qkeras(), name=name) if quantized else layers.ReLU(name=name)
+    def activation(form: LayerFormats, name: str) -> Any:
+        if network.formats == "float":
+            return layers.ReLU(name=name)
+        import qkeras
+
+        return qkeras.QActivation(form.output.as_qkeras(), name=name)
 
     x = image = layers.Input(arrangement(network.image).shape, name="image")
     if network.filters:
@@ -139,6 +149,14 @@ def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
         x = activation(hidden, f"hidden_{index}")(weighted("Dense", hidden, units, name=f"dense_{index}")(x))
     x = weighted("Dense", spec.dense, spec.dense.outputs, name="dense")(x)
     return tf_keras.Model(image, activation(spec.dense, "encoded_vector")(x), name="encoder")
+
+
+@contextmanager
+def _quiet_quantizers() -> Iterator[None]:
+    """Keep off the terminal that QKeras serialises its quantisers by way of constraints."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The `keras.constraints.serialize", UserWarning)
+        yield
 
 
 def _pixels(cells: IntArray) -> npt.NDArray[np.int64]:
