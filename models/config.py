@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from models.errors import InputError, nearest
 from models.spec import EncoderSpec
 
+_CONFIGS = Path(__file__).parents[1] / "configs"  # beside the packages, in a clone as where it is installed
 _MAX_FILE_BYTES = 1 << 20
 _Location = tuple[str | int, ...]
 
@@ -118,8 +119,13 @@ class Config(_Section):
 
     @classmethod
     def load(cls, path: str | Path) -> Config:
-        """Read and check a configuration file; raises InputError `file:line: key: ...`."""
+        """Read and check a configuration file; raises InputError `file:line: key: ...`.
+
+        `path` may also be the bare name of a configuration of this project, such as econ_t_5elink.
+        """
         path = Path(path)
+        if not path.exists() and (_CONFIGS / f"{path}.yaml").is_file():
+            path = _CONFIGS / f"{path}.yaml"
         content, lines = read_yaml(path)
         try:
             return cls.model_validate(content)
