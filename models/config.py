@@ -37,6 +37,10 @@ class DataConfig(_Section):
     nrows_per_file: Annotated[int, Field(ge=1)] | None = None
     n_modules: int = Field(20_000, ge=10, le=10_000_000)
     seed: int = Field(1, ge=0)
+    mask_partials: bool = False
+    """Leave out modules of files that the edge of the silicon cuts."""
+    mask_energies: float | None = Field(None, ge=0, lt=1)
+    """Leave out modules of files whose SimEnergyFraction is not above this."""
 
 
 class AugmentConfig(_Section):
@@ -74,6 +78,8 @@ class TrainingConfig(_Section):
     An epoch is `passes` times all training rows, augmented anew each time. The last `final_fraction` of the epochs use
     `final_loss`. Training stops after `patience` epochs without a better mean EMD of the validation rows; the epoch
     with the best one is kept. `network` puts an encoder of `training.networks` in the place of the chip's.
+    `occupancy_weight` is how much rare occupancies count in the loss: 0 as often as they occur, 1 each occupancy as
+    much as any other; see `training.data.occupancy_weights`.
     """
 
     network: str | None = None
@@ -89,6 +95,7 @@ class TrainingConfig(_Section):
     seed: int = Field(1, ge=0)
     validation_fraction: float = Field(0.1, gt=0, lt=1)
     test_fraction: float = Field(0.25, gt=0, lt=1)
+    occupancy_weight: float = Field(0.0, ge=0, le=1)
     augment: AugmentConfig = AugmentConfig()
     decoder: DecoderConfig = DecoderConfig()
 

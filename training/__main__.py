@@ -12,12 +12,13 @@ from training.compare_command import compare
 from training.data_commands import app as data_app
 from training.export_commands import export, flops
 from training.network_commands import networks
+from training.old_options import CommandWithOldOptions
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data")
 
 
-@app.command()
+@app.command(cls=CommandWithOldOptions)
 def train(
     config: Annotated[Path, typer.Option(help="Configuration file (YAML).")] = Path("configs/econ_t_5elink.yaml"),
     output: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/NAME.")] = None,
@@ -30,6 +31,10 @@ def train(
     n_modules: Annotated[int | None, typer.Option(min=10, help="Modules to generate when no file is given.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the configured number.")] = None,
     loss: Annotated[str | None, typer.Option(help="Instead of the configured loss.")] = None,
+    mask_partials: Annotated[bool | None, typer.Option("--mask-partials", help="Leave out cut modules.")] = None,
+    mask_energies: Annotated[float | None, typer.Option(help="Leave out modules with at most this "
+                                                             "SimEnergyFraction.")] = None,
+    occupancy_weight: Annotated[float | None, typer.Option(help="0 to 1: how much rare occupancies count.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; held-out rows stay.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any other value of the configuration: "
                                                                  "section.key=value; may be repeated.")] = None,
@@ -47,8 +52,9 @@ def train(
         log_to_console()
         def with_options(config: Config) -> Config:
             return config.override(
-                data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
-                training={"epochs": epochs, "loss": loss, "seed": seed},
+                data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules,
+                      "mask_partials": mask_partials, "mask_energies": mask_energies},
+                training={"epochs": epochs, "loss": loss, "seed": seed, "occupancy_weight": occupancy_weight},
             ).with_settings(set_ or [])
 
         if models or quantize:

@@ -32,6 +32,7 @@ from training.layers import image_codes
 from training.losses import LOSSES
 from training.network import DECODER_FILE, build_decoder, context, load_decoder, members_of, save_decoder
 from training.network_encoder import encoder_file, training_encoder
+from training.selection import occupancy_weights, select
 
 # isort: split
 import tensorflow as tf
@@ -110,10 +111,11 @@ class Trainer:
         rows = np.concatenate([rng.permutation(len(self.train)) for _ in range(training.passes)])
         size = min(training.batch_size, len(rows))
         rows = rows[: self.n_steps * size]
-        tensors = self._prepare(augment(self.train[rows], training.augment, rng, self._pool))
+        calq = augment(self.train[rows], training.augment, rng, self._pool)
+        weight = tf.constant(occupancy_weights(calq, training.occupancy_weight))
         final = self.epoch >= round((1 - training.final_fraction) * training.epochs)
         loss_name = training.final_loss if final else training.loss
-        loss = float(self._epochs[loss_name](*tensors, tf.constant(size)))
+        loss = float(self._epochs[loss_name](*self._prepare(calq), weight, tf.constant(size)))
         pred = self._predict(*self._validation_tensors[:2])
         val_loss = float(tf.reduce_mean(LOSSES[loss_name](self._validation_tensors[2], pred)))
         val_emd = float(emd(self._validation, pred.numpy(), n_processes=1).mean())
@@ -168,7 +170,7 @@ class Trainer:
         loss_of = LOSSES[loss_name]
 
         @tf.function(reduce_retracing=True)
-        def run(image: Tensor, seen: Tensor, true: Tensor, batch_size: Tensor) -> Tensor:
+        def run(image: Tensor, seen: Tensor, true: Tensor, weight: Tensor, batch_size: Tensor) -> Tensor:
             """All batches of an epoch in one call: Python between the steps would cost as much as the steps."""
             total = 0.0
             n_steps = tf.shape(image)[0] // batch_size
@@ -176,7 +178,7 @@ class Trainer:
                 part = slice(step * batch_size, (step + 1) * batch_size)
                 with tf.GradientTape() as tape:
                     preds = tf.nest.flatten(self._decode(self._members, self.encoder(image[part]), seen[part]))
-                    loss = tf.reduce_mean([loss_of(true[part], pred) for pred in preds])
+                    loss = tf.reduce_mean([weight[part] * loss_of(true[part], pred) for pred in preds])
                 gradients = tape.gradient(loss, self.variables)
                 self.optimizer.apply_gradients(zip(gradients, self.variables))  # noqa: B905  (traced by AutoGraph)
                 total += loss
@@ -196,7 +198,7 @@ def train(
     Raises InputError for bad data or if a weight is not exactly a code.
     """
     log = logging.getLogger(__name__)
-    table = load_modules(config.data, config.encoder.n_elinks)
+    table = select(load_modules(config.data, config.encoder.n_elinks), config.data)
     split = split_rows(table.calq, config)
     initial = _trained(start, config) if start else None
     fingerprint = fingerprint_of(config, table.calq, start)

@@ -22,12 +22,14 @@ from training.production.geometry import LARGEST_UV, module_index, modules
 from training.production.stream import ROWS, open_writer, read_tables, without_words
 
 IntArray = npt.NDArray[np.integer[Any]]
-_PLACE = ("layer", "waferu", "waferv")
-_ALIASES = {"ModU": "waferu", "ModV": "waferv", "Layer": "layer"}
+PLACE = ("layer", "waferu", "waferv")
+"""Columns that say where a module is."""
+ALIASES = {"ModU": "waferu", "ModV": "waferv", "Layer": "layer"}
+"""Their other names."""
 
 
 def _standard_names(table: pa.Table) -> pa.Table:
-    return table.rename_columns([_ALIASES.get(name, name) for name in table.column_names])
+    return table.rename_columns([ALIASES.get(name, name) for name in table.column_names])
 
 
 def _columns(table: pa.Table, names: Iterable[str], source: str) -> list[IntArray]:
@@ -51,7 +53,7 @@ def split(path: Path, output: Path, suffix: str, links: ModuleLinks | None) -> d
     with ExitStack() as stack:
         writers: dict[int, Any] = {}
         for table in read_tables([path]):
-            layer, u, v = _columns(table, _PLACE, str(path))
+            layer, u, v = _columns(table, PLACE, str(path))
             number = signal_links(layer) if links is None else links.links_of(layer, u, v)
             table = _set_column(table, "n_elinks", number)
             for n in range(FEWEST_ELINKS, MAX_ELINKS + 1):
@@ -94,8 +96,8 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
                 keep &= passes
 
             if whole:
-                place = _columns(table, _PLACE, str(path))
-                cut("partial", links.is_whole(*place) if links else _is_whole(*place))
+                place = _columns(table, PLACE, str(path))
+                cut("partial", links.is_whole(*place) if links else is_whole(*place))
             if min_sim_energy is not None:
                 (fraction,) = _columns(table, ["SimEnergyFraction"], str(path))
                 cut("sim_energy", fraction > min_sim_energy)
@@ -106,7 +108,8 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
     return counts
 
 
-def _is_whole(layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]:
+def is_whole(layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]:
+    """Whether there are modules at these places that the edge of the silicon does not cut."""
     index = module_index()
     near = (layer >= 0) & (layer < len(index)) & (np.abs(u) <= LARGEST_UV) & (np.abs(v) <= LARGEST_UV)
     row = index[np.where(near, layer, 0), np.where(near, u, 0) + LARGEST_UV, np.where(near, v, 0) + LARGEST_UV]

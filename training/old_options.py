@@ -1,0 +1,94 @@
+"""Options of the older training scripts: what each is called here, so that an old command line still works.
+
+`python -m training train` takes them beside its own. Those that have no meaning here end the program with one line that
+says what to use instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from typer import echo
+from typer.core import TyperCommand
+
+from models.errors import InputError, one_line_errors
+
+
+@dataclass(frozen=True)
+class Old:
+    """`new`: the arguments that stand for it, with `{}` for its value; `note`: what is said; `refused`: not done."""
+
+    new: tuple[str, ...] = ()
+    note: str = ""
+    value: bool = False
+    refused: bool = False
+
+
+OPTIONS = {
+    "-i": Old(("--data", "{}"), value=True),
+    "-o": Old(("--output", "{}"), value=True),
+    "--epoch": Old(("--epochs", "{}"), value=True),
+    "--nELinks": Old(("--set", "encoder.n_elinks={}"), value=True),
+    "--nrowsPerFile": Old(("--nrows-per-file", "{}"), value=True),
+    "--quickTrain": Old(("--nrows-per-file", "5000"), "5,000 rows of each file"),
+    "--double": Old(("--set", "training.augment.mix=1", "--set", "training.augment.cut=0"),
+                    "training modules are sums of two; python -m training data double writes a file of such"),
+    "--occReweight": Old(("--occupancy-weight", "1")),
+    "--maskPartials": Old(("--mask-partials",)),
+    "--maskEnergies": Old(("--mask-energies", "0.05")),
+    "--noHeader": Old(note="found by itself"),
+    "--saveEnergy": Old(note="always: test.csv keeps the other columns of the input"),
+    "--nCSV": Old(note="test.csv holds all held-out rows", value=True),
+    "--skipPlot": Old(note="always: python -m training report makes the plots"),
+    "--rescaleOutputToMax": Old(note="always: the decoder gives fractions of the module sum"),
+    "--overrideInput": Old(note="not needed, but bad input is an error"),
+    "--AEonly": Old(note="always: python -m training compare runs the other algorithms", value=True),
+    "--full": Old(note="use python -m training compare once the run is there", refused=True),
+    "--evalOnly": Old(note="use python -m training evaluate", refused=True),
+    "--maxVal": Old(note="not there: decoded fractions sum to 1, nothing is to be clipped", value=True, refused=True),
+    "--rescaleInputToMax": Old(note="not there: the input is what the chip's normaliser makes", refused=True),
+}
+"""By their old names; --loss, --retrain, --quantize and --models are ours too."""
+
+
+class CommandWithOldOptions(TyperCommand):
+    """A command that also takes `OPTIONS`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with one_line_errors():
+            args, notes = translate(args)
+        for note in notes:
+            echo(note, err=True)
+        return super().parse_args(ctx, args)
+
+
+def translate(args: list[str]) -> tuple[list[str], list[str]]:
+    """Arguments with old options replaced by ours, and one line about each that needs nothing.
+
+    --nELinks without --config chooses the configuration too. Raises InputError for an option without meaning here.
+    """
+    result: list[str] = []
+    notes: list[str] = []
+    values: dict[str, str] = {}
+    rest = iter(args)
+    for arg in rest:
+        name, _, value = arg.partition("=")
+        old = OPTIONS.get(name)
+        if old is None:
+            result.append(arg)
+            continue
+        if old.value and not value:
+            value = next(rest, "")
+        if old.refused or (name == "--AEonly" and value == "0"):
+            raise InputError(f"{name}: {old.note}")
+        if old.value and not value:
+            raise InputError(f"{name}: expected a value")
+        values[name] = value
+        result += [part.format(value) for part in old.new]
+        if old.note:
+            notes.append(f"{name}: {old.note}")
+    links = values.get("--nELinks", "")
+    if links.isdigit() and not any(arg.split("=")[0] == "--config" for arg in result):
+        result += ["--config", f"configs/econ_t_{min(max(int(links), 2), 5)}elink.yaml"]  # more links: as with 5
+    return result, notes
