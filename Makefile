@@ -22,7 +22,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth compare report evaluate physics test bench matrix lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth compare report evaluate physics pareto test bench matrix lint lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -64,10 +64,10 @@ hls-csim: $(READY) ## run all events of INPUT=... through the compiled C++
 	        --output $(RUN)/latent_$$backend.csv; \
 	done
 
-hls-synth: $(READY) ## run the vendor tool on the projects of `make hls`, where it is installed
-	@set -e; for backend in $(BACKEND); do \
-	    $(PYTHON) -m hls synth --config $(CONFIG) --project $(RUN)/hls_$$backend --backend $$backend; \
-	done
+hls-synth: $(READY) ## run the vendor tools on the projects of `make hls`; fails if one of BACKEND is not installed
+	@status=0; for backend in $(BACKEND); do \
+	    $(PYTHON) -m hls synth --config $(CONFIG) --project $(RUN)/hls_$$backend --backend $$backend || status=$$?; \
+	done; exit $$status
 
 compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stage, bit by bit
 	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
@@ -88,6 +88,9 @@ rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNO
 	@set -e; for technology in $(TECHNOLOGY); do \
 	    $(PYTHON) -m rtl synth --config $(CONFIG) --technology $$technology --output $(RUN)/rtl_$$technology.json $(ARGS); \
 	done
+
+pareto: $(READY) ## area against EMD over bit widths, resumable: ARGS="--weight-bits 3,4,5,6,7,8 --input-bits 4,5,6,7,8 --epochs 20"
+	$(PYTHON) -m training pareto --config $(CONFIG) --output $(RUN)/pareto $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
 report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
 	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)

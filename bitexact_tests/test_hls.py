@@ -19,10 +19,9 @@ from bitexact_tests.conftest import CONFIGS, REPOSITORY
 from emulator import STAGES, encode
 from hls.backends import BACKENDS
 from hls.csim import build, compiled, find_compiler, run_csim
-from hls.report import hardware_figures, read_csynth
 from models.comparison import compare_stages
 from models.config import Config
-from models.errors import InputError, ToolFailed, ToolMissing
+from models.errors import ToolFailed, ToolMissing
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 
@@ -48,7 +47,8 @@ def trained_codes() -> np.ndarray:
     """Codes of a short training; weights of one budget are valid codes for every other."""
     from training.train import train
 
-    config = LOADED["econ_t_5elink"].override(data={"n_modules": 2000}, training={"epochs": 5, "final_fraction": 0})
+    config = LOADED["econ_t_5elink"].override(
+        data={"source": "toy", "n_modules": 2000}, training={"epochs": 5, "final_fraction": 0})
     with tempfile.TemporaryDirectory() as folder:
         train(config, Path(folder))
         return EncoderWeights.load(Path(folder) / "weights.npz", config.encoder).flat
@@ -162,37 +162,3 @@ def test_compile_error_names_the_line(gxx: str, tmp_path: Path) -> None:
         (tmp_path / name).write_text("int broken = ;\n")
     with pytest.raises(ToolFailed, match=r"econ_t\.cpp:1:14: error"):
         build(tmp_path, "vitis", gxx)
-
-
-def test_report_says_where_each_figure_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    figures = {figure.quantity: figure for figure in hardware_figures(LOADED["econ_t_5elink"])}
-    assert figures["synthesis (vitis)"].source == "not run: vitis-run or vitis_hls not found"
-    assert figures["synthesis (catapult)"].source == "not run: catapult not found"
-    assert figures["weight registers"].value == "2144 codes = 12864 bits"
-    assert figures["multiplications per event"].value == "968 + 2048 = 3016"
-
-
-CSYNTH = """<profile>
-<ReportVersion><Version>2023.2</Version></ReportVersion>
-<PerformanceEstimates>
-<SummaryOfTimingAnalysis><EstimatedClockPeriod>18.2</EstimatedClockPeriod></SummaryOfTimingAnalysis>
-<SummaryOfOverallLatency><Worst-caseLatency>2</Worst-caseLatency><Interval-max>1</Interval-max></SummaryOfOverallLatency>
-</PerformanceEstimates>
-<AreaEstimates><Resources><BRAM_18K>0</BRAM_18K><DSP>12</DSP><FF>34</FF><LUT>56</LUT></Resources></AreaEstimates>
-</profile>"""
-
-
-def test_vitis_report_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "vitis_project" / "solution1" / "syn" / "report" / "econ_t_csynth.xml"
-    path.parent.mkdir(parents=True)
-    path.write_text(CSYNTH)
-    figures = {figure.quantity: figure for figure in hardware_figures(LOADED["econ_t_5elink"], {"vitis": tmp_path})}
-    assert figures["LUT (vitis)"].value == "56" and "2023.2" in figures["LUT (vitis)"].source
-    assert figures["initiation interval (vitis)"].value == "1 clock cycles"
-    path.write_text(CSYNTH.replace("<LUT>56</LUT>", ""))
-    with pytest.raises(InputError, match="AreaEstimates/Resources/LUT is missing"):
-        read_csynth(path)
-    path.write_text("<profile>")
-    with pytest.raises(InputError, match="not readable as XML"):
-        read_csynth(path)

@@ -97,7 +97,7 @@ def synth(
     project: Annotated[Path, typer.Option(help="Project folder of `convert`.")],
     backend: BackendName = None,
 ) -> None:
-    """Run the vendor tool on a project; without the tool, say so and fail.
+    """Run the vendor tools on a project (for vitis: Vitis HLS, then Vivado); without them, say so and fail.
 
     Example: python -m hls synth --config configs/econ_t_5elink.yaml --project runs/econ_t_5elink/hls_vitis
     """
@@ -113,7 +113,10 @@ def synth(
         if not tool.available():
             raise ToolMissing(f"synthesis with {tool.name} {tool.missing()}; {project / tool.script} is for a machine "
                               "that has it")
-        raise SystemExit(subprocess.run(tool.command(project), cwd=project, check=False).returncode)
+        for command in tool.commands(project):
+            status = subprocess.run(command, cwd=project, check=False).returncode
+            if status:
+                raise SystemExit(status)
 
 
 @app.command()
@@ -129,18 +132,21 @@ def report(
         from rich.console import Console
         from rich.table import Table
 
-        from hls.report import hardware_figures
+        from hls.report import CHIP, counted_figures, implementations
         from models.config import Config
 
         folders = {}
         for entry in project or []:
             name, _, folder = entry.partition("=")
             folders[_backend(name, "")] = Path(folder)
-        chosen = Config.load(config)
-        table = Table("quantity", "value", "source", title=f"{chosen.name}: hardware")
-        for figure in hardware_figures(chosen, folders):
-            table.add_row(figure.quantity, figure.value, figure.source)
-        Console().print(table)
+        chosen, console = Config.load(config), Console()
+        counted = Table("quantity", "value", "source", title=f"{chosen.name}: counted")
+        for figure in counted_figures(chosen):
+            counted.add_row(figure.quantity, figure.value, figure.source)
+        table = Table("what", "figures", "by", title=f"{chosen.name}: implementations", show_lines=True)
+        for row in [CHIP, *implementations(folders)]:
+            table.add_row(row.name, row.summary(), row.tool)
+        console.print(counted, table)
 
 
 if __name__ == "__main__":

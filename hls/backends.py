@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,6 +26,9 @@ class Backend:
     programs: tuple[str, ...]
     """Vendor programs, any of which can synthesise the project."""
     script: str
+    logic_script: str = ""
+    """For `logic_program`, which makes gates of the Verilog that the first tool writes; not every flow has one."""
+    logic_program: str = ""
 
     def program(self) -> str | None:
         """Path of the vendor tool, or None."""
@@ -44,15 +48,17 @@ class Backend:
 
     def scripts(self, config: Config) -> dict[str, str]:
         """Files for a machine that has the vendor tool: name -> text."""
-        template = (resources.files("hls") / "templates" / self.script).read_text()
-        text = template
-        for mark, value in (("@PART@", config.hls.part), ("@PERIOD@", f"{config.hls.clock_period_ns:g}"),
-                            ("@LIBRARY@", ASIC_LIBRARY)):
-            text = text.replace(mark, value)
-        return {self.script: text}
+        values = {"@PART@": config.hls.part, "@PERIOD@": f"{config.hls.clock_period_ns:g}", "@LIBRARY@": ASIC_LIBRARY}
+        return {name: _filled((resources.files("hls") / "templates" / name).read_text(), values)
+                for name in (self.script, self.logic_script) if name}
 
-    def command(self, project: Path) -> list[str]:
-        """How the vendor tool runs the script of a project."""
+    def commands(self, project: Path) -> list[list[str]]:
+        """The vendor tools that are there, each with its script of a project, in order."""
+        logic = shutil.which(self.logic_program) if self.logic_program else None
+        follow = [[logic, "-mode", "batch", "-source", str(project / self.logic_script)]] if logic else []
+        return [self._command(project), *follow]
+
+    def _command(self, project: Path) -> list[str]:
         program = self.program()
         if program is None:
             raise FileNotFoundError(self.missing())
@@ -62,10 +68,17 @@ class Backend:
         return [program, *(["--mode", "hls", "--tcl"] if Path(program).name == "vitis-run" else ["-f"]), script]
 
 
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for mark, value in values.items():
+        text = text.replace(mark, value)
+    return text
+
+
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend("vitis", "Vitis", ("firmware/ap_types",), ("vitis-run", "vitis_hls"), "vitis.tcl"),
+        Backend("vitis", "Vitis", ("firmware/ap_types",), ("vitis-run", "vitis_hls"), "vitis.tcl",
+                "vivado.tcl", "vivado"),
         Backend("catapult", "Catapult",
                 ("firmware/ac_types/include", "firmware/ac_math/include", "firmware/ac_simutils/include",
                  "firmware/nnet_utils"), ("catapult",), "catapult.tcl"),

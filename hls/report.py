@@ -1,100 +1,146 @@
-"""Resources and latency of a project: what is exact, what a vendor tool measured, and what was not run."""
+"""What each implementation of a configuration takes: counted from the spec, read from vendor reports, or said not to be
+there."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from hls.backends import BACKENDS
+from hls.vendor_reports import read_catapult, read_csynth, read_vivado
 from models.config import Config
-from models.errors import InputError
 from models.trigger_cells import IMAGE_SIZE
 
+BX_NS = 25.0
+"""One bunch crossing."""
+
 SPEC = "counted from the spec"
-SILICON = "published for the ECON-T ASIC (65 nm LP CMOS, triplicated)"
+SILICON = ("published for the encoder of the ECON-T ASIC, triplicated: G. Di Guglielmo et al., "
+           "IEEE Trans. Nucl. Sci. 68 (2021) 2179")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the hardware table: a quantity, its value with unit, and where the value comes from."""
+    """A quantity of the spec itself, its value with unit, and where the value comes from."""
 
     quantity: str
     value: str
     source: str
 
 
-def hardware_figures(config: Config, projects: dict[str, Path] | None = None) -> list[Figure]:
-    """All figures that can be had honestly: `projects` maps a backend to its project folder, for vendor reports."""
-    figures = _counted(config)
-    for name, backend in BACKENDS.items():
-        report = vendor_report(name, (projects or {}).get(name))
-        if report:
-            figures += report
-        else:
-            state = "no report in the project: run make hls-synth" if backend.available() else backend.missing()
-            figures.append(Figure(f"synthesis ({name})", "-", state))
-    return figures + [
-        Figure("area of the chip's encoder", "3.6 mm2", SILICON),
-        Figure("power of the chip's encoder", "95 mW", SILICON),
-        Figure("energy per inference", "2.4 nJ", SILICON),
-        Figure("latency of the chip's encoder", "2 BX = 50 ns, initiation interval 1 BX", SILICON),
-    ]
+@dataclass(frozen=True)
+class Implementation:
+    """One row of the hardware table. What the tool does not say, or what was not run, is None."""
+
+    name: str
+    tool: str
+    """Tool, version and what it did; of a row without figures the command that makes them."""
+    lut: int | None = None
+    ff: int | None = None
+    dsp: int | None = None
+    bram: float | None = None
+    """Blocks of 18 kbit."""
+    nand2: int | None = None
+    area: str = ""
+    """In a unit of the tool's own."""
+    power: str = ""
+    latency_cycles: int | None = None
+    interval_cycles: int | None = None
+    clock_ns: float | None = None
+    fmax_mhz: float | None = None
+    """Estimated largest clock frequency."""
+
+    @property
+    def absent(self) -> bool:
+        """Nothing was measured: `tool` says how to change that."""
+        return all(getattr(self, one.name) in (None, "") for one in fields(self) if one.name not in ("name", "tool"))
+
+    @property
+    def latency_ns(self) -> float | None:
+        if self.latency_cycles is None or self.clock_ns is None:
+            return None
+        return self.latency_cycles * self.clock_ns
+
+    @property
+    def latency_bx(self) -> float | None:
+        """Bunch crossings from charges to output; a part of one counts as a part."""
+        return None if self.latency_ns is None else self.latency_ns / BX_NS
+
+    def summary(self) -> str:
+        """The figures that are there, in words."""
+        counts = [(self.lut, "LUT"), (self.ff, "FF"), (self.dsp, "DSP"), (self.bram, "BRAM18"), (self.nand2, "NAND2")]
+        parts = [f"{number:,} {unit}" for number, unit in counts if number is not None]
+        parts += [text for text in (self.area, self.power) if text]
+        if self.latency_cycles is not None:
+            time = "" if self.latency_ns is None else f" = {self.latency_ns:g} ns = {self.latency_bx:g} BX"
+            parts.append(f"latency {self.latency_cycles} clocks{time}")
+        parts += [f"initiation interval {self.interval_cycles}"] if self.interval_cycles is not None else []
+        parts += [f"at most {self.fmax_mhz:.4g} MHz"] if self.fmax_mhz is not None else []
+        return ", ".join(parts) or "-"
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields and what follows from them."""
+        own = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**own, "latency_ns": self.latency_ns, "latency_bx": self.latency_bx, "absent": self.absent}
 
 
-def _counted(config: Config) -> list[Figure]:
+CHIP = Implementation("the chip's encoder in 65 nm", SILICON, area="3.6 mm2", power="95 mW, 2.4 nJ per event",
+                      latency_cycles=2, interval_cycles=1, clock_ns=BX_NS)
+"""The published silicon."""
+
+
+def counted_figures(config: Config) -> list[Figure]:
+    """What follows from the spec alone: multiplications, weight registers, accumulators."""
     spec = config.encoder
     # "same" padding at the bottom and right: the products with padding are no multiplications.
     inside = sum(1 for pixel in range(spec.conv.size) for k in range(spec.conv.kernel)
                  if 0 <= pixel * spec.conv.stride + k - spec.conv.padding[0] < IMAGE_SIZE)
     conv = inside**2 * spec.conv.filters
     dense = spec.n_hidden * spec.dense.outputs
-    n_weights = sum(codes for codes in map(_size, spec.weight_shapes.values()))
+    sizes = {name: math.prod(shape) for name, shape in spec.weight_shapes.items()}
+    bits = sum(size * spec.weight_formats[name].width for name, size in sizes.items())
     accumulators = (spec.conv_accumulator, spec.dense_accumulator)
-    bits = sum(_size(shape) * spec.weight_formats[name].width for name, shape in spec.weight_shapes.items())
     return [
         Figure("multiplications per event", f"{conv} + {dense} = {conv + dense}", SPEC),
-        Figure("weight registers", f"{n_weights} codes = {bits} bits", SPEC),
+        Figure("weight registers", f"{sum(sizes.values())} codes = {bits} bits", SPEC),
         Figure("accumulators", " and ".join(str(form).split()[0] for form in accumulators), SPEC),
     ]
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    product = 1
-    for length in shape:
-        product *= length
-    return product
+def implementations(projects: Mapping[str, Path] | None = None) -> list[Implementation]:
+    """One row per vendor report that a project folder holds, or one that says why there is none.
+
+    `projects` maps a backend to the folder of its project. Raises InputError for a report that cannot be read.
+    """
+    rows = []
+    for name, backend in BACKENDS.items():
+        found = _vendor_rows(name, (projects or {}).get(name))
+        if not found:
+            state = "no report in the project: make hls-synth" if backend.available() else \
+                f"{backend.missing()}; make hls-synth where it is"
+            found = [Implementation(f"C++ ({name})", state)]
+        rows += found
+    return rows
 
 
-def vendor_report(backend: str, project: Path | None) -> list[Figure]:
-    """Figures of the vendor tool's own report in a project folder; empty if there is none."""
-    if project is None or backend != "vitis":
+def _vendor_rows(backend: str, project: Path | None) -> list[Implementation]:
+    if project is None:
         return []
-    found = sorted(project.glob("**/syn/report/econ_t_csynth.xml"))
-    return read_csynth(found[0]) if found else []
+    name = f"C++ ({backend})"
+    if backend == "catapult":
+        return [Implementation(name, **read_catapult(path)) for path in _newest(project, "**/rtl.rpt")]
+    rows = [Implementation(name, **read_csynth(path)) for path in _newest(project, "**/syn/report/econ_t_csynth.xml")]
+    for path in _newest(project, "vivado_utilization.rpt"):
+        measured = Implementation(f"{name}, its Verilog", **read_vivado(path, path.with_name("vivado_timing.rpt")))
+        # What a schedule says about clocks, logic synthesis does not change.
+        rows.append(replace(measured, latency_cycles=rows[0].latency_cycles, interval_cycles=rows[0].interval_cycles)
+                    if rows else measured)
+    return rows
 
 
-def read_csynth(path: Path) -> list[Figure]:
-    """Read `econ_t_csynth.xml` of Vitis HLS; raises InputError naming the missing element."""
-    try:
-        root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
-        raise InputError(f"{path}: not readable as XML: {error}") from None
-
-    def text(place: str) -> str:
-        value = root.findtext(place)
-        if value is None:
-            raise InputError(f"{path}: element {place} is missing, expected a Vitis HLS synthesis report")
-        return value
-
-    source = f"Vitis HLS {root.findtext('ReportVersion/Version', 'of unknown version')}, C synthesis"
-    latency = "PerformanceEstimates/SummaryOfOverallLatency"
-    figures = [Figure(f"{name} (vitis)", text(f"AreaEstimates/Resources/{name}"), source)
-               for name in ("LUT", "FF", "DSP", "BRAM_18K")]
-    return [
-        *figures,
-        Figure("latency (vitis)", f"{text(f'{latency}/Worst-caseLatency')} clock cycles", source),
-        Figure("initiation interval (vitis)", f"{text(f'{latency}/Interval-max')} clock cycles", source),
-        Figure("clock period (vitis)",
-               f"{text('PerformanceEstimates/SummaryOfTimingAnalysis/EstimatedClockPeriod')} ns estimated", source),
-    ]
+def _newest(project: Path, pattern: str) -> list[Path]:
+    """The file of the pattern that was written last, if there is one: tools number their solutions."""
+    return sorted(project.glob(pattern), key=lambda path: path.stat().st_mtime)[-1:]

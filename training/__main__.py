@@ -13,6 +13,7 @@ from training.data_commands import app as data_app
 from training.export_commands import export, flops
 from training.network_commands import networks
 from training.old_options import CommandWithOldOptions
+from training.pareto_command import pareto
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data")
@@ -107,6 +108,7 @@ def evaluate(
 app.command()(compare)
 app.command()(export)
 app.command()(flops)
+app.command()(pareto)
 app.command()(networks)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,14 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from hls.report import hardware_figures
 from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path, write_text
 from models.weights import EncoderWeights
 from training.figures import as_svg, style
-from training.report_sections import Plot, Section, sections, verdict
+from training.hardware import hardware, read_json
+from training.report_parts import Plot, Section
+from training.report_sections import sections, verdict
 
 FORMATS = ("pdf", "png")
 _OF_PHYSICS = ("data", "n_modules", "options", "metrics", "coordinates", "schemes", "verdict", "displays")
@@ -56,7 +55,7 @@ def write_report(
 def gather(config: Config, run: Path) -> dict[str, Any]:
     """All that a report shows, as plain JSON; the parts that were not run are empty."""
     weights = EncoderWeights.load(run / "weights.npz", config.encoder)
-    comparison = _read_json(run / "compare.json", ("digest", "backends", "n_events"), optional=True)
+    comparison = read_json(run / "compare.json", ("digest", "backends", "n_events"), optional=True)
     if comparison and comparison["digest"] != config.encoder.digest():
         raise InputError(f"{run / 'compare.json'}: spec {comparison['digest']}, expected {config.encoder.digest()}")
     spec = config.encoder
@@ -65,36 +64,20 @@ def gather(config: Config, run: Path) -> dict[str, Any]:
         formats |= {f"{name} weight, bias": f"{layer.weight}; {layer.bias}",
                     f"{name} product": str(layer.product or "exact"), f"{name} output": str(layer.output)}
     formats["latent sent"] = str(spec.latent)
-    projects = {path.name.removeprefix("hls_"): path for path in run.glob("hls_*")}
     return {
         "config": {"name": config.name, "n_elinks": spec.n_elinks, "latent_bits": spec.latent_bits,
                    "arithmetic": spec.arithmetic, "digest": spec.digest(), "n_filters": spec.conv.filters},
         "bit_exactness": comparison,
-        "metrics": _read_json(run / "metrics.json", optional=True),
-        "physics": _read_json(run / "physics.json", _OF_PHYSICS, optional=True),
-        "history": _read_json(run / "history.json", ("loss", "val_loss")),
+        "metrics": read_json(run / "metrics.json", optional=True),
+        "physics": read_json(run / "physics.json", _OF_PHYSICS, optional=True),
+        "history": read_json(run / "history.json", ("loss", "val_loss")),
         "weights": {name: {"format": str(spec.weight_formats[name]).split()[0], "codes": codes.ravel().tolist(),
                            "min_code": spec.weight_formats[name].min_code,
                            "max_code": spec.weight_formats[name].max_code}
                     for name, codes in weights.arrays.items()},
-        "hardware": [asdict(figure) for figure in hardware_figures(config, projects)],
+        "hardware": hardware(config, run),
         "formats": formats,
     }
-
-
-def _read_json(path: Path, keys: Sequence[str] = (), optional: bool = False) -> dict[str, Any]:
-    if optional and not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}, expected an object")
-    missing = next((key for key in keys if key not in content), None)
-    if missing:
-        raise InputError(f"{path}: key {missing} is missing, expected {', '.join(keys)}")
-    return content
 
 
 def _write_figures(content: dict[str, Any], folder: Path, figure_format: str, label: str) -> None:

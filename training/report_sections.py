@@ -2,63 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-from matplotlib.figure import Figure
+from dataclasses import dataclass
 
 from training import comparison_figures as figures
 from training.compare_command import margin_text, verdict_text, with_error
 from training.figures import kernels, learning_curves, weight_histograms
+from training.report_hardware import hardware_section
+from training.report_parts import Cell, Content, Plot, Section, Table, file_name, plain_table
 from training.wafer_figures import image_display, wafer_display
-
-Content = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What a table shows, and by what it is sorted."""
-
-    text: str
-    value: float | str | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Column titles; those in `numbers` are right-aligned."""
-
-    titles: Sequence[str]
-    rows: list[list[Cell]]
-    numbers: frozenset[int] = frozenset()
-    caption: str = ""
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A figure with the name of its file and what it shows."""
-
-    name: str
-    figure: Figure
-    caption: str
-    wide: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A titled part of the page; its children can be folded away."""
-
-    title: str
-    text: str = ""
-    tables: list[Table] = field(default_factory=list)
-    plots: list[Plot] = field(default_factory=list)
-    children: list[Section] = field(default_factory=list)
-    unfolded: bool = True
-
-    @property
-    def anchor(self) -> str:
-        return _file_name(self.title)
 
 
 @dataclass(frozen=True)
@@ -104,11 +55,9 @@ def sections(content: Content) -> list[Section]:
                        Plot("kernels", kernels(content["weights"]["conv_kernel"]["codes"],
                                                content["config"]["n_filters"]), "Convolution kernels", wide=True)]),
         _bit_exactness(content["bit_exactness"]),
-        Section("Resources and latency", "Each figure names what produced it; nothing here is a guess.",
-                [_plain_table(["quantity", "value", "source"],
-                              [[one["quantity"], one["value"], one["source"]] for one in content["hardware"]])]),
+        hardware_section(content["hardware"]),
         Section("Number formats", "As in the configuration: sign, integer bits (with sign), fractional bits.",
-                [_plain_table(["what", "format"], [list(item) for item in content["formats"].items()])]),
+                [plain_table(["what", "format"], [list(item) for item in content["formats"].items()])]),
     ]
 
 
@@ -129,7 +78,7 @@ def _comparison(physics: Content, own_links: int) -> list[Section]:
         Section("All figures by links", "Mean and bootstrap error of every scheme; then the AE sets and the best "
                 "scheme of each other algorithm.",
                 children=[Section(f"{n} links", children=_budget(physics, n), unfolded=n == own) for n in budgets]),
-        Section("What the figures mean", "", [_plain_table(["figure", "best", "meaning"], [
+        Section("What the figures mean", "", [plain_table(["figure", "best", "meaning"], [
             [about["title"], {"one": "1", "zero": "0"}.get(about["best"], about["best"]), about["meaning"]]
             for about in physics["metrics"].values()])]),
     ]
@@ -183,7 +132,7 @@ def _figures_of(physics: Content, n_elinks: int) -> Table:
 
 def _budget(physics: Content, n: int) -> list[Section]:
     """Figures, profiles, distributions and displays of one budget."""
-    profiles = [Plot(f"profile_{n}_links_{_file_name(one['name'])}", figures.profile(physics, n, one),
+    profiles = [Plot(f"profile_{n}_links_{file_name(one['name'])}", figures.profile(physics, n, one),
                      f"EMD against {one['title']}")
                 for one in physics["coordinates"] if not one["name"].startswith("occupancy, ")]
     others = [Plot(f"profile_{n}_links_occupancy_{metric}",
@@ -236,7 +185,7 @@ def _bit_exactness(comparison: Content) -> Section:
             for backend, result in comparison.get("backends", {}).items() for stage in result["stages"]]
     text = "Integer codes of the emulator against those of the compiled C++." if rows else "Not run: make compare."
     titles = ["backend", "stage", "values", "mismatches", "events with mismatch"]
-    return Section("Bit-exactness", text, [_plain_table(titles, rows, frozenset({2, 3, 4}))] if rows else [])
+    return Section("Bit-exactness", text, [plain_table(titles, rows, frozenset({2, 3, 4}))] if rows else [])
 
 
 def _behind(margin: Content) -> Cell:
@@ -245,12 +194,3 @@ def _behind(margin: Content) -> Cell:
 
 def _mean(figure: Content) -> Cell:
     return Cell(with_error(figure), figure["mean"])
-
-
-def _plain_table(titles: list[str], rows: list[list[Any]], numbers: frozenset[int] = frozenset()) -> Table:
-    cells = [[Cell(str(one), one if isinstance(one, int | float) else None) for one in row] for row in rows]
-    return Table(titles, cells, numbers)
-
-
-def _file_name(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")

@@ -1,0 +1,102 @@
+"""Reports of Vitis HLS, Vivado and Catapult: figures out of the files as the tools write them.
+
+Every reader returns fields of `hls.report.Implementation`. A line that is not there is an InputError that names file
+and line: a report of another version must not become a table with holes.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+from models.errors import InputError
+
+# Site types of `report_utilization`, UltraScale and later, then 7 series; a star marks a count before optimisation.
+_SITES = {"lut": ("CLB LUTs", "Slice LUTs"), "ff": ("CLB Registers", "Slice Registers"), "dsp": ("DSPs",),
+          "bram": ("Block RAM Tile",)}
+
+
+def read_csynth(path: Path) -> dict[str, Any]:
+    """`econ_t_csynth.xml` of Vitis HLS: the estimates of its C synthesis."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except ElementTree.ParseError as error:
+        raise InputError(f"{path}: not readable as XML: {error}") from None
+
+    def number(place: str) -> float:
+        text = root.findtext(place)
+        if text is None:
+            raise InputError(f"{path}: element {place} is missing, expected a Vitis HLS synthesis report")
+        try:
+            return float(text)
+        except ValueError:
+            raise InputError(f"{path}: element {place} is '{text}', expected a number") from None
+
+    latency = "PerformanceEstimates/SummaryOfOverallLatency"
+    return {
+        "tool": f"Vitis HLS {root.findtext('ReportVersion/Version', 'of unknown version')}, estimate of C synthesis",
+        **{field: int(number(f"AreaEstimates/Resources/{name}"))
+           for field, name in (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("bram", "BRAM_18K"))},
+        "latency_cycles": int(number(f"{latency}/Worst-caseLatency")),
+        "interval_cycles": int(number(f"{latency}/Interval-max")),
+        "clock_ns": number("UserAssignments/TargetClockPeriod"),
+        "fmax_mhz": 1000 / number("PerformanceEstimates/SummaryOfTimingAnalysis/EstimatedClockPeriod"),
+    }
+
+
+def read_vivado(utilization: Path, timing: Path) -> dict[str, Any]:
+    """`report_utilization` and `report_timing_summary` of Vivado, both of one design state."""
+    text, clocks = _read(utilization), _read(timing)
+    counts = {field: _site(utilization, text, names) for field, names in _SITES.items()}
+    slack = float(_first(timing, clocks, r"WNS\(ns\).*\n[ -]*\n\s*(-?[\d.]+)", "the worst negative slack (WNS)"))
+    period = float(_first(timing, clocks, r"\{[\d. ]+\}\s+([\d.]+)\s+[\d.]+\s*$", "a period in the Clock Summary"))
+    version = _first(utilization, text, r"Tool Version\s*:\s*Vivado v\.?(\S+)", "Tool Version : Vivado")
+    state = re.search(r"Design State\s*:\s*([\w ]+?)\s*$", text, re.MULTILINE)
+    return {
+        "tool": f"Vivado {version}, {state[1].lower() if state else 'state unknown'}",
+        **{field: int(count) for field, count in counts.items() if field != "bram"},
+        "bram": 2 * counts["bram"],  # a tile is two blocks of 18 kbit
+        "clock_ns": period,
+        "fmax_mhz": 1000 / (period - slack),
+    }
+
+
+def read_catapult(path: Path) -> dict[str, Any]:
+    """`rtl.rpt` of Catapult. Its area score is in the unit of the technology library."""
+    text = _read(path)
+    total = _first(path, text, r"^\s*Design Total:\s+(\d+\s+-?\d+\s+-?\d+)", "Design Total: in Processes/Blocks")
+    _, latency, throughput = map(int, total.split())
+    score = float(_first(path, text, r"^\s*Total Area Score:(?:\s+[\d.]+){2}\s+([\d.]+)", "Total Area Score:"))
+    period = float(_first(path, text, r"^\s*\S+\s+(?:rising|falling)\s+([\d.]+)", "a clock in Clock Information"))
+    version = _first(path, text, r"^--\s*Version:\s*(\S+)", "-- Version:")
+    delays = [float(delay) for delay in re.findall(r"^\s*Max Delay:\s*([\d.]+)", text, re.MULTILINE)]
+    return {
+        "tool": f"Catapult {version}, RTL extracted",
+        "area": f"{score:,.0f} (area score)",
+        "latency_cycles": latency if latency >= 0 else None,  # -1: it depends on the data
+        "interval_cycles": throughput if throughput >= 0 else None,
+        "clock_ns": period,
+        "fmax_mhz": 1000 / max(delays) if delays else None,
+    }
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not readable as text: {error}") from None
+
+
+def _first(path: Path, text: str, pattern: str, what: str) -> str:
+    found = re.search(pattern, text, re.MULTILINE)
+    if found is None:
+        raise InputError(f"{path}: no line with {what}, expected a report as the tool writes it")
+    return found[1]
+
+
+def _site(path: Path, text: str, names: tuple[str, ...]) -> float:
+    """The column Used of a site type; the same words also stand in text, so only rows of a table count."""
+    pattern = rf"^\|\s*(?:{'|'.join(names)})\*?\s*\|\s*([\d.]+)\s*\|"
+    return float(_first(path, text, pattern, f"| {names[0]} | used |"))

@@ -1,0 +1,67 @@
+"""What a report is made of: sections with text, tables and figures. The template knows how each looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib.figure import Figure
+
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a table shows, and by what it is sorted."""
+
+    text: str
+    value: float | str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column titles; those in `numbers` are right-aligned."""
+
+    titles: Sequence[str]
+    rows: list[list[Cell]]
+    numbers: frozenset[int] = frozenset()
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with the name of its file and what it shows."""
+
+    name: str
+    figure: Figure
+    caption: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of the page; its children can be folded away."""
+
+    title: str
+    text: str = ""
+    tables: list[Table] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
+    children: list[Section] = field(default_factory=list)
+    unfolded: bool = True
+
+    @property
+    def anchor(self) -> str:
+        return file_name(self.title)
+
+
+def plain_table(titles: list[str], rows: list[list[Any]], numbers: frozenset[int] = frozenset()) -> Table:
+    """A table of texts and numbers as they are."""
+    cells = [[Cell(str(one), one if isinstance(one, int | float) else None) for one in row] for row in rows]
+    return Table(titles, cells, numbers)
+
+
+def file_name(text: str) -> str:
+    """A title as the name of a file or an anchor."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
