@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -42,6 +43,15 @@ def gxx() -> str:
         missing("g++ not found")
     assert found is not None
     return found
+
+
+@pytest.fixture(scope="session")
+def pythia_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that keeps collisions, for all tests: the start of Pythia takes seconds."""
+    for package in ("pythia8mc", "awkward"):
+        if importlib.util.find_spec(package) is None:
+            missing(f"package {package} is not installed")
+    return tmp_path_factory.mktemp("pythia")
 
 
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)

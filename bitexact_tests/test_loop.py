@@ -30,7 +30,8 @@ def command(*arguments: str) -> str:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished training of seconds."""
     folder = tmp_path_factory.mktemp("loop")
-    command("training", "train", "--config", CONFIG, "--output", str(folder), "--n-modules", "400", "--epochs", "2")
+    command("training", "train", "--config", CONFIG, "--output", str(folder), "--n-modules", "400", "--epochs", "2",
+            "--set", "data.source=toy")
     return folder
 
 

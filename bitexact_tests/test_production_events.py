@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from typer.testing import CliRunner
 
-from bitexact_tests.conftest import missing
 from emulator.links import ERX
 from models.calq_io import read_calq
-from models.errors import InputError, ToolMissing
+from models.errors import InputError
 from models.trigger_cells import CALQ_PER_MIPT, distance_matrix
 from training.production import calorimeter, pythia_events, steps
 from training.production.calorimeter import Sample, simulate
@@ -99,11 +98,8 @@ def test_charge_of_a_muon_in_calq(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for package in ("pythia8mc", "awkward"):
-        if importlib.util.find_spec(package) is None:
-            missing(f"package {package} is not installed")
-    return tmp_path_factory.mktemp("pythia")
+def cache(pythia_cache: Path) -> Path:
+    return pythia_cache
 
 
 def same(left: ModuleTable, right: ModuleTable) -> None:
@@ -195,36 +191,6 @@ def test_unknown_process_names_the_nearest() -> None:
         pythia_events.check_process("tbar")
 
 
-def test_without_pythia_the_simple_generator_serves(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-                                                    tmp_path: Path) -> None:
-    from models.config import DataConfig
-    from training.data import load_modules
-    from training.generator import generate
-    from training.production import default_set
-
-    def not_there() -> str:
-        raise ToolMissing("no Pythia here")
-
-    monkeypatch.setattr(default_set, "pythia_version", not_there)
-    monkeypatch.chdir(tmp_path)
-    calq = load_modules(DataConfig(source="pythia", n_modules=50)).calq
-    assert_array_equal(calq, generate(50, 1))
-    assert "no Pythia here; the simple generator serves instead" in caplog.text
-
-
-def test_default_set_is_made_once(cache: Path) -> None:
-    from training.production.default_set import pythia_modules
-
-    sample = replace(SAMPLE, layers=(9,))
-    first = pythia_modules(300, 3, 5, cache, sample=sample)
-    assert first.shape == (300, 48) and first.any(axis=1).all()
-    files = sorted(cache.glob("modules-*.parquet"))
-    assert len(files) == 1
-    stamp = files[0].stat().st_mtime_ns
-    assert_array_equal(pythia_modules(300, 3, 5, cache, sample=sample), first)
-    assert files[0].stat().st_mtime_ns == stamp
-
-
 def test_trigger_layers_of_links() -> None:
     from training.production.allocation import signal_links
 
@@ -235,7 +201,6 @@ def test_trigger_layers_of_links() -> None:
 def test_validation_figure(tmp_path: Path) -> None:
     """Of any samples, with and without the columns of the place; and its profiles are what they say."""
     import pandas as pd
-    from typer.testing import CliRunner
 
     from models.calq_io import CalqTable, write_calq
     from models.trigger_cells import image_order
@@ -268,8 +233,6 @@ def test_validation_figure(tmp_path: Path) -> None:
 
 def test_command_line(cache: Path, tmp_path: Path) -> None:
     """One file and a folder of parts hold the same modules; wrong options are one line."""
-    from typer.testing import CliRunner
-
     from training.data_commands import app
 
     common = ["generate", "--source", "pythia", "--events", "3", "--layers", "7,9", "--pile-up", "5", "--pool-size",

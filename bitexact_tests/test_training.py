@@ -39,7 +39,7 @@ def small(name: str = "econ_t_3elink", **training: Any) -> Config:
     config = Config.load(REPOSITORY / "configs" / f"{name}.yaml")
     options = {"epochs": 4, "batch_size": 32, "learning_rate": 0.01, "loss": "kernel", "final_fraction": 0.25,
                "augment": {"pool": 500}, "decoder": {"width": 24, "layers": 2}}
-    return config.override(data={"n_modules": 400}, training=options | training)
+    return config.override(data={"source": "toy", "n_modules": 400}, training=options | training)
 
 
 @pytest.fixture(scope="module")

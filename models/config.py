@@ -28,11 +28,11 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """Where module charges come from: CALQ files, or when no file is named the `source`: collisions of Pythia 8, or the
-    embedded simple generator (also if Pythia is not installed)."""
+    """Where module charges come from: CALQ files, or when no file is named the `source`: collisions of Pythia 8 with a
+    fast detector, or the simple generator (also if Pythia is not installed)."""
 
     files: tuple[str, ...] = ()
-    source: Literal["toy", "pythia"] = "toy"
+    source: Literal["toy", "pythia"] = "pythia"
     order: Literal["tc", "image"] = "tc"
     nrows_per_file: Annotated[int, Field(ge=1)] | None = None
     n_modules: int = Field(20_000, ge=10, le=10_000_000)

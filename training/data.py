@@ -1,10 +1,11 @@
-"""Module charges for training: from files or from the generator, and which rows train, validate and test."""
+"""Module charges for training, from files, collisions or a generator, and which rows train, validate and test."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from models.calq_io import CalqTable, read_calq
 from models.config import Config, DataConfig
 from models.errors import InputError, ToolMissing
 from models.trigger_cells import image_order
+from training.production import CACHE
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -29,29 +31,25 @@ class Split:
     test: IntArray
 
 
-def load_modules(data: DataConfig, n_elinks: int = 5) -> CalqTable:
-    """Charges of the configured files; without files, of the configured source for modules of `n_elinks` links."""
+def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> CalqTable:
+    """Charges of the configured files; without files, of the configured source for modules of `n_elinks` links.
+
+    Without Pythia, the simple generator serves and a warning says so. `cache` keeps what Pythia made.
+    """
     if data.files:
         return read_calq(data.files, data.order, data.nrows_per_file)
+    if data.source == "pythia":
+        from training.production.default_set import pythia_modules
+
+        try:
+            return pythia_modules(data.n_modules, data.seed, n_elinks, cache)
+        except ToolMissing as error:
+            log.warning("data.source: pythia: %s; the simple generator serves instead", error)
     import pandas as pd
 
-    calq = _from_pythia(data, n_elinks) if data.source == "pythia" else None
-    if calq is None:
-        from training.generator import generate
+    from training.generator import generate
 
-        calq = generate(data.n_modules, data.seed)
-    return CalqTable(calq, pd.DataFrame(index=range(len(calq))))
-
-
-def _from_pythia(data: DataConfig, n_elinks: int) -> npt.NDArray[np.uint32] | None:
-    """Modules out of collisions, or None with a warning if Pythia is not installed."""
-    from training.production.default_set import pythia_modules
-
-    try:
-        return pythia_modules(data.n_modules, data.seed, n_elinks)
-    except ToolMissing as error:
-        log.warning("data.source: pythia: %s; the simple generator serves instead", error)
-        return None
+    return CalqTable(generate(data.n_modules, data.seed), pd.DataFrame(index=range(data.n_modules)))
 
 
 def split_rows(calq: IntArray, config: Config) -> Split:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from models.errors import InputError, one_line_errors
+from training.production import CACHE
 
 if TYPE_CHECKING:
     from training.production.farm import Part
@@ -29,8 +30,8 @@ ModuleList = Annotated[
 @app.command()
 def generate(
     output: Annotated[str, typer.Option(help="File (.csv, .parquet; - is stdout), or folder of parts with --events.")],
-    source: Annotated[Literal["toy", "pythia"], typer.Option(help="Simple generator, or Pythia 8.")] = "toy",
-    n_modules: Annotated[int, typer.Option(min=1, max=10_000_000, help="Modules, unless --events is given.")] = 20_000,
+    source: Annotated[Literal["toy", "pythia"], typer.Option(help="Pythia 8, or the simple generator.")] = "pythia",
+    n_modules: Annotated[int, typer.Option(min=10, max=10_000_000, help="Modules, unless --events is given.")] = 20_000,
     seed: Seed = 1,
     order: OrderOption = "tc",
     compare_to: Annotated[list[Path] | None, typer.Option(help="CALQ file to show beside; may be repeated.")] = None,
@@ -44,7 +45,7 @@ def generate(
     erx: Annotated[Path | None, typer.Option(help="Also write the input link words, as the chip reads them.")] = None,
     events_per_part: Annotated[int, typer.Option(min=1, help="Events in a file of the output folder.")] = 25,
     format: Format = "parquet",
-    cache: Annotated[Path, typer.Option(help="Folder that keeps collisions.")] = Path("runs") / "pythia",
+    cache: Annotated[Path, typer.Option(help="Folder that keeps collisions.")] = CACHE,
     workers: Workers = 1,
     farm: Farm = None,
 ) -> None:
@@ -52,7 +53,7 @@ def generate(
 
     Examples: python -m training data generate --n-modules 20000 --seed 1 --output calq.csv
 
-    python -m training data generate --source pythia --process ttbar --events 1000 --output ttbar --workers 2
+    python -m training data generate --process ttbar --events 1000 --output ttbar --workers 2
     """
     with one_line_errors():
         from models.calq_io import column_order, read_calq, write_calq
@@ -62,18 +63,17 @@ def generate(
         log_to_console()
         columns = column_order(order, "tc")
         others = {str(path): read_calq(path).calq for path in compare_to or []}
-        if source == "toy":
-            from training.generator import generate as make
+        if events is None:
+            from models.config import DataConfig
+            from training.data import load_modules
 
-            if events is not None or erx is not None:
-                raise InputError("--events and --erx need --source pythia")
-            calq = make(n_modules, seed)
-            write_calq(output, calq, columns)
-        elif events is None:
-            from training.production.default_set import pythia_modules
-
-            calq = pythia_modules(n_modules, seed, n_elinks, cache)
-            write_calq(output, calq, columns)
+            if erx is not None:
+                raise InputError("--erx needs --events")
+            table = load_modules(DataConfig(source=source, n_modules=n_modules, seed=seed), n_elinks, cache)
+            calq = table.calq
+            write_calq(output, calq, columns, table.extra)
+        elif source == "toy":
+            raise InputError("--events needs --source pythia")
         else:
             from training.production import steps
             from training.production.calorimeter import Sample

@@ -5,36 +5,36 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.calq_io import read_calq
+from models.calq_io import CalqTable, read_calq
+from training.production import CACHE
 from training.production.allocation import signal_links
 from training.production.calorimeter import Sample, simulate
 from training.production.geometry import trigger_layers
-from training.production.modules import ModuleTable
+from training.production.modules import COLUMNS, ModuleTable
 from training.production.pythia_events import pythia_version
 from training.production.stream import open_writer
 
-CACHE = Path("runs") / "pythia"
 _FORMAT = 1
 _FEWEST_EVENTS = 10
 """Modules of one event share its collision; this many mix them even where one event has enough modules."""
+_REPORT_SECONDS = 5.0
 
-Progress = Callable[[int, int], None]
 log = logging.getLogger(__name__)
 
 
-def pythia_modules(n_modules: int, seed: int, n_elinks: int, cache: Path = CACHE, progress: Progress | None = None,
-                   sample: Sample | None = None) -> npt.NDArray[np.uint32]:
-    """Charges (n_modules, 48) in image order, none empty, of the layers that have `n_elinks` in the signal allocation.
+def pythia_modules(
+    n_modules: int, seed: int, n_elinks: int, cache: Path = CACHE, sample: Sample | None = None
+) -> CalqTable:
+    """n_modules, none empty, of the layers that have `n_elinks` in the signal allocation, with COLUMNS.
 
-    More than five links are as good as five. Kept in `cache`; equal for equal arguments. `progress` is told the number
-    of modules so far and wanted. Raises ToolMissing if Pythia is not installed.
+    More than five links are as good as five. Kept in `cache`; equal for equal arguments. Raises ToolMissing if Pythia
+    is not installed.
     """
     layers = trigger_layers()
     of_links = layers[signal_links(layers) == min(n_elinks, int(signal_links(layers).max()))]
@@ -42,25 +42,30 @@ def pythia_modules(n_modules: int, seed: int, n_elinks: int, cache: Path = CACHE
     key = repr((_FORMAT, pythia_version(), sample, n_modules))
     path = cache / f"modules-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
     if not path.is_file():
-        _make(sample, n_modules, cache, path, progress)
-    return read_calq(path, "image").calq
+        _make(sample, n_modules, cache, path)
+    table = read_calq(path, "image")
+    return CalqTable(table.calq, table.extra[list(COLUMNS)])
 
 
-def _make(sample: Sample, n_modules: int, cache: Path, path: Path, progress: Progress | None) -> None:
-    began = time.perf_counter()
-    log.info("Pythia %s: %d modules of %s with %g pile-up, kept in %s", pythia_version(), n_modules, sample.process,
-             sample.pile_up, cache)
+def _make(sample: Sample, n_modules: int, cache: Path, path: Path) -> None:
+    began = reported = time.perf_counter()
+    log.info("Pythia %s makes %s modules of %s with %g pile-up, layers %s: some 10 s of one core if %s has no "
+             "collisions yet", pythia_version(), f"{n_modules:,}", sample.process, sample.pile_up,
+             ", ".join(map(str, sample.layer_numbers())), cache)
     tables: list[ModuleTable] = []
     found = 0
+    pace: tuple[float, int] | None = None  # time and modules after the first event, which makes the pool of collisions
     while found < n_modules or len(tables) < _FEWEST_EVENTS:
-        tables.append(simulate(sample, len(tables), cache))
-        tables[-1] = tables[-1].select(np.flatnonzero(tables[-1].calq.any(axis=1)))
+        table = simulate(sample, len(tables), cache)
+        tables.append(table.select(np.flatnonzero(table.calq.any(axis=1))))
         found += len(tables[-1])
-        if progress is not None:
-            progress(min(found, n_modules), n_modules)
+        now = time.perf_counter()
+        pace = pace or (now, found)
+        if now - reported > _REPORT_SECONDS and pace[1] < found < n_modules:
+            left = (n_modules - found) * (now - pace[0]) / (found - pace[1])
+            log.info("%s of %s modules, about %.0f s left", f"{found:,}", f"{n_modules:,}", left)
+            reported = now
     rows: npt.NDArray[Any] = np.random.default_rng(sample.seed).permutation(found)[:n_modules]
     with open_writer(path) as writer:
         writer.write(ModuleTable.join(tables).select(rows).to_arrow("image"))
-    log.info("%d events in %.0f s", len(tables), time.perf_counter() - began)
-
-
+    log.info("%d events in %.0f s; %s serves from now on", len(tables), time.perf_counter() - began, path)
