@@ -1,4 +1,4 @@
-"""Commands about a trained model for others: `export` writes TensorFlow files, `flops` counts operations."""
+"""Commands about a trained model for others: `export` writes TensorFlow and ONNX files, `flops` counts operations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def export(
     run: Annotated[Path, typer.Option(help="Folder of a training run.")],
     output: Annotated[Path | None, typer.Option(help="Folder to write; default RUN/graphs.")] = None,
 ) -> None:
-    """Write SavedModels and frozen graphs of encoder and decoder, read them back and compare.
+    """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, read them back and compare.
 
     Example: python -m training export --run runs/econ_t_5elink
     """
