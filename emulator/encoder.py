@@ -49,11 +49,11 @@ def encode(
 def _encode_block(spec: EncoderSpec, weights: EncoderWeights, calq: IntArray, keep: Collection[str]) -> Trace:
     conv, dense = spec.conv, spec.dense
     module_sum, shift, image = normalise(spec.input, calq.T.astype(np.int64))
-    patches = _patches(conv, image)
+    patches = patches_of(conv, image)
     conv_sum = _layer_sum(conv, spec.input, patches, weights.conv_kernel.reshape(-1, conv.filters), weights.conv_bias)
-    hidden = _activate(conv, spec.input, conv_sum).reshape(spec.n_hidden, 1, -1)
+    hidden = activate(conv, spec.input, conv_sum).reshape(spec.n_hidden, 1, -1)
     dense_sum = _layer_sum(dense, conv.output, hidden, weights.dense_kernel, weights.dense_bias)[0]
-    output = _activate(dense, conv.output, dense_sum)
+    output = activate(dense, conv.output, dense_sum)
     latent = output >> (dense.output.width - spec.latent_bits)  # the mask sends the top bits
     events_last = {
         "module_sum": module_sum,
@@ -87,7 +87,7 @@ def normalise(data: FixedPoint, calq: IntArray) -> tuple[IntArray, IntArray, Int
     return module_sum, shift, image.reshape(IMAGE_SIZE, IMAGE_SIZE, -1)
 
 
-def _patches(conv: ConvFormats, image: IntArray) -> IntArray:
+def patches_of(conv: ConvFormats, image: IntArray) -> IntArray:
     """The pixels under each kernel cell, (kernel cells, output pixels, n)."""
     padding = (conv.padding, conv.padding, (0, 0))
     padded = np.pad(image, padding)
@@ -141,6 +141,6 @@ def floored_products(code: IntArray, weight: IntArray, cut: int, largest: int) -
     return total
 
 
-def _activate(layer: LayerFormats, data: FixedPoint, total: IntArray) -> IntArray:
+def activate(layer: LayerFormats, data: FixedPoint, total: IntArray) -> IntArray:
     """ReLU, then the rounding and the limits of the layer's output format."""
     return layer.output.requantize(np.maximum(total, 0), layer.product_fraction_bits(data))

@@ -49,19 +49,19 @@ class AutoencoderChip(Block):
             "hidden_code": Out(ArrayLayout(unsigned(spec.conv.output.width), spec.n_hidden)),
             "output_code": Out(ArrayLayout(unsigned(width), outputs)),
         })
-        self._registers = self.uses(RegisterFile(spec, redundant))
-        self._encoder = self.uses(ParallelEncoder(spec, len(self._registers.weights), target))
+        self.register_file = self.uses(RegisterFile(spec, redundant))
+        self._encoder = self.uses(ParallelEncoder(spec, len(self.register_file.weights), target))
         self._formatter = self.uses(Formatter(outputs * width))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        registers = self.place(m, "registers", self._registers, clear=self.registers_clear, refresh=self.refresh,
+        registers = self.place(m, "registers", self.register_file, clear=self.registers_clear, refresh=self.refresh,
                                write=self.write, address=self.address, data=self.data)
         found = self.place(m, "encoder", self._encoder, calq=self.calq, weights=registers["weights"])
         m.d.comb += [getattr(self, stage).eq(found[stage]) for stage in TRACE]
         marks = Cat(self.valid, self.orbit_start & self.valid)
-        for _ in range(encoder.LATENCY):
-            delayed = Signal.like(marks)
+        for clock in range(encoder.LATENCY):
+            delayed = Signal.like(marks, name=f"marks_{clock}")
             m.d.sync += delayed.eq(marks)
             marks = delayed
         frame = self.place(m, "formatter", self._formatter, valid=marks[0], orbit_start=marks[1],

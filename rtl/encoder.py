@@ -136,7 +136,7 @@ class ParallelEncoder(Block):
         m = Module()
         spec, weights = self.spec, WeightBits(self.spec, self.weights)
         normaliser = self.place(m, "normaliser", self._normaliser, calq=self.calq)
-        module_sum = Signal(CHARGE_BITS)
+        module_sum = Signal(CHARGE_BITS, name="first_module_sum")
         m.d.sync += [module_sum.eq(normaliser["module_sum"]), self.module_sum.eq(module_sum)]
         m.d.comb += self.image_code.eq(normaliser["code"])
         for pixel, hidden in enumerate(self._conv_pixels(m, normaliser, weights)):

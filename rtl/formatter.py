@@ -143,7 +143,8 @@ class Formatter(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        next_bx, bx = Signal(range(ORBIT)), Signal(range(ORBIT))
+        next_bx = Signal(range(ORBIT))
+        bx = Signal(range(ORBIT))
         m.d.comb += bx.eq(Mux(self.orbit_start, 0, next_bx))
         with m.If(self.valid):
             m.d.sync += next_bx.eq(Mux(bx == ORBIT - 1, 0, bx + 1))
@@ -152,7 +153,8 @@ class Formatter(Block):
         packed = self.place(m, "mask_packer", self._packer, payload=self.payload, mask=self.mask, moves=moves)["packed"]
         found = {"sum_code": sum_code, "payload": packed}
         kept = {name: Signal.like(value, name=f"kept_{name}") for name, value in found.items()}
-        counter, kept_valid = Signal(COUNTER_BITS), Signal()
+        counter = Signal(COUNTER_BITS, name="kept_counter")
+        kept_valid = Signal()
         m.d.sync += [
             *(kept[name].eq(value) for name, value in found.items()),
             counter.eq(Mux(bx == 0, 31, bx[:4])),

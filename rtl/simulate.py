@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from amaranth.lib.wiring import In
 
 from models.errors import ToolFailed, ToolMissing
 from rtl.block import Block
+from rtl.upsets import Register
 from rtl.yosys import write_verilog
 
 _HARNESS = Path(__file__).with_name("templates") / "harness.cpp"
@@ -62,23 +64,29 @@ class Simulation:
     ports: tuple[Port, ...]
 
     @classmethod
-    def build(cls, top: Block, folder: Path, timeout_seconds: float = 600) -> Simulation:
-        """Write the Verilog of `top` into `folder` and compile it; raises ToolMissing without Verilator or make."""
+    def build(cls, top: Block, folder: Path, timeout_seconds: float = 600,
+              flippable: Sequence[Register] = ()) -> Simulation:
+        """Write the Verilog of `top` into `folder` and compile it; raises ToolMissing without Verilator or make.
+
+        The bits of `flippable` registers can be flipped in a run; the Verilog is the same with and without.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         command = _verilator()
         write_verilog(top, folder / "top.v")
         ports = ports_of(top)
         lines = [f"{'INPUT' if port.is_input else 'OUTPUT'}({port.name})" for port in ports]
         clock = "top->clk = level;" if top.clocked else ""
-        (folder / "ports.h").write_text(f"#define PORTS {' '.join(lines)}\n#define CLOCK(level) {clock}\n",
-                                        encoding="utf-8")
+        (folder / "ports.h").write_text(f"#define PORTS {' '.join(lines)}\n#define CLOCK(level) {clock}\n"
+                                        + _flippable(flippable), encoding="utf-8")
         shutil.copy(_HARNESS, folder / "harness.cpp")
         # Placed many times, compiled once: Verilator would write the logic of every place out.
         large = [f'hier_block -module "{block.module_name}"' for block in top.definitions() if block.large]
-        (folder / "blocks.vlt").write_text("\n".join(["`verilator_config", *large]) + "\n", encoding="utf-8")
+        open_ = sorted({f'public_flat_rw -module "{one.block}" -var "{one.name}"' for one in flippable})
+        (folder / "blocks.vlt").write_text("\n".join(["`verilator_config", *large, *open_]) + "\n", encoding="utf-8")
         arguments = ["--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal", "-Wno-lint", "--x-assign", "fast",
                      "--x-initial", "fast", "--top-module", top.module_name, "--prefix", "Vtop", "--Mdir", "build",
                      "-MAKEFLAGS", _MAKE_FLAGS, *(["--hierarchical"] if large else []),
+                     *(["--vpi"] if flippable else []),
                      "blocks.vlt", "top.v", "harness.cpp"]
         _run([*command, *arguments], folder, timeout_seconds)
         return cls(folder / "build" / "Vtop", tuple(ports))
@@ -87,12 +95,24 @@ class Simulation:
         """Inputs of `n_clocks` clocks, all zero: fields by port name, (n, bytes) little end first."""
         return np.zeros(n_clocks, dtype=_record([port for port in self.ports if port.is_input]))
 
-    def run(self, inputs: Records, folder: Path, timeout_seconds: float = 600) -> Records:
-        """Outputs of each clock as they stand before its edge, one record per record of `inputs`."""
-        stimuli, responses = folder / "stimuli.bin", folder / "responses.bin"
+    def run(self, inputs: Records, folder: Path, timeout_seconds: float = 600, flips: Records | None = None) -> Records:
+        """Outputs of each clock as they stand before its edge, one record per record of `inputs`.
+
+        `flips` are records of `rtl.upsets.FLIP` in the order of their clocks.
+        """
+        stimuli, responses, upsets = (folder / f"{name}.bin" for name in ("stimuli", "responses", "flips"))
         inputs.tofile(stimuli)
-        _run([str(self.program), str(stimuli), str(responses)], folder, timeout_seconds)
+        if flips is not None:
+            flips.tofile(upsets)
+        files = [stimuli, responses] + [upsets] * (flips is not None)
+        _run([str(self.program), *map(str, files)], folder, timeout_seconds)
         return np.fromfile(responses, dtype=_record([port for port in self.ports if not port.is_input]))
+
+
+def _flippable(registers: Sequence[Register]) -> str:
+    """The names under which the harness asks Verilator for registers."""
+    names = ", ".join(f'"TOP.{one.path}"' for one in registers)
+    return f"#define FLIPPABLE {names}\n" if registers else ""
 
 
 def pack(values: npt.ArrayLike, width: int, n_bytes: int) -> npt.NDArray[np.uint8]:
