@@ -45,16 +45,16 @@ def build(top: Block, folder: Path) -> Simulation:
         raise
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """The whole chip, compiled once."""
-    top = AutoencoderChip(CHIP)
+@pytest.fixture(scope="module", params=[1, 2, 4, 8, 16], ids="fold{}".format)
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The whole chip with each encoder, compiled once."""
+    top = AutoencoderChip(CHIP, fold=request.param)
     yield Bench(top, build(top, tmp_path_factory.mktemp("chip")))
 
 
 def run(bench: Bench, *parts: Records) -> Records:
     """Outputs of clocks in sequence, and of enough more to empty the pipeline."""
-    return bench.simulation.run(np.concatenate([*parts, bench.simulation.idle(LATENCY)]),
+    return bench.simulation.run(np.concatenate([*parts, bench.simulation.idle(bench.top.latency)]),
                                 bench.simulation.program.parent)
 
 
@@ -152,50 +152,81 @@ def test_any_mask(bench: Bench) -> None:
         assert_frames(bench.frames(outputs, len(setup), len(calq)), EconT(registers).run_calq(calq).etx)
 
 
-def test_latency_is_two_and_two_bunch_crossings(bench: Bench) -> None:
-    """One event among empty clocks: words appear four clocks after it, and nowhere else."""
+def test_latency_and_interval(bench: Bench) -> None:
+    """One event among empty clocks: words appear `latency` clocks after it, and nowhere else."""
+    fold, latency = bench.top.fold, bench.top.latency
     assert (encoder.LATENCY, formatter.LATENCY, LATENCY) == (2, 2, 4)
+    assert (bench.top.interval, latency) == ((1, 2 + 2) if fold == 1 else (fold, fold + 5 + 2))
     weights = EncoderWeights.random(CHIP, 9, density=0.3)
     setup, event = loaded(bench, weights), charges(1, 7)
-    outputs = run(bench, setup, bench.simulation.idle(6), bench.events(event, orbit_start=0), bench.simulation.idle(6))
-    np.testing.assert_array_equal(np.flatnonzero(outputs["etx_valid"]), [len(setup) + 6 + LATENCY])
-    assert_frames(bench.frames(outputs, len(setup) + 6, 1), expected_frames(weights, event))
-    assert not np.delete(bench.etx(outputs), len(setup) + 6 + LATENCY, axis=0).any()
+    outputs = run(bench, setup, bench.simulation.idle(6), bench.events(event, orbit_start=0),
+                  bench.simulation.idle(latency))
+    taken = len(setup) + 6
+    np.testing.assert_array_equal(np.flatnonzero(outputs["etx_valid"]), [taken + latency])
+    assert_frames(bench.frames(outputs, taken, 1), expected_frames(weights, event))
+    assert not np.delete(bench.etx(outputs), taken + latency, axis=0).any()
+    # Ready at all times but in the rest of the event's interval.
+    np.testing.assert_array_equal(np.flatnonzero(1 - outputs["ready"][:, 0]), taken + np.arange(1, fold))
+
+
+def test_events_are_taken_when_ready_and_only_then(bench: Bench) -> None:
+    """Charges of every clock are valid; after a time of single events with all gaps from the interval up."""
+    rng = np.random.default_rng(6)
+    interval, weights = bench.top.interval, EncoderWeights.random(CHIP, 10, density=0.3)
+    setup, n = loaded(bench, weights), 30
+    taken = np.cumsum(interval + np.arange(n) % (2 * interval + bench.top.latency))
+    taken = np.concatenate([taken, taken[-1] + interval * np.arange(1, n + 1)])
+    calq = charges(taken[-1] + interval, 12)
+    clocks = bench.simulation.idle(len(calq))
+    clocks["calq"] = pack(calq, CHARGE_BITS, clocks["calq"].shape[1])
+    clocks["valid"][taken] = 1
+    clocks["valid"][taken[n] :] = 1
+    # What is offered without `ready` is not seen, a start of an orbit neither.
+    clocks["orbit_start"] = rng.random((len(calq), 1)) < 0.5
+    clocks["orbit_start"][taken] = 0
+    clocks["orbit_start"][taken[0]] = 1
+    outputs = run(bench, setup, clocks)
+    words = len(setup) + taken + bench.top.latency
+    np.testing.assert_array_equal(np.flatnonzero(outputs["etx_valid"]), words)
+    assert_frames(bench.etx(outputs)[words], expected_frames(weights, calq[taken]))
 
 
 def test_orbits_with_new_weights_between_them(bench: Bench) -> None:
     """The counter wraps by itself after 3564 events, and an orbit signal in the middle of an orbit starts a new one."""
     first, second = (EncoderWeights.random(CHIP, seed, density=0.3) for seed in (11, 12))
     calq = charges(3600, 8)
-    begin = loaded(bench, first)
+    begin, events = loaded(bench, first), bench.events(calq, orbit_start=0)
     between = bench.writing(weight_writes(second))
-    outputs = run(bench, begin, bench.events(calq, orbit_start=0), bench.simulation.idle(LATENCY), between,
+    outputs = run(bench, begin, events, bench.simulation.idle(bench.top.latency), between,
                   bench.events(calq[:50], orbit_start=20))
     assert_frames(bench.frames(outputs, len(begin), len(calq)), expected_frames(first, calq))
-    later = len(begin) + len(calq) + LATENCY + len(between)
+    later = len(begin) + len(events) + bench.top.latency + len(between)
     assert_frames(bench.frames(outputs, later, 20), expected_frames(second, calq[:20], first_bx=len(calq)))
-    assert_frames(bench.frames(outputs, later + 20, 30), expected_frames(second, calq[20:50]))
+    assert_frames(bench.frames(outputs, later + 20 * bench.top.interval, 30), expected_frames(second, calq[20:50]))
 
 
-def test_reset_in_the_middle_empties_the_pipeline_and_keeps_the_registers(bench: Bench) -> None:
+@pytest.mark.parametrize("into_interval", [0, 1, 7, 15])
+def test_reset_in_the_middle_empties_the_pipeline_and_keeps_the_registers(bench: Bench, into_interval: int) -> None:
     weights = EncoderWeights.random(CHIP, 13, density=0.3)
     calq = charges(40, 9)
     setup, before, reset = loaded(bench, weights), bench.events(calq), bench.simulation.idle(1)
+    before = before[: len(before) - into_interval % bench.top.interval]
     reset["rst"] = 1
     outputs = run(bench, setup, before, reset, bench.events(calq))
-    start = len(setup) + len(before)
+    start = len(setup) + len(before) + 1
     # Frames that had not left when the reset came are lost.
-    np.testing.assert_array_equal(outputs["etx_valid"][start + 1 : start + 1 + LATENCY], 0)
-    assert not bench.etx(outputs)[start + 1 : start + 1 + LATENCY].any()
-    assert_frames(bench.frames(outputs, start + 1, len(calq)), expected_frames(weights, calq))
+    np.testing.assert_array_equal(outputs["etx_valid"][start : start + bench.top.latency], 0)
+    assert not bench.etx(outputs)[start : start + bench.top.latency].any()
+    assert_frames(bench.frames(outputs, start, len(calq)), expected_frames(weights, calq))
 
 
 def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> None:
     clear = bench.simulation.idle(1)
     clear["registers_clear"] = 1
     calq = charges(20, 10)
-    outputs = run(bench, loaded(bench, EncoderWeights.random(CHIP, 1)), clear, bench.events(calq, orbit_start=0))
-    start = len(outputs) - LATENCY - len(calq)
+    setup = loaded(bench, EncoderWeights.random(CHIP, 1))
+    outputs = run(bench, setup, clear, bench.events(calq, orbit_start=0))
+    start = len(setup) + 1
     registers = Registers.reset().with_values({"MFC_ALGORITHM_SEL_DENSITY.algo.select": 4,
                                                "FMTBUF_ALL.config.eporttx_numen": 2})
     assert_frames(bench.frames(outputs, start, len(calq)), EconT(registers).run_calq(calq).etx)
@@ -203,9 +234,9 @@ def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> 
 
 def neuron_reference(neuron: Neuron, code: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """code, weight (n, k), bias (n,) -> (n,)."""
-    layer = neuron.layer
-    total = (code * weight >> neuron.cut).sum(axis=1) + (bias << neuron.fraction_bits - layer.bias.fraction_bits)
-    return layer.output.requantize(np.maximum(total, 0), neuron.fraction_bits)
+    layer, sums = neuron.sums.layer, neuron.sums
+    total = (code * weight >> sums.cut).sum(axis=1) + (bias << sums.fraction_bits - layer.bias.fraction_bits)
+    return layer.output.requantize(np.maximum(total, 0), sums.fraction_bits)
 
 
 @pytest.mark.parametrize("target", ["fpga", "asic"])
@@ -223,14 +254,14 @@ def test_neuron_of_the_dense_layer_with_inputs_known_in_part(spec: EncoderSpec, 
 
 def check_neuron(neuron: Neuron, n: int) -> None:
     """Random and extreme operands, one after the other, in Amaranth's simulator."""
-    layer, k, rng = neuron.layer, len(neuron.inputs), np.random.default_rng(1)
+    layer, k, rng = neuron.sums.layer, len(neuron.inputs), np.random.default_rng(1)
     once = np.array([known.once for known in neuron.inputs], dtype=np.int64)
-    code = rng.integers(0, neuron.data.max_code + 1, (n, k)) & once
+    code = rng.integers(0, neuron.sums.data.max_code + 1, (n, k)) & once
     weight = rng.integers(layer.weight.min_code, layer.weight.max_code + 1, (n, k))
     weight[: n // 2] >>= rng.integers(0, 6, (n // 2, 1))
     code[: n // 10], weight[: n // 20], weight[n // 20 : n // 10] = once, layer.weight.max_code, layer.weight.min_code
     bias = rng.integers(layer.bias.min_code, layer.bias.max_code + 1, n)
-    inputs = {"excess": neuron.excess_of(code.sum(axis=1)), "bias": bias}
+    inputs = {"excess": neuron.sums.excess_of(code.sum(axis=1)), "bias": bias}
     if k:
         inputs |= {"code": code, "thrice": 3 * code, "weight": weight & ((1 << layer.weight.width) - 1)}
     found = []

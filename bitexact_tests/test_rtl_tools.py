@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib.wiring import In, Out
 
 from bitexact_tests.conftest import REPOSITORY, missing
 from models.errors import ToolMissing
 from models.fixed_point import FixedPoint
 from models.registers import chip_spec
 from rtl import yosys
+from rtl.block import Block
 from rtl.chip import AutoencoderChip
 from rtl.formal import PROOFS, Disproved, prove
 from rtl.normaliser import ChannelShifter, FloatEncoder
@@ -61,6 +65,46 @@ def test_look_up_tables_of_small_blocks() -> None:
     result = synthesise(ChannelShifter(FixedPoint.parse("U1.7")), "xc7")
     assert 0 < result.total["lut"] < 5 * 29 and result.total["ff"] == 0 and result.blocks[0].levels > 1
     assert json.loads(result.to_json())["total"] == result.total and result.tool.startswith("Yosys")
+
+
+class Chain(Block):
+    """Channels one after the other, with a register in the middle of them."""
+
+    clocked = True
+
+    def __init__(self) -> None:
+        super().__init__("chain", {"charge": In(22), "shift": In(5), "code": Out(8)})
+        self.channel = self.uses(ChannelShifter(FixedPoint.parse("U1.7")))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        charge: Value = self.charge
+        for k, registered in enumerate([False, True, False, False]):
+            found = self.place(m, f"channel_{k}", self.channel, charge=charge, shift=self.shift, enable=charge.any())
+            charge = found["code"]
+            if registered:
+                charge = Signal(8, name="between")
+                m.d.sync += charge.eq(found["code"])
+        m.d.sync += self.code.eq(charge)
+        return m
+
+
+@pytest.mark.parametrize(("technology", "library", "flip_flop"), [
+    ("gates", [], "nothing"),
+    ("ecp5", ["read_verilog -lib +/ecp5/cells_sim.v"], "TRELLIS_FF"),
+    ("xc7", ["read_verilog -lib +/xilinx/cells_sim.v"], "FD?E"),
+])
+def test_longest_path_over_blocks_is_that_of_the_flat_netlist(
+    tmp_path: Path, technology: str, library: list[str], flip_flop: str
+) -> None:
+    top = Chain()
+    result = synthesise(top, technology, keep=tmp_path)
+    files = [tmp_path / f"{block.module_name}.netlist" for block in top.definitions()]
+    log = yosys.run([*library, *(f"read_json {path}" for path in files), "hierarchy -top chain", "flatten", "opt_clean",
+                     "select chain/*", f"select -del chain/t:{flip_flop}", "ltp -noff"])
+    found = re.search(r"Longest topological path in chain \(length=(\d+)\)", log)
+    assert found is not None and result.levels == int(found[1]) > max(row.levels for row in result.blocks)
+    assert result.memory_bits == 0 and result.register_bits == 0
 
 
 def test_every_instance_is_counted() -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from models.errors import InputError, nearest
 from models.spec import EncoderSpec
+from models.trigger_cells import IMAGE_SIZE
 
 _CONFIGS = Path(__file__).parents[1] / "configs"  # beside the packages, in a clone as where it is installed
 _MAX_FILE_BYTES = 1 << 20
@@ -115,6 +116,12 @@ class HlsConfig(_Section):
     clock_period_ns: float = Field(25.0, gt=0)
 
 
+class RtlConfig(_Section):
+    """The open RTL: `fold` clocks per event, which share the gates of the encoder; 1 is the fully parallel one."""
+
+    fold: int = Field(1, ge=1, le=IMAGE_SIZE**2)
+
+
 class Config(_Section):
     """A whole configuration file."""
 
@@ -123,6 +130,7 @@ class Config(_Section):
     data: DataConfig = DataConfig()
     training: TrainingConfig = TrainingConfig()
     hls: HlsConfig = HlsConfig()
+    rtl: RtlConfig = RtlConfig()
 
     @classmethod
     def load(cls, path: str | Path) -> Config:

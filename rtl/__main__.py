@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import typer
 
 from models.errors import one_line_errors
+from rtl.constant_command import constant
+
+if TYPE_CHECKING:
+    from models.config import Config
+    from rtl.arithmetic import Target
+    from rtl.chip import AutoencoderChip
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 ConfigFile = Annotated[Path, typer.Option(help="Configuration file (YAML).")]
 Redundant = Annotated[bool, typer.Option("--redundant", help="Three copies of every register, with a vote.")]
 TargetName = Annotated[Literal["asic", "fpga"], typer.Option(help="How sums are written: open, or for carry chains.")]
+TechnologyName = Annotated[Literal["xc7", "xcup", "ecp5", "gates", "osu018"], typer.Option(help="What to map to.")]
+Fold = Annotated[int | None, typer.Option(min=1, help="Clocks per event, instead of the configuration's rtl.fold.")]
+
+
+def _chip(config: Config, target: Target, redundant: bool, fold: int | None) -> AutoencoderChip:
+    from rtl.chip import AutoencoderChip
+
+    return AutoencoderChip(config.encoder, target, redundant, fold or config.rtl.fold)
 
 
 @app.callback()
@@ -29,6 +43,7 @@ def verilog(
     output: Annotated[Path, typer.Option(help="Verilog file to write.")],
     target: TargetName = "asic",
     redundant: Redundant = False,
+    fold: Fold = None,
 ) -> None:
     """Write the Verilog of a configuration's encoder block.
 
@@ -37,11 +52,10 @@ def verilog(
     with one_line_errors():
         from models.config import Config
         from models.files import atomic_path
-        from rtl.chip import AutoencoderChip
         from rtl.yosys import write_verilog
 
         with atomic_path(output) as temporary:
-            write_verilog(AutoencoderChip(Config.load(config).encoder, target, redundant), temporary)
+            write_verilog(_chip(Config.load(config), target, redundant, fold), temporary)
 
 
 @app.command()
@@ -53,6 +67,7 @@ def sim(
     build: Annotated[Path, typer.Option(help="Folder for the Verilog and its compiled model.")],
     target: TargetName = "asic",
     redundant: Redundant = False,
+    fold: Fold = None,
     order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns.")] = None,
 ) -> None:
     """Simulate: load the weights over the register bus, run every event through the Verilog, write the latents.
@@ -65,18 +80,17 @@ def sim(
         from models.config import Config
         from models.weights import load_weights
         from rtl.bench import Bench, format_writes, weight_writes
-        from rtl.chip import LATENCY, AutoencoderChip
         from rtl.simulate import Simulation
 
         chosen = Config.load(config)
         spec = chosen.encoder
         codes = load_weights(weights, spec)
         calq = read_calq(input, column_order(order, chosen.data.order)).calq
-        top = AutoencoderChip(spec, target, redundant)
+        top = _chip(chosen, target, redundant, fold)
         bench = Bench(top, Simulation.build(top, build))
         setup = np.concatenate([bench.writing(weight_writes(codes)),
                                 bench.writing(format_writes(spec.ae_mask, spec.n_elinks))])
-        clocks = np.concatenate([setup, bench.events(calq), bench.simulation.idle(LATENCY)])
+        clocks = np.concatenate([setup, bench.events(calq), bench.simulation.idle(top.latency)])
         found = bench.stages(bench.simulation.run(clocks, build), len(setup), len(calq))
         write_latents(output, found["output_code"] >> (spec.dense.output.width - spec.latent_bits))
 
@@ -85,8 +99,9 @@ def sim(
 def synth(
     config: ConfigFile,
     output: Annotated[str, typer.Option(help="Summary to write (JSON); - is stdout.")],
-    technology: Annotated[Literal["xc7", "xcup", "ecp5", "gates"], typer.Option(help="What to map to.")] = "xc7",
+    technology: TechnologyName = "xc7",
     redundant: Redundant = False,
+    fold: Fold = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for each block.")] = 600,
 ) -> None:
     """Synthesise every block once and count it as often as it is placed.
@@ -96,11 +111,10 @@ def synth(
     with one_line_errors():
         from models.config import Config
         from models.files import write_text
-        from rtl.chip import AutoencoderChip
-        from rtl.synthesis import synthesise
+        from rtl.synthesis import SILICON, synthesise
 
-        target: Literal["asic", "fpga"] = "asic" if technology == "gates" else "fpga"
-        result = synthesise(AutoencoderChip(Config.load(config).encoder, target, redundant), technology, timeout)
+        target: Literal["asic", "fpga"] = "asic" if technology in SILICON else "fpga"
+        result = synthesise(_chip(Config.load(config), target, redundant, fold), technology, timeout)
         write_text(output, result.to_json())
 
 
@@ -118,6 +132,9 @@ def formal(
         for name, proof in PROOFS.items():
             seconds = prove(proof, timeout)
             sys.stdout.write(f"{name}: equal for all inputs ({seconds:.1f} s)\n")
+
+
+app.command()(constant)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.weights import EncoderWeights
-from rtl.chip import LATENCY, AutoencoderChip
+from rtl.chip import AutoencoderChip
 from rtl.formatter import LINK_BITS
 from rtl.normaliser import CHARGE_BITS
 from rtl.registers import LINKS, MASK, Span, weight_counts, weight_spans
@@ -65,12 +65,16 @@ class Bench:
         return clocks
 
     def events(self, calq: IntArray, orbit_start: int | None = None) -> Records:
-        """Clocks with an event each; calq (n, 48), the event number `orbit_start` is the first of an orbit."""
-        clocks = self.simulation.idle(len(calq))
-        clocks["valid"] = 1
-        clocks["calq"] = pack(calq, CHARGE_BITS, clocks["calq"].shape[1])
+        """Clocks with an event as often as the block takes one; the event number `orbit_start` starts an orbit.
+
+        calq (n, 48) -> n times `interval` clocks.
+        """
+        interval = self.top.interval
+        clocks = self.simulation.idle(interval * len(calq))
+        clocks["valid"][::interval] = 1
+        clocks["calq"][::interval] = pack(calq, CHARGE_BITS, clocks["calq"].shape[1])
         if orbit_start is not None:
-            clocks["orbit_start"][orbit_start] = 1
+            clocks["orbit_start"][interval * orbit_start] = 1
         return clocks
 
     def etx(self, outputs: Records) -> npt.NDArray[np.int64]:
@@ -79,16 +83,16 @@ class Bench:
         return unpack(field, LINK_BITS, 8 * field.shape[1] // LINK_BITS)
 
     def stages(self, outputs: Records, first: int, n: int) -> dict[str, npt.NDArray[np.int64]]:
-        """What the observing outputs show of `n` events, the first of which was at the input in clock `first`."""
+        """What the observing outputs show of `n` events in a row, the first of them at the input in clock `first`."""
         spec = self.top.spec
-        columns = {
-            "image_code": (0, spec.input.width, 48),
-            "hidden_code": (1, spec.conv.output.width, spec.n_hidden),
-            "output_code": (2, spec.dense.output.width, spec.dense.outputs),
-        }
-        return {name: unpack(outputs[name][first + delay : first + delay + n], width, count)
-                for name, (delay, width, count) in columns.items()}
+        shapes = {"image_code": (spec.input.width, self.top.image_code.shape().length),
+                  "hidden_code": (spec.conv.output.width, self.top.hidden_code.shape().length),
+                  "output_code": (spec.dense.output.width, self.top.output_code.shape().length)}
+        taken = first + self.top.interval * np.arange(n)
+        return {name: np.concatenate([unpack(outputs[name][taken + clock], *shape)
+                                      for clock in self.top.observed[name]], axis=1)
+                for name, shape in shapes.items()}
 
     def frames(self, outputs: Records, first: int, n: int) -> npt.NDArray[np.int64]:
-        """Words of the frames of `n` events, the first of which was at the input in clock `first`."""
-        return self.etx(outputs)[first + LATENCY : first + LATENCY + n]
+        """Words of the frames of `n` events in a row, the first of which was at the input in clock `first`."""
+        return self.etx(outputs)[first + self.top.latency + self.top.interval * np.arange(n)]

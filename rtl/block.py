@@ -37,6 +37,9 @@ class Block(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
     large: bool = False
     """Worth a compilation of its own in simulation: placed many times, with much logic in it."""
 
+    static: bool = False
+    """Its registers are set before events come and stay: no path of an event starts in them."""
+
     def __init__(self, module_name: str, signature: dict[str, Any]) -> None:
         super().__init__(signature)
         self.module_name = module_name
@@ -63,6 +66,10 @@ class Block(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
             connections |= {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
         m.submodules[name] = Instance(block.module_name, **connections)
         return outputs
+
+    def describe(self) -> dict[str, Any]:
+        """What was chosen to build it, for a report; nothing by itself."""
+        return {}
 
     def definitions(self) -> Iterator[Block]:
         """This block and all it is made of, each once, parts before wholes."""

@@ -109,12 +109,16 @@ class Normaliser(Block):
 
 
 class ParallelEncoder(Block):
-    """Every product has its own gates: initiation interval 1, a register behind each layer."""
+    """Every product has its own gates: initiation interval 1, a register behind each layer.
+
+    observed: per stage the clocks after that of the charges in which its codes are at their port.
+    """
 
     clocked = True
 
     def __init__(self, spec: EncoderSpec, weight_bits: int, target: Target) -> None:
-        self.spec = spec
+        self.spec, self.interval, self.latency = spec, 1, LATENCY
+        self.observed = {"image_code": range(1), "hidden_code": range(1, 2), "output_code": range(LATENCY, LATENCY + 1)}
         super().__init__("parallel_encoder", {
             "calq": In(ArrayLayout(unsigned(CHARGE_BITS), N_TRIGGER_CELLS)),
             "weights": In(unsigned(weight_bits)),
@@ -144,7 +148,7 @@ class ParallelEncoder(Block):
         thrice = Signal(ArrayLayout(unsigned(spec.conv.output.width + 2), spec.n_hidden))
         m.d.comb += [thrice[k].eq((self.hidden_code[k] << 1) + self.hidden_code[k]) for k in range(spec.n_hidden)]
         excess = Signal.like(self._dense.excess)
-        m.d.comb += excess.eq(self._dense.excess_of(sum_of([self.hidden_code[k] for k in range(spec.n_hidden)])))
+        m.d.comb += excess.eq(self._dense.sums.excess_of(sum_of([self.hidden_code[k] for k in range(spec.n_hidden)])))
         for j in range(spec.dense.outputs):
             output = self.place(m, f"dense_{j}", self._dense, code=self.hidden_code, thrice=thrice, excess=excess,
                                 weight=Cat(weights.dense(k, j) for k in range(spec.n_hidden)),
@@ -161,7 +165,7 @@ class ParallelEncoder(Block):
                 yield from blind
                 continue
             excess = Signal.like(neuron.excess, name=f"excess_{pixel}")
-            m.d.comb += excess.eq(neuron.excess_of(sum_of([inputs["code"][k] for _, k in cells])))
+            m.d.comb += excess.eq(neuron.sums.excess_of(sum_of([inputs["code"][k] for _, k in cells])))
             for f in range(conv.filters):
                 connections = {"excess": excess, "bias": weights.conv_bias(f)}
                 if cells:

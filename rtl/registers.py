@@ -135,6 +135,7 @@ class RegisterFile(Block):
     """All registers of the encoder: weights (in register order), output mask, number of links."""
 
     clocked = True
+    static = True
 
     def __init__(self, spec: EncoderSpec, redundant: bool) -> None:
         self.redundant = redundant
@@ -155,6 +156,12 @@ class RegisterFile(Block):
             span.name: self.uses(TripleBank(span.reset) if redundant else RegisterBank(span.reset))
             for span in (*self.weight_spans, self.mask_span, self.links_span)
         }
+
+    @property
+    def n_bits(self) -> int:
+        """Flip-flops in all banks, with their copies."""
+        spans = (*self.weight_spans, self.mask_span, self.links_span)
+        return (3 if self.redundant else 1) * 8 * sum(len(span.reset) for span in spans)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

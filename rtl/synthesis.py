@@ -9,9 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from models.errors import ToolMissing
 from rtl import yosys
 from rtl.block import Block
+from rtl.registers import RegisterFile
+from rtl.timing import BlockTiming, block_timing
 
 _ADD_TO_ALU = Path(__file__).with_name("templates") / "add_to_alu.v"
 # Purged of names: those of array elements (`code[0]`) would meet the names that Yosys gives to single bits.
@@ -26,6 +30,7 @@ class Technology:
     name: str
     passes: tuple[str, ...]
     counted: Callable[[Counter[str]], dict[str, int]]
+    stat: str = "stat -json -tech cmos"
 
 
 def _lut_cells(cells: Counter[str]) -> dict[str, int]:
@@ -46,16 +51,29 @@ def _gate_cells(cells: Counter[str]) -> dict[str, int]:
     return {"nand2": round(transistors / 4), "ff": sum(n for cell, n in cells.items() if "DFF" in cell)}
 
 
+def _standard_cells(cells: Counter[str]) -> dict[str, int]:
+    return {"area_um2": cells["area"], "ff": sum(n for cell, n in cells.items() if re.fullmatch(r"DFF\w+", cell))}
+
+
+_OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
+# Sums become trees of full adders (alumacc, maccmap). Silicon has no values at power-on.
+_TO_GATES = ("setattr -unset init", "alumacc", "opt", "maccmap", "opt", "techmap", "opt",
+             "dfflegalize -cell $_DFF_P_ x")
+
 TECHNOLOGIES = {
     "xc7": Technology("xc7", (f"techmap -map {_ADD_TO_ALU}", f"synth_xilinx -family xc7 {_XILINX}"), _lut_cells),
     "xcup": Technology("xcup", (f"techmap -map {_ADD_TO_ALU}", f"synth_xilinx -family xcup {_XILINX}"), _lut_cells),
     "ecp5": Technology("ecp5", (f"techmap -map {_ADD_TO_ALU}", "synth_ecp5 -nodsp -nobram"), _ecp5_cells),
-    # One NAND2 is four transistors; sums become trees of full adders (alumacc, maccmap).
-    # Silicon has no values at power-on.
-    "gates": Technology("gates", ("setattr -unset init", "alumacc", "opt", "maccmap", "opt", "techmap", "opt",
-                                  "dfflegalize -cell $_DFF_P_ x", "abc -g cmos", "opt_clean"), _gate_cells),
+    # One NAND2 is four transistors.
+    "gates": Technology("gates", (*_TO_GATES, "abc -g cmos", "opt_clean"), _gate_cells),
+    # Standard cells of a 180 nm process; Debian has them in qflow-tech-osu018.
+    "osu018": Technology("osu018", (*_TO_GATES, f"read_liberty -lib {_OSU018}", f"dfflibmap -liberty {_OSU018}",
+                                    f"abc -liberty {_OSU018}", "opt_clean"),
+                         _standard_cells, f"stat -json -liberty {_OSU018}"),
 }
-"""By name; the FPGA ones want blocks built for carry chains, `gates` those built open."""
+"""By name; the FPGA ones want blocks built for carry chains, those of silicon want blocks built open."""
+
+SILICON = ("gates", "osu018")
 
 
 @dataclass(frozen=True)
@@ -76,6 +94,14 @@ class Result:
     technology: str
     tool: str
     blocks: tuple[BlockResult, ...]
+    design: dict[str, Any]
+    """What was synthesised: architecture and fold, clocks per event and of latency, redundancy."""
+    levels: int
+    """Longest path of an event through the whole design; see `rtl.timing`."""
+    memory_bits: int
+    """Bits in memories; registers are flip-flops and not among them."""
+    register_bits: int
+    """Flip-flops of the registers that the bus writes, with their copies."""
 
     @property
     def total(self) -> dict[str, int]:
@@ -83,18 +109,39 @@ class Result:
         return {name: sum(row.instances * row.resources[name] for row in self.blocks) for name in names}
 
     def to_json(self) -> str:
-        return json.dumps({**asdict(self), "total": self.total}, indent=1) + "\n"
+        content = asdict(self)
+        return json.dumps({**content, **content.pop("design"), "total": self.total}, indent=1) + "\n"
 
 
-def synthesise(top: Block, technology: str, timeout_seconds: float = 600) -> Result:
-    """Map every block of `top` once and count; each Yosys run ends after `timeout_seconds`."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = {path.stem: path for path in yosys.export(top, Path(folder))}
+def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Result:
+    """Map every block of `top` once and count; each Yosys run ends after `timeout_seconds`.
+
+    keep: a folder in which the mapped netlists stay, as BLOCK.netlist (Yosys JSON).
+    """
+    if technology == "osu018" and not _OSU018.exists():
+        raise ToolMissing(f"{_OSU018} is not there: install the Debian package qflow-tech-osu018")
+    rows: list[BlockResult] = []
+    timing: dict[str, BlockTiming] = {}
+    memory_bits = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        files = {path.stem: path for path in yosys.export(top, keep or Path(temporary))}
         placed = {name: _placements(path, files) for name, path in files.items()}
         counts = instance_counts(top.module_name, placed)
-        rows = [_synthesise_block(files[name], [files[child] for child in placed[name]], TECHNOLOGIES[technology],
-                                  counts[name], timeout_seconds) for name in files]
-    return Result(technology, yosys.version(), tuple(rows))
+        for block in top.definitions():
+            name = block.module_name
+            row, memory = _synthesise_block(files[name], [files[child] for child in placed[name]],
+                                            TECHNOLOGIES[technology], counts[name], timeout_seconds)
+            memory_bits += counts[name] * memory
+            rows.append(row)
+            timing[name] = block_timing(_netlist(files[name]), name, timing, block.static)
+    registers = sum(counts[block.module_name] * block.n_bits for block in top.definitions()
+                    if isinstance(block, RegisterFile))
+    return Result(technology, yosys.version(), tuple(rows), top.describe(), timing[top.module_name].longest,
+                  memory_bits, registers)
+
+
+def _netlist(path: Path) -> Path:
+    return path.with_suffix(".netlist")
 
 
 def _placements(path: Path, known: Mapping[str, Path]) -> Counter[str]:
@@ -118,22 +165,28 @@ def instance_counts(top: str, placed: Mapping[str, Counter[str]]) -> Counter[str
 
 def _synthesise_block(
     path: Path, children: Sequence[Path], technology: Technology, instances: int, timeout_seconds: float
-) -> BlockResult:
+) -> tuple[BlockResult, int]:
+    """The row of a block, and the bits of its memories."""
     name = path.stem
-    stat = path.with_suffix(".json")
+    stat, prepared = path.with_suffix(".json"), path.with_suffix(".prepared")
     log = yosys.run([
         f"read_rtlil {path}",
         *(f"read_rtlil {child}" for child in children),
         # Blocks placed inside are counted on their own: here they are black boxes.
         *(f"blackbox {child.stem}" for child in children),
-        f"hierarchy -top {name}", *_PREPARE, *technology.passes,
-        f"tee -q -o {stat} stat -json -tech cmos",
+        f"hierarchy -top {name}", *_PREPARE, f"tee -q -o {prepared} stat -json", *technology.passes,
+        f"tee -q -o {stat} {technology.stat}",
+        f"select {name}", f"write_json -selected {_netlist(path)}", "select -clear",
         # A path ends at a block placed inside.
         f"select {name}/*", *(f"select -del {name}/t:{child.stem}" for child in children),
+        # `ltp` knows Yosys' own flip-flops, not those of a library.
+        *(f"select -del {name}/t:{flip_flop}" for flip_flop in ("FD?E", "TRELLIS_FF", "DFF*")),
         "log == path ==", "ltp -noff",
     ], timeout_seconds)
-    module = json.loads(stat.read_text(encoding="utf-8"))["modules"][f"\\{name}"]
+    module, before = (json.loads(file.read_text(encoding="utf-8"))["modules"][f"\\{name}"] for file in (stat, prepared))
     cells = Counter({cell: int(n) for cell, n in module["num_cells_by_type"].items()})
     cells["transistors"] = int(str(module.get("estimated_num_transistors", "0")).rstrip("+"))
+    cells["area"] = round(float(module.get("area", 0)))
     length = re.search(r"Longest topological path in \S+ \(length=(\d+)\)", log[log.index("== path ==") :])
-    return BlockResult(name, instances, technology.counted(cells), int(length[1]) if length else 0)
+    row = BlockResult(name, instances, technology.counted(cells), int(length[1]) if length else 0)
+    return row, int(before["num_memory_bits"])
