@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import InputError, nearest
 from models.spec import EncoderSpec
@@ -20,8 +21,18 @@ _MAX_FILE_BYTES = 1 << 20
 _Location = tuple[str | int, ...]
 
 
-LossName = Literal["telescope", "weighted_mse", "kernel", "sinkhorn", "emd"]
-"""The losses of `training.losses`."""
+LOSS_NAMES = ("telescope", "telescope_4x4x3", "telescope_6x6x3", "weighted_mse", "kernel", "sinkhorn", "emd")
+"""The losses of `training.losses`; those of `training.emd_loss` are called emd_loss1, emd_loss2, ..."""
+LEARNED_LOSS = re.compile(r"emd_loss[1-9][0-9]*")
+
+
+def _loss_name(name: str) -> str:
+    if name not in LOSS_NAMES and not LEARNED_LOSS.fullmatch(name):
+        raise ValueError(f"expected {', '.join(LOSS_NAMES)} or emd_loss1, emd_loss2, ...{nearest(name, LOSS_NAMES)}")
+    return name
+
+
+LossName = Annotated[str, AfterValidator(_loss_name)]
 
 
 class _Section(BaseModel):
@@ -88,6 +99,8 @@ class TrainingConfig(_Section):
     loss: LossName = "telescope"
     final_loss: LossName = "emd"
     final_fraction: float = Field(0.0, ge=0, le=1)
+    emd_loss_models: str = "runs/emd_loss"
+    """Folder of the losses emd_loss1, emd_loss2, ...: what `python -m training emd-loss` writes."""
     epochs: int = Field(60, ge=1)
     passes: int = Field(1, ge=1, le=10_000)
     batch_size: int = Field(256, ge=1)

@@ -10,6 +10,7 @@ import typer
 from models.errors import one_line_errors
 from training.compare_command import compare
 from training.data_commands import app as data_app
+from training.emd_loss_command import emd_loss
 from training.export_commands import export, flops
 from training.network_commands import networks
 from training.old_options import CommandWithOldOptions
@@ -106,6 +107,7 @@ def evaluate(
 
 
 app.command()(compare)
+app.command()(emd_loss)
 app.command()(export)
 app.command()(flops)
 app.command()(pareto)

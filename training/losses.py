@@ -6,7 +6,8 @@ returns (n,). `emd` is the figure of merit itself, with its exact gradient; the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,11 @@ def weighted_mse(true: Tensor, pred: Tensor) -> Tensor:
 
 
 def telescope(true: Tensor, pred: Tensor) -> Tensor:
-    """`weighted_mse` on three scales: 4 x trigger cells + 2 x 36 overlapping 2x2 super cells + 3 sums of 16."""
+    """`weighted_mse` on three scales: 4 x trigger cells + 2 x 36 overlapping 2x2 super cells + 3 sums of 16.
+
+    It is the loss of all three image geometries, 8x8, 4x4x3 and 6x6x3: telescope.py of Ecoder (github.com/kakwok/Ecoder
+    and its forks) reads the 48 cells back from each of them, those of the repeated edges of 6x6x3 once, before it sums.
+    """
     groups = np.zeros((N_TRIGGER_CELLS, len(SUPER_CELLS)), np.float32)
     groups[SUPER_CELLS.ravel(), np.repeat(np.arange(len(SUPER_CELLS)), SUPER_CELLS.shape[1])] = 1
     thirds = np.repeat(np.eye(3, dtype=np.float32), N_TRIGGER_CELLS // 3, axis=0)
@@ -100,6 +105,29 @@ def _emd_and_gradient(true: Any, pred: Any) -> tuple[Any, Any]:
 
 
 LOSSES: dict[str, Loss] = {
-    loss.__name__: loss for loss in (telescope, weighted_mse, kernel, sinkhorn, emd)
+    "telescope": telescope, "telescope_4x4x3": telescope, "telescope_6x6x3": telescope,
+    "weighted_mse": weighted_mse, "kernel": kernel, "sinkhorn": sinkhorn, "emd": emd,
 }
-"""Every loss that a configuration can name."""
+"""Every loss that needs no model of its own."""
+
+
+def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
+    """A loss by name; those called emd_loss1, ... come from a folder that `python -m training emd-loss` wrote.
+
+    Raises InputError if that folder has no such loss.
+    """
+    if name in LOSSES:
+        return LOSSES[name]
+    from training.emd_loss import load_emd_loss
+
+    return load_emd_loss(Path(emd_loss_models), name)
+
+
+def learned_digests(names: Sequence[str], emd_loss_models: str | Path) -> list[str]:
+    """Digests of the weights of those losses that have any, in the order given."""
+    learned = [name for name in names if name not in LOSSES]
+    if not learned:
+        return []
+    from training.emd_loss import digest_of, load_model
+
+    return [digest_of(load_model(Path(emd_loss_models), name)) for name in learned]

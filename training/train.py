@@ -29,7 +29,7 @@ from training.data import Split, digest_of, load_modules, split_rows, to_image_o
 from training.emd import emd
 from training.generator import generate
 from training.layers import image_codes
-from training.losses import LOSSES
+from training.losses import find_loss, learned_digests
 from training.network import DECODER_FILE, build_decoder, context, load_decoder, members_of, save_decoder
 from training.network_encoder import encoder_file, training_encoder
 from training.selection import occupancy_weights, select
@@ -77,7 +77,9 @@ class Trainer:
             self._pool = to_trigger_cells(generate(training.augment.pool, _POOL_SEED + training.seed))
         self._validation = validation
         self._validation_tensors = self._prepare(validation)
-        self._epochs = {name: self._epoch_function(name) for name in {training.loss, training.final_loss}}
+        self._losses = {name: find_loss(name, training.emd_loss_models)
+                        for name in {training.loss, training.final_loss}}
+        self._epochs = {name: self._epoch_function(name) for name in self._losses}
 
     @property
     def epoch(self) -> int:
@@ -117,7 +119,7 @@ class Trainer:
         loss_name = training.final_loss if final else training.loss
         loss = float(self._epochs[loss_name](*self._prepare(calq), weight, tf.constant(size)))
         pred = self._predict(*self._validation_tensors[:2])
-        val_loss = float(tf.reduce_mean(LOSSES[loss_name](self._validation_tensors[2], pred)))
+        val_loss = float(tf.reduce_mean(self._losses[loss_name](self._validation_tensors[2], pred)))
         val_emd = float(emd(self._validation, pred.numpy(), n_processes=1).mean())
         for name, value in (("loss", loss), ("val_loss", val_loss), ("val_emd", val_emd)):
             self.history[name].append(value)
@@ -167,7 +169,7 @@ class Trainer:
         return self._decode(self.decoder, self.encoder(image), seen)
 
     def _epoch_function(self, loss_name: str) -> Callable[..., Tensor]:
-        loss_of = LOSSES[loss_name]
+        loss_of = self._losses[loss_name]
 
         @tf.function(reduce_retracing=True)
         def run(image: Tensor, seen: Tensor, true: Tensor, weight: Tensor, batch_size: Tensor) -> Tensor:
@@ -255,8 +257,13 @@ def _write_results(
 
 
 def fingerprint_of(config: Config, calq: IntArray, start: Path | None = None) -> str:
-    """16 hex digits of all that the result depends on: encoder, options, split, charges and the run to start from."""
-    parts = [config.encoder.digest(), config.training.model_dump(mode="json"), config.data.seed, digest_of(calq)]
+    """16 hex digits of all that the result depends on: encoder, options, split, charges and the run to start from.
+
+    Learned losses count by their weights, wherever they are.
+    """
+    training = config.training
+    parts = [config.encoder.digest(), training.model_dump(mode="json", exclude={"emd_loss_models"}), config.data.seed,
+             digest_of(calq), *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
     if start:
         parts.append(json.loads((start / FINGERPRINT_FILE).read_text())["fingerprint"])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
