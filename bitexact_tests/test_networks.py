@@ -267,6 +267,16 @@ def test_commands(tmp_path: Path) -> None:
     assert listed.exit_code == 0 and [row["name"] for row in json.loads(listed.stdout)] == list(NETWORKS)
 
 
+def test_latents_follow_the_links_of_the_options(tmp_path: Path) -> None:
+    result = command("train", "--config", "configs/econ_t_5elink.yaml", "--set", "encoder.n_elinks=3", "--models",
+                     "8x8_c8_S2_quantized,8x8_c8_pool_tele_quantized", "--n-modules", "100", "--epochs", "1", "--set",
+                     "data.source=toy", "--set", "training.augment.pool=100", "--output", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    for name in ("8x8_c8_S2_quantized", "8x8_c8_pool_tele_quantized"):
+        found = Config.load(tmp_path / name / "config.yaml").encoder
+        assert found == Config.load(REPOSITORY / "configs" / "qkeras_3elink.yaml").encoder
+
+
 @pytest.mark.parametrize(("options", "match"), [
     (["--models", "8x8_c8_S2_tele,8x8_c8_S2_em6"], "'8x8_c8_S2_em6' is not known; did you mean '8x8_c8_S2_emd6'?"),
     (["--quantize"], "--quantize is about the networks of --models"),

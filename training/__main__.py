@@ -62,7 +62,8 @@ def train(
         if models or quantize:
             from training.network_commands import configured, train_networks
 
-            chosen_networks = [with_options(one) for one in configured(Config.load(config), models, quantize, start)]
+            base = with_options(Config.load(config))  # a network depends on the links, and options on the network
+            chosen_networks = [with_options(one) for one in configured(base, models, quantize, start)]
             return train_networks(chosen_networks, output or Path("runs"), retrain)
         chosen = with_options(Config.load(config))
         folder = output or Path("runs") / chosen.name

@@ -17,6 +17,7 @@ from emulator.encoder import normalise
 from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path
+from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec, LayerFormats
 from models.trigger_cells import IMAGE_TO_TC, N_TRIGGER_CELLS
 from models.weights import NETWORK_FILE, WEIGHTS_FILE
@@ -130,12 +131,12 @@ def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
         return getattr(qkeras, f"Q{kind}")(*size, kernel_quantizer=form.weight.as_qkeras(),
                                            bias_quantizer=form.bias.as_qkeras(), **options)
 
-    def activation(form: LayerFormats, name: str) -> Any:
+    def activation(form: FixedPoint, name: str) -> Any:
         if network.formats == "float":
             return layers.ReLU(name=name)
         import qkeras
 
-        return qkeras.QActivation(form.output.as_qkeras(), name=name)
+        return qkeras.QActivation(form.as_qkeras(), name=name)
 
     x = image = layers.Input(arrangement(network.image).shape, name="image")
     if network.filters:
@@ -143,12 +144,12 @@ def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
                      name="conv")(x)
         if network.pool:
             x = layers.MaxPooling2D(2, name="pool")(x)
-        x = layers.Flatten(name="flatten")(activation(spec.conv, "hidden")(x))
-    hidden = spec.dense.model_copy(update={"output": spec.conv.output})  # between layers, bits cost no link
+        x = layers.Flatten(name="flatten")(activation(spec.conv.output, "hidden")(x))
     for index, units in enumerate(network.hidden):
-        x = activation(hidden, f"hidden_{index}")(weighted("Dense", hidden, units, name=f"dense_{index}")(x))
+        x = weighted("Dense", spec.dense, units, name=f"dense_{index}")(x)
+        x = activation(spec.conv.output, f"hidden_{index}")(x)  # as after a convolution: only latents go over links
     x = weighted("Dense", spec.dense, spec.dense.outputs, name="dense")(x)
-    return tf_keras.Model(image, activation(spec.dense, "encoded_vector")(x), name="encoder")
+    return tf_keras.Model(image, activation(spec.latent, "encoded_vector")(x), name="encoder")
 
 
 @contextmanager
