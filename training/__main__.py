@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from models.errors import one_line_errors
+from training.beyond_commands import hybrid, search
 from training.compare_command import compare
 from training.data_commands import app as data_app
 from training.emd_loss_command import emd_loss
@@ -112,6 +113,8 @@ app.command()(emd_loss)
 app.command()(export)
 app.command()(flops)
 app.command()(pareto)
+app.command()(hybrid)
+app.command()(search)
 app.command()(networks)
 
 

@@ -57,8 +57,7 @@ class Trainer:
         """`train`, `validation`: charges (n, 48) in trigger-cell order."""
         training = config.training
         self.config, self.train = config, train
-        self.encoder = training_encoder(config)
-        self.decoder = build_decoder(config.encoder, training.decoder, training.seed)
+        self.encoder, self.decoder = self._build()
         self._members = members_of(self.decoder)
         self.n_steps = max(training.passes * len(train) // training.batch_size, 1)
         rate = tf_keras.optimizers.schedules.CosineDecay(
@@ -80,6 +79,10 @@ class Trainer:
         self._losses = {name: find_loss(name, training.emd_loss_models)
                         for name in {training.loss, training.final_loss}}
         self._epochs = {name: self._epoch_function(name) for name in self._losses}
+
+    def _build(self) -> tuple[Any, Any]:
+        config, training = self.config, self.config.training
+        return training_encoder(config), build_decoder(config.encoder, training.decoder, training.seed)
 
     @property
     def epoch(self) -> int:

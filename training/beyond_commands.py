@@ -1,0 +1,66 @@
+"""Commands about encoders that the chip does not have: `hybrid` codes, and `search` for others of its size."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from models.errors import one_line_errors
+
+if TYPE_CHECKING:
+    from models.config import Config
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="Configuration file (YAML).")]
+Output = Annotated[Path | None, typer.Option("--output", help="Folder; default runs/NAME/COMMAND.")]
+Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Of each training.")]
+Data = Annotated[list[str] | None, typer.Option("--data", help="CALQ file or folder; may be repeated.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="Any other value of the configuration: "
+                                                                  "section.key=value; may be repeated.")]
+
+
+def hybrid(config: ConfigFile, output: Output = None, epochs: Epochs = 20, data: Data = None,
+           set_: Settings = None) -> None:
+    """Send the address of the largest cell in place of latents, at equal bits: train, and compare the exact EMD.
+
+    Writes hybrid.json. Example: python -m training hybrid --config configs/econ_t_2elink.yaml
+    """
+    with one_line_errors():
+        from training.console import log_to_console, show_table
+
+        log_to_console()
+        chosen = _chosen(config, epochs, data, set_)
+        from training.hybrid import compare
+
+        rows = compare(chosen, output or Path("runs") / chosen.name / "hybrid", logging.getLogger(__name__).info)
+        shown = ("code", "n_latents", "value_bits", "bits", "emd_mean", "emd_mean_all")
+        show_table(f"{chosen.name}: codes of equal bits", [{name: row[name] for name in shown} for row in rows])
+
+
+def search(config: ConfigFile, output: Output = None, trials: Annotated[int, typer.Option(min=1)] = 20,
+           epochs: Epochs = 20, data: Data = None, set_: Settings = None) -> None:
+    """Search for an encoder of the same size that reaches a lower EMD; can be interrupted and started again.
+
+    Writes search.json. Example: python -m training search --config configs/econ_t_3elink.yaml --trials 30
+    """
+    with one_line_errors():
+        from training.console import log_to_console, show_table
+        from training.search import search as run_search
+
+        log_to_console()
+        chosen = _chosen(config, epochs, data, set_)
+        results = run_search(chosen, output or Path("runs") / chosen.name / "search", trials,
+                             logging.getLogger(__name__).info)
+        shown = {"kernel": "kernel", "stride": "stride", "filters": "filters", "weight_bits": "w bits",
+                 "latents": "latents", "latent_bits": "bits", "macs": "macs", "val_emd": "val EMD", "emd_mean": "EMD"}
+        rows: list[dict[str, Any]] = [{title: one[name] for name, title in shown.items()} for one in results]
+        show_table(f"{chosen.name}: encoders of the same size, best first", rows)
+
+
+def _chosen(config: Path, epochs: int, data: list[str] | None, settings: list[str] | None) -> Config:
+    from models.config import Config
+
+    chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})
+    return chosen.with_settings(settings or [])
