@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
 from models.calq_io import CALQ_COLUMNS, CalqTable
-from models.config import DataConfig
+from models.config import LOSS_NAMES, DataConfig
 from models.errors import InputError
 from training.__main__ import app
 from training.old_options import OPTIONS, translate
@@ -127,7 +127,7 @@ def test_every_old_option_is_known_and_documented() -> None:
 
 
 def test_old_command_line() -> None:
-    old = "-i in/ -o=out --epoch 3 --AEonly 1 --nELinks 3 --noHeader --loss telescope"
+    old = "-i in/ -o=out --epoch 3 --AEonly 1 --nELinks 3 --noHeader --loss telescopeMSE8x8"
     args, notes = translate(shlex.split(old))
     assert args == ["--data", "in/", "--output", "out", "--epochs", "3", "--set", "encoder.n_elinks=3",
                     "--loss", "telescope", "--config", "configs/econ_t_3elink.yaml"]
@@ -135,7 +135,9 @@ def test_old_command_line() -> None:
     configured = ["--config", "c.yaml"]
     assert translate(["--nELinks", "8", *configured])[0] == ["--set", "encoder.n_elinks=8", *configured]
     assert translate(["--nELinks", "8"])[0][-1] == "configs/econ_t_5elink.yaml"
-    ours = ["--data", "-", "--set", "training.loss=emd", "--retrain"]
+    assert translate(["--loss=weightedMSE"])[0] == ["--loss", "weighted_mse"]
+    assert set(OPTIONS["--loss"].names.values()) <= set(LOSS_NAMES)
+    ours = ["--data", "-", "--loss", "kernel", "--set", "training.loss=emd", "--retrain"]
     assert translate(ours) == (ours, [])
 
 

@@ -109,7 +109,7 @@ def evaluate(
 
 
 app.command()(compare)
-app.command()(emd_loss)
+app.command(cls=CommandWithOldOptions)(emd_loss)
 app.command()(export)
 app.command()(flops)
 app.command()(pareto)

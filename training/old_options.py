@@ -6,7 +6,8 @@ says what to use instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from typer import echo
@@ -17,18 +18,25 @@ from models.errors import InputError, one_line_errors
 
 @dataclass(frozen=True)
 class Old:
-    """`new`: the arguments that stand for it, with `{}` for its value; `note`: what is said; `refused`: not done."""
+    """`new`: the arguments that stand for it, with `{}` for its value; `note`: what is said; `refused`: not done;
+    `names`: values that have another name here."""
 
     new: tuple[str, ...] = ()
     note: str = ""
     value: bool = False
     refused: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+_LOSSES = {"telescopeMSE8x8": "telescope", "telescopeMSE443": "telescope_4x4x3", "telescopeMSE663": "telescope_6x6x3",
+           "weightedMSE": "weighted_mse"}
 
 
 OPTIONS = {
     "-i": Old(("--data", "{}"), value=True),
     "-o": Old(("--output", "{}"), value=True),
     "--epoch": Old(("--epochs", "{}"), value=True),
+    "--loss": Old(("--loss", "{}"), value=True, names=_LOSSES),
     "--nELinks": Old(("--set", "encoder.n_elinks={}"), value=True),
     "--nrowsPerFile": Old(("--nrows-per-file", "{}"), value=True),
     "--quickTrain": Old(("--nrows-per-file", "5000"), "5,000 rows of each file"),
@@ -49,7 +57,7 @@ OPTIONS = {
     "--maxVal": Old(note="not there: decoded fractions sum to 1, nothing is to be clipped", value=True, refused=True),
     "--rescaleInputToMax": Old(note="not there: the input is what the chip's normaliser makes", refused=True),
 }
-"""By their old names; --loss, --retrain, --quantize and --models are ours too."""
+"""By their old names; --retrain, --quantize and --models are ours too."""
 
 
 class CommandWithOldOptions(TyperCommand):
@@ -85,7 +93,7 @@ def translate(args: list[str]) -> tuple[list[str], list[str]]:
         if old.value and not value:
             raise InputError(f"{name}: expected a value")
         values[name] = value
-        result += [part.format(value) for part in old.new]
+        result += [part.format(old.names.get(value, value)) for part in old.new]
         if old.note:
             notes.append(f"{name}: {old.note}")
     links = values.get("--nELinks", "")
