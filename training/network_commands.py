@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.config import Config
 from models.errors import InputError, one_line_errors
-from models.trigger_cells import CALQ_PER_MIPT
-from training.networks import NETWORKS, configure, find
+
+if TYPE_CHECKING:
+    from models.config import Config
 
 
 def networks(
@@ -26,6 +26,7 @@ def networks(
 
         from models.files import write_text
         from training.console import show_table
+        from training.networks import NETWORKS
 
         rows = [{"name": name, "image": network.image, "loss": network.loss, "formats": network.formats,
                  "on_chip": network.on_chip, "weights": network.n_parameters()}
@@ -40,6 +41,8 @@ def configured(config: Config, models: str | None, quantize: bool, start: Path |
 
     Raises InputError for a name that is not known, and for options that do not go together.
     """
+    from training.networks import configure, find
+
     names = [name.strip() for name in (models or "").split(",") if name.strip()]
     if not names:
         raise InputError("--quantize is about the networks of --models, expected both: without --models, training is "
@@ -59,7 +62,9 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
     import logging
 
     from models.files import write_text
+    from models.trigger_cells import CALQ_PER_MIPT
     from training.console import TrainingProgress, show_table
+    from training.networks import NETWORKS
     from training.train import train
 
     logging.getLogger("tensorflow").setLevel("ERROR")  # else it warns that every network traces functions of its own
