@@ -151,14 +151,17 @@ def test_old_command_line() -> None:
     (["--nELinks", "1"], "encoder.n_elinks"),
     (["--maskPartials", "-i", "calq.csv"], "data.mask_partials: no column ModType"),
     (["--maskEnergies", "-i", "calq.csv"], "data.mask_energies: no column SimEnergyFraction"),
-    (["--occReweight", "-i", "none.csv"], "none.csv"),
+    (["--occReweight", "--double", "--quickTrain", "--noHeader", "--nCSV", "5", "--saveEnergy", "--skipPlot",
+      "--retrain", "--rescaleOutputToMax", "--overrideInput", "--AEonly=1", "-i", "none.csv"], "none.csv: No such file"),
 ])
-def test_old_options_without_meaning_are_one_line(
+def test_errors_of_old_options_are_one_line(
     options: list[str], match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pd.DataFrame(np.ones((20, 48), int), columns=CALQ_COLUMNS).to_csv(tmp_path / "calq.csv", index=False)
     options = [str(tmp_path / option) if option.endswith(".csv") else option for option in options]
     monkeypatch.chdir(REPOSITORY)
     result = CliRunner().invoke(app, ["train", "-o", str(tmp_path / "run"), *options])
-    assert result.exit_code == 2 and match in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr
+    *notes, error = result.stderr.splitlines()
+    assert result.exit_code == 2 and error.startswith("error: ") and match in error, result.stderr
+    assert all(note.split(":")[0] in options or note.startswith("--AEonly: always") for note in notes), notes
     assert not (tmp_path / "run").exists()

@@ -35,8 +35,9 @@ def hybrid(config: ConfigFile, output: Output = None, epochs: Epochs = 20, data:
         from training.hybrid import compare
 
         rows = compare(chosen, output or Path("runs") / chosen.name / "hybrid", logging.getLogger(__name__).info)
-        shown = ("code", "n_latents", "value_bits", "bits", "emd_mean", "emd_mean_all")
-        show_table(f"{chosen.name}: codes of equal bits", [{name: row[name] for name in shown} for row in rows])
+        shown = {"code": "code", "n_latents": "latents", "latent_bits": "of bits", "value_bits": "value bits",
+                 "bits": "bits in all", "emd_mean": "EMD", "emd_mean_all": "of all"}
+        show_table(f"{chosen.name}: codes of equal bits", _titled(rows, shown))
 
 
 def search(config: ConfigFile, output: Output = None, trials: Annotated[int, typer.Option(min=1)] = 20,
@@ -55,8 +56,11 @@ def search(config: ConfigFile, output: Output = None, trials: Annotated[int, typ
                              logging.getLogger(__name__).info)
         shown = {"kernel": "kernel", "stride": "stride", "filters": "filters", "weight_bits": "w bits",
                  "latents": "latents", "latent_bits": "bits", "macs": "macs", "val_emd": "val EMD", "emd_mean": "EMD"}
-        rows: list[dict[str, Any]] = [{title: one[name] for name, title in shown.items()} for one in results]
-        show_table(f"{chosen.name}: encoders of the same size, best first", rows)
+        show_table(f"{chosen.name}: encoders of the same size, best first", _titled(results, shown))
+
+
+def _titled(rows: list[dict[str, Any]], shown: dict[str, str]) -> list[dict[str, Any]]:
+    return [{title: row[name] for name, title in shown.items()} for row in rows]
 
 
 def _chosen(config: Path, epochs: int, data: list[str] | None, settings: list[str] | None) -> Config:
