@@ -152,7 +152,7 @@ def test_old_command_line() -> None:
     (["--maskPartials", "-i", "calq.csv"], "data.mask_partials: no column ModType"),
     (["--maskEnergies", "-i", "calq.csv"], "data.mask_energies: no column SimEnergyFraction"),
     (["--occReweight", "--double", "--quickTrain", "--noHeader", "--nCSV", "5", "--saveEnergy", "--skipPlot",
-      "--retrain", "--rescaleOutputToMax", "--overrideInput", "--AEonly=1", "-i", "none.csv"], "none.csv: No such file"),
+      "--retrain", "--rescaleOutputToMax", "--overrideInput", "--AEonly=1", "-i", "none.csv"], "none.csv: No such"),
 ])
 def test_errors_of_old_options_are_one_line(
     options: list[str], match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
