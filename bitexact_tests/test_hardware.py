@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from hls.report import CHIP, Implementation, counted_figures, implementations
 from hls.vendor_reports import read_catapult, read_csynth, read_vivado
 from models.config import Config
 from models.errors import InputError
+from models.weights import EncoderWeights
+from rtl.chip import AutoencoderChip
+from rtl.synthesis import Result
 from training.hardware import hardware, rtl_row
 
 CONFIG_FILE = REPOSITORY / "configs" / "econ_t_5elink.yaml"
@@ -103,10 +107,8 @@ Timing Report
     Slack:      5.000
 """
 
-RTL = {"technology": "xc7", "tool": "Yosys (pyosys 0.70)",
-       "blocks": [{"block": "small", "instances": 3, "resources": {"lut": 1, "ff": 2, "carry": 0}, "levels": 4},
-                  {"block": "deep", "instances": 1, "resources": {"lut": 10, "ff": 0, "carry": 5}, "levels": 40}],
-       "total": {"lut": 13, "ff": 6, "carry": 5}}
+RTL = {"technology": "xc7", "tool": "Yosys (pyosys 0.70)", "total": {"lut": 13, "ff": 6, "carry": 5}, "levels": 40,
+       "architecture": "parallel", "fold": 1, "interval_clocks": 1, "latency_clocks": 4, "redundant": False}
 
 
 def write(path: Path, text: str) -> Path:
@@ -190,19 +192,46 @@ def test_without_tools_the_rows_say_what_to_run(tmp_path: Path, monkeypatch: pyt
 
 def test_rtl_files_become_rows(tmp_path: Path) -> None:
     write(tmp_path / "rtl_xc7.json", json.dumps(RTL))
-    write(tmp_path / "rtl_xc7_folded.json",
-          json.dumps(RTL | {"latency_clocks": 20, "interval_clocks": 8, "clock_ns": 3.125, "critical_path_ns": 2.5}))
+    write(tmp_path / "rtl_xc7_fold8.json", json.dumps(RTL | {
+        "fold": 8, "latency_clocks": 20, "interval_clocks": 8, "redundant": True, "levels": 20}))
     found = rows(hardware(CONFIG, tmp_path))
-    row = found["RTL in Xilinx 7 series"]
+    row = found["RTL, parallel, in Xilinx 7 series"]
     assert (row["lut"], row["ff"], row["dsp"], row["bram"], row["nand2"]) == (13, 6, 0, 0, None)
-    assert (row["latency_bx"], row["latency_ns"], row["interval_cycles"], row["fmax_mhz"]) == (4, 100, 1, None)
-    assert "Yosys (pyosys 0.70)" in row["tool"] and "40 levels in a block (deep)" in row["tool"]
-    folded = found["RTL folded in Xilinx 7 series"]
-    assert (folded["latency_bx"], folded["interval_cycles"], folded["fmax_mhz"]) == (2.5, 8, 400)
+    assert (row["latency_bx"], row["latency_ns"], row["interval_cycles"]) == (4, 100, 1)
+    assert "Yosys (pyosys 0.70)" in row["tool"] and "40 levels" in row["tool"] and "cells alone" in row["tool"]
+    folded = found["RTL, folded, registers in three copies, in Xilinx 7 series"]
+    assert (folded["latency_bx"], folded["interval_cycles"], folded["clock_ns"]) == (2.5, 8, 3.125)
+    assert folded["fmax_mhz"] == pytest.approx(2 * row["fmax_mhz"])
     assert found["RTL in NAND2 gates"]["tool"] == "not run: make rtl-synth TECHNOLOGY=gates"
     write(tmp_path / "rtl_xc7.json", "{}")
     with pytest.raises(InputError, match="key technology is missing"):
         rtl_row(tmp_path / "rtl_xc7.json", "")
+
+
+def test_what_synthesis_writes_is_what_the_table_reads() -> None:
+    """The names of the fields, by the code that writes them."""
+    top = AutoencoderChip(CONFIG.encoder)
+    result = Result("gates", "a tool", (), top.describe(), 7, 0, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        row = rtl_row(write(Path(folder) / "rtl_gates.json", result.to_json()), "NAND2 gates")
+    assert (row.name, row.latency_cycles, row.interval_cycles) == ("RTL, parallel, in NAND2 gates", top.latency, 1)
+
+
+def test_constant_weights_are_a_row_if_they_are_those_of_the_run(tmp_path: Path) -> None:
+    weights = EncoderWeights.random(CONFIG.encoder, 1)
+    for folder in (tmp_path, tmp_path / "constant"):
+        folder.mkdir(exist_ok=True)
+        weights.save(folder / "weights.npz")
+    row = {"name": "constants", "tool": "a tool", "lut": 5}
+    content = {"digest": CONFIG.encoder.digest(), "implementations": [row]}
+    write(tmp_path / "constant" / "constant.json", json.dumps(content))
+    assert rows(hardware(CONFIG, tmp_path))["constants"]["lut"] == 5
+    EncoderWeights.random(CONFIG.encoder, 2).save(tmp_path / "weights.npz")
+    row = rows(hardware(CONFIG, tmp_path))["RTL, these weights as constants"]
+    assert row["absent"] and row["tool"].startswith("made from other weights")
+    write(tmp_path / "constant" / "constant.json", json.dumps(content | {"digest": "0123456789abcdef"}))
+    with pytest.raises(InputError, match="spec 0123456789abcdef, expected"):
+        hardware(CONFIG, tmp_path)
 
 
 def test_counted_figures() -> None:

@@ -71,23 +71,29 @@ class Simulation:
         The bits of `flippable` registers can be flipped in a run; the Verilog is the same with and without.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        command = _verilator()
         write_verilog(top, folder / "top.v")
-        ports = ports_of(top)
-        lines = [f"{'INPUT' if port.is_input else 'OUTPUT'}({port.name})" for port in ports]
-        clock = "top->clk = level;" if top.clocked else ""
-        (folder / "ports.h").write_text(f"#define PORTS {' '.join(lines)}\n#define CLOCK(level) {clock}\n"
-                                        + _flippable(flippable), encoding="utf-8")
-        shutil.copy(_HARNESS, folder / "harness.cpp")
         # Placed many times, compiled once: Verilator would write the logic of every place out.
         large = [f'hier_block -module "{block.module_name}"' for block in top.definitions() if block.large]
         open_ = sorted({f'public_flat_rw -module "{one.block}" -var "{one.name}"' for one in flippable})
         (folder / "blocks.vlt").write_text("\n".join(["`verilator_config", *large, *open_]) + "\n", encoding="utf-8")
+        options = ["--hierarchical"] * bool(large) + ["--vpi"] * bool(flippable)
+        return cls.compile(["blocks.vlt", "top.v"], top.module_name, ports_of(top), top.clocked, folder,
+                           timeout_seconds, options, _flippable(flippable))
+
+    @classmethod
+    def compile(cls, sources: Sequence[str | Path], top: str, ports: Sequence[Port], clocked: bool, folder: Path,
+                timeout_seconds: float = 600, options: Sequence[str] = (), defines: str = "") -> Simulation:
+        """Compile Verilog files with the harness in `folder`; `clocked`: the module `top` has a port `clk`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        command = _verilator()
+        lines = [f"{'INPUT' if port.is_input else 'OUTPUT'}({port.name})" for port in ports]
+        clock = "top->clk = level;" if clocked else ""
+        (folder / "ports.h").write_text(f"#define PORTS {' '.join(lines)}\n#define CLOCK(level) {clock}\n{defines}",
+                                        encoding="utf-8")
+        shutil.copy(_HARNESS, folder / "harness.cpp")
         arguments = ["--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal", "-Wno-lint", "--x-assign", "fast",
-                     "--x-initial", "fast", "--top-module", top.module_name, "--prefix", "Vtop", "--Mdir", "build",
-                     "-MAKEFLAGS", _MAKE_FLAGS, *(["--hierarchical"] if large else []),
-                     *(["--vpi"] if flippable else []),
-                     "blocks.vlt", "top.v", "harness.cpp"]
+                     "--x-initial", "fast", "--top-module", top, "--prefix", "Vtop", "--Mdir", "build",
+                     "-MAKEFLAGS", _MAKE_FLAGS, *options, *map(str, sources), "harness.cpp"]
         _run([*command, *arguments], folder, timeout_seconds)
         return cls(folder / "build" / "Vtop", tuple(ports))
 
