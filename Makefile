@@ -22,7 +22,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth compare report evaluate physics pareto test bench matrix lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-constant compare report evaluate physics pareto test bench matrix lint lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -68,6 +68,9 @@ hls-synth: $(READY) ## run the vendor tools on the projects of `make hls`; fails
 	@status=0; for backend in $(BACKEND); do \
 	    $(PYTHON) -m hls synth --config $(CONFIG) --project $(RUN)/hls_$$backend --backend $$backend || status=$$?; \
 	done; exit $$status
+
+rtl-constant: $(READY) ## the two layers with WEIGHTS=... as constants: Verilog and size by da4ml, mapped by Yosys
+	$(PYTHON) -m rtl constant --config $(CONFIG) --weights $(WEIGHTS) --output $(RUN)/constant $(ARGS)
 
 compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stage, bit by bit
 	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
