@@ -219,7 +219,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"sizes \(8, 8, 1, 16\) of image and latents, expected \(4, 4, 3, 16\)"):
         load(tmp_path / NETWORK_FILE, small("4x4x3_c8_tele_quantized"))
     (tmp_path / "bad.keras").write_bytes(b"no zip")
-    with pytest.raises(InputError, match="no readable encoder"):
+    with pytest.raises(InputError, match="not readable as an encoder"):
         load(tmp_path / "bad.keras", config)
     with pytest.raises(InputError, match="configuration qkeras_3elink has qkeras ones"):
         small("8x8_c8_S2_qK_RTL", "qkeras_3elink")

@@ -280,7 +280,7 @@ def test_decoder_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / DECODER_FILE):
         np.testing.assert_array_equal(decode(load_decoder(path, config.encoder), latent, module_sum), expected)
     (tmp_path / "bad.keras").write_bytes(b"no zip")
-    for path, match in ((tmp_path / "bad.keras", "no readable decoder"), (tmp_path / "none", "no such file")):
+    for path, match in ((tmp_path / "bad.keras", "not readable as a decoder"), (tmp_path / "none", "no such file")):
         with pytest.raises(InputError, match=match):
             load_decoder(path, config.encoder)
 

@@ -73,7 +73,7 @@ def test_bad_arrays_are_refused(tmp_path: Path, change: dict[str, np.ndarray | N
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"x" * 100])
 def test_unreadable_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w.npz").write_bytes(content)
-    with pytest.raises(InputError, match="no readable npz"):
+    with pytest.raises(InputError, match="not readable as npz"):
         EncoderWeights.load(tmp_path / "w.npz", SPEC)
 
 

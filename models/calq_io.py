@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
-from models.errors import InputError
+from models.errors import InputError, parsing
 from models.files import atomic_path
 from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS, image_order
 
@@ -31,6 +32,8 @@ Order = Literal["tc", "image"]
 
 CALQ_COLUMNS = [f"CALQ_{i}" for i in range(N_TRIGGER_CELLS)]
 MAX_CALQ = (1 << CALQ_BITS) - 1
+_LONGEST_LINE = 1 << 16
+_MOST_ROWS = 1 << 25
 _EXPECTED = f"an integer 0..{MAX_CALQ}"
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _CALQ_TYPES = {name: pa.uint32() for name in CALQ_COLUMNS}
@@ -61,7 +64,8 @@ def read_calq(
     `nrows_per_file` keeps the first rows of each file. Raises InputError naming file, line, column and value.
     """
     sources = [paths] if isinstance(paths, str | Path) else list(paths)
-    tables = [_read_file(path, nrows_per_file) for path in _files(sources)]
+    files = list(_files(sources))
+    tables = [_read_file(path, nrows_per_file) for path in files]
     if not tables:
         raise InputError("no input file given, expected CALQ files (.csv, .csv.gz, .parquet) or a folder of them")
     columns = image_order() if order == "tc" else np.arange(N_TRIGGER_CELLS)
@@ -72,7 +76,10 @@ def read_calq(
         for channel, column in enumerate(columns):
             part[:, channel] = table[CALQ_COLUMNS[column]].to_numpy()
         start += len(table)
-    extras = [table.drop_columns(CALQ_COLUMNS).to_pandas() for table in tables]
+    extras = []
+    for path, table in zip(files, tables, strict=True):
+        with parsing(path, "a table"):
+            extras.append(table.drop_columns(CALQ_COLUMNS).to_pandas())
     return CalqTable(calq, pd.concat(extras, ignore_index=True) if len(extras) > 1 else extras[0])
 
 
@@ -108,11 +115,14 @@ def _read_file(path: str, nrows: int | None) -> pa.Table:
 
 
 def _read_parquet(path: str) -> pa.Table:
-    try:
-        table = pa_parquet.read_table(path)
-    except pa.ArrowException as error:
-        raise InputError(f"{path}: not readable as Parquet: {_first_line(error)}") from None
-    _check_columns(path, table.column_names)
+    with parsing(path, "Parquet"):
+        file = pa_parquet.ParquetFile(path, memory_map=True)
+        names, rows = file.schema_arrow.names, file.metadata.num_rows
+    if rows > _MOST_ROWS:  # equal rows pack to next to nothing
+        raise InputError(f"{path}: {rows} rows, expected at most {_MOST_ROWS}")
+    _check_columns(path, names)
+    with parsing(path, "Parquet"):
+        table = file.read()
     for name in CALQ_COLUMNS:
         if not pa.types.is_integer(table.schema.field(name).type):
             raise InputError(f"{path}: column {name} has type {table.schema.field(name).type}, expected integers")
@@ -121,8 +131,8 @@ def _read_parquet(path: str) -> pa.Table:
 
 def _read_csv(path: str, nrows: int | None) -> pa.Table:
     content = sys.stdin.buffer.read() if path == "-" else None
-    with _open_text(path, content) as text:
-        first = text.readline(1 << 16).rstrip("\r\n")
+    with parsing(path, "CSV"), _open_text(path, content) as text:
+        first = text.readline(_LONGEST_LINE).rstrip("\r\n")
     fields = next(csv.reader([first.removeprefix("\ufeff")]), [])
     has_header = not all(_is_integer(field) for field in fields)
     if not fields or not first:
@@ -145,13 +155,23 @@ def _read_csv(path: str, nrows: int | None) -> pa.Table:
                 if rows >= nrows:
                     break
             return pa.Table.from_batches(batches, schema=reader.schema)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
         names = fields if has_header else CALQ_COLUMNS
         raise _diagnose_csv(path, content, names, has_header, error) from None
 
 
 def _is_integer(field: str) -> bool:
-    return field.strip().lstrip("-").isdigit()
+    return re.fullmatch(r"\s*-?\d{1,20}\s*", field, re.ASCII) is not None
+
+
+def _bounded_lines(path: str, text: IO[str]) -> Iterator[str]:
+    for number, line in enumerate(iter(lambda: text.readline(_LONGEST_LINE), ""), start=1):
+        if len(line) == _LONGEST_LINE:
+            raise InputError(f"{path}: line {number}: over {_LONGEST_LINE} characters, "
+                             f"expected {N_TRIGGER_CELLS} charges")
+        yield line
 
 
 def _check_columns(path: str, names: Sequence[str]) -> None:
@@ -179,20 +199,17 @@ def _diagnose_csv(
     path: str, content: bytes | None, names: Sequence[str], has_header: bool, error: Exception
 ) -> InputError:
     """Read again, slowly, to name the first bad line and column; only runs once a file is known to be bad."""
-    try:
-        with _open_text(path, content) as text:
-            reader = csv.reader(text)
-            for fields in reader:
-                if not fields or (has_header and reader.line_num == 1):
-                    continue
-                if len(fields) != len(names):
-                    return InputError(f"{path}: line {reader.line_num}: {len(fields)} columns, expected {len(names)}")
-                for name, field in zip(names, fields, strict=True):
-                    if name in _CALQ_TYPES and not (_is_integer(field) and 0 <= int(field) <= MAX_CALQ):
-                        return InputError(f"{path}: line {reader.line_num}, column {name}: {field[:40]!r}, "
-                                          f"expected {_EXPECTED}")
-    except (csv.Error, OSError, EOFError, ValueError) as second:
-        return InputError(f"{path}: not readable as CSV: {_first_line(second)}")
+    with parsing(path, "CSV"), _open_text(path, content) as text:
+        reader = csv.reader(_bounded_lines(path, text))
+        for fields in reader:
+            if not fields or (has_header and reader.line_num == 1):
+                continue
+            if len(fields) != len(names):
+                return InputError(f"{path}: line {reader.line_num}: {len(fields)} columns, expected {len(names)}")
+            for name, field in zip(names, fields, strict=True):
+                if name in _CALQ_TYPES and not (_is_integer(field) and 0 <= int(field) <= MAX_CALQ):
+                    return InputError(f"{path}: line {reader.line_num}, column {name}: {field[:40]!r}, "
+                                      f"expected {_EXPECTED}")
     if "Empty CSV" in str(error):
         return InputError(f"{path}: a header but no rows, expected {N_TRIGGER_CELLS} charges per row")
     return InputError(f"{path}: not readable as CSV: {_first_line(error)}")

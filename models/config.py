@@ -19,6 +19,8 @@ from models.trigger_cells import IMAGE_SIZE
 _CONFIGS = Path(__file__).parents[1] / "configs"  # beside the packages, in a clone as where it is installed
 _MAX_FILE_BYTES = 1 << 20
 _Location = tuple[str | int, ...]
+# Also what a value raises that its tag does not fit: `!!timestamp x`.
+_BAD_YAML = (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 LOSS_NAMES = ("telescope", "telescope_4x4x3", "telescope_6x6x3", "weighted_mse", "kernel", "sinkhorn", "emd")
@@ -188,7 +190,7 @@ class Config(_Section):
                 raise InputError(f"--set {setting}: expected section.key=value, as --set training.epochs=100")
             try:
                 section[name] = yaml.safe_load(text)
-            except yaml.YAMLError:
+            except _BAD_YAML:
                 raise InputError(f"--set {setting}: '{text}' is no YAML value") from None
         try:
             return Config.model_validate(content)
@@ -202,19 +204,32 @@ def read_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:
         raise InputError(f"{path}: {path.stat().st_size} bytes, expected a YAML file of at most {_MAX_FILE_BYTES}")
     lines: dict[_Location, int] = {}
     try:
-        text = path.read_text(encoding="utf-8")
-        for token in yaml.scan(text, Loader=yaml.SafeLoader):
-            if isinstance(token, yaml.AliasToken):  # a few aliases can unpack to gigabytes
-                raise InputError(f"{path}:{token.start_mark.line + 1}: alias *{token.value}, expected plain values")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        if root is not None:
-            _note_lines(path, root, (), lines)
-        return yaml.safe_load(text), lines
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or ("nested too deep" if isinstance(error, RecursionError) else error)
-        raise InputError(f"{path}{where}: not readable as YAML: {problem}") from None
+        loader = _PlainLoader(path.read_text(encoding="utf-8"))
+        loader.name = str(path)
+        root = loader.get_single_node()
+        if root is None:
+            return None, lines
+        _note_lines(path, root, (), lines)
+        return loader.construct_document(root), lines
+    except yaml.MarkedYAMLError as error:
+        where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path}{where}: not readable as YAML: {error.problem}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not readable as YAML: nested too deep") from None
+    except _BAD_YAML as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not readable as YAML: {error}") from None
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Refuses aliases: a few can unpack to gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            alias = self.peek_event()
+            raise InputError(f"{self.name}:{alias.start_mark.line + 1}: alias *{alias.anchor}, expected plain values")
+        return super().compose_node(parent, index)
 
 
 def _note_lines(path: Path, node: yaml.Node, location: _Location, lines: dict[_Location, int]) -> None:

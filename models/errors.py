@@ -8,9 +8,20 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+_LONGEST = 600
+
 
 class InputError(ValueError):
-    """Bad input from a user; the message is one line that names the place, the value and what was expected."""
+    """Bad input from a user; the message is one line that names the place, the value and what was expected.
+
+    Whatever the input was, the line stays one, printable and short enough to read.
+    """
+
+    def __init__(self, message: str) -> None:
+        line = "".join(c if c.isprintable() else " " for c in message.strip())
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST - 104]} ... {line[-99:]}"
+        super().__init__(line)
 
 
 class ToolMissing(RuntimeError):
@@ -25,6 +36,22 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 class ToolFailed(RuntimeError):
     """An external program ended with an error; the message names it and its first complaint."""
+
+
+@contextmanager
+def parsing(path: object, kind: str) -> Iterator[None]:
+    """Turn whatever a library raises at a file that is broken or hostile into an InputError that names the file.
+
+    For calls of libraries alone: what it would hide of our own code is a bug. An InputError passes, and so does a file
+    that is not there or not ours to read.
+    """
+    try:
+        yield
+    except (InputError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # no parser lists what it raises: zlib.error, struct.error, RecursionError, ...
+        problem = str(error) or type(error).__name__
+        raise InputError(f"{path}: not readable as {kind}: {' '.join(problem[:200].split())}") from None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import InputError
+from models.errors import InputError, parsing
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
@@ -42,15 +42,10 @@ def import_keras(path: str | Path, spec: EncoderSpec) -> tuple[EncoderWeights, l
     Values go to the nearest code, half to even, and saturate, as QKeras' own quantisers do. Raises InputError if the
     file is unreadable, or has no or several arrays of a needed shape.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            found = _datasets(file)
-            chosen = {name: _choose(Path(path), found, name, shape) for name, shape in spec.weight_shapes.items()}
-            values = {name: np.asarray(file[source], dtype=np.float64) for name, source in chosen.items()}
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError | FileNotFoundError):
-            raise
-        raise InputError(f"{path}: not readable as HDF5: {error}") from None
+    with parsing(path, "HDF5"), h5py.File(path, "r") as file:
+        found = _datasets(file)
+        chosen = {name: _choose(Path(path), found, name, shape) for name, shape in spec.weight_shapes.items()}
+        values = {name: np.asarray(file[source], dtype=np.float64) for name, source in chosen.items()}
     codes, report = {}, []
     for name, form in spec.weight_formats.items():
         if not np.isfinite(values[name]).all():

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import InputError
+from models.errors import InputError, parsing
 from models.files import atomic_path
 from models.spec import EncoderSpec
 
@@ -141,17 +141,13 @@ class EncoderWeights:
 
 def _read_npz(path: Path, required: set[str]) -> dict[str, npt.NDArray[Any]]:
     known = required | {"digest", "formats"}
-    try:
+    with parsing(path, "npz"):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > _MAX_FILE_BYTES:
             raise InputError(f"{path}: {unpacked} bytes unpacked, expected at most {_MAX_FILE_BYTES}")
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files if name in known}
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, NotImplementedError, MemoryError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: no readable npz file ({error}), expected weights.npz") from None
     missing = sorted(required - set(content))
     if missing:
         raise InputError(f"{path}: array {missing[0]} is missing, expected {', '.join(sorted(required))}")

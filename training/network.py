@@ -15,6 +15,7 @@ from models.errors import InputError
 from models.files import atomic_path
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
+from training.keras_archive import load_model
 
 # isort: split
 import tf_keras
@@ -100,12 +101,10 @@ def load_decoder(path: Path, spec: EncoderSpec) -> Any:
     file = path / DECODER_FILE if path.is_dir() else path
     if not file.exists():
         raise InputError(f"{file}: no such file, expected the decoder of a training run")
-    try:
-        decoder = tf_keras.models.load_model(file, compile=False, safe_mode=True)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: no readable decoder ({str(error).splitlines()[0][:120]})") from None
-    found = decoder.inputs[0].shape[-1], decoder.output_shape[-1]
-    if found != (spec.dense.outputs, N_TRIGGER_CELLS):
-        raise InputError(f"{file}: {found[0]} latents to {found[1]} cells, "
-                         f"expected {spec.dense.outputs} to {N_TRIGGER_CELLS}")
+    decoder = load_model(file, "a decoder")
+    found = [tuple(tensor.shape) for tensor in (*decoder.inputs, *decoder.outputs)]
+    latent, seen, fractions = (None, spec.dense.outputs), (None, 2), (None, N_TRIGGER_CELLS)
+    if found not in ([latent, fractions], [latent, seen, fractions]):
+        raise InputError(f"{file}: inputs and outputs of shape {', '.join(map(str, found[:4]))}, expected {latent}, "
+                         f"{seen} to {fractions}")
     return decoder

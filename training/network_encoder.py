@@ -21,6 +21,7 @@ from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec, LayerFormats
 from models.trigger_cells import IMAGE_TO_TC, N_TRIGGER_CELLS
 from models.weights import NETWORK_FILE, WEIGHTS_FILE
+from training.keras_archive import load_model
 from training.layers import ExactEncoder
 from training.networks import Network, arrangement, find
 
@@ -105,11 +106,8 @@ def load(path: Path, config: Config) -> NetworkEncoder:
         from qkeras.utils import _add_supported_quantized_objects
 
         _add_supported_quantized_objects(known)
-    try:
-        with _quiet_quantizers():
-            model = tf_keras.models.load_model(path, custom_objects=known, compile=False, safe_mode=True)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no readable encoder ({str(error).splitlines()[0][:120]})") from None
+    with _quiet_quantizers():
+        model = load_model(path, "an encoder", known)
     found = *model.input_shape[1:], model.output_shape[-1]
     expected = *arrangement(network.image).shape, config.encoder.dense.outputs
     if found != expected:

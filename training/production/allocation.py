@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.errors import InputError, nearest
+from models.errors import InputError, nearest, parsing
 from models.registers import MAX_ELINKS
 
 IntArray = npt.NDArray[np.integer[Any]]
 
+_MOST_BYTES = 4 << 20  # some ten times the list of the whole detector
+_LONGEST_HEADER = 1 << 16
 FEWEST_ELINKS = 2
 SIGNAL_LINKS = {9: 5, 7: 4, 11: 4, 13: 3}
 """Links by layer, most at the shower maximum of electrons; all other layers have FEWEST_ELINKS."""
@@ -38,17 +40,23 @@ class ModuleLinks:
     @classmethod
     def read(cls, path: str | Path) -> ModuleLinks:
         """Read a CSV with the columns Layer, ModU, ModV, ECONT_eTX and, for `whole`, ModType (F..: full module)."""
-        try:
+        if Path(path).stat().st_size > _MOST_BYTES:
+            raise InputError(f"{path}: {Path(path).stat().st_size} bytes, expected a list of at most {_MOST_BYTES}")
+        with Path(path).open("rb") as file:
+            if len(file.readline(_LONGEST_HEADER)) == _LONGEST_HEADER:  # millions of columns would take hours
+                raise InputError(f"{path}: line 1: over {_LONGEST_HEADER} bytes, expected a header")
+        with parsing(path, "CSV"):
             table = pd.read_csv(path)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: not readable as CSV: {' '.join(str(error).split())}") from None
+        if not isinstance(table.index, pd.RangeIndex) or table.empty:
+            raise InputError(f"{path}: {'no rows' if table.empty else 'rows of more values than the header names'}, "
+                             "expected one row per module")
         for name in ("Layer", "ModU", "ModV", "ECONT_eTX"):
             if name not in table:
                 raise InputError(f"{path}: column {name} is missing{nearest(name, table.columns)}")
             if table[name].dtype.kind not in "iu":
                 number = pd.to_numeric(table[name], errors="coerce")
                 row = int(np.argmax(number.isna() | (number % 1 != 0)))
-                raise InputError(f"{path}: data row {row + 1}, column {name}: {str(table[name][row])!r}, "
+                raise InputError(f"{path}: data row {row + 1}, column {name}: {str(table[name][row])[:40]!r}, "
                                  "expected an integer")
         bad = ~table.ECONT_eTX.between(0, MAX_ELINKS)
         if bad.any():

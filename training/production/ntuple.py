@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from emulator.links import ERX
-from models.errors import InputError, ToolMissing, nearest
+from models.errors import InputError, ToolMissing, nearest, parsing
 from models.registers import ENCODER_MUX, Registers
 from models.trigger_cells import N_TRIGGER_CELLS, image_order
 from training.production.allocation import signal_links
@@ -33,6 +33,8 @@ STEP = "48 MB"
 PLACE = ("tc_zside", "tc_layer", "tc_waferu", "tc_waferv")
 CHARGES = ("tc_uncompressedCharge", "tc_data", "tc_compressedCharge")
 """In the order of preference: linear charges, or for the last one 7-bit codes."""
+_INTEGERS = {*PLACE, "tc_cell", "tc_cellu", "tc_cellv", "tc_wafertype", "tc_subdet", "tc_compressedCharge", "event"}
+_MOST_EVENTS = 100_000_000
 _EVENTS = 256
 _SCINTILLATOR = 10
 _WIDTH = 2 * LARGEST_UV + 1
@@ -82,15 +84,18 @@ def open_tree(path: str | Path, tree: str = TREE) -> Any:
         raise ToolMissing("ntuples need the packages uproot and awkward: pip install '.[data]'") from None
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    try:
+    with parsing(path, "ROOT"):
         file = uproot.open(path)
         found = {name.split(";")[0] for name, kind in file.classnames().items() if kind == "TTree"}
-    except (ValueError, OSError, KeyError, NotImplementedError) as error:
-        raise InputError(f"{path}: not readable as ROOT: {' '.join(str(error).split())[:120]}") from None
     if tree not in found:
         listed = ", ".join(sorted(found)) or "none"
         raise InputError(f"{path}: no tree '{tree}'{nearest(tree, found)} (trees: {listed})")
-    return file[tree]
+    with parsing(path, "ROOT"):
+        content = file[tree]
+        n_events = content.num_entries
+    if not 0 <= n_events <= _MOST_EVENTS:
+        raise InputError(f"{path}: tree '{tree}' claims {n_events} events, expected 0..{_MOST_EVENTS}")
+    return content
 
 
 def read_modules(
@@ -101,13 +106,17 @@ def read_modules(
     Raises InputError naming file, event, branch, value and what was expected.
     """
     content = open_tree(path, tree)
-    branches = find_branches(str(path), content.keys(), charge)
+    with parsing(path, "ROOT"):
+        names = content.keys()
+    branches = find_branches(str(path), names, charge)
     import awkward as ak
 
     start = first
-    for part in content.iterate(branches.names(), step_size=STEP, entry_start=first, entry_stop=last, library="ak"):
+    per_event = {"event"} & set(branches.names())
+    for part in _parts(path, content, branches, first, last):
+        for name in branches.names():
+            _check_type(path, name, part[name], 1 if name in per_event else 2)
         counts = ak.to_numpy(ak.num(part.tc_layer))
-        per_event = {"event"} & set(branches.names())
         for name in branches.names():
             if name not in per_event and not np.array_equal(ak.to_numpy(ak.num(part[name])), counts):
                 event = start + int(np.argmax(ak.to_numpy(ak.num(part[name])) != counts))
@@ -119,6 +128,22 @@ def read_modules(
                        for name in branches.names()}
             yield assemble(columns, counts[begin : begin + _EVENTS], branches, str(path), start + begin)
         start += len(counts)
+
+
+def _parts(path: str | Path, content: Any, branches: Branches, first: int, last: int | None) -> Iterator[Any]:
+    """The branches of some events at a time, as records of awkward arrays."""
+    with parsing(path, "ROOT"):
+        yield from content.iterate(branches.names(), step_size=STEP, entry_start=first, entry_stop=last, library="ak")
+
+
+def _check_type(path: str | Path, name: str, values: Any, n_dimensions: int) -> None:
+    import awkward as ak
+
+    wanted = "iu" if name in _INTEGERS else "iuf"
+    if values.ndim != n_dimensions or ak.to_numpy(ak.flatten(values, axis=None)).dtype.kind not in wanted:
+        raise InputError(f"{path}: branch {name} is of type {str(values.type)[:80]}, expected "
+                         f"{'integers' if wanted == 'iu' else 'numbers'}, {'a list' if n_dimensions > 1 else 'one'} "
+                         "per event")
 
 
 def assemble(columns: dict[str, npt.NDArray[Any]], counts: IntArray, branches: Branches, path: str, first: int = 0

@@ -18,7 +18,7 @@ import pyarrow.parquet as pa_parquet
 
 from emulator.links import ERX
 from models.calq_io import CALQ_COLUMNS
-from models.errors import InputError, nearest
+from models.errors import InputError, nearest, parsing
 from models.files import atomic_path
 from training.production.modules import COLUMNS
 
@@ -77,7 +77,7 @@ def _check_names(path: Path, names: list[str], needed: Iterable[str]) -> None:
 
 
 def _pieces(path: Path, rows: int) -> Iterator[pa.Table]:
-    try:
+    with parsing(path, "Parquet" if path.name.endswith(".parquet") else "CSV"):
         if path.name.endswith(".parquet"):
             with pa_parquet.ParquetFile(path) as file:
                 for batch in file.iter_batches(rows):
@@ -88,13 +88,11 @@ def _pieces(path: Path, rows: int) -> Iterator[pa.Table]:
         with pa_csv.open_csv(path, convert_options=options) as reader:
             for batch in reader:
                 yield pa.Table.from_batches([batch])
-    except pa.ArrowException as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())[:200]}") from None
 
 
 def _check_header(path: Path) -> None:
     opener = gzip.open if path.name.endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8", errors="replace", newline="") as text:
+    with opener(path, "rt", encoding="utf-8", newline="") as text:
         names = next(csv.reader([text.readline(1 << 16)]), [])
     if not any(name in names for name in CALQ_COLUMNS):
         raise InputError(f"{path}: line 1: no header, expected the columns {CALQ_COLUMNS[0]}..{CALQ_COLUMNS[-1]}")

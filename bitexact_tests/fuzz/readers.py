@@ -1,0 +1,168 @@
+"""Every reader of a file that a user hands over: how to read it, and a small good file to begin with."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
+
+from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.fuzz.mutations import Arrays, Pick, edit_arrays, edit_bytes, edit_words
+from emulator.links import ERX, ETX, LinkFile
+from models import register_file
+from models.calq_io import CALQ_COLUMNS, read_calq
+from models.config import Config
+from models.errors import InputError
+from models.keras_file import import_keras
+from models.registers import Registers
+from models.weights import EncoderWeights, load_weights
+from training.hardware import read_json
+from training.production import ntuple
+from training.production.allocation import ModuleLinks
+from training.production.farm import FarmConfig
+from training.production.stream import read_tables
+
+CONFIG = REPOSITORY / "configs" / "econ_t_5elink.yaml"
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A reader, and what writes a good file for it; `arrays`, if any, are what that file holds."""
+
+    read: Callable[[Path], object]
+    suffix: str
+    write: Callable[[Path, Arrays], object]
+    arrays: Arrays = field(default_factory=dict)
+
+    @cached_property
+    def good(self) -> bytes:
+        """The bytes of the good file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"good{self.suffix}"
+            self.write(path, self.arrays)
+            return path.read_bytes()
+
+    def mutate(self, path: Path, pick: Pick) -> bool:
+        """Write a changed file; False if its format has no way to say such a thing."""
+        if self.arrays and pick(2):
+            try:
+                self.write(path, edit_arrays(self.arrays, pick))
+            except Exception:  # whatever the library that writes has against such arrays
+                return False
+        else:
+            is_text = self.suffix in (".csv", ".yaml", ".json") and pick(2)
+            path.write_bytes((edit_words if is_text else edit_bytes)(self.good, pick))
+        return True
+
+    def check(self, path: Path) -> bool:
+        """Whether a file is good; anything but a result or an InputError in one line that names it is a failure."""
+        try:
+            self.read(path)
+        except InputError as error:
+            text = str(error)
+            assert "\n" not in text, f"not one line: {text!r}"
+            assert len(text) < 1000, f"{len(text)} characters: {text[:200]!r}"
+            assert str(path) in text, f"does not name the file: {text!r}"
+            return False
+        return True
+
+
+def _text(content: str) -> Callable[[Path, Arrays], object]:
+    return lambda path, _: path.write_text(content, encoding="utf-8")
+
+
+def _write_npz(path: Path, arrays: Arrays) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _write_csv(path: Path, arrays: Arrays) -> None:
+    pd.DataFrame(arrays).to_csv(path, index=False)
+
+
+def _write_parquet(path: Path, arrays: Arrays) -> None:
+    pa_parquet.write_table(pa.table({name: pa.array(values) for name, values in arrays.items()}), path)
+
+
+def _write_h5(path: Path, arrays: Arrays) -> None:
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file[name] = values
+
+
+def _write_root(path: Path, arrays: Arrays) -> None:
+    """Two events, each with half of every array."""
+    import awkward as ak
+    import uproot
+
+    jagged = {name: ak.unflatten(ak.from_numpy(values), [len(values) // 2, len(values) - len(values) // 2])
+              for name, values in arrays.items()}
+    with uproot.recreate(path) as file:
+        file.mktree(ntuple.TREE, jagged)
+
+
+def _rows(n: int = 4) -> Arrays:
+    rng = np.random.default_rng(1)
+    charges = {name: rng.integers(0, 3000, n).astype(np.uint32) for name in CALQ_COLUMNS}
+    return charges | {"entry": np.arange(n), "layer": np.full(n, 9), "waferu": np.arange(n), "waferv": np.zeros(n, int),
+                      "SimEnergyFraction": rng.random(n)}
+
+
+def _cells(n: int = 8) -> Arrays:
+    cells = {name: np.ones(n, np.int32) for name in ntuple.PLACE} | {"tc_cellu": np.arange(n, dtype=np.int32) % 4}
+    return cells | {"tc_cellv": np.zeros(n, np.int32), "tc_uncompressedCharge": np.arange(n, dtype=np.uint32),
+                    "tc_simenergy": np.ones(n, np.float32), "tc_eta": np.full(n, 1.7, np.float32),
+                    "tc_wafertype": np.zeros(n, np.int32), "tc_subdet": np.ones(n, np.int32)}
+
+
+def _links(links: LinkFile) -> str:
+    words = np.random.default_rng(2).integers(0, 1 << 32, (5, links.n_links)).astype(np.uint32)
+    return links.header() + links.rows(words)
+
+
+@cache
+def catalogue() -> dict[str, Reader]:
+    """All readers by name."""
+    config = Config.load(CONFIG)
+    weights = EncoderWeights.random(config.encoder, 3)
+    npz = {"digest": np.array(config.encoder.digest()), "formats": np.array("{}"), **weights.arrays}
+    keras = {f"encoder/{name}": values.astype(np.float32) for name, values in weights.values().items()}
+    calq = [f"{','.join(CALQ_COLUMNS)}\n", *(f"{','.join(map(str, range(row, row + 48)))}\n" for row in range(3))]
+    links = "Layer,ModU,ModV,ECONT_eTX,ModType\n9,1,2,5,F\n9,1,3,5,a\n10,0,1,2,F\n"
+    registers = Registers.for_encoder(weights)
+    register_text = _text(register_file.as_text(registers.memory, registers.given))
+    config_text = _text(CONFIG.read_text(encoding="utf-8"))
+    history = json.dumps({"loss": [1.0, 2.5], "x": {"y": None}})
+
+    def spec_of(reader: Callable[..., object]) -> Callable[[Path], object]:
+        return lambda path: reader(path, config.encoder)
+
+    return {
+        "calq_csv": Reader(read_calq, ".csv", _text("".join(calq))),
+        "calq_columns": Reader(partial(read_calq, nrows_per_file=2), ".csv", _write_csv, _rows()),
+        "calq_gzip": Reader(read_calq, ".csv.gz", _write_csv, _rows()),
+        "calq_parquet": Reader(read_calq, ".parquet", _write_parquet, _rows()),
+        "stream_csv": Reader(lambda path: list(read_tables([path])), ".csv", _write_csv, _rows()),
+        "stream_gzip": Reader(lambda path: list(read_tables([path])), ".csv.gz", _write_csv, _rows()),
+        "stream_parquet": Reader(lambda path: list(read_tables([path])), ".parquet", _write_parquet, _rows()),
+        "module_list": Reader(ModuleLinks.read, ".csv", _text(links)),
+        "erx": Reader(ERX.read_all, ".csv", _text(_links(ERX))),
+        "etx": Reader(ETX.read_all, ".csv", _text(_links(ETX))),
+        "config": Reader(Config.load, ".yaml", config_text),
+        "farm": Reader(FarmConfig.load, ".yaml", _text("cluster: htcondor\nn_workers: 4\noptions: {queue: x}\n")),
+        "registers": Reader(Registers.load, ".yaml", register_text),
+        "register_weights": Reader(spec_of(load_weights), ".yaml", register_text),
+        "weights": Reader(spec_of(EncoderWeights.load), ".npz", _write_npz, npz),
+        "keras": Reader(spec_of(import_keras), ".h5", _write_h5, keras),
+        "ntuple": Reader(lambda path: list(ntuple.read_modules(path)), ".root", _write_root, _cells()),
+        "json": Reader(partial(read_json, keys=("loss",)), ".json", _text(history)),
+    }
