@@ -28,6 +28,7 @@ from training.hardware import read_json
 
 RESULT_FILE = "pareto.json"
 _TECHNOLOGY = "gates"
+_SECONDS = 3600  # for a block: wide weights on a busy machine
 Widths = tuple[int, int]
 """Bits of weights and biases, bits of the encoder's input."""
 
@@ -115,7 +116,7 @@ def gates(spec: EncoderSpec, folder: Path) -> dict[str, Any]:
     if kept.get("made_from") == made_from:
         return kept
     try:
-        result = synthesise(AutoencoderChip(spec, "asic"), _TECHNOLOGY)
+        result = synthesise(AutoencoderChip(spec, "asic"), _TECHNOLOGY, _SECONDS)
     except ValueError as error:  # the RTL has no such encoder
         raise InputError(f"{folder.name}: {error}") from None
     content = {**json.loads(result.to_json()), "made_from": made_from}
