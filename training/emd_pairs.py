@@ -64,7 +64,7 @@ def _largest(true: FloatArray, maps: FloatArray, rng: np.random.Generator) -> Fl
 
 
 def _tiled(true: FloatArray, maps: FloatArray, rng: np.random.Generator) -> FloatArray:
-    means = true.reshape(len(true), -1, _TILE).mean(axis=2)
+    means = true.reshape(len(true), N_TRIGGER_CELLS // _TILE, _TILE).mean(axis=2)
     return np.repeat(means, _TILE, axis=1)
 
 
