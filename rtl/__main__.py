@@ -1,15 +1,17 @@
-"""Command line of the RTL: `python -m rtl verilog ...`, `sim`, `synth`, `formal`."""
+"""Command line of the RTL: `python -m rtl verilog ...`, `sim`, `synth`, `activity`, `formal`."""
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import typer
 
-from models.errors import one_line_errors
+from models.errors import InputError, one_line_errors
 from rtl.constant_command import constant
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ def synth(
     technology: TechnologyName = "xc7",
     redundant: Redundant = False,
     fold: Fold = None,
+    netlists: Annotated[Path | None, typer.Option(help="Folder for the mapped blocks, for `activity`.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for each block.")] = 600,
 ) -> None:
     """Synthesise every block once and count it as often as it is placed.
@@ -114,8 +117,40 @@ def synth(
         from rtl.synthesis import SILICON, synthesise
 
         target: Literal["asic", "fpga"] = "asic" if technology in SILICON else "fpga"
-        result = synthesise(_chip(Config.load(config), target, redundant, fold), technology, timeout)
+        result = synthesise(_chip(Config.load(config), target, redundant, fold), technology, timeout, netlists)
         write_text(output, result.to_json())
+
+
+@app.command()
+def activity(
+    config: ConfigFile,
+    weights: Annotated[Path, typer.Option(help="weights.npz, or a register file of the chip (YAML).")],
+    input: Annotated[str, typer.Option(help="CALQ file (CSV, Parquet) or folder; - is stdin.")],
+    netlists: Annotated[Path, typer.Option(help="What `synth --technology gates --netlists` wrote.")],
+    summary: Annotated[Path, typer.Option(help="JSON of the same run of `synth`; the activity is added to it.")],
+    events: Annotated[int, typer.Option(min=1, help="Use the first so many events.")] = 6000,
+    order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns.")] = None,
+) -> None:
+    """How often the gates of a mapped design change on events: a measure of its power without a cell library.
+
+    Example: python -m rtl activity --config configs/econ_t_5elink.yaml --weights runs/econ_t_5elink/weights.npz
+    --input calq.csv --netlists gates --summary rtl_gates.json
+    """
+    with one_line_errors():
+        from models.calq_io import column_order, read_calq
+        from models.config import Config
+        from models.files import write_text
+        from models.weights import load_weights
+        from rtl.activity import measure
+
+        chosen = Config.load(config)
+        content = json.loads(summary.read_text(encoding="utf-8"))
+        if content["technology"] != "gates":
+            raise InputError(f"{summary}: technology {content['technology']}, expected gates")
+        calq = read_calq(input, column_order(order, chosen.data.order)).calq[:events]
+        top = _chip(chosen, "asic", content["redundant"], content["fold"])
+        found = measure(top, netlists, load_weights(weights, chosen.encoder), calq)
+        write_text(str(summary), json.dumps({**content, "activity": asdict(found)}, indent=1) + "\n")
 
 
 @app.command()

@@ -110,7 +110,8 @@ class Result:
 
     def to_json(self) -> str:
         content = asdict(self)
-        return json.dumps({**content, **content.pop("design"), "total": self.total}, indent=1) + "\n"
+        design = content.pop("design")
+        return json.dumps({**content, **design, "total": self.total}, indent=1) + "\n"
 
 
 def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Result:
