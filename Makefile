@@ -22,7 +22,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-constant compare report evaluate physics pareto test bench matrix lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant compare report evaluate physics pareto test bench matrix lint lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -94,6 +94,12 @@ rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNO
 
 pareto: $(READY) ## area against EMD over bit widths, resumable: ARGS="--weight-bits 3,4,5,6,7,8 --input-bits 4,5,6,7,8 --epochs 20"
 	$(PYTHON) -m training pareto --config $(CONFIG) --output $(RUN)/pareto $(foreach file,$(DATA),--data $(file)) $(ARGS)
+
+rtl-activity: $(READY) ## how often the gates change on the events of INPUT=...; ARGS="--fold 16" for the folded encoder
+	$(PYTHON) -m rtl synth --config $(CONFIG) --technology gates --netlists $(RUN)/rtl/gates --timeout 3000 \
+	    --output $(RUN)/rtl_gates.json $(ARGS)
+	$(PYTHON) -m rtl activity --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --netlists $(RUN)/rtl/gates \
+	    --summary $(RUN)/rtl_gates.json
 
 report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
 	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)
