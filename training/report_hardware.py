@@ -19,12 +19,12 @@ _WORDS = frozenset({"area", "power"})
 
 def hardware_section(hardware: Content) -> Section:
     """What `training.hardware.hardware` gathered, as a section of the page."""
-    numbers = frozenset(i for i, (_, key) in enumerate(_COLUMNS, start=1) if key not in _WORDS)
-    rows = [[Cell(row["name"]), *(_cell(row[key]) for _, key in _COLUMNS), Cell(row["tool"])]
+    numbers = frozenset(i for i, (_, key) in enumerate(_COLUMNS, start=2) if key not in _WORDS)
+    rows = [[Cell(row["name"]), Cell(row["tool"]), *(_cell(row[key]) for _, key in _COLUMNS)]
             for row in hardware["implementations"]]
     counted = [[one["quantity"], one["value"], one["source"]] for one in hardware["counted"]]
     return Section("Resources and latency", _TEXT, [
-        Table(["what", *(title for title, _ in _COLUMNS), "by"], rows, numbers),
+        Table(["what", "by", *(title for title, _ in _COLUMNS)], rows, numbers),
         plain_table(["quantity", "value", "source"], counted),
     ], children=[_pareto(hardware["pareto"])])
 
