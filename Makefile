@@ -22,7 +22,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant compare report evaluate physics pareto test bench matrix lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test bench matrix lint lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -100,6 +100,9 @@ rtl-activity: $(READY) ## how often the gates change on the events of INPUT=...;
 	    --output $(RUN)/rtl_gates.json $(ARGS)
 	$(PYTHON) -m rtl activity --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --netlists $(RUN)/rtl/gates \
 	    --summary $(RUN)/rtl_gates.json
+
+seu: $(READY) ## flip every bit of weights and RTL registers of RUN: latents, frames, EMD; ARGS="--no-rtl"
+	$(PYTHON) -m training seu --run $(RUN) --input $(INPUT) $(ARGS)
 
 report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
 	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)

@@ -153,6 +153,8 @@ def _run(command: list[str], folder: Path, timeout_seconds: float) -> None:
                                 check=False, env=environment)
     except FileNotFoundError as error:
         raise ToolMissing(f"{error.filename} is not there: needed to simulate the RTL") from None
+    except subprocess.TimeoutExpired:
+        raise ToolFailed(f"{' '.join(command[:3])} ... took more than {timeout_seconds:g} s") from None
     if result.returncode:
         complaints = [line for line in (result.stderr + result.stdout).splitlines() if "rror" in line]
         raise ToolFailed(f"{' '.join(command[:3])} ... failed: {(complaints or [result.stderr[-300:]])[0]}")

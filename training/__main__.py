@@ -16,6 +16,7 @@ from training.export_commands import export, flops
 from training.network_commands import networks
 from training.old_options import CommandWithOldOptions
 from training.pareto_command import pareto
+from training.seu_command import seu
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data")
@@ -116,6 +117,7 @@ app.command()(pareto)
 app.command()(hybrid)
 app.command()(search)
 app.command()(networks)
+app.command()(seu)
 
 
 @app.command()

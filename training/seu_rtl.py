@@ -31,6 +31,7 @@ _COPIES = ("copy_a", "copy_b", "copy_c")
 _WINDOW = 12
 """Events around a single flip: long enough to see its frame, the frames before and some after it."""
 _CLOCKS_PER_RUN = 1 << 16
+_BUILD_SECONDS = 3600  # 1 to 2 minutes on an idle machine of two cores
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class FlipBench:
         """Compile the RTL of the weights' encoder into `folder`; raises ToolMissing without Verilator."""
         top = AutoencoderChip(weights.spec, redundant=True)
         found = registers(top)
-        return cls(Bench(top, Simulation.build(top, folder, flippable=found)), tuple(found), weights)
+        return cls(Bench(top, Simulation.build(top, folder, _BUILD_SECONDS, found)), tuple(found), weights)
 
     @property
     def spec(self) -> EncoderSpec:
