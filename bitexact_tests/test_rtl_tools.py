@@ -19,7 +19,7 @@ from bitexact_tests.conftest import REPOSITORY, missing
 from models.errors import ToolMissing
 from models.fixed_point import FixedPoint
 from models.registers import chip_spec
-from rtl import yosys
+from rtl import synthesis, yosys
 from rtl.block import Block
 from rtl.chip import AutoencoderChip
 from rtl.formal import PROOFS, Disproved, prove
@@ -105,6 +105,17 @@ def test_longest_path_over_blocks_is_that_of_the_flat_netlist(
     found = re.search(r"Longest topological path in chain \(length=(\d+)\)", log)
     assert found is not None and result.levels == int(found[1]) > max(row.levels for row in result.blocks)
     assert result.memory_bits == 0 and result.register_bits == 0
+
+
+def test_standard_cells_have_an_area_where_their_library_is_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if synthesis.OSU018.exists():
+        result = synthesise(RegisterBank(bytes(4)), "osu018")
+        assert result.total["ff"] == 32 and result.total["area_um2"] > 32 * 50
+    monkeypatch.setattr(synthesis, "OSU018", tmp_path / "none.lib")
+    with pytest.raises(ToolMissing, match="none.lib is not there: install the Debian package qflow-tech-osu018"):
+        synthesise(RegisterBank(bytes(4)), "osu018")
 
 
 def test_every_instance_is_counted() -> None:

@@ -55,7 +55,7 @@ def _standard_cells(cells: Counter[str]) -> dict[str, int]:
     return {"area_um2": cells["area"], "ff": sum(n for cell, n in cells.items() if re.fullmatch(r"DFF\w+", cell))}
 
 
-_OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
+OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 # Sums become trees of full adders (alumacc, maccmap). Silicon has no values at power-on.
 _TO_GATES = ("setattr -unset init", "alumacc", "opt", "maccmap", "opt", "techmap", "opt",
              "dfflegalize -cell $_DFF_P_ x")
@@ -67,9 +67,9 @@ TECHNOLOGIES = {
     # One NAND2 is four transistors.
     "gates": Technology("gates", (*_TO_GATES, "abc -g cmos", "opt_clean"), _gate_cells),
     # Standard cells of a 180 nm process; Debian has them in qflow-tech-osu018.
-    "osu018": Technology("osu018", (*_TO_GATES, f"read_liberty -lib {_OSU018}", f"dfflibmap -liberty {_OSU018}",
-                                    f"abc -liberty {_OSU018}", "opt_clean"),
-                         _standard_cells, f"stat -json -liberty {_OSU018}"),
+    "osu018": Technology("osu018", (*_TO_GATES, f"read_liberty -lib {OSU018}", f"dfflibmap -liberty {OSU018}",
+                                    f"abc -liberty {OSU018}", "opt_clean"),
+                         _standard_cells, f"stat -json -liberty {OSU018}"),
 }
 """By name; the FPGA ones want blocks built for carry chains, those of silicon want blocks built open."""
 
@@ -119,8 +119,8 @@ def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: 
 
     keep: a folder in which the mapped netlists stay, as BLOCK.netlist (Yosys JSON).
     """
-    if technology == "osu018" and not _OSU018.exists():
-        raise ToolMissing(f"{_OSU018} is not there: install the Debian package qflow-tech-osu018")
+    if technology == "osu018" and not OSU018.exists():
+        raise ToolMissing(f"{OSU018} is not there: install the Debian package qflow-tech-osu018")
     rows: list[BlockResult] = []
     timing: dict[str, BlockTiming] = {}
     memory_bits = 0
