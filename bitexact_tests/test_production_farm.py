@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bitexact_tests.conftest import REPOSITORY
 from models.errors import InputError
 from training.production.farm import FarmConfig, Outcome, Part, make_cluster, run
 
@@ -152,3 +156,122 @@ def test_job_of_a_batch_system(tmp_path: Path, text: str, expected: list[str]) -
         script = cluster.job_script()
     for line in expected:
         assert line in script, script
+
+
+BATCH_SYSTEM = """#!{python}
+import os, pathlib, re, shlex, signal, subprocess, sys
+name, jobs = pathlib.Path(sys.argv[0]).name, pathlib.Path({jobs!r})
+def text_of(file):
+    return pathlib.Path(file).read_text()
+def condor_words(text):
+    # Double quotes around all, single ones around a word with spaces; either is doubled to stand for itself.
+    body = re.search('(?m)^Arguments = "(.*)"$', text)[1].replace('""', '"')
+    return [word.replace("''", "'") if not word.startswith("'") else word[1:-1].replace("''", "'")
+            for word in re.findall("'(?:[^']|'')*'|[^ ]+", body)]
+if name in ("condor_submit", "sbatch"):
+    text = text_of(sys.argv[-1])
+    for number in range(1, 100):  # two may be handed in at once
+        try:
+            (jobs / f"{{number}}.job").open("x").write(text)
+            break
+        except FileExistsError:
+            pass
+    script = jobs / f"{{number}}.sh"
+    script.write_text(text)
+    condor = name == "condor_submit"
+    run = [re.search("(?m)^Executable = (.*)$", text)[1], *condor_words(text)] if condor else ["bash", str(script)]
+    with (jobs / f"{{number}}.log").open("w") as log:
+        process = subprocess.Popen(run, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    (jobs / f"{{number}}.pid").write_text(str(process.pid))
+    print(f"1 job(s) submitted to cluster {{number}}." if condor else f"Submitted batch job {{number}}")
+else:
+    number = sys.argv[-1].split(".")[0]
+    (jobs / f"{{number}}.cancelled").touch()
+    try:
+        os.killpg(int(text_of(jobs / f"{{number}}.pid")), signal.SIGKILL)
+    except ProcessLookupError:
+        sys.exit(1)
+"""
+"""Commands of HTCondor and SLURM that start jobs on this machine at once, as whole process groups, and end them."""
+
+
+@pytest.fixture(params=["htcondor", "slurm"])
+def batch(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+          ) -> Iterator[tuple[Path, Path]]:
+    """A farm file, and the folder with the jobs that were handed in."""
+    pytest.importorskip("dask_jobqueue")
+    commands, jobs = tmp_path / "bin", tmp_path / "jobs"
+    for folder in (commands, jobs):
+        folder.mkdir()
+    for name in {"htcondor": ("condor_submit", "condor_rm"), "slurm": ("sbatch", "scancel")}[request.param]:
+        (commands / name).write_text(BATCH_SYSTEM.format(python=sys.executable, jobs=str(jobs)))
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    monkeypatch.chdir(REPOSITORY)  # jobs start where they are handed in
+    (tmp_path / "farm.yaml").write_text(
+        f"cluster: {request.param}\nn_workers: 2\nmemory: 1GB\n"
+        f"options: {{local_directory: {tmp_path}/scratch, scheduler_options: {{host: 127.0.0.1, "
+        "dashboard_address: null}}\n")
+    yield tmp_path / "farm.yaml", jobs
+    for path in jobs.glob("*.pid"):
+        with suppress(ProcessLookupError):
+            os.killpg(int(path.read_text()), signal.SIGKILL)
+
+
+def ended(job: Path) -> bool:
+    """No process of a job's group is left but those that wait to be collected."""
+    group = job.with_suffix(".pid").read_text()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if its_group == group and state != "Z":
+                return False
+    return True
+
+
+def test_job_on_a_batch_system_equals_one_process(batch: tuple[Path, Path], tmp_path: Path) -> None:
+    """By the command: jobs handed in, workers that come from them, parts done by them, jobs cancelled, equal files."""
+    pytest.importorskip("pythia8mc")
+    from typer.testing import CliRunner
+
+    from training.data_commands import app
+
+    farm_file, jobs = batch
+    command = ["generate", "--events", "4", "--events-per-part", "1", "--process", "electrons", "--pile-up", "0",
+               "--layers", "9", "--cache", str(tmp_path / "cache")]
+    results = {}
+    for name, more in (("alone", []), ("farm", ["--farm", str(farm_file)])):
+        result = CliRunner().invoke(app, [*command, "--output", str(tmp_path / name), *more])
+        assert result.exit_code == 0, result.output
+        results[name] = {path.name: path.read_bytes() for path in sorted((tmp_path / name).glob("*.parquet"))}
+    assert len(results["alone"]) == 4 and results["farm"] == results["alone"]
+    handed_in = sorted(jobs.glob("*.job"))
+    assert len(handed_in) == 2
+    assert any("Registered to" in job.with_suffix(".log").read_text() for job in handed_in), "no worker came from a job"
+    for job in handed_in:
+        assert job.with_suffix(".cancelled").exists(), f"{job} was not cancelled"
+        while not ended(job):  # a killed process takes a moment
+            time.sleep(0.05)
+
+
+def test_jobs_that_the_batch_system_ends_are_handed_in_again(batch: tuple[Path, Path], tmp_path: Path,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them in the middle of parts, as at the end of the time that a queue gives."""
+    import dask
+
+    from training.production import farm
+
+    farm_file, jobs = batch
+    monkeypatch.setattr(farm, "_ASK_AGAIN_SECONDS", 0.5)
+    folder, killed = tmp_path / "out", []
+
+    def end_all(name: str, counts: dict[str, int]) -> None:
+        if not killed:
+            killed.extend(path for path in jobs.glob("*.pid"))
+            for path in killed:
+                os.killpg(int(path.read_text()), signal.SIGKILL)
+
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "0.5s"}):
+        counts = run(parts(folder, 6, delay=0.4), folder, FarmConfig.load(farm_file), done=end_all)
+    assert counts == {f"part_{i}": {"sum": i**2} for i in range(6)} and len(files(folder)) == 6
+    assert len(killed) == 2 and len(list(jobs.glob("*.job"))) > 2

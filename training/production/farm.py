@@ -25,6 +25,10 @@ from models.files import write_text
 NOTES = ".parts"
 """Folder of the notes, in the output folder."""
 _TRIES = 5
+_ASK_AGAIN_SECONDS = 30.0
+"""A batch system does not bring back a job that it ended; so often the jobs that are missing are handed in again."""
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": 1 << 28, "MALLOC_MMAP_THRESHOLD_": 1 << 28}
+"""For workers; the default gives every freed array back to the system at once, twice the time for large arrays."""
 
 log = logging.getLogger(__name__)
 
@@ -133,19 +137,20 @@ def make_cluster(farm: FarmConfig) -> Any:
     import dask
 
     # A part may take down a worker by bad luck (memory, a node that fails), hardly five of them.
-    dask.config.set({
-        "distributed.scheduler.allowed-failures": _TRIES,
-        # The default gives every freed array back to the system at once, which doubles the time of our large arrays.
-        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 28,
-        "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 28,
-    })
+    dask.config.set({"distributed.scheduler.allowed-failures": _TRIES})
     if farm.cluster == "local":
         from distributed import LocalCluster
 
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _MALLOC.items()})
         return LocalCluster(n_workers=farm.n_workers, threads_per_worker=1, memory_limit=farm.memory,
                             dashboard_address=None, **farm.options)
+    from tornado.ioloop import PeriodicCallback
+
     cluster = batch_cluster(farm)
     cluster.scale(n=farm.n_workers)
+    again = PeriodicCallback(lambda: cluster.scale(n=farm.n_workers), 1000 * _ASK_AGAIN_SECONDS)
+    cluster.periodic_callbacks["ask again"] = again  # stopped with the cluster
+    cluster.loop.add_callback(again.start)
     return cluster
 
 
@@ -155,10 +160,12 @@ def batch_cluster(farm: FarmConfig) -> Any:
         from dask_jobqueue import HTCondorCluster, SLURMCluster
     except ImportError:
         raise ToolMissing(f"{farm.cluster} needs the package dask-jobqueue: pip install '.[data]'") from None
-    options: dict[str, Any] = {"cores": farm.cores, "processes": farm.cores, "memory": farm.memory}
+    before = [f"export {name}={value}" for name, value in _MALLOC.items()]
+    options: dict[str, Any] = {"cores": farm.cores, "processes": farm.cores, "memory": farm.memory} | farm.options
+    options["job_script_prologue"] = [*before, *options.get("job_script_prologue", [])]
     if farm.cluster == "htcondor":
-        return HTCondorCluster(**{"disk": "4GB"} | options | farm.options)
-    return SLURMCluster(**options | farm.options)
+        return HTCondorCluster(**{"disk": "4GB"} | options)
+    return SLURMCluster(**options)
 
 
 def _note(output: Path, part: Part) -> Path:
