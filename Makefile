@@ -42,11 +42,11 @@ $(READY): requirements.lock
 	@$(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to show beside, ARGS="--source pythia"
+data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to show beside, ARGS="--source toy"
 	$(PYTHON) -m training data generate --n-modules $(N) --seed $(SEED) --output runs/data/calq.csv \
 	    $(foreach file,$(COMPARE),--compare-to $(file)) $(ARGS)
 
-train: $(READY) ## train encoder and decoder: CONFIG=..., DATA=file or folder of CALQ (default: embedded generator)
+train: $(READY) ## train encoder and decoder: CONFIG=..., DATA=file or folder of CALQ (default: collisions, made once)
 	$(PYTHON) -m training train --config $(CONFIG) $(foreach file,$(DATA),--data $(file)) --output $(RUN) $(ARGS)
 
 evaluate: $(READY) ## physics performance (EMD) of the trained weights on INPUT=...

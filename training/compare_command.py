@@ -96,7 +96,7 @@ def _modules(
     from training.generator import generate
 
     calq = generate(n_modules or 5000, seed)
-    return CalqTable(calq, pd.DataFrame(index=range(len(calq)))), f"embedded generator, seed {seed}"
+    return CalqTable(calq, pd.DataFrame(index=range(len(calq)))), f"simple generator, seed {seed}"
 
 
 def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:

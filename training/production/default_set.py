@@ -17,7 +17,7 @@ from training.production.allocation import signal_links
 from training.production.calorimeter import Sample, simulate
 from training.production.geometry import trigger_layers
 from training.production.modules import COLUMNS, ModuleTable
-from training.production.pythia_events import pythia_version
+from training.production.pythia_events import block, events_per_block, pythia_version
 from training.production.stream import open_writer
 
 _FORMAT = 1
@@ -47,24 +47,39 @@ def pythia_modules(
     return CalqTable(table.calq, table.extra[list(COLUMNS)])
 
 
+class _Progress:
+    """Lines that tell how far the work is, one in some seconds at most."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total = what, total
+        self._began = self._told = time.perf_counter()
+
+    def tell(self, done: int) -> None:
+        now = time.perf_counter()
+        if now - self._told > _REPORT_SECONDS and done < self._total:
+            left = (now - self._began) * (self._total - done) / done
+            log.info("%s of %s %s, about %.0f s left", f"{done:,}", f"{self._total:,}", self._what, left)
+            self._told = now
+
+
 def _make(sample: Sample, n_modules: int, cache: Path, path: Path) -> None:
-    began = reported = time.perf_counter()
+    began = time.perf_counter()
     log.info("Pythia %s makes %s modules of %s with %g pile-up, layers %s: some 10 s of one core if %s has no "
              "collisions yet", pythia_version(), f"{n_modules:,}", sample.process, sample.pile_up,
              ", ".join(map(str, sample.layer_numbers())), cache)
+    size = events_per_block("minbias")
+    progress = _Progress("collisions for pile-up", sample.pool_size)
+    for number in range(-(-sample.pool_size // size)):
+        block("minbias", sample.seed, number, cache)
+        progress.tell((number + 1) * size)
     tables: list[ModuleTable] = []
     found = 0
-    pace: tuple[float, int] | None = None  # time and modules after the first event, which makes the pool of collisions
+    progress = _Progress("modules", n_modules)
     while found < n_modules or len(tables) < _FEWEST_EVENTS:
         table = simulate(sample, len(tables), cache)
         tables.append(table.select(np.flatnonzero(table.calq.any(axis=1))))
         found += len(tables[-1])
-        now = time.perf_counter()
-        pace = pace or (now, found)
-        if now - reported > _REPORT_SECONDS and pace[1] < found < n_modules:
-            left = (n_modules - found) * (now - pace[0]) / (found - pace[1])
-            log.info("%s of %s modules, about %.0f s left", f"{found:,}", f"{n_modules:,}", left)
-            reported = now
+        progress.tell(found)
     rows: npt.NDArray[Any] = np.random.default_rng(sample.seed).permutation(found)[:n_modules]
     with open_writer(path) as writer:
         writer.write(ModuleTable.join(tables).select(rows).to_arrow("image"))
