@@ -311,7 +311,7 @@ def test_commands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "match"), [
-    (["--loss", "emdd"], "training.loss: Input should be"),
+    (["--loss", "emdd"], "training.loss: expected telescope"),
     (["--data", "none.csv"], "none.csv"),
     (["--order", "rows"], "data.order"),
     (["--set", "training.passes"], "expected section.key=value"),
