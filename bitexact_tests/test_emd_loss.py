@@ -198,6 +198,7 @@ def test_same_seed_same_losses(family: Path, tmp_path: Path) -> None:
     (["--n-trained", "1"], "--n-trained 1 leaves no --best 2 to keep, expected at least 2"),
     (["--config", "none.yaml"], "none.yaml"),
     (["--data", "none.csv"], "none.csv"),
+    (["-i", "none.csv", "--epoch", "50"], "none.csv"),
     (["--set", "training.loss=emd_loss0"], "training.loss: expected telescope, "),
 ])
 def test_refuses_in_one_line(options: list[str], message: str, tmp_path: Path) -> None:
