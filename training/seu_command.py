@@ -108,10 +108,11 @@ def show(result: Mapping[str, Any]) -> None:
 
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
     table = Table("kind", "name", box=SIMPLE_HEAD,
-                  title=f"{result['config']}: one flipped bit, mean over the bits; EMD without it {result['emd']:.3f}")
-    titles = ("bits", "latents changed", "|code difference|", "frames changed", "sum changed", "EMD change", "largest")
+                  title=f"{result['config']}: part of the events that one flipped bit changes, mean over the bits; "
+                        f"EMD without it {result['emd']:.3f}")
+    titles = ("bits", "latents", "|difference|", "frames", "sum", "EMD change", "largest")
     for title in titles:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for one in result["bits"]:
         figures = [np.mean(one[name]) if name in one else None for name in result["meanings"]]
         figures.append(max(one["emd_change"]) if "emd_change" in one else None)
