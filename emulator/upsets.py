@@ -7,7 +7,7 @@ fault stays. Bits are counted as in the registers: bit `b` of code `c` of `weigh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ def flipped_codes(code: IntArray, form: FixedPoint) -> IntArray:
     return turned - ((turned >> (form.width - 1)) << form.width) if form.signed else turned
 
 
-def _conv_flips(weights: EncoderWeights, stages: dict[str, IntArray]) -> Iterator[Flipped]:
+def _conv_flips(weights: EncoderWeights, stages: Mapping[str, IntArray]) -> Iterator[Flipped]:
     spec = weights.spec
     conv, dense, n = spec.conv, spec.dense, stages["dense_sum"].shape[-1]
     cut = _cut(dense, conv.output)
@@ -76,7 +76,7 @@ def _conv_flips(weights: EncoderWeights, stages: dict[str, IntArray]) -> Iterato
         yield Flipped(np.array(bits), np.arange(dense.outputs), np.stack(found))
 
 
-def _dense_flips(weights: EncoderWeights, stages: dict[str, IntArray]) -> Iterator[Flipped]:
+def _dense_flips(weights: EncoderWeights, stages: Mapping[str, IntArray]) -> Iterator[Flipped]:
     spec = weights.spec
     conv, dense = spec.conv, spec.dense
     first = weights.conv_kernel.size * conv.weight.width + weights.conv_bias.size * conv.bias.width
