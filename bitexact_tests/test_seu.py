@@ -31,6 +31,7 @@ from training.data import to_trigger_cells
 from training.emd import emd
 from training.generator import generate
 from training.seu import (
+    MEANINGS,
     Bits,
     Receiver,
     choose_events,
@@ -41,6 +42,8 @@ from training.seu import (
     weight_upsets,
     wrong_vote,
 )
+from training.seu_command import as_json, ranking
+from training.seu_figures import critical_bits
 from training.seu_rtl import FlipBench
 
 N_WEIGHT_BITS = 12_864
@@ -170,6 +173,26 @@ def test_label_names_code_and_bit() -> None:
     bits = Bits("mask", "settings", np.arange(20) % 9)
     assert [bits.label(k) for k in (0, 8, 9)] == ["mask[0] bit 0", "mask[0] bit 8", "mask[1] bit 0"]
     assert Bits("sum", "pipeline", np.arange(22)).label(21) == "sum bit 21"
+
+
+def test_ranking_and_figure_show_the_worst_bits_of_each_kind() -> None:
+    rng = np.random.default_rng(2)
+    sizes = {"dense_kernel": ("weights", 12288, 6), "mask": ("settings", 144, 9),
+             "encoder.words": ("pipeline", 160, 32)}
+    bits = [Bits(name, kind, np.arange(n) % period, {key: rng.random(n) for key in MEANINGS})
+            for name, (kind, n, period) in sizes.items()]
+    bits.append(Bits("marks", "pipeline", np.arange(2)))
+    ranked = ranking(bits, 3)
+    assert [row["kind"] for row in ranked] == ["weights"] * 3 + ["settings"] * 3 + ["pipeline"] * 3
+    worst = int(bits[0].figures["emd_change"].argmax())
+    assert ranked[0]["name"] == f"dense_kernel[{worst // 6}] bit {worst % 6}"
+    assert ranked[0]["emd_change"] == round(bits[0].figures["emd_change"].max(), 6)
+    figure = critical_bits({"bits": [as_json(one) for one in bits]})
+    by_place, curve, dense, _ = figure.axes
+    assert [label.get_text() for label in by_place.get_yticklabels()] == ["dense_kernel (12,288)", "mask (144)",
+                                                                           "words (160)"]
+    np.testing.assert_allclose(curve.lines[0].get_ydata(), np.sort(bits[0].figures["emd_change"])[::-1], atol=1e-6)
+    assert dense.collections[0].get_array().shape == (16, 128)
 
 
 @pytest.mark.parametrize("redundant", [False, True])
