@@ -15,7 +15,7 @@ from emulator.chip import EconT
 from emulator.links import ERX, ETX
 from models.comparison import compare_stages
 from models.config import Config
-from models.errors import ToolMissing
+from models.errors import InputError, ToolMissing
 from models.fixed_point import FixedPoint
 from models.registers import Registers, chip_spec
 from models.spec import EncoderSpec
@@ -230,6 +230,27 @@ def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> 
     registers = Registers.reset().with_values({"MFC_ALGORITHM_SEL_DENSITY.algo.select": 4,
                                                "FMTBUF_ALL.config.eporttx_numen": 2})
     assert_frames(bench.frames(outputs, start, len(calq)), EconT(registers).run_calq(calq).etx)
+
+
+@pytest.mark.parametrize(("base", "stride", "fold"), [(CHIP, 3, 3), (QKERAS, 3, 9), (QKERAS, 2, 8)])
+def test_folds_of_other_geometries(base: EncoderSpec, stride: int, fold: int, tmp_path: Path) -> None:
+    """Few filters and outputs; 9 pixels in 3 and 9 slices, and exact products."""
+    spec = base.model_copy(update={"conv": base.conv.model_copy(update={"filters": 2, "stride": stride}),
+                                   "dense": base.dense.model_copy(update={"outputs": 3})})
+    top = AutoencoderChip(spec, fold=fold)
+    bench = Bench(top, build(top, tmp_path))
+    assert (top.interval, top.latency) == (fold, fold + 7)
+    calq = charges(200, 14)
+    for seed in range(5):
+        weights = EncoderWeights.random(spec, seed)
+        setup = bench.writing(weight_writes(weights))
+        outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+        assert_stages(bench, outputs, len(setup), weights, calq)
+
+
+def test_a_fold_that_leaves_pixels_over_is_refused() -> None:
+    with pytest.raises(InputError, match=r"rtl\.fold 3 does not divide the 16 pixels .* expected one of 1, 2, 4, 8, 16"):
+        AutoencoderChip(CHIP, fold=3)
 
 
 def neuron_reference(neuron: Neuron, code: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
