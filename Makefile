@@ -12,6 +12,9 @@ SEED    ?= 1
 N       ?= 20000
 RUNS    ?= $(RUN)
 EVENTS  ?= 2000
+SECONDS ?= 30
+READER  ?=
+KILLS   ?= 50
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -115,6 +118,16 @@ matrix: $(READY) ## every configuration, backend and weight family through emula
 
 bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same run
 	$(PYTHON) -m pytest bitexact_tests/bench --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
+
+fuzz: $(READY) ## broken files for every reader, guided by coverage: SECONDS=30 each, READER="name ..."; needs Python 3.11 or newer
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	$(PYTHON) -m bitexact_tests.fuzz --seconds $(SECONDS) $(READER) -- -artifact_prefix=runs/
+
+kill-test: $(READY) ## jobs killed at KILLS=50 random points end as if undisturbed; a full disk; many minutes
+	KILLS=$(KILLS) $(PYTHON) -m pytest bitexact_tests/test_kill.py bitexact_tests/test_disk.py -s $(ARGS)
+
+docs: $(READY) ## the documentation site, into site/ (ARGS=... go to mkdocs)
+	$(PYTHON) -m mkdocs build --strict --quiet $(ARGS)
 
 lint: $(READY) ## style, types and import contracts
 	$(PYTHON) -m pytest bitexact_tests/test_architecture.py

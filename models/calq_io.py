@@ -89,10 +89,15 @@ def _files(sources: Sequence[str | Path]) -> Iterator[str]:
         if source == "-" or not path.is_dir():
             yield source
             continue
-        found = sorted(str(file) for file in path.iterdir() if file.name.endswith(_SUFFIXES))
+        found = sorted(str(file) for file in path.iterdir() if is_data_file(file))
         if not found:
             raise InputError(f"{source}: no data file in this folder, expected {', '.join(_SUFFIXES)}")
         yield from found
+
+
+def is_data_file(file: Path) -> bool:
+    """Whether a file of a folder is one to read: hidden ones are what a writer that was killed left behind."""
+    return file.name.endswith(_SUFFIXES) and not file.name.startswith(".")
 
 
 def _read_file(path: str, nrows: int | None) -> pa.Table:

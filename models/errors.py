@@ -66,7 +66,7 @@ def one_line_errors() -> Iterator[None]:
     except (InputError, ToolMissing, ToolFailed, OSError) as error:
         text = str(error)
         if isinstance(error, OSError) and error.filename is not None:
-            text = f"{error.filename}: {error.strerror}"
+            text = f"{error.filename}: {error.strerror or error}"
         text = " ".join(text.split())
         sys.stderr.write(f"error: {text}\n")
         raise SystemExit(2) from None

@@ -28,6 +28,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; results are meant to be shared
         temporary.replace(target)
+    except OSError as error:
+        if error.filename in (None, name):  # a full disk: what the user asked for is the name to show
+            error.filename = str(target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -41,9 +45,11 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
+        old = temporary.with_name(f"{temporary.name}-old")
         if target.exists():
-            shutil.rmtree(target)
+            target.replace(old)  # a process killed while it deletes would leave half of the older folder
         temporary.replace(target)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.errors import InputError, parsing
+from models.files import atomic_path
 
 # isort: split
 import tf_keras
@@ -26,6 +27,21 @@ def load_model(path: Path, what: str, custom_objects: dict[str, Any] | None = No
     with parsing(path, what):
         _check(path)
         return tf_keras.models.load_model(path, custom_objects=custom_objects, compile=False, safe_mode=True)
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Write a `.keras` file: JSON and HDF5 in a zip, no code and no pickle in it; equal models give equal bytes."""
+    with atomic_path(path) as temporary:
+        model.save(temporary, save_format="keras")
+        with zipfile.ZipFile(temporary) as archive:
+            content = {name: archive.read(name) for name in sorted(archive.namelist())}
+        # Keras notes when it saved, in the metadata and as the time of a file in the zip.
+        metadata = json.loads(content["metadata.json"])
+        metadata.pop("date_saved", None)
+        content["metadata.json"] = json.dumps(metadata).encode()
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for name, data in content.items():
+                archive.writestr(zipfile.ZipInfo(name), data)
 
 
 def _check(path: Path) -> None:

@@ -12,10 +12,9 @@ import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the 
 from emulator.codes import FINE_SUM, bit_length
 from models.config import DecoderConfig
 from models.errors import InputError
-from models.files import atomic_path
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
-from training.keras_archive import load_model
+from training.keras_archive import load_model, save_model
 
 # isort: split
 import tf_keras
@@ -91,9 +90,8 @@ def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.in
 
 
 def save_decoder(decoder: Any, path: Path) -> None:
-    """Write the decoder as `.keras`: JSON and HDF5 in a zip, no code and no pickle in it."""
-    with atomic_path(path) as temporary:
-        decoder.save(temporary, save_format="keras")
+    """Write the decoder as `.keras`."""
+    save_model(decoder, path)
 
 
 def load_decoder(path: Path, spec: EncoderSpec) -> Any:

@@ -16,12 +16,11 @@ import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the 
 from emulator.encoder import normalise
 from models.config import Config
 from models.errors import InputError
-from models.files import atomic_path
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec, LayerFormats
 from models.trigger_cells import IMAGE_TO_TC, N_TRIGGER_CELLS
 from models.weights import NETWORK_FILE, WEIGHTS_FILE
-from training.keras_archive import load_model
+from training.keras_archive import load_model, save_model
 from training.layers import ExactEncoder
 from training.networks import Network, arrangement, find
 
@@ -74,9 +73,9 @@ class NetworkEncoder:
         return self
 
     def save(self, path: Path) -> None:
-        """Write the model as `.keras`: JSON and HDF5 in a zip, no code and no pickle in it."""
-        with atomic_path(path) as temporary, _quiet_quantizers():
-            self.model.save(temporary, save_format="keras")
+        """Write the model as `.keras`."""
+        with _quiet_quantizers():
+            save_model(self.model, path)
 
 
 def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:

@@ -21,7 +21,7 @@ import yaml
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.calq_io import CalqTable, write_calq
 from models.config import Config
-from models.errors import InputError
+from models.errors import InputError, parsing
 from models.files import atomic_path, write_text
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from training.augment import augment
@@ -136,26 +136,35 @@ class Trainer:
 
     def save(self, path: Path, fingerprint: str) -> None:
         """Write a checkpoint."""
-        arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self.variables)}
+        arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._state)}
         arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
-        arrays |= {f"optimizer_{i}": variable.numpy() for i, variable in enumerate(self.optimizer.weights)}
         arrays |= {f"history_{name}": np.array(values) for name, values in self.history.items()}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, fingerprint=np.array(fingerprint), **arrays)
 
     def restore(self, path: Path, fingerprint: str) -> bool:
-        """Continue from a checkpoint; False if there is none of this run."""
+        """Continue from a checkpoint; False if there is none of this run, or none that is whole."""
         if not path.exists():
             return False
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["fingerprint"]) != fingerprint:
-                return False
-            for prefix, variables in (("variable", self.variables), ("optimizer", self.optimizer.weights)):
-                for i, variable in enumerate(variables):
-                    variable.assign(file[f"{prefix}_{i}"])
-            self.best = [file[f"best_{i}"] for i in range(len(self.variables))]
-            self.history = {name: file[f"history_{name}"].tolist() for name in self.history}
+        try:
+            with parsing(path, "a checkpoint"), np.load(path, allow_pickle=False) as file:
+                if str(file["fingerprint"]) != fingerprint:
+                    return False
+                # All is read and fits before anything changes.
+                state = [_like(variable, file[f"variable_{i}"]) for i, variable in enumerate(self._state)]
+                best = [_like(variable, file[f"best_{i}"]) for i, variable in enumerate(self.variables)]
+                history = {name: file[f"history_{name}"].tolist() for name in self.history}
+        except InputError as error:
+            logging.getLogger(__name__).warning("%s; training starts again", error)
+            return False
+        for variable, value in zip(self._state, state, strict=True):
+            variable.assign(value)
+        self.best, self.history = best, history
         return True
+
+    @property
+    def _state(self) -> list[Any]:
+        return [*self.variables, *self.optimizer.weights]
 
     def _prepare(self, calq: IntArray) -> tuple[Tensor, Tensor, Tensor]:
         """Charges in trigger-cell order -> image codes (n, 8, 8), context (n, 2), charge fractions (n, 48)."""
@@ -190,6 +199,12 @@ class Trainer:
             return total / tf.cast(n_steps, tf.float32)
 
         return run
+
+
+def _like(variable: Any, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if value.shape != tuple(variable.shape):
+        raise ValueError(f"shape {value.shape}, expected {tuple(variable.shape)}")
+    return value
 
 
 def train(

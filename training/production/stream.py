@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from emulator.links import ERX
-from models.calq_io import CALQ_COLUMNS
+from models.calq_io import CALQ_COLUMNS, is_data_file
 from models.errors import InputError, nearest, parsing
 from models.files import atomic_path
 from training.production.modules import COLUMNS
@@ -38,7 +38,7 @@ def data_files(paths: Iterable[str | Path]) -> list[Path]:
     """The files named, and those in the folders named; raises InputError if there is none."""
     found: list[Path] = []
     for path in map(Path, paths):
-        inside = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES)) if path.is_dir() else [path]
+        inside = sorted(filter(is_data_file, path.iterdir())) if path.is_dir() else [path]
         if not inside:
             raise InputError(f"{path}: no data file in this folder, expected {', '.join(SUFFIXES)}")
         found += inside
