@@ -77,6 +77,9 @@ def test_the_published_list(shared_data: Path) -> None:
     (MODULE_LIST.replace(",13,", ",14,"), "data row 2, column ECONT_eTX: 14, expected 0..13"),
     (MODULE_LIST.replace("10,0,0", "9,1,2"), "data row 3: module .* is given twice"),
     (MODULE_LIST.replace("11,5", "11,x"), "data row 4, column ModU: 'x', expected an integer"),
+    (MODULE_LIST.replace("11,5", "11," + "9" * 30), "data row 4, column ModU: '999.*', expected an integer"),
+    (MODULE_LIST.splitlines()[0] + "\n" + "1," * 9, "not readable as CSV"),
+    (MODULE_LIST.splitlines()[0], "no rows"),
     ("", "not readable as CSV"),
 ])
 def test_bad_module_list(tmp_path: Path, text: str, message: str) -> None:

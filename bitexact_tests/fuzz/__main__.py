@@ -2,7 +2,7 @@
 
 Every reader in turn in a process of its own, since libFuzzer ends the one that it runs in. Stops with 1 at the first
 file that a reader neither reads nor refuses in one line, at 60 seconds for one file, or at 4 GB of memory; the bytes
-that led there are kept as `crash-...`, and naming that file after the reader repeats the case.
+that led there are kept as `crash-...`, and `--one READER crash-...` repeats the case.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options, rest = parser.parse_known_args()
     if options.one:
-        _fuzz(options.one, rest)
+        _fuzz(options.one, [*options.readers, *rest])
     from bitexact_tests.fuzz.readers import catalogue
 
     for name in options.readers or catalogue():
@@ -37,7 +37,7 @@ def main() -> int:
                          f"{stats.get('peak_rss_mb', '?').strip()} MB, exit {result.returncode}\n")
         sys.stdout.flush()
         if result.returncode:
-            sys.stderr.write(result.stderr[-6000:])
+            sys.stderr.write(result.stdout[-6000:] + result.stderr[-2000:])
             return 1
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,19 +46,20 @@ class ModuleLinks:
         with Path(path).open("rb") as file:
             if len(file.readline(_LONGEST_HEADER)) == _LONGEST_HEADER:  # millions of columns would take hours
                 raise InputError(f"{path}: line 1: over {_LONGEST_HEADER} bytes, expected a header")
-        with parsing(path, "CSV"):
-            table = pd.read_csv(path)
-        if not isinstance(table.index, pd.RangeIndex) or table.empty:
-            raise InputError(f"{path}: {'no rows' if table.empty else 'rows of more values than the header names'}, "
-                             "expected one row per module")
+        with parsing(path, "CSV"), warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # that rows are longer than the header
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        if table.empty:
+            raise InputError(f"{path}: no rows, expected one per module")
         for name in ("Layer", "ModU", "ModV", "ECONT_eTX"):
             if name not in table:
                 raise InputError(f"{path}: column {name} is missing{nearest(name, table.columns)}")
-            if table[name].dtype.kind not in "iu":
-                number = pd.to_numeric(table[name], errors="coerce")
-                row = int(np.argmax(number.isna() | (number % 1 != 0)))
+            wrong = ~table[name].str.fullmatch(r" *-?[0-9]{1,9} *")
+            if wrong.any():
+                row = int(np.argmax(wrong))
                 raise InputError(f"{path}: data row {row + 1}, column {name}: {str(table[name][row])[:40]!r}, "
                                  "expected an integer")
+            table[name] = table[name].astype(np.int64)
         bad = ~table.ECONT_eTX.between(0, MAX_ELINKS)
         if bad.any():
             row = int(np.argmax(bad))
@@ -68,7 +70,7 @@ class ModuleLinks:
         if repeated.any():
             row = int(np.argmax(repeated))
             raise InputError(f"{path}: data row {row + 1}: module {table.index[row]} is given twice")
-        whole = table.ModType.astype(str).str.startswith("F") if "ModType" in table else pd.Series(True, table.index)
+        whole = table.ModType.str.startswith("F") if "ModType" in table else pd.Series(True, table.index)
         return cls(str(path), table.ECONT_eTX, whole)
 
     def links_of(self, layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.int64]:
