@@ -25,7 +25,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test bench matrix lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test bench matrix fuzz kill-test docs lint lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -126,6 +126,7 @@ fuzz: $(READY) ## broken files for every reader, guided by coverage: SECONDS=30 
 kill-test: $(READY) ## jobs killed at KILLS=50 random points end as if undisturbed; a full disk; many minutes
 	KILLS=$(KILLS) $(PYTHON) -m pytest bitexact_tests/test_kill.py bitexact_tests/test_disk.py -s $(ARGS)
 
+docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(READY) ## the documentation site, into site/ (ARGS=... go to mkdocs)
 	$(PYTHON) -m mkdocs build --strict --quiet $(ARGS)
 
@@ -138,7 +139,7 @@ lock: $(READY) ## renew requirements.lock from pyproject.toml
 	    --no-annotate --generate-hashes --upgrade --quiet -o requirements.lock
 
 clean: ## remove runs and caches, keep the virtual environment
-	rm -rf runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
