@@ -126,6 +126,13 @@ def test_start_from_another_link_budget(run: Path, tmp_path: Path) -> None:
         train(small("qkeras_3elink"), tmp_path / "other", start=run)
 
 
+def test_start_with_another_decoder_takes_the_weights_alone(run: Path, tmp_path: Path) -> None:
+    config = small(epochs=1, learning_rate=1e-9, decoder={"width": 24})
+    train(config, tmp_path, start=run)
+    found, expected = (EncoderWeights.load(folder / "weights.npz", config.encoder) for folder in (tmp_path, run))
+    np.testing.assert_array_equal(found.flat, expected.flat)
+
+
 def test_finished_run_is_not_repeated(run: Path) -> None:
     seen: list[int] = []
     before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}

@@ -58,14 +58,18 @@ class DataConfig(_Section):
 
 
 class AugmentConfig(_Section):
-    """How more modules are made out of few; see `training.augment`. All off: every epoch sees the same modules."""
+    """How more modules are made out of few; see `training.augment`. All off: every epoch sees the same modules.
+
+    `generated` ones come out of a `pool` of the `source`, which no data set of the same source shares.
+    """
 
     rotate: bool = True
     cut: float = Field(0.3, ge=0, le=1)
     mix: float = Field(0.3, ge=0, le=1)
     scale: float = Field(0.5, ge=0, le=4)
     generated: float = Field(0.5, ge=0, lt=1)
-    pool: int = Field(100_000, ge=1, le=10_000_000)
+    source: Literal["toy", "pythia"] = "toy"
+    pool: int = Field(100_000, ge=10, le=10_000_000)
 
     @model_validator(mode="after")
     def _fractions(self) -> AugmentConfig:

@@ -62,7 +62,7 @@ class EncoderWeights:
 
     @property
     def flat(self) -> npt.NDArray[np.int64]:
-        """All codes in register order: conv kernel (row, column, filter), its bias, dense [output][input], its bias."""
+        """All codes in register order: conv kernel (row, column, filter), its bias, dense (output, input), its bias."""
         return np.concatenate([
             self.conv_kernel.ravel(), self.conv_bias, self.dense_kernel.T.ravel(), self.dense_bias
         ]).astype(np.int64)

@@ -19,7 +19,7 @@ _MAX_CALQ = (1 << 22) // N_TRIGGER_CELLS - 1
 def augment(calq: IntArray, options: AugmentConfig, rng: np.random.Generator, pool: IntArray | None = None) -> IntArray:
     """As many modules as given, each made of one or two of them; calq (n, 48) in trigger-cell order.
 
-    `generated`: the fraction that is replaced by modules of the simple generator, drawn from `pool`, (m, 48).
+    `generated`: the fraction that is replaced by generated modules, drawn from `pool`, (m, 48).
     `rotate`: each is turned by 0, 1 or 2 thirds of a turn. `cut`: the fraction whose three 16-cell thirds come from
     either of two modules. `mix`: the fraction to which another module, times 1/8 to 1, is added. `scale`: charges are
     multiplied by up to 2^scale or its inverse, so that another part of the normaliser's range is seen. What comes out

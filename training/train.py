@@ -20,14 +20,13 @@ import yaml
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.calq_io import CalqTable, write_calq
-from models.config import Config
+from models.config import Config, DataConfig
 from models.errors import InputError, parsing
 from models.files import atomic_path, write_text
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from training.augment import augment
 from training.data import Split, digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
 from training.emd import emd
-from training.generator import generate
 from training.layers import image_codes
 from training.losses import find_loss, learned_digests
 from training.network import DECODER_FILE, build_decoder, context, load_decoder, members_of, save_decoder
@@ -73,7 +72,9 @@ class Trainer:
         self.history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_emd": []}
         self._pool = None
         if training.augment.generated:
-            self._pool = to_trigger_cells(generate(training.augment.pool, _POOL_SEED + training.seed))
+            pool = DataConfig(source=training.augment.source, n_modules=training.augment.pool,
+                              seed=_POOL_SEED + training.seed)
+            self._pool = to_trigger_cells(load_modules(pool, config.encoder.n_elinks).calq)
         self._validation = validation
         self._validation_tensors = self._prepare(validation)
         self._losses = {name: find_loss(name, training.emd_loss_models)
@@ -100,14 +101,11 @@ class Trainer:
         training = self.config.training
         return self.epoch >= training.epochs or self.epoch - self.best_epoch >= training.patience
 
-    def start_from(self, weights: EncoderWeights, decoder: Any) -> None:
-        """Begin with trained weights and a decoder of the same shape instead of random ones."""
+    def start_from(self, weights: EncoderWeights, decoder: Any | None) -> None:
+        """Begin with trained weights, and with a decoder of the same shape if there is one, instead of random ones."""
         self.encoder.set_codes(weights)
-        try:
+        if decoder:
             self.decoder.set_weights(decoder.get_weights())
-        except ValueError:
-            raise InputError(f"the decoder to start from has {decoder.count_params()} parameters, expected "
-                             f"{self.decoder.count_params()}: use the same training.decoder options") from None
 
     def run_epoch(self) -> None:
         """Train on all modules, then validate. What an epoch draws depends on the seed and its number alone."""
@@ -212,7 +210,8 @@ def train(
 ) -> dict[str, Any]:
     """Train, or continue, or recognise a finished run; returns the content of fingerprint.json.
 
-    `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget.
+    `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget,
+    and with other decoder options it gives its weights alone.
     Writes into `output`: weights.npz (encoder.keras, if `training.network` names one), decoder.keras, history.json,
     test.csv (the held-out rows, columns in the order of the configuration), config.yaml and, last, fingerprint.json.
     Raises InputError for bad data or if a weight is not exactly a code.
@@ -287,15 +286,19 @@ def fingerprint_of(config: Config, calq: IntArray, start: Path | None = None) ->
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _trained(run: Path, config: Config) -> tuple[EncoderWeights, Any]:
-    """Weights and decoder of a finished run; its encoder may differ from ours in the number of links alone."""
+def _trained(run: Path, config: Config) -> tuple[EncoderWeights, Any | None]:
+    """Weights and decoder of a finished run; its encoder may differ from ours in the number of links alone.
+
+    The decoder is None if its options are not ours: it then starts anew.
+    """
     if config.training.network:
         raise InputError(f"{run}: network {config.training.network} starts at random, expected no --start")
-    theirs = Config.load(run / "config.yaml").encoder
+    its = Config.load(run / "config.yaml")
+    theirs, alike = its.encoder, its.training.decoder == config.training.decoder
     if theirs.model_copy(update={"n_elinks": config.encoder.n_elinks}) != config.encoder:
         raise InputError(f"{run}: an encoder of other formats or shapes, expected one that differs in n_elinks alone")
     weights = EncoderWeights.load(run / "weights.npz", theirs)
-    return EncoderWeights(config.encoder, **weights.arrays), load_decoder(run, theirs)
+    return EncoderWeights(config.encoder, **weights.arrays), load_decoder(run, theirs) if alike else None
 
 
 def _finished(output: Path, fingerprint: str, encoder: str) -> dict[str, Any] | None:
