@@ -121,7 +121,8 @@ bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same r
 
 fuzz: $(READY) ## broken files for every reader, guided by coverage: SECONDS=30 each, READER="name ..."; needs Python 3.11 or newer
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check atheris==3.0.0
-	$(PYTHON) -m bitexact_tests.fuzz --seconds $(SECONDS) $(READER) -- -artifact_prefix=runs/
+	@mkdir -p runs
+	$(PYTHON) -m bitexact_tests.fuzz --seconds $(SECONDS) $(READER) -artifact_prefix=runs/
 
 kill-test: $(READY) ## jobs killed at KILLS=50 random points end as if undisturbed; a full disk; many minutes
 	KILLS=$(KILLS) $(PYTHON) -m pytest bitexact_tests/test_kill.py bitexact_tests/test_disk.py -s $(ARGS)

@@ -42,7 +42,7 @@ class Job:
 
 
 JOBS = {
-    "train": Job(("-c", _TRAIN, "train", "--config", str(CONFIG), "--data", "{data}/part_0.csv", "--epochs", "25",
+    "train": Job(("-c", _TRAIN, "train", "--config", str(CONFIG), "--data", "{data}/part_0.csv", "--epochs", "15",
                   "--output", "{out}/run", *_SMALL), 0.4),
     "data": Job(("-m", "training", "data", "double", "{data}", "--output", "{out}/doubled", "--format", "csv"), 0.2),
     "report": Job(("-m", "training", "report", "--config", str(CONFIG), "--run", "{out}", "--json",
