@@ -231,7 +231,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            alias: yaml.AliasEvent = self.peek_event()  # type: ignore[no-untyped-call]
+            alias: Any = self.peek_event()  # type: ignore[no-untyped-call]
             raise InputError(f"{self.name}:{alias.start_mark.line + 1}: alias *{alias.anchor}, expected plain values")
         return super().compose_node(parent, index)
 
