@@ -56,6 +56,13 @@ def test_many_files_folders_gzip_and_row_limit(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_calq(both, "image", nrows_per_file=2).calq, CHARGES[[0, 1, 4, 3]])
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_whole_range_is_read(tmp_path: Path, suffix: str) -> None:
+    calq = np.array([[0] * 47 + [MAX_CALQ], [MAX_CALQ] * 48])
+    write_calq(tmp_path / f"calq{suffix}", calq, "image")
+    np.testing.assert_array_equal(read_calq(tmp_path / f"calq{suffix}", "image").calq, calq)
+
+
 @settings(max_examples=25, deadline=None)
 @given(hnp.arrays(np.uint32, st.tuples(st.integers(1, 4), st.just(48)), elements=st.integers(0, MAX_CALQ)),
        st.sampled_from(["tc", "image"]), st.sampled_from([".csv", ".parquet"]))

@@ -57,6 +57,7 @@ def scalar_latents(spec: EncoderSpec, weights: EncoderWeights, calq: list[int]) 
 EXTREME_CALQ = np.stack([
     np.zeros(48), np.full(48, 255), np.full(48, (1 << 22) - 1), np.eye(48)[5] * 300, np.eye(48)[47],
     np.full(48, 1 << 17), np.arange(48),
+    np.where(np.arange(48) < 2, (1 << 21) + 1 - 2 * np.arange(48), 0),  # odd charges whose sum wraps to 0
 ]).astype(np.uint32)
 
 
@@ -92,6 +93,12 @@ def test_floored_products_is_the_sum_of_shifted_products(code: np.ndarray, weigh
     np.testing.assert_array_equal(floored_products(code, weight, cut, largest=255 * 32), expected)
     if cut == 0:
         np.testing.assert_array_equal(exact_products(code, weight, largest=255 * 32), expected)
+
+
+def test_products_beyond_single_precision_are_exact() -> None:
+    code, weight = np.full((3, 1, 1), (1 << 20) + 1), np.array([[31], [-32], [30]])
+    found = exact_products(code, weight, largest=((1 << 20) + 1) * 32)
+    np.testing.assert_array_equal(found, [[[29 * ((1 << 20) + 1)]]])
 
 
 def test_blocks_join_without_a_seam() -> None:

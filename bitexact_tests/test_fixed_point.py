@@ -117,6 +117,8 @@ def test_saturating_conversion_is_the_nearest_or_lower_number(codes: list[int], 
 def test_quantize_saturates_and_rounds() -> None:
     form = FixedPoint.parse("S1.5 half_even saturate")
     np.testing.assert_array_equal(form.quantize([-3, 3, 0.5 / 32, 1.5 / 32, -0.5 / 32]), [-32, 31, 0, 2, 0])
+    floor = FixedPoint.parse("S1.5 floor saturate")
+    np.testing.assert_array_equal(floor.quantize([-3, 3, 0.9 / 32, 1.5 / 32, -0.1 / 32]), [-32, 31, 0, 1, -1])
 
 
 def test_exact_accepts_grid_values_only() -> None:

@@ -173,6 +173,11 @@ def test_settings_for_an_encoder() -> None:
     assert registers.mux_select.tolist() == list(ENCODER_MUX) and registers.ae_mask == chip_spec(3).ae_mask
 
 
+def test_mux_of_the_published_encoder(shared_data: Path) -> None:
+    published = Registers.load(shared_data / "econt_vectors" / "mcDataset" / "AE" / "init.yaml")
+    assert published.mux_select.tolist() == list(ENCODER_MUX)
+
+
 @pytest.mark.parametrize("n_elinks", [2, 3, 4, 5])
 def test_chip_spec_is_the_one_of_the_configurations(n_elinks: int) -> None:
     config = Config.load(REPOSITORY / "configs" / f"econ_t_{n_elinks}elink.yaml")

@@ -11,7 +11,10 @@ from amaranth.sim import Simulator, SimulatorContext
 
 from bitexact_tests.conftest import SHARED_DATA, missing
 from emulator import encode
+from emulator.autoencoder import Autoencoder
 from emulator.chip import EconT
+from emulator.codes import FINE_SUM
+from emulator.formatter import bx_counter
 from emulator.links import ERX, ETX
 from models.comparison import compare_stages
 from models.config import Config
@@ -28,8 +31,8 @@ from rtl.block import Block
 from rtl.chip import LATENCY, AutoencoderChip
 from rtl.layers import InputCode, Neuron
 from rtl.normaliser import CHARGE_BITS
-from rtl.registers import RegisterFile
-from rtl.simulate import Records, Simulation, pack
+from rtl.registers import RegisterBank, RegisterFile, Voter
+from rtl.simulate import Records, Simulation, pack, unpack
 
 AE_SETS = sorted(path.parent.name for path in (SHARED_DATA / "econt_vectors" / "mcDataset").glob("AE*/init.yaml"))
 REPOSITORY = Path(__file__).parent.parent
@@ -246,6 +249,81 @@ def test_folds_of_other_geometries(base: EncoderSpec, stride: int, fold: int, tm
         setup = bench.writing(weight_writes(weights))
         outputs = run(bench, setup, bench.events(calq, orbit_start=0))
         assert_stages(bench, outputs, len(setup), weights, calq)
+
+
+def test_formatter_over_an_orbit(tmp_path: Path) -> None:
+    """The formatter alone, with any outputs of an encoder and clocks without an event, against the emulator's."""
+    rng = np.random.default_rng(15)
+    top = formatter.Formatter(144)
+    simulation = build(top, tmp_path)
+    n, n_links, mask = 8000, 4, int.from_bytes(rng.bytes(18), "little")
+    taken = np.flatnonzero(rng.random(n) < 0.95)
+    output = rng.integers(0, 1 << 9, (n, 16))
+    module_sum = rng.integers(0, 1 << CHARGE_BITS, n) >> rng.integers(0, CHARGE_BITS + 1, n)
+    clocks = simulation.idle(n + formatter.LATENCY)
+    clocks["valid"][taken] = 1
+    clocks["orbit_start"][taken[[0, -100]]] = 1
+    for name, values, width in (("payload", output, 9), ("module_sum", module_sum, CHARGE_BITS)):
+        clocks[name][:n] = pack(values, width, clocks[name].shape[1])
+    clocks["mask"] = np.frombuffer(mask.to_bytes(clocks["mask"].shape[1], "little"), np.uint8)
+    clocks["n_links"] = n_links
+    outputs = simulation.run(clocks, tmp_path)
+    bx = np.concatenate([np.arange(len(taken) - 100), np.arange(100)])
+    assert bx.max() > formatter.ORBIT
+    block = Autoencoder(n_links, mask, EncoderWeights.constant(CHIP, 0))
+    stages = {"output_code": output[taken], "sum_code": FINE_SUM.encode(module_sum[taken])}
+    words = block.packets(stages, bx_counter(bx)).words[:, : 2 * n_links].astype(np.int64)
+    expected = np.zeros((len(outputs), 5), dtype=np.int64)
+    expected[taken + formatter.LATENCY, :n_links] = words[:, 0::2] << 16 | words[:, 1::2]
+    np.testing.assert_array_equal(unpack(outputs["words"], formatter.LINK_BITS, 5), expected)
+    np.testing.assert_array_equal(np.flatnonzero(outputs["words_valid"]), taken + formatter.LATENCY)
+
+
+def simulated(block: Block, clocks: dict[str, np.ndarray], output: str, clocked: bool) -> np.ndarray:
+    """What Amaranth's simulator shows at `output` before each edge of the clock."""
+    simulator, found = Simulator(block), []
+
+    async def drive(context: SimulatorContext) -> None:
+        for values in zip(*clocks.values(), strict=True):
+            for name, value in zip(clocks, values, strict=True):
+                context.set(getattr(block, name), int(value))
+            found.append(context.get(getattr(block, output)))
+            await (context.tick() if clocked else context.delay(1e-9))
+
+    if clocked:
+        simulator.add_clock(1e-6)
+    simulator.add_testbench(drive)
+    simulator.run()
+    return np.array(found)
+
+
+def test_majority_of_three() -> None:
+    a, b, c = np.meshgrid(*[np.arange(8)] * 3)
+    inputs = {"a": a.ravel(), "b": b.ravel(), "c": c.ravel()}
+    bits = sum((value[:, None] >> np.arange(3)) & 1 for value in inputs.values())
+    expected = (bits >= 2) @ (1 << np.arange(3))
+    np.testing.assert_array_equal(simulated(Voter(3), inputs, "voted", clocked=False), expected)
+
+
+@pytest.mark.parametrize("scrubbed", [False, True])
+def test_register_bank(scrubbed: bool) -> None:
+    """Random writes, scrubbing and clearing, at once too: a write goes before scrubbing, clearing before both."""
+    rng = np.random.default_rng(16)
+    n, reset = 500, bytes([0x12, 0xAB, 0x00])
+    clocks = {"write": rng.random(n) < 0.6, "clear": rng.random(n) < 0.1, "index": rng.integers(0, 3, n),
+              "data": rng.integers(0, 256, n)}
+    if scrubbed:
+        clocks |= {"refresh": rng.random(n) < 0.3, "voted": rng.integers(0, 1 << 24, n)}
+    memory, expected = bytearray(reset), []
+    for i in range(n):
+        expected.append(int.from_bytes(memory, "little"))
+        if scrubbed and clocks["refresh"][i]:
+            memory[:] = int(clocks["voted"][i]).to_bytes(3, "little")
+        if clocks["write"][i]:
+            memory[clocks["index"][i]] = clocks["data"][i]
+        if clocks["clear"][i]:
+            memory[:] = reset
+    np.testing.assert_array_equal(simulated(RegisterBank(reset, scrubbed), clocks, "value", clocked=True), expected)
 
 
 def test_a_fold_that_leaves_pixels_over_is_refused() -> None:
