@@ -8,11 +8,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from models.config import Config
 
 # Whichever test imports TensorFlow first must find what models/qkeras_setup.py sets.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+# For `python -m bitexact_tests faults`: any example that fails will do, the same in each run.
+settings.register_profile("first_failure", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None)
 
 REPOSITORY = Path(__file__).parent.parent
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.yaml"))

@@ -6,16 +6,16 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bitexact_tests.conftest import CONFIGS, REPOSITORY
+from bitexact_tests.matrix import FAMILIES, charges
 from emulator import STAGES, encode
 from hls.backends import BACKENDS
 from hls.csim import build, compiled, find_compiler, run_csim
@@ -29,40 +29,7 @@ ALL = [(path.stem, backend) for path in CONFIGS for backend in BACKENDS]
 LOADED = {path.stem: Config.load(path) for path in CONFIGS}
 
 
-def charges() -> np.ndarray:
-    """Random modules of all sizes, and every extreme the image can have."""
-    rng = np.random.default_rng(11)
-    scale = 10 ** rng.uniform(0, 4.5, (3000, 1))
-    random = rng.exponential(scale, (3000, 48)) * (rng.random((3000, 48)) < rng.random((3000, 1)))
-    one_hot = np.eye(48) * 255
-    flat = np.outer([0, 1, 2, 255, 256, (1 << 17) - 1, (1 << 22) - 1], np.ones(48))
-    # Sums that wrap to a small number leave charges far beyond the range of the image.
-    wrapped = np.where(np.arange(48) < 2, 1 << 21, rng.integers(0, 9, (20, 48)))
-    random = np.minimum(random, (1 << 22) - 1)
-    return np.concatenate([flat, one_hot, one_hot * 16000, wrapped, random]).astype(np.uint32)
-
-
-@cache
-def trained_codes() -> np.ndarray:
-    """Codes of a short training; weights of one budget are valid codes for every other."""
-    from training.train import train
-
-    config = LOADED["econ_t_5elink"].override(
-        data={"source": "toy", "n_modules": 2000}, training={"epochs": 5, "final_fraction": 0})
-    with tempfile.TemporaryDirectory() as folder:
-        train(config, Path(folder))
-        return EncoderWeights.load(Path(folder) / "weights.npz", config.encoder).flat
-
-
 CALQ = charges()
-WEIGHTS = {
-    "trained": lambda spec: EncoderWeights.from_flat(spec, trained_codes()),
-    "zero": lambda spec: EncoderWeights.constant(spec, 0),
-    "all -32": lambda spec: EncoderWeights.constant(spec, -32),
-    "all 31": lambda spec: EncoderWeights.constant(spec, 31),
-    "random": lambda spec: EncoderWeights.random(spec, 1),
-    "sparse": lambda spec: EncoderWeights.random(spec, 2, density=0.1),
-}
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +41,11 @@ def projects(gxx: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
-@pytest.mark.parametrize("family", WEIGHTS)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(("name", "backend"), ALL)
 def test_hls_equals_emulator(projects: None, name: str, backend: str, family: str) -> None:
     config = LOADED[name]
-    weights = WEIGHTS[family](config.encoder)
+    weights = FAMILIES[family](config.encoder)
     result = compare_stages(
         config.encoder, CALQ, encode(config.encoder, weights, CALQ), run_csim(config, weights, CALQ, backend)
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.matrix import charges
 from emulator import EconT
 from emulator.links import ERX, ETX
 from hls.backends import BACKENDS
@@ -47,8 +48,7 @@ def test_published_frames(backend: str, gxx: str, shared_data: Path) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_any_mask_and_link_count(backend: str, n_elinks: int, gxx: str) -> None:
     rng = np.random.default_rng(n_elinks)
-    charges = rng.exponential(10 ** rng.uniform(0, 5, (300, 1)), (300, 48))
-    calq = np.where(rng.random((300, 48)) < 0.5, charges, 0).astype(np.uint32)
+    calq = charges(300)
     weights = EncoderWeights.random(CONFIG.encoder, n_elinks, density=0.3)
     for density in (0.0, 0.3, 0.9, 1.0):
         bits = rng.random(144) < density
