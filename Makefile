@@ -25,7 +25,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test bench matrix fuzz kill-test docs lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test bench matrix faults fuzz kill-test docs lint lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -113,8 +113,11 @@ report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --
 test: $(READY) ## every test; with REQUIRE_TOOLS=1 a missing tool fails
 	$(PYTHON) -m pytest $(ARGS)
 
-matrix: $(READY) ## every configuration, backend and weight family through emulator and HLS
-	$(PYTHON) -m pytest bitexact_tests/test_hls.py -k equals_emulator $(ARGS)
+matrix: $(READY) ## every configuration and weight family through emulator, HLS and RTL; TIME=600 begins nothing later
+	$(PYTHON) -m bitexact_tests matrix $(if $(TIME),--seconds $(TIME)) $(ARGS)
+
+faults: $(READY) ## put single faults into the code, one by one: a test must find each; many minutes
+	$(PYTHON) -m bitexact_tests faults --output docs/faults.md $(ARGS)
 
 bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same run
 	$(PYTHON) -m pytest bitexact_tests/bench --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
