@@ -15,8 +15,12 @@ from models.config import Config
 # Whichever test imports TensorFlow first must find what models/qkeras_setup.py sets.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
+# No test is timed: a busy machine is no failure.
+settings.register_profile("untimed", parent=settings.default, deadline=None)
+settings.load_profile("untimed")
 # For `python -m bitexact_tests faults`: any example that fails will do, the same in each run.
-settings.register_profile("first_failure", phases=[Phase.explicit, Phase.generate], derandomize=True, database=None)
+settings.register_profile("first_failure", deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True,
+                          database=None)
 
 REPOSITORY = Path(__file__).parent.parent
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.yaml"))
