@@ -71,5 +71,8 @@ def test_commands_work_from_the_wheel_alone(built: Path, tmp_path: Path) -> None
 
     run("emulator", "encode", "--config", "econ_t_3elink", "--weights", "weights.npz", "--input", "calq.csv",
         "--output", "latent.csv")
+    run("training", "train", "--nELinks", "3", "--output", "run", "--epoch", "1", "--n-modules", "40",
+        "--set", "data.source=toy", "--set", "training.augment.pool=50")
     run("models", "registers", "--config", "econ_t_3elink", "--weights", "weights.npz", "--output", "init.yaml")
     assert len((tmp_path / "latent.csv").read_text().splitlines()) == 4 and (tmp_path / "init.yaml").stat().st_size
+    assert Config.load(tmp_path / "run" / "config.yaml").encoder == spec

@@ -42,6 +42,12 @@ def test_widths_that_make_no_encoder_are_one_line_before_any_work(tmp_path: Path
     assert not (tmp_path / "scan").exists()
 
 
+@pytest.mark.parametrize("widths", [(0, 8), (6, 0), (6, -1)])
+def test_widths_of_nothing_are_one_line(widths: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match=f"{widths[0]} bits of weights on {widths[1]} bits of input: width"):
+        with_widths(CONFIG.encoder, widths)
+
+
 class _Result:
     def to_json(self) -> str:
         return json.dumps({"total": {"nand2": 7, "ff": 1}, "tool": "a tool"})

@@ -64,6 +64,8 @@ def test_mask_partials_by_type_or_by_place() -> None:
 
 @pytest.mark.parametrize(("columns", "options", "match"), [
     ({"layer": [1]}, {"mask_partials": True}, "no column ModType and not all of layer, waferu, waferv"),
+    ({"layer": [9.0, 9.5], "waferu": [1, 1], "waferv": [1, 1]}, {"mask_partials": True},
+     "row 2, column layer: 9.5, expected a whole number"),
     ({"layer": ["a"], "waferu": [1], "waferv": [1]}, {"mask_partials": True}, "column layer holds 'a'"),
     ({"layer": [1]}, {"mask_energies": 0.05}, "no column SimEnergyFraction"),
     ({"SimEnergyFraction": ["0.1?"]}, {"mask_energies": 0.05}, "SimEnergyFraction holds '0.1\\?', expected numbers"),
@@ -130,11 +132,11 @@ def test_old_command_line() -> None:
     old = "-i in/ -o=out --epoch 3 --AEonly 1 --nELinks 3 --noHeader --loss telescopeMSE8x8"
     args, notes = translate(shlex.split(old))
     assert args == ["--data", "in/", "--output", "out", "--epochs", "3", "--set", "encoder.n_elinks=3",
-                    "--loss", "telescope", "--config", "configs/econ_t_3elink.yaml"]
+                    "--loss", "telescope", "--config", "econ_t_3elink"]
     assert [note.split(":")[0] for note in notes] == ["--AEonly", "--noHeader"]
     configured = ["--config", "c.yaml"]
     assert translate(["--nELinks", "8", *configured])[0] == ["--set", "encoder.n_elinks=8", *configured]
-    assert translate(["--nELinks", "8"])[0][-1] == "configs/econ_t_5elink.yaml"
+    assert translate(["--nELinks", "8"])[0][-1] == "econ_t_5elink"
     assert translate(["--loss=weightedMSE"])[0] == ["--loss", "weighted_mse"]
     assert set(OPTIONS["--loss"].names.values()) <= set(LOSS_NAMES)
     ours = ["--data", "-", "--loss", "kernel", "--set", "training.loss=emd", "--retrain"]

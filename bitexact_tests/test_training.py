@@ -29,7 +29,8 @@ from training.generator import generate
 pytest.importorskip("tensorflow")
 
 from training.network import DECODER_FILE, build_decoder, context, decode, load_decoder, save_decoder
-from training.train import CHECKPOINT_FILE, FINGERPRINT_FILE, Trainer, train
+from training.run_folder import FINGERPRINT_FILE
+from training.train import CHECKPOINT_FILE, Trainer, train
 
 OUTPUTS = {"weights.npz", DECODER_FILE, "history.json", "test.csv", "config.yaml", FINGERPRINT_FILE}
 

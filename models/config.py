@@ -97,7 +97,7 @@ class TrainingConfig(_Section):
     `final_loss`. Training stops after `patience` epochs without a better mean EMD of the validation rows; the epoch
     with the best one is kept. `network` puts an encoder of `training.networks` in the place of the chip's.
     `occupancy_weight` is how much rare occupancies count in the loss: 0 as often as they occur, 1 each occupancy as
-    much as any other; see `training.data.occupancy_weights`.
+    much as any other; see `training.selection.occupancy_weights`.
     """
 
     network: str | None = None

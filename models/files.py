@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from models.errors import InputError, parsing
 
 
 @contextmanager
@@ -61,3 +65,20 @@ def write_text(target: str | Path, text: str) -> None:
         return
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path, keys: Sequence[str] = (), optional: bool = False) -> dict[str, Any]:
+    """A JSON object that has the given keys, or an empty one for an optional file that is not there.
+
+    Raises InputError for any other content.
+    """
+    if optional and not path.exists():
+        return {}
+    with parsing(path, "JSON"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds a {type(content).__name__}, expected an object")
+    missing = next((key for key in keys if key not in content), None)
+    if missing:
+        raise InputError(f"{path}: key {missing} is missing, expected {', '.join(keys)}")
+    return content

@@ -24,7 +24,7 @@ app.add_typer(data_app, name="data")
 
 @app.command(cls=CommandWithOldOptions)
 def train(
-    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")] = Path("configs/econ_t_5elink.yaml"),
+    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")] = Path("econ_t_5elink"),
     output: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/NAME.")] = None,
     models: Annotated[str | None, typer.Option(help="Networks by name, with commas between, instead of the configured "
                                                     "encoder: each in a folder of its name inside --output.")] = None,

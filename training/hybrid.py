@@ -19,6 +19,7 @@ import numpy.typing as npt
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from emulator import encode
 from models.config import Config
+from models.errors import parsing
 from models.files import write_text
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS, channel_to_pixel
@@ -28,8 +29,9 @@ from training.emd import emd
 from training.evaluate import metrics
 from training.layers import ExactEncoder
 from training.network import build_decoder, decode
+from training.run_folder import fingerprint_of
 from training.selection import select
-from training.train import Trainer, fingerprint_of
+from training.train import Trainer
 
 # isort: split
 import tensorflow as tf
@@ -133,7 +135,10 @@ def compare(config: Config, output: Path, report: Callable[[str], None] = lambda
     split = split_rows(table.calq, config)
     calq = to_trigger_cells(table.calq)
     path = output / RESULT_FILE
-    known = {row["fingerprint"]: row for row in json.loads(path.read_text())} if path.exists() else {}
+    known: dict[str, dict[str, Any]] = {}
+    if path.exists():
+        with parsing(path, "the rows of an earlier comparison"):
+            known = {row["fingerprint"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
     rows = []
     for name, code in codes(config.encoder).items():
         chosen = config.model_copy(update={"encoder": _with_outputs(config.encoder, code.n_latents)})

@@ -19,12 +19,11 @@ from pydantic import ValidationError
 from models.calq_io import read_calq
 from models.config import Config
 from models.errors import InputError
-from models.files import write_text
+from models.files import read_json, write_text
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 from training.evaluate import evaluate
-from training.hardware import read_json
 
 RESULT_FILE = "pareto.json"
 _TECHNOLOGY = "gates"
@@ -47,18 +46,19 @@ def with_widths(spec: EncoderSpec, widths: Widths) -> EncoderSpec:
     """
     weight_bits, input_bits = widths
     content: dict[str, Any] = spec.model_dump()
-    data = content["input"] = _resized(spec.input, input_bits)
-    for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
-        weight = _resized(layer.weight, weight_bits)
-        content[name] |= {"weight": weight, "bias": _resized(layer.bias, weight_bits)}
-        if layer.product is not None:
-            fraction_bits = min(layer.product.fraction_bits, data.fraction_bits + weight.fraction_bits)
-            content[name]["product"] = _resized(layer.product, layer.product.integer_bits + fraction_bits)
-        data = layer.output
     try:
+        data = content["input"] = _resized(spec.input, input_bits)
+        for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
+            weight = _resized(layer.weight, weight_bits)
+            content[name] |= {"weight": weight, "bias": _resized(layer.bias, weight_bits)}
+            if layer.product is not None:
+                fraction_bits = min(layer.product.fraction_bits, data.fraction_bits + weight.fraction_bits)
+                content[name]["product"] = _resized(layer.product, layer.product.integer_bits + fraction_bits)
+            data = layer.output
         return EncoderSpec.model_validate(content)
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+    except ValueError as error:  # pydantic's is one too
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = reason.removeprefix("Value error, ")
         raise InputError(f"{weight_bits} bits of weights on {input_bits} bits of input: {reason}") from None
 
 

@@ -17,10 +17,11 @@ from typing import Any
 
 from models.config import Config
 from models.errors import InputError, ToolMissing
-from models.files import write_text
+from models.files import read_json, write_text
 from models.spec import LATENT_BITS, EncoderSpec
 from training.cost import cost
 from training.pareto import trained, with_widths
+from training.run_folder import FINGERPRINT_FILE
 
 SPACE = {
     "kernel": [2, 3, 4, 5],
@@ -79,7 +80,7 @@ def search(
             raise optuna.TrialPruned
         folder = output / spec.digest()
         figures = trained(config.model_copy(update={"encoder": spec}), folder)
-        value = float(json.loads((folder / "fingerprint.json").read_text())["val_emd"])
+        value = float(read_json(folder / FINGERPRINT_FILE, ("val_emd",))["val_emd"])
         result = {**choices, "filters": spec.conv.filters, "latents": spec.dense.outputs, **cost(spec), **figures}
         trial.set_user_attr("result", {**result, "val_emd": value})
         report(f"{trial.number}: {choices}: validation EMD {value:.3f}")

@@ -46,15 +46,20 @@ def _whole(extra: pd.DataFrame) -> BoolArray:
     if not set(PLACE) <= set(place):
         raise InputError(f"data.mask_partials: no column ModType and not all of {', '.join(PLACE)} beside the charges, "
                          "expected one or the others")
-    return is_whole(*(_number(place, name, "data.mask_partials").astype(np.int64) for name in PLACE))
+    return is_whole(*(_number(place, name, "data.mask_partials", whole=True).astype(np.int64) for name in PLACE))
 
 
-def _number(extra: pd.DataFrame, name: str, key: str) -> npt.NDArray[Any]:
+def _number(extra: pd.DataFrame, name: str, key: str, whole: bool = False) -> npt.NDArray[Any]:
     if name not in extra:
         raise InputError(f"{key}: no column {name} beside the charges, expected it")
     if extra[name].dtype.kind not in "iuf":
         raise InputError(f"{key}: column {name} holds {str(extra[name].iloc[0])[:40]!r}, expected numbers")
-    return extra[name].to_numpy()
+    values = extra[name].to_numpy()
+    broken = np.flatnonzero(np.mod(values, 1) != 0) if whole else []
+    if len(broken):
+        row = int(broken[0])
+        raise InputError(f"{key}: row {row + 1}, column {name}: {values[row]}, expected a whole number")
+    return values
 
 
 def occupancy_weights(calq: IntArray, power: float) -> npt.NDArray[np.float32]:

@@ -95,7 +95,7 @@ class Receiver:
     def emd(self, event: IntArray, latent: IntArray, sum_code: IntArray,
             progress: Progress | None = None) -> FloatArray:
         """EMD (n,) for events (n,) from latents (n, outputs) and sum codes (n,); equal rows are computed once."""
-        rows = np.column_stack([event, sum_code, latent]).astype(np.int16)
+        rows = np.column_stack([event, sum_code, latent]).astype(np.int32)
         packed = np.ascontiguousarray(rows).view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
         _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
         maps = self.decode(self.spec.latent.value(latent[first]), FINE_SUM.decode(sum_code[first]))

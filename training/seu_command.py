@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -31,7 +31,7 @@ def seu(
     rtl: Annotated[bool, typer.Option("--rtl/--no-rtl", help="Also compile the RTL and flip its registers.")] = True,
     json_: Annotated[str | None, typer.Option("--json", help="Result; default: RUN/seu.json; - is stdout.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures; default: RUN/seu.")] = None,
-    format: Annotated[str, typer.Option(help="pdf, png or svg, of the figures.")] = "png",
+    format: Annotated[Literal["pdf", "png", "svg"], typer.Option(help="Of the figures.")] = "png",
 ) -> None:
     """Single-event upsets: flip every bit of weights, settings and pipeline; which ones matter, and what a vote saves.
 

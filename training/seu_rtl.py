@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import InputError
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 from rtl import encoder, formatter
@@ -107,6 +108,8 @@ class FlipBench:
         calq: at least as many charges as a window has events. A flip happens in the middle of the window; the next
         window starts an orbit.
         """
+        if len(calq) < _WINDOW:
+            raise InputError(f"{len(calq)} modules with a cell above one transverse MIP, expected at least {_WINDOW}")
         window = self._events(calq[:_WINDOW])[:_WINDOW]
         middle = _WINDOW // 2
         found = self._run(window, _WINDOW, [[(middle, *bit)] for bit in self.bits()])

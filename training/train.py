@@ -6,7 +6,6 @@ run is recognised by the fingerprint of configuration and data, and not repeated
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
@@ -28,16 +27,16 @@ from training.augment import augment
 from training.data import Split, digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
 from training.emd import emd
 from training.layers import image_codes
-from training.losses import find_loss, learned_digests
-from training.network import DECODER_FILE, build_decoder, context, load_decoder, members_of, save_decoder
+from training.losses import find_loss
+from training.network import DECODER_FILE, build_decoder, context, members_of, save_decoder
 from training.network_encoder import encoder_file, training_encoder
+from training.run_folder import FINGERPRINT_FILE, fingerprint_of, finished, trained
 from training.selection import occupancy_weights, select
 
 # isort: split
 import tensorflow as tf
 import tf_keras
 
-FINGERPRINT_FILE = "fingerprint.json"
 CHECKPOINT_FILE = "checkpoint.npz"
 _CHECKPOINT_SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
 _POOL_SEED = 1 << 40  # far from any data.seed: what augments must not be what tests
@@ -219,9 +218,9 @@ def train(
     log = logging.getLogger(__name__)
     table = select(load_modules(config.data, config.encoder.n_elinks), config.data)
     split = split_rows(table.calq, config)
-    initial = _trained(start, config) if start else None
+    initial = trained(start, config) if start else None
     fingerprint = fingerprint_of(config, table.calq, start)
-    done = _finished(output, fingerprint, encoder_file(config))
+    done = finished(output, fingerprint, encoder_file(config))
     if done and not retrain:
         log.info("%s holds this run already, trained to a validation EMD of %.3f (--retrain repeats it)",
                  output, done["val_emd"])
@@ -271,41 +270,3 @@ def _write_results(
     }
     write_text(output / FINGERPRINT_FILE, json.dumps(summary, indent=1) + "\n")
     return summary
-
-
-def fingerprint_of(config: Config, calq: IntArray, start: Path | None = None) -> str:
-    """16 hex digits of all that the result depends on: encoder, options, split, charges and the run to start from.
-
-    Learned losses count by their weights, wherever they are.
-    """
-    training = config.training
-    parts = [config.encoder.digest(), training.model_dump(mode="json", exclude={"emd_loss_models"}), config.data.seed,
-             digest_of(calq), *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
-    if start:
-        parts.append(json.loads((start / FINGERPRINT_FILE).read_text())["fingerprint"])
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _trained(run: Path, config: Config) -> tuple[EncoderWeights, Any | None]:
-    """Weights and decoder of a finished run; its encoder may differ from ours in the number of links alone.
-
-    The decoder is None if its options are not ours: it then starts anew.
-    """
-    if config.training.network:
-        raise InputError(f"{run}: network {config.training.network} starts at random, expected no --start")
-    its = Config.load(run / "config.yaml")
-    theirs, alike = its.encoder, its.training.decoder == config.training.decoder
-    if theirs.model_copy(update={"n_elinks": config.encoder.n_elinks}) != config.encoder:
-        raise InputError(f"{run}: an encoder of other formats or shapes, expected one that differs in n_elinks alone")
-    weights = EncoderWeights.load(run / "weights.npz", theirs)
-    return EncoderWeights(config.encoder, **weights.arrays), load_decoder(run, theirs) if alike else None
-
-
-def _finished(output: Path, fingerprint: str, encoder: str) -> dict[str, Any] | None:
-    """The summary of a finished run of this fingerprint, if all its files are there."""
-    path = output / FINGERPRINT_FILE
-    needed = (encoder, DECODER_FILE, "history.json", "config.yaml", "test.csv")
-    if not path.exists() or not all((output / name).exists() for name in needed):
-        return None
-    summary: dict[str, Any] = json.loads(path.read_text())
-    return summary if summary.get("fingerprint") == fingerprint else None
