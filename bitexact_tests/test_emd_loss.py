@@ -26,9 +26,11 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from training.__main__ import app
-from training.emd_loss import SIZES, Size, build, held_out_pairs, load_model
+from training.emd_loss import build, held_out_pairs, load_model
+from training.emd_loss_file import SIZES, Size, read, save
 from training.losses import find_loss
-from training.train import fingerprint_of, train
+from training.run_folder import fingerprint_of
+from training.train import train
 
 CALQ = to_trigger_cells(generate(400, seed=5))
 CONFIG = REPOSITORY / "configs" / "econ_t_3elink.yaml"
@@ -157,7 +159,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_accuracy_is_that_against_the_exact_emd(family: Path) -> None:
     """The figures of the JSON, again, from the files, modules that were read anew, POT and NumPy."""
-    assert sorted(path.name for path in family.iterdir()) == ["emd_loss.json", "emd_loss1.keras", "emd_loss2.keras"]
+    assert sorted(path.name for path in family.iterdir()) == ["emd_loss.json", "emd_loss1.npz", "emd_loss2.npz"]
     content = json.loads((family / "emd_loss.json").read_text())
     config = Config.load(CONFIG)
     calq = generate(400, config.data.seed)
@@ -191,6 +193,8 @@ def test_same_seed_same_losses(family: Path, tmp_path: Path) -> None:
         result = CliRunner().invoke(app, [*OPTIONS, "--output", str(tmp_path / folder), *options])
         assert result.exit_code == 0, result.output
     assert digests(tmp_path / "same") == digests(family)
+    for path in family.iterdir():
+        assert (tmp_path / "same" / path.name).read_bytes() == path.read_bytes(), path.name
     assert not set(digests(tmp_path / "other")) & set(digests(family))
 
 
@@ -214,11 +218,24 @@ def test_refuses_numbers_out_of_range(options: list[str], tmp_path: Path) -> Non
     assert result.exit_code == 2 and options[0] in result.output and not (tmp_path / "out").exists()
 
 
-def test_takes_no_folder_that_holds_other_things(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("all of it")
+@pytest.mark.parametrize("name", ["thesis.tex", "emd_loss_notes.txt", "emd_loss1.npz.old", "emd_loss0.npz",
+                                  "emd_loss1.keras", "emd_loss2.npz/thesis.tex"])
+def test_takes_no_folder_that_holds_other_things(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("all of it")
+    (tmp_path / "emd_loss1.npz").write_text("a loss")
     result = CliRunner().invoke(app, [*OPTIONS, "--output", str(tmp_path)])
-    assert result.exit_code == 2 and "holds thesis.tex" in result.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    assert result.exit_code == 2 and f"holds {name.split('/')[0]}, " in result.stderr
+    assert (tmp_path / name).read_text() == "all of it" and (tmp_path / "emd_loss1.npz").read_text() == "a loss"
+
+
+def test_replaces_a_folder_of_losses(family: Path, tmp_path: Path) -> None:
+    for name in ("emd_loss.json", "emd_loss17.npz"):
+        (tmp_path / name).write_text("an older one")
+    options = ["--epochs", "1", "--best", "1", "--n-trained", "1", "--output", str(tmp_path)]
+    result = CliRunner().invoke(app, [*OPTIONS, *options])
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["emd_loss.json", "emd_loss1.npz"]
 
 
 def small(family: Path, **training: Any) -> Config:
@@ -239,28 +256,43 @@ def test_fingerprint_has_the_weights_and_not_their_place(family: Path, tmp_path:
     moved = tmp_path / "moved"
     moved.mkdir()
     for name, source in (("emd_loss1", "emd_loss1"), ("emd_loss3", "emd_loss2")):
-        (moved / f"{name}.keras").write_bytes((family / f"{source}.keras").read_bytes())
+        (moved / f"{name}.npz").write_bytes((family / f"{source}.npz").read_bytes())
     first = fingerprint_of(small(family), CALQ)
     assert fingerprint_of(small(moved), CALQ) == first
-    (moved / "emd_loss1.keras").write_bytes((family / "emd_loss2.keras").read_bytes())
+    (moved / "emd_loss1.npz").write_bytes((family / "emd_loss2.npz").read_bytes())
     assert fingerprint_of(small(moved), CALQ) != first
     without = small(family, loss="kernel")
     assert fingerprint_of(without, CALQ) == fingerprint_of(small(tmp_path / "none", loss="kernel"), CALQ)
 
 
 def test_what_is_missing_or_broken_is_named(family: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"emd_loss9\.keras: no such file for loss .* emd_loss1 to emd_loss2"):
+    with pytest.raises(InputError, match=r"emd_loss9\.npz: no such file for loss .* emd_loss1 to emd_loss2"):
         find_loss("emd_loss9", family)
-    with pytest.raises(InputError, match=r"none/emd_loss1\.keras: no such file .* emd-loss --output"):
+    with pytest.raises(InputError, match=r"none/emd_loss1\.npz: no such file .* emd-loss --output"):
         find_loss("emd_loss1", tmp_path / "none")
-    (tmp_path / "emd_loss1.keras").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(InputError, match=r"emd_loss1\.keras: no readable loss"):
+    size, weights = read(family / "emd_loss1.npz")
+    path = tmp_path / "emd_loss1.npz"
+    path.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(InputError, match=r"emd_loss1\.npz: not readable as npz"):
         find_loss("emd_loss1", tmp_path)
+    for changed, expected in (
+        ((size, weights[1:]), rf": {len(weights) - 1} weights, expected {len(weights)} of a network of Size"),
+        ((Size("8x8", 1 << 40, 3, 2, 64), weights), r": a network of size .*1099511627776"),
+        ((size, np.where(np.arange(len(weights)) == 7, np.nan, weights)), r": weights\[7\] = nan"),
+    ):
+        save(path, changed[0], [changed[1]])
+        with pytest.raises(InputError, match=rf"emd_loss1\.npz{expected}"):
+            find_loss("emd_loss1", tmp_path)
+
+
+def test_no_graph_comes_from_a_file(family: Path, tmp_path: Path) -> None:
+    """A model of Keras under the name of a loss is not read, whatever it computes."""
     import tf_keras
 
-    other = tf_keras.Sequential([tf_keras.layers.Input((3,)), tf_keras.layers.Dense(1)])
-    other.save(tmp_path / "emd_loss1.keras", save_format="keras")
-    with pytest.raises(InputError, match=r"expected two maps of 48 cells and one distance"):
+    load_model(family, "emd_loss1").save(tmp_path / "loss.keras", save_format="keras")
+    assert tf_keras.models.load_model(tmp_path / "loss.keras", compile=False)
+    (tmp_path / "loss.keras").rename(tmp_path / "emd_loss1.npz")
+    with pytest.raises(InputError, match=r"emd_loss1\.npz: array size is missing, expected size, weights"):
         find_loss("emd_loss1", tmp_path)
 
 
@@ -270,5 +302,5 @@ def test_missing_losses_stop_training_in_one_line(tmp_path: Path) -> None:
         "train", "--config", str(CONFIG), "--data", str(tmp_path / "calq.csv"), "--loss", "emd_loss1",
         "--set", f"training.emd_loss_models={tmp_path}", "--output", str(tmp_path / "run")])
     assert result.exit_code == 2 and not (tmp_path / "run").exists()
-    assert result.stderr.startswith("error: ") and "emd_loss1.keras: no such file" in result.stderr
+    assert result.stderr.startswith("error: ") and "emd_loss1.npz: no such file" in result.stderr
     assert result.stderr.count("\n") == 1

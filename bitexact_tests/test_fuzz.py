@@ -57,13 +57,13 @@ def test_hostile_files_take_little_memory(tmp_path: Path) -> None:
 
 
 def _rewritten(source: Path, target: Path, change: Any) -> Path:
-    """A `.keras` file with another config.json."""
+    """A `.keras` file with another config.json: `change` is given its layers."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for entry in old.infolist():
             content = old.read(entry)
             if entry.filename == "config.json":
                 config = json.loads(content)
-                change(config["config"]["layers"][3]["config"])
+                change(config["config"]["layers"])
                 content = json.dumps(config).encode()
             new.writestr(entry.filename, content)
     return target
@@ -79,11 +79,19 @@ def test_decoder_file_names_no_code_and_no_giant(tmp_path: Path, monkeypatch: py
     (tmp_path / "trap.py").write_text("raise SystemExit('a file made us import a module')", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     trap = {"module": "trap", "class_name": "function", "config": "x", "registered_name": "x"}
+    operation = {"module": "keras.layers", "class_name": "TFOpLambda", "registered_name": None, "name": "negative",
+                 "config": {"name": "negative", "trainable": True, "dtype": "float32", "function": "math.negative"},
+                 "inbound_nodes": [["decoder_output", 0, 0, {}]]}
+    initial = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": "Custom>x"}
     for change, expected in (
-        (lambda layer: layer.update(kernel_initializer=trap), "names 'function' of module 'trap'"),
-        (lambda layer: layer.update(activation=trap), "names 'function' of module 'trap'"),
-        (lambda layer: layer.update(units=1 << 40), "layers of up to"),
-        (lambda layer: layer.update(units="x"), "not readable as a decoder"),
+        (lambda layers: layers[3]["config"].update(kernel_initializer=trap), "names 'function' of module 'trap'"),
+        (lambda layers: layers[3]["config"].update(activation=trap), "names 'function' of module 'trap'"),
+        (lambda layers: layers.append(operation), "names 'TFOpLambda' of module 'keras.layers'"),
+        (lambda layers: layers[3].update(class_name="Lambda"), "names 'Lambda' of module 'keras.layers'"),
+        (lambda layers: layers[3].update(module=None), "names 'Dense' of module 'None'"),
+        (lambda layers: layers[3]["config"].update(kernel_initializer=initial), "registered as 'Custom>x'"),
+        (lambda layers: layers[3]["config"].update(units=1 << 40), "layers of up to"),
+        (lambda layers: layers[3]["config"].update(units="x"), "not readable as a decoder"),
     ):
         with pytest.raises(InputError, match=expected):
             load_decoder(_rewritten(good, tmp_path / "bad.keras", change), spec)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ class EncoderWeights:
         if path.name == NETWORK_FILE or (not path.exists() and (path.parent / NETWORK_FILE).exists()):
             raise InputError(f"{path.parent / NETWORK_FILE} is no encoder of the chip and cannot be loaded into it, "
                              f"expected {WEIGHTS_FILE} of a network that 'python -m training networks' marks so")
-        content = _read_npz(path, set(spec.weight_shapes))
+        content = read_npz(path, set(spec.weight_shapes), {"digest", "formats"})
         digest = str(content.pop("digest", spec.digest()))
         if digest != spec.digest():
             raise InputError(f"{path}: weights of spec {digest}, expected {spec.digest()}: "
@@ -139,8 +139,9 @@ class EncoderWeights:
             raise InputError(f"{path}: {error}") from None
 
 
-def _read_npz(path: Path, required: set[str]) -> dict[str, npt.NDArray[Any]]:
-    known = required | {"digest", "formats"}
+def read_npz(path: Path, required: set[str], optional: Set[str] = frozenset()) -> dict[str, npt.NDArray[Any]]:
+    """Those arrays of an `npz` file that have these names; raises InputError if one required is missing."""
+    known = required | optional
     with parsing(path, "npz"):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from models.errors import InputError
 from models.files import atomic_directory
 from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix
 from training.augment import augment
+from training.emd_loss_file import FIGURES_FILE, SIZES, SUFFIX, Size, read, save
 from training.emd_pairs import FloatArray, IntArray, make_pairs
 from training.losses import Loss
-from training.networks import Image, arrangement
+from training.networks import arrangement
 
 # isort: split
 import tensorflow as tf
@@ -32,32 +33,12 @@ import tf_keras
 
 Tensor = Any
 
-FIGURES_FILE = "emd_loss.json"
-
 _RATE, _LAST_RATE = 2e-3, 0.01
 _BATCH = 256
 _PREDICT_BATCH = 4096
 _LEAST_EMD = 0.05
 """Errors count relative to the exact EMD, and below this one absolutely, in sensor-cell pitches."""
 _HELD_OUT_STREAM = 1 << 20  # no epoch has this number
-
-
-@dataclass(frozen=True)
-class Size:
-    """image -> `layers` convolutions of `filters` kernels -> dense layer of `units` -> one number."""
-
-    image: Image
-    filters: int
-    kernel: int
-    layers: int
-    units: int
-
-
-SIZES = (
-    Size("8x8", 16, 3, 2, 64), Size("4x4x3", 32, 3, 2, 128), Size("6x6x3", 32, 3, 2, 128),
-    Size("4x4x3", 64, 3, 2, 64), Size("8x8", 8, 5, 1, 128), Size("4x4x3", 32, 3, 3, 256),
-)
-"""The family; each size is trained from several seeds."""
 
 
 def build(size: Size, seed: int) -> Any:
@@ -124,8 +105,8 @@ def train_family(
     """Train `n_models` networks, keep the `best` of them; returns the content of emd_loss.json.
 
     train, held_out: charges (n, 48) in trigger-cell order. Every epoch has `n_pairs` new pairs, of modules augmented by
-    `options`. Best is the least mean absolute error on pairs of `held_out`, the same for all. Writes emd_loss1.keras
-    (the best) to emd_lossN.keras and emd_loss.json into `output`, whole or not at all. `report` is called after each
+    `options`. Best is the least mean absolute error on pairs of `held_out`, the same for all. Writes emd_loss1.npz
+    (the best) to emd_lossN.npz and emd_loss.json into `output`, whole or not at all. `report` is called after each
     epoch of each network.
     """
     tf.config.experimental.enable_op_determinism()
@@ -152,7 +133,7 @@ def train_family(
               "models": rows}
     with atomic_directory(output) as folder:
         for row, (_, member) in zip(rows, found, strict=False):
-            member.model.save(folder / f"{row['name']}.keras", save_format="keras")
+            save(folder / f"{row['name']}{SUFFIX}", member.size, member.model.get_weights())
         (folder / FIGURES_FILE).write_text(json.dumps(result, indent=1) + "\n")
     return result
 
@@ -188,25 +169,25 @@ def load_emd_loss(folder: Path, name: str) -> Loss:
 
 def load_model(folder: Path, name: str) -> Any:
     """The tf_keras model of a loss: [true (n, 48), pred (n, 48)] -> EMD (n, 1)."""
-    path = folder / f"{name}.keras"
+    path = folder / f"{name}{SUFFIX}"
     if not path.is_file():
-        there = len(list(folder.glob("emd_loss*.keras")))
+        there = len(list(folder.glob(f"emd_loss*{SUFFIX}")))
         known = f"the folder has emd_loss1 to emd_loss{there}" if there else (
             f"expected what python -m training emd-loss --output {folder} writes")
         raise InputError(f"{path}: no such file for loss {name} (training.emd_loss_models); {known}")
-    try:
-        model = tf_keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a zip, JSON, HDF5 and a graph: no parser lists all that it raises
-        raise InputError(f"{path}: no readable loss ({str(error).splitlines()[0][:120]})") from None
-    found = [tuple(tensor.shape[1:]) for tensor in (*model.inputs, *model.outputs)]
-    if found != [(N_TRIGGER_CELLS,), (N_TRIGGER_CELLS,), (1,)]:
-        raise InputError(f"{path}: sizes {found}, expected two maps of {N_TRIGGER_CELLS} cells and one distance")
+    size, weights = read(path)
+    model = build(size, 0)
+    if len(weights) != model.count_params():
+        raise InputError(f"{path}: {len(weights)} weights, expected {model.count_params()} of a network of {size}")
+    shapes = [weight.shape for weight in model.get_weights()]
+    parts = np.split(weights, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
     model.trainable = False
     return model
 
 
 def digest_of(model: Any) -> str:
-    """16 hex digits of the weights; the file itself has the date in it."""
+    """16 hex digits of the weights."""
     content = hashlib.sha256()
     for weight in model.get_weights():
         content.update(repr(weight.shape).encode() + np.ascontiguousarray(weight, "<f4").tobytes())

@@ -12,7 +12,7 @@ from models.errors import InputError, one_line_errors
 
 
 def emd_loss(
-    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")] = Path("configs/econ_t_5elink.yaml"),
+    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")] = Path("econ_t_5elink"),
     output: Annotated[Path, typer.Option(help="Folder of the losses, replaced if it holds some.")] = Path(
         "runs/emd_loss"),
     data: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
@@ -67,7 +67,9 @@ def emd_loss(
 def _check_folder(output: Path) -> None:
     """Raise InputError if `output` is there and holds anything but losses: it will be replaced as a whole."""
     if output.is_dir():
-        other = next((path.name for path in sorted(output.iterdir()) if not path.name.startswith("emd_loss")), None)
+        from training.emd_loss_file import is_ours
+
+        other = next((path.name for path in sorted(output.iterdir()) if not is_ours(path)), None)
         if other:
             raise InputError(f"--output {output} holds {other}, expected a folder of losses, an empty or a new one")
     elif output.exists():

@@ -18,8 +18,17 @@ import tf_keras
 _FILES = {"metadata.json", "config.json", "model.weights.h5"}
 _MOST_BYTES = 4 << 30
 _MOST_CONFIG_BYTES = 16 << 20
-# Keras imports whatever module a file names; from these it takes layers, initialisers and quantisers.
-_MODULES = ("keras.layers", "keras.initializers", "tf_keras.src.engine.functional", "qkeras.")
+# Keras imports whatever module a file names, and has layers that call any function of TensorFlow (TFOpLambda). These
+# are all classes that decoders and encoders are made of.
+_CLASSES = {
+    "keras.layers": {"Add", "Average", "Concatenate", "Conv2D", "Dense", "Flatten", "InputLayer", "MaxPooling2D",
+                     "ReLU", "Softmax"},
+    "keras.initializers": {"GlorotUniform", "HeUniform", "Zeros"},
+    "tf_keras.src.engine.functional": {"Functional"},
+    "qkeras.qconvolutional": {"QConv2D"},
+    "qkeras.qlayers": {"Clip", "QActivation", "QDense", "QInitializer"},
+    "qkeras.quantizers": {"quantized_bits"},
+}
 
 
 def load_model(path: Path, what: str, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -55,9 +64,10 @@ def _check(path: Path) -> None:
         content = json.loads(archive.read("config.json"))
     for item in _objects(content):
         module, name = str(item.get("module")), str(item["class_name"])
-        if not module.startswith(_MODULES) or name in ("function", "Lambda"):
-            raise InputError(f"{path}: config.json names {name[:40]!r} of module {module[:40]!r}, expected layers of "
-                             "Keras or QKeras")
+        # Where Keras knows the registered name, it takes that class instead.
+        if name not in _CLASSES.get(module, ()) or item.get("registered_name") not in (None, name):
+            raise InputError(f"{path}: config.json names {name[:40]!r} of module {module[:40]!r}, registered as "
+                             f"{str(item.get('registered_name'))[:40]!r}, expected a class of decoders or encoders")
     sizes = list(_sizes(content))
     # A layer has at most as many weights as its size times the largest size.
     if 4 * sum(sizes) * max(sizes, default=0) > _MOST_BYTES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from models import register_file
 from models.calq_io import CALQ_COLUMNS, read_calq
 from models.config import Config
 from models.errors import InputError
+from models.files import read_json
 from models.keras_file import import_keras
 from models.registers import Registers
 from models.weights import EncoderWeights, load_weights
-from training.hardware import read_json
+from training import emd_loss_file
 from training.production import ntuple
 from training.production.allocation import ModuleLinks
 from training.production.farm import FarmConfig
@@ -135,6 +136,8 @@ def catalogue() -> dict[str, Reader]:
     config = Config.load(CONFIG)
     weights = EncoderWeights.random(config.encoder, 3)
     npz = {"digest": np.array(config.encoder.digest()), "formats": np.array("{}"), **weights.arrays}
+    size = np.array(json.dumps(asdict(emd_loss_file.SIZES[0])))
+    emd_loss = {"size": size, "weights": np.linspace(-1, 1, 9, dtype=np.float32)}
     keras = {f"encoder/{name}": values.astype(np.float32) for name, values in weights.values().items()}
     calq = [f"{','.join(CALQ_COLUMNS)}\n", *(f"{','.join(map(str, range(row, row + 48)))}\n" for row in range(3))]
     links = "Layer,ModU,ModV,ECONT_eTX,ModType\n9,1,2,5,F\n9,1,3,5,a\n10,0,1,2,F\n"
@@ -162,6 +165,7 @@ def catalogue() -> dict[str, Reader]:
         "registers": Reader(Registers.load, ".yaml", register_text),
         "register_weights": Reader(spec_of(load_weights), ".yaml", register_text),
         "weights": Reader(spec_of(EncoderWeights.load), ".npz", _write_npz, npz),
+        "emd_loss": Reader(emd_loss_file.read, ".npz", _write_npz, emd_loss),
         "keras": Reader(spec_of(import_keras), ".h5", _write_h5, keras),
         "ntuple": Reader(lambda path: list(ntuple.read_modules(path)), ".root", _write_root, _cells()),
         "json": Reader(partial(read_json, keys=("loss",)), ".json", _text(history)),
