@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from models.errors import InputError
 from models.weights import EncoderWeights
 from rtl.chip import AutoencoderChip
 from rtl.synthesis import Result
-from training.hardware import hardware, rtl_row
+from training.hardware import LEVEL_NS, hardware, rtl_row
 
 CONFIG_FILE = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 CONFIG = Config.load(CONFIG_FILE)
@@ -108,7 +109,8 @@ Timing Report
 """
 
 RTL = {"technology": "xc7", "tool": "Yosys (pyosys 0.70)", "total": {"lut": 13, "ff": 6, "carry": 5}, "levels": 40,
-       "architecture": "parallel", "fold": 1, "interval_clocks": 1, "latency_clocks": 4, "redundant": False}
+       "digest": CONFIG.encoder.digest(), "architecture": "parallel", "fold": 1, "interval_clocks": 1,
+       "latency_clocks": 4, "redundant": False}
 
 
 def write(path: Path, text: str) -> Path:
@@ -179,6 +181,29 @@ def test_a_report_with_a_hole_names_it(
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("read", "text", "old", "new", "message"), [
+    (read_csynth, CSYNTH, ">18.2<", ">0.00<", "EstimatedClockPeriod is 0 ns, expected more than 0"),
+    (read_csynth, CSYNTH, ">18.2<", ">nan<", "EstimatedClockPeriod is 'nan', expected a number"),
+    (read_csynth, CSYNTH, "<FF>34<", "<FF>inf<", "FF is 'inf', expected a number"),
+    (_vivado, TIMING, "  5.000 ", " 25.000 ", "the period less the slack is 0 ns, expected more than 0"),
+    (read_catapult, CATAPULT, "Max Delay:  20.000", "Max Delay:  0.000", "the largest Max Delay is 0 ns"),
+])
+def test_a_report_without_a_delay_is_refused(
+    tmp_path: Path, read: Callable[[Path], dict[str, Any]], text: str, old: str, new: str, message: str
+) -> None:
+    assert text.count(old) == 1
+    path = write(tmp_path / "report", text.replace(old, new))
+    with pytest.raises(InputError, match=message) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_clocks_that_depend_on_the_data_are_not_given(tmp_path: Path) -> None:
+    text = CSYNTH.replace("<Worst-caseLatency>2<", "<Worst-caseLatency>undef<")
+    found = read_csynth(write(tmp_path / "report", text))
+    assert (found["latency_cycles"], found["interval_cycles"]) == (None, 1)
+
+
 def test_without_tools_the_rows_say_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     found = rows(hardware(CONFIG, tmp_path))
@@ -199,13 +224,43 @@ def test_rtl_files_become_rows(tmp_path: Path) -> None:
     assert (row["lut"], row["ff"], row["dsp"], row["bram"], row["nand2"]) == (13, 6, 0, 0, None)
     assert (row["latency_bx"], row["latency_ns"], row["interval_cycles"]) == (4, 100, 1)
     assert "Yosys (pyosys 0.70)" in row["tool"] and "40 levels" in row["tool"] and "cells alone" in row["tool"]
-    folded = found["RTL, folded, registers in three copies, in Xilinx 7 series"]
+    folded = found["RTL, folded, N = 8, registers in three copies, in Xilinx 7 series"]
     assert (folded["latency_bx"], folded["interval_cycles"], folded["clock_ns"]) == (2.5, 8, 3.125)
     assert folded["fmax_mhz"] == pytest.approx(2 * row["fmax_mhz"])
     assert found["RTL in NAND2 gates"]["tool"] == "not run: make rtl-synth TECHNOLOGY=gates"
     write(tmp_path / "rtl_xc7.json", "{}")
     with pytest.raises(InputError, match="key technology is missing"):
-        rtl_row(tmp_path / "rtl_xc7.json", "")
+        rtl_row(CONFIG, tmp_path / "rtl_xc7.json", "")
+
+
+def test_delay_of_a_level_is_that_of_the_path_and_the_levels_that_are_documented() -> None:
+    text = " ".join((REPOSITORY / "docs" / "hardware.md").read_text().split())
+    found = re.search(r"`sta` finds ([\d.]+) ns .* has (\d+) levels .* so ([\d.]+) ns a level, .*: (\d+) MHz", text)
+    assert found is not None
+    path_ns, levels, level_ns, fmax_mhz = map(float, found.groups())
+    assert LEVEL_NS["xc7"] == path_ns / levels
+    assert (level_ns, fmax_mhz) == (round(path_ns / levels, 3), round(1000 / path_ns))
+    sizes = (REPOSITORY / "docs" / "rtl.md").read_text()
+    assert re.search(rf"^\| xcup \| parallel \|.*\| {levels:g} \| \d+ \|$", sizes, re.MULTILINE), "levels of rtl.md"
+
+
+@pytest.mark.parametrize(("name", "content", "command"), [
+    ("rtl_xc7.json", RTL, "make rtl-synth"),
+    ("pareto/pareto.json", {"epochs": 1, "tool": "a tool", "points": [
+        {"own": False, "digest": "of other widths"}, {"own": True, "digest": CONFIG.encoder.digest()}]}, "make pareto"),
+])
+def test_what_another_spec_made_is_refused(
+    tmp_path: Path, name: str, content: dict[str, Any], command: str
+) -> None:
+    text = json.dumps(content)
+    path = write(tmp_path / name, text)
+    hardware(CONFIG, tmp_path)
+    digest = CONFIG.encoder.digest()
+    for other, found in ((text.replace(digest, "0123456789abcdef"), "0123456789abcdef"),
+                         (text.replace('"digest"', '"no"'), "not given")):
+        write(path, other)
+        with pytest.raises(InputError, match=f"^{path}: spec {found}, expected {digest}: run {command} again$"):
+            hardware(CONFIG, tmp_path)
 
 
 def test_what_synthesis_writes_is_what_the_table_reads() -> None:
@@ -213,7 +268,7 @@ def test_what_synthesis_writes_is_what_the_table_reads() -> None:
     top = AutoencoderChip(CONFIG.encoder)
     result = Result("gates", "a tool", (), top.describe(), 7, 0, 0)
     with tempfile.TemporaryDirectory() as folder:
-        row = rtl_row(write(Path(folder) / "rtl_gates.json", result.to_json()), "NAND2 gates")
+        row = rtl_row(CONFIG, write(Path(folder) / "rtl_gates.json", result.to_json()), "NAND2 gates")
     assert (row.name, row.latency_cycles, row.interval_cycles) == ("RTL, parallel, in NAND2 gates", top.latency, 1)
 
 
@@ -281,3 +336,16 @@ def test_every_configuration_has_its_scripts() -> None:
         assert set(scripts) == {"vitis.tcl", "vivado.tcl", "catapult.tcl"}
         for name in ("vitis.tcl", "vivado.tcl"):
             assert config.hls.part in scripts[name] and f"-period {config.hls.clock_period_ns:g} " in scripts[name]
+
+
+@pytest.mark.parametrize(("fold", "options", "name"), [
+    ("", "", ""), ("1", "--fold 1 ", ""), ("16", "--fold 16 ", "_fold16")])
+def test_make_gives_each_fold_files_of_its_own(fold: str, options: str, name: str) -> None:
+    make = ["make", "--dry-run", "--no-print-directory", "-o", ".venv/ready", "rtl-synth", "rtl-activity", "RUN=run",
+            "TECHNOLOGY=gates", f"FOLD={fold}"]
+    text = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    lines = re.sub(r"\s+", " ", text.replace("\\\n", " "))
+    assert "rtl synth --config configs/econ_t_5elink.yaml --technology $technology " \
+        f"{options}--output run/rtl_$technology{name}.json" in lines
+    assert f"--netlists run/rtl/gates{name} --timeout 3000 {options}--output run/rtl_gates{name}.json" in lines
+    assert f"--netlists run/rtl/gates{name} --summary run/rtl_gates{name}.json" in lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -99,10 +100,40 @@ def test_too_few_events_are_refused(mapped: Mapped) -> None:
         measure(mapped.top, mapped.netlists, EncoderWeights.random(SMALL, 4), charges(200, 4))
 
 
-def test_activity_wants_gates(tmp_path: Path) -> None:
-    summary = tmp_path / "rtl_xc7.json"
-    summary.write_text('{"technology": "xc7"}')
+def test_netlists_of_another_design_are_refused(mapped: Mapped, tmp_path: Path) -> None:
+    """Only the fold or the copies of registers differ, or the folder does not say what it holds."""
+    weights = EncoderWeights.random(SMALL, 4)
+    for top, difference in ((AutoencoderChip(SMALL, fold=2), f"fold {mapped.top.fold}|architecture parallel"),
+                            (AutoencoderChip(SMALL, redundant=True, fold=mapped.top.fold), "redundant False"),
+                            (AutoencoderChip(CHIP, fold=mapped.top.fold), f"digest {SMALL.digest()}, expected")):
+        with pytest.raises(InputError, match=difference):
+            GateBench(top, mapped.netlists, weights)
+    with pytest.raises(FileNotFoundError, match=r"design\.json"):
+        GateBench(mapped.top, tmp_path, weights)
+
+
+def test_a_broken_netlist_is_one_line(mapped: Mapped, tmp_path: Path) -> None:
+    shutil.copy(mapped.netlists / "design.json", tmp_path)
+    for text in ("{", '{"modules": {}}'):
+        (tmp_path / "autoencoder_chip.netlist").write_text(text)
+        with pytest.raises(InputError, match=r"autoencoder_chip\.netlist: not readable as a netlist"):
+            GateBench(mapped.top, tmp_path, EncoderWeights.random(SMALL, 4))
+
+
+SUMMARY = {"technology": "gates", "digest": CHIP.digest(), "redundant": False, "fold": 1}
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    (json.dumps(SUMMARY | {"technology": "xc7"}), "technology xc7, expected gates"),
+    (json.dumps(SUMMARY | {"digest": "0123456789abcdef"}), f"digest 0123456789abcdef, expected {CHIP.digest()}"),
+    ('{"technology": "gates"}', "key digest is missing, expected technology, digest, redundant, fold"),
+    ("{", "not readable as JSON"),
+])
+def test_activity_wants_the_summary_of_these_gates(tmp_path: Path, text: str, message: str) -> None:
+    summary = tmp_path / "rtl_gates.json"
+    summary.write_text(text)
     command = [sys.executable, "-m", "rtl", "activity", "--config", "configs/econ_t_5elink.yaml", "--weights", "none",
                "--input", "none", "--netlists", str(tmp_path), "--summary", str(summary)]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert result.returncode == 2 and result.stderr.strip().endswith("technology xc7, expected gates")
+    assert result.returncode == 2 and result.stderr.startswith(f"error: {summary}: {message}")
+    assert result.stderr.count("\n") == 1

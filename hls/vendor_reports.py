@@ -6,6 +6,7 @@ and line: a report of another version must not become a table with holes.
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -30,19 +31,27 @@ def read_csynth(path: Path) -> dict[str, Any]:
         if text is None:
             raise InputError(f"{path}: element {place} is missing, expected a Vitis HLS synthesis report")
         try:
-            return float(text)
+            value = float(text)
         except ValueError:
-            raise InputError(f"{path}: element {place} is '{text}', expected a number") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(f"{path}: element {place} is '{text}', expected a number")
+        return value
+
+    def clocks(place: str) -> int | None:
+        """None where they depend on the data."""
+        return None if root.findtext(place) == "undef" else int(number(place))
 
     latency = "PerformanceEstimates/SummaryOfOverallLatency"
+    period = "PerformanceEstimates/SummaryOfTimingAnalysis/EstimatedClockPeriod"
     return {
         "tool": f"Vitis HLS {root.findtext('ReportVersion/Version', 'of unknown version')}, estimate of C synthesis",
         **{field: int(number(f"AreaEstimates/Resources/{name}"))
            for field, name in (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("bram", "BRAM_18K"))},
-        "latency_cycles": int(number(f"{latency}/Worst-caseLatency")),
-        "interval_cycles": int(number(f"{latency}/Interval-max")),
+        "latency_cycles": clocks(f"{latency}/Worst-caseLatency"),
+        "interval_cycles": clocks(f"{latency}/Interval-max"),
         "clock_ns": number("UserAssignments/TargetClockPeriod"),
-        "fmax_mhz": 1000 / number("PerformanceEstimates/SummaryOfTimingAnalysis/EstimatedClockPeriod"),
+        "fmax_mhz": _fmax_mhz(path, number(period), f"element {period}"),
     }
 
 
@@ -59,7 +68,7 @@ def read_vivado(utilization: Path, timing: Path) -> dict[str, Any]:
         **{field: int(count) for field, count in counts.items() if field != "bram"},
         "bram": 2 * counts["bram"],  # a tile is two blocks of 18 kbit
         "clock_ns": period,
-        "fmax_mhz": 1000 / (period - slack),
+        "fmax_mhz": _fmax_mhz(timing, period - slack, "the period less the slack"),
     }
 
 
@@ -78,8 +87,14 @@ def read_catapult(path: Path) -> dict[str, Any]:
         "latency_cycles": latency if latency >= 0 else None,  # -1: it depends on the data
         "interval_cycles": throughput if throughput >= 0 else None,
         "clock_ns": period,
-        "fmax_mhz": 1000 / max(delays) if delays else None,
+        "fmax_mhz": _fmax_mhz(path, max(delays), "the largest Max Delay") if delays else None,
     }
+
+
+def _fmax_mhz(path: Path, period_ns: float, what: str) -> float:
+    if period_ns <= 0:
+        raise InputError(f"{path}: {what} is {period_ns:g} ns, expected more than 0")
+    return 1000 / period_ns
 
 
 def _read(path: Path) -> str:

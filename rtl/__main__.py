@@ -139,14 +139,15 @@ def activity(
     with one_line_errors():
         from models.calq_io import column_order, read_calq
         from models.config import Config
-        from models.files import write_text
+        from models.files import read_json, write_text
         from models.weights import load_weights
         from rtl.activity import measure
 
         chosen = Config.load(config)
-        content = json.loads(summary.read_text(encoding="utf-8"))
-        if content["technology"] != "gates":
-            raise InputError(f"{summary}: technology {content['technology']}, expected gates")
+        content = read_json(summary, ("technology", "digest", "redundant", "fold"))
+        for key, wanted in (("technology", "gates"), ("digest", chosen.encoder.digest())):
+            if content[key] != wanted:
+                raise InputError(f"{summary}: {key} {content[key]}, expected {wanted}")
         calq = read_calq(input, column_order(order, chosen.data.order)).calq[:events]
         top = _chip(chosen, "asic", content["redundant"], content["fold"])
         found = measure(top, netlists, load_weights(weights, chosen.encoder), calq)

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import InputError
+from models.files import read_json
 from models.weights import EncoderWeights
 from rtl.bench import format_writes, weight_writes
 from rtl.chip import AutoencoderChip
 from rtl.gates import GateSimulation, Netlist
 from rtl.normaliser import CHARGE_BITS
+from rtl.synthesis import DESIGN_FILE
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -41,8 +43,15 @@ class GateBench:
     """The netlist of a chip, its registers loaded, and streams of events through it."""
 
     def __init__(self, top: AutoencoderChip, netlists: Path, weights: EncoderWeights, n_words: int = 4) -> None:
-        """The registers are not simulated: their outputs are the given weights and the format of the spec."""
+        """The registers are not simulated: their outputs are the given weights and the format of the spec.
+
+        Raises InputError for netlists of another design than `top`, or not of gates.
+        """
         self.top = top
+        made_from = read_json(netlists / DESIGN_FILE)
+        for key, wanted in {"technology": "gates", **top.describe()}.items():
+            if made_from.get(key) != wanted:
+                raise InputError(f"{netlists / DESIGN_FILE}: {key} {made_from.get(key)}, expected {wanted}")
         registers = top.register_file
         self.netlist = Netlist.load(netlists, top.module_name, [registers.module_name])
         self.simulation = GateSimulation(self.netlist, n_words)
@@ -85,7 +94,11 @@ class GateBench:
 
 
 def measure(top: AutoencoderChip, netlists: Path, weights: EncoderWeights, calq: IntArray) -> Activity:
-    """Activity on the events (n, 48), cut into streams of consecutive ones; the first of each fill the pipeline."""
+    """Activity on the events (n, 48), cut into streams of consecutive ones; the first of each fill the pipeline.
+
+    The output codes are not looked at: that netlists of this design compute what the emulator computes, is a test's to
+    show, as nothing here may import the emulator.
+    """
     bench = GateBench(top, netlists, weights)
     n_filling = -(-top.latency // top.interval)
     per_stream = len(calq) // bench.n_streams

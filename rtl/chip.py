@@ -86,9 +86,10 @@ class AutoencoderChip(Block):
         return m
 
     def describe(self) -> dict[str, Any]:
-        """Architecture and fold, clocks from event to event and from charges to words, copies of registers."""
-        return {"architecture": "parallel" if self.fold == 1 else "folded", "fold": self.fold,
-                "interval_clocks": self.interval, "latency_clocks": self.latency, "redundant": self.redundant}
+        """Spec, architecture and fold, clocks from event to event and from charges to words, copies of registers."""
+        return {"digest": self.spec.digest(), "architecture": "parallel" if self.fold == 1 else "folded",
+                "fold": self.fold, "interval_clocks": self.interval, "latency_clocks": self.latency,
+                "redundant": self.redundant}
 
     def _accept(self, m: Module) -> Value:
         """Whether the charges are taken; after that `ready` is away for the rest of the interval."""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import parsing
 from rtl.yosys import YosysError
 
 Bits = npt.NDArray[np.uint64]
@@ -58,7 +59,8 @@ class _Template:
 
     @classmethod
     def read(cls, path: Path) -> _Template:
-        module = json.loads(path.read_text(encoding="utf-8"))["modules"][path.stem]
+        with parsing(path, f"a netlist of {path.stem}"):
+            module = json.loads(path.read_text(encoding="utf-8"))["modules"][path.stem]
         numbers: dict[Any, int] = dict(_CONSTANTS)
 
         def nets(bits: list[Any]) -> list[int]:

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ToolMissing
+from models.files import write_text
 from rtl import yosys
 from rtl.block import Block
 from rtl.registers import RegisterFile
 from rtl.timing import BlockTiming, block_timing
 
+DESIGN_FILE = "design.json"
+"""Beside netlists that are kept: what they were made from."""
 _ADD_TO_ALU = Path(__file__).with_name("templates") / "add_to_alu.v"
 # Purged of names: those of array elements (`code[0]`) would meet the names that Yosys gives to single bits.
 _PREPARE = ("proc", "opt", "wreduce", "opt_clean -purge")
@@ -117,13 +120,15 @@ class Result:
 def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Result:
     """Map every block of `top` once and count; each Yosys run ends after `timeout_seconds`.
 
-    keep: a folder in which the mapped netlists stay, as BLOCK.netlist (Yosys JSON).
+    keep: a folder in which the mapped netlists stay, as BLOCK.netlist (Yosys JSON), and DESIGN_FILE once all are there.
     """
     if technology == "osu018" and not OSU018.exists():
         raise ToolMissing(f"{OSU018} is not there: install the Debian package qflow-tech-osu018")
     rows: list[BlockResult] = []
     timing: dict[str, BlockTiming] = {}
     memory_bits = 0
+    if keep:
+        (keep / DESIGN_FILE).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         files = {path.stem: path for path in yosys.export(top, keep or Path(temporary))}
         placed = {name: _placements(path, files) for name, path in files.items()}
@@ -137,6 +142,8 @@ def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: 
             timing[name] = block_timing(_netlist(files[name]), name, timing, block.static)
     registers = sum(counts[block.module_name] * block.n_bits for block in top.definitions()
                     if isinstance(block, RegisterFile))
+    if keep:
+        write_text(keep / DESIGN_FILE, json.dumps({"technology": technology, **top.describe()}, indent=1) + "\n")
     return Result(technology, yosys.version(), tuple(rows), top.describe(), timing[top.module_name].longest,
                   memory_bits, registers)
 

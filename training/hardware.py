@@ -6,8 +6,7 @@ the command that makes it.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,45 +15,63 @@ import numpy as np
 
 from hls.report import BX_NS, CHIP, Implementation, counted_figures, implementations
 from models.config import Config
-from models.errors import InputError, parsing
+from models.errors import InputError
+from models.files import read_json
 from models.weights import EncoderWeights
 
 _TECHNOLOGY = {"gates": "NAND2 gates", "osu018": "180 nm cells", "xc7": "Xilinx 7 series",
                "xcup": "Xilinx UltraScale+", "ecp5": "Lattice ECP5"}
 _ASKED_FOR = ("gates", "xc7")  # rows that are shown as absent; the other technologies appear once they are made
-_LEVEL_NS = {"xc7": 0.153}
-"""Of a level through cells alone: Yosys' `sta` on the flat parallel design found 18.5 ns for a path of 121 levels."""
+LEVEL_NS = {"xc7": 18.5 / 61}
+"""Of a level through cells alone: Yosys' `sta` finds 18.5 ns for the flat parallel design, whose longest path has 61
+levels. `sta` prints two lines per cell of a path, the cell and its net."""
 
 
 def hardware(config: Config, run: Path) -> dict[str, Any]:
-    """All of the table as plain JSON; raises InputError for a file that cannot be read."""
+    """All of the table as plain JSON; raises InputError for a file that cannot be read, or is of another spec."""
     projects = {path.name.removeprefix("hls_"): path for path in run.glob("hls_*")}
-    rows = [CHIP, *_rtl_rows(run), *_constant_rows(config, run), *implementations(projects)]
+    rows = [CHIP, *_rtl_rows(config, run), *_constant_rows(config, run), *implementations(projects)]
     return {
         "counted": [vars(figure) for figure in counted_figures(config)],
         "implementations": [row.to_json() for row in rows],
-        "pareto": read_json(run / "pareto" / "pareto.json", ("points", "epochs", "tool"), optional=True),
+        "pareto": _pareto(config, run / "pareto" / "pareto.json"),
     }
 
 
-def _rtl_rows(run: Path) -> Iterable[Implementation]:
+def _check_spec(config: Config, path: Path, content: Mapping[str, Any], command: str) -> None:
+    """Raises InputError for what was made from another spec, or does not say from which."""
+    found, expected = content.get("digest", "not given"), config.encoder.digest()
+    if found != expected:
+        raise InputError(f"{path}: spec {found}, expected {expected}: run {command} again")
+
+
+def _pareto(config: Config, path: Path) -> dict[str, Any]:
+    content = read_json(path, ("points", "epochs", "tool"), optional=True)
+    if content:
+        own = next((point for point in content["points"] if point.get("own")), {})
+        _check_spec(config, path, own, "make pareto")
+    return content
+
+
+def _rtl_rows(config: Config, run: Path) -> Iterable[Implementation]:
     for technology, title in _TECHNOLOGY.items():
         files = sorted(run.glob(f"rtl_{technology}*.json"))
         for path in files:
-            yield rtl_row(path, title)
+            yield rtl_row(config, path, title)
         if not files and technology in _ASKED_FOR:
             yield Implementation(f"RTL in {title}", f"not run: make rtl-synth TECHNOLOGY={technology}")
 
 
-def rtl_row(path: Path, title: str) -> Implementation:
-    """The row of one file of `python -m rtl synth`."""
+def rtl_row(config: Config, path: Path, title: str) -> Implementation:
+    """The row of one file of `python -m rtl synth`; raises InputError for one of another spec."""
     content = read_json(path, ("technology", "tool", "total", "fold", "interval_clocks", "latency_clocks", "redundant",
                                "levels"))
-    total, level_ns = content["total"], _LEVEL_NS.get(content["technology"])
+    _check_spec(config, path, content, "make rtl-synth")
+    total, level_ns = content["total"], LEVEL_NS.get(content["technology"])
     fpga = "lut" in total
-    kind = "folded" if content["fold"] > 1 else "parallel"
+    kind = f"folded, N = {content['fold']}" if content["fold"] > 1 else "parallel"
     registers = ", registers in three copies" if content["redundant"] else ""
-    fmax = f"; fmax by {level_ns:g} ns a level, cells alone" if level_ns else ""
+    fmax = f"; fmax by {level_ns:.3f} ns a level, cells alone" if level_ns else ""
     return Implementation(
         f"RTL, {kind}{registers}, in {title}",
         f"{content['tool']}, before placement; {content['levels']} levels on the longest path{fmax}",
@@ -73,26 +90,8 @@ def _constant_rows(config: Config, run: Path) -> Iterable[Implementation]:
     if not (folder / "constant.json").exists():
         return [absent]
     content = read_json(folder / "constant.json", ("digest", "implementations"))
-    if content["digest"] != config.encoder.digest():
-        raise InputError(f"{folder / 'constant.json'}: spec {content['digest']}, expected {config.encoder.digest()}")
+    _check_spec(config, folder / "constant.json", content, "make rtl-constant")
     own, made_from = (EncoderWeights.load(path / "weights.npz", config.encoder) for path in (run, folder))
     if not np.array_equal(own.flat, made_from.flat):
         return [replace(absent, tool="made from other weights than those of this run: make rtl-constant")]
     return [Implementation(**row) for row in content["implementations"]]
-
-
-def read_json(path: Path, keys: Sequence[str] = (), optional: bool = False) -> dict[str, Any]:
-    """A JSON object that has the given keys, or an empty one for an optional file that is not there.
-
-    Raises InputError for any other content.
-    """
-    if optional and not path.exists():
-        return {}
-    with parsing(path, "JSON"):
-        content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}, expected an object")
-    missing = next((key for key in keys if key not in content), None)
-    if missing:
-        raise InputError(f"{path}: key {missing} is missing, expected {', '.join(keys)}")
-    return content

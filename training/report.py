@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from models.config import Config
 from models.errors import InputError
-from models.files import atomic_path, write_text
+from models.files import atomic_path, read_json, write_text
 from models.weights import EncoderWeights
 from training.figures import as_svg, style
-from training.hardware import hardware, read_json
+from training.hardware import hardware
 from training.report_parts import Plot, Section
 from training.report_sections import sections, verdict
 
