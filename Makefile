@@ -4,6 +4,7 @@ CONFIG  ?= configs/econ_t_5elink.yaml
 DATA    ?=
 BACKEND ?= vitis catapult
 TECHNOLOGY ?= gates xc7
+FOLD    ?=
 NAME    := $(basename $(notdir $(CONFIG)))
 RUN     ?= runs/$(NAME)
 INPUT   ?= $(RUN)/test.csv
@@ -16,16 +17,23 @@ SECONDS ?= 30
 READER  ?=
 KILLS   ?= 50
 
+BASE   ?=
+QUICK  ?= $(patsubst %,bitexact_tests/test_%.py,config fixed_point encoder chip_vectors chip_frames chip_files registers \
+    weights calq_io trigger_cells training_layers network networks losses augment emd generator selection keras_file \
+    qkeras_encoder export_graphs intervals physics default_set package rtl_gates comparison)
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
+FOLDED  = $(if $(filter-out 1,$(FOLD)),_fold$(FOLD))
+COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header \
+    --no-annotate --generate-hashes --quiet
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test bench matrix faults fuzz kill-test docs lint lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -33,7 +41,7 @@ main: ## set up, then the whole loop: train, HLS project, csim, comparison, phys
 setup: $(READY) ## make the virtual environment from the lock file
 
 $(READY): requirements.lock
-	@for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	@for p in $(BASE) python3 python3.13 python3.12 python3.11 python3.10; do \
 	    $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null \
 	        && found=$$p && break; \
 	done; \
@@ -90,19 +98,20 @@ rtl-sim: $(READY) ## run all events of INPUT=... through the Verilog
 	$(PYTHON) -m rtl sim --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --output $(RUN)/latent_rtl.csv \
 	    --build $(RUN)/rtl/sim
 
-rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7", many minutes
+rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7" FOLD=16, many minutes
 	@set -e; for technology in $(TECHNOLOGY); do \
-	    $(PYTHON) -m rtl synth --config $(CONFIG) --technology $$technology --output $(RUN)/rtl_$$technology.json $(ARGS); \
+	    $(PYTHON) -m rtl synth --config $(CONFIG) --technology $$technology $(if $(FOLD),--fold $(FOLD)) \
+	        --output $(RUN)/rtl_$$technology$(FOLDED).json $(ARGS); \
 	done
 
 pareto: $(READY) ## area against EMD over bit widths, resumable: ARGS="--weight-bits 3,4,5,6,7,8 --input-bits 4,5,6,7,8 --epochs 20"
 	$(PYTHON) -m training pareto --config $(CONFIG) --output $(RUN)/pareto $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
-rtl-activity: $(READY) ## how often the gates change on the events of INPUT=...; ARGS="--fold 16" for the folded encoder
-	$(PYTHON) -m rtl synth --config $(CONFIG) --technology gates --netlists $(RUN)/rtl/gates --timeout 3000 \
-	    --output $(RUN)/rtl_gates.json $(ARGS)
-	$(PYTHON) -m rtl activity --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --netlists $(RUN)/rtl/gates \
-	    --summary $(RUN)/rtl_gates.json
+rtl-activity: $(READY) ## how often the gates change on the events of INPUT=...; FOLD=16 for the folded encoder
+	$(PYTHON) -m rtl synth --config $(CONFIG) --technology gates --netlists $(RUN)/rtl/gates$(FOLDED) --timeout 3000 \
+	    $(if $(FOLD),--fold $(FOLD)) --output $(RUN)/rtl_gates$(FOLDED).json $(ARGS)
+	$(PYTHON) -m rtl activity --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --netlists $(RUN)/rtl/gates$(FOLDED) \
+	    --summary $(RUN)/rtl_gates$(FOLDED).json
 
 seu: $(READY) ## flip every bit of weights and RTL registers of RUN: latents, frames, EMD; ARGS="--no-rtl"
 	$(PYTHON) -m training seu --run $(RUN) --input $(INPUT) $(ARGS)
@@ -112,6 +121,12 @@ report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --
 
 test: $(READY) ## every test; with REQUIRE_TOOLS=1 a missing tool fails
 	$(PYTHON) -m pytest $(ARGS)
+
+compat: ## quick tests on the oldest and the newest supported Python of this machine, each in an environment of its own
+	@set -e; for python in $$(.ci/pythons); do \
+	    version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    $(MAKE) --no-print-directory test BASE=$$python VENV=.venv-$$version ARGS="$(QUICK)"; \
+	done
 
 matrix: $(READY) ## every configuration and weight family through emulator, HLS and RTL; TIME=600 begins nothing later
 	$(PYTHON) -m bitexact_tests matrix $(if $(TIME),--seconds $(TIME)) $(ARGS)
@@ -138,9 +153,17 @@ lint: $(READY) ## style, types and import contracts
 	$(PYTHON) -m pytest bitexact_tests/test_architecture.py
 
 lock: $(READY) ## renew requirements.lock from pyproject.toml
-	$(PYTHON) -m pip install --quiet uv
-	$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header \
-	    --no-annotate --generate-hashes --upgrade --quiet -o requirements.lock
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	$(COMPILE) --upgrade -o requirements.lock
+
+check-lock: $(READY) ## fails if the lock is not of pyproject.toml; shows which packages have newer versions
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	@mkdir -p runs && cp requirements.lock runs/lock && $(COMPILE) -o runs/lock && diff requirements.lock runs/lock \
+	    || { echo "error: requirements.lock: not what pyproject.toml asks for: make lock" >&2; exit 1; }
+	@$(COMPILE) --upgrade -o runs/newest
+	@for lock in requirements.lock runs/newest; do sed -n '/^[A-Za-z0-9]/s/ *\\$$//p' $$lock > runs/versions.$$(basename $$lock); done; \
+	if diff --unchanged-line-format= --old-line-format='locked  %L' --new-line-format='newest  %L' \
+	    runs/versions.requirements.lock runs/versions.newest; then echo "every package is the newest that fits"; fi
 
 clean: ## remove runs and caches, keep the virtual environment
 	rm -rf runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks

@@ -203,7 +203,7 @@ class GateSimulation:
         self.toggles += np.bitwise_count(before ^ self.values).sum(axis=1, dtype=np.int64)
 
     def edge(self) -> None:
-        """The rising edge of the clock; outputs change with the next `settle`, where changes are counted."""
+        """The rising edge of the clock: outputs of flip-flops change, and are counted; the rest follows in `settle`."""
         rows = self.netlist.flip_flops
         after = self.values[rows[:, 0]]
         self.toggles[rows[:, 1]] += np.bitwise_count(after ^ self.values[rows[:, 1]]).sum(axis=1, dtype=np.int64)
