@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ class Trainer:
         self._validation_tensors = self._prepare(validation)
         self._losses = {name: find_loss(name, training.emd_loss_models)
                         for name in {training.loss, training.final_loss}}
+        self._ahead = ThreadPoolExecutor(max_workers=1)  # draws the next epoch while this one trains
+        self._next: Future[tuple[Tensor, ...]] | None = None
         self._epochs = {name: self._epoch_function(name) for name in self._losses}
 
     def _build(self) -> tuple[Any, Any]:
@@ -109,15 +112,12 @@ class Trainer:
     def run_epoch(self) -> None:
         """Train on all modules, then validate. What an epoch draws depends on the seed and its number alone."""
         training = self.config.training
-        rng = np.random.default_rng([training.seed, self.epoch])
-        rows = np.concatenate([rng.permutation(len(self.train)) for _ in range(training.passes)])
-        size = min(training.batch_size, len(rows))
-        rows = rows[: self.n_steps * size]
-        calq = augment(self.train[rows], training.augment, rng, self._pool)
-        weight = tf.constant(occupancy_weights(calq, training.occupancy_weight))
+        drawn = self._next.result() if self._next else self._draw(self.epoch)
+        more = self.epoch + 1 < training.epochs
+        self._next = self._ahead.submit(self._draw, self.epoch + 1) if more else None
         final = self.epoch >= round((1 - training.final_fraction) * training.epochs)
         loss_name = training.final_loss if final else training.loss
-        loss = float(self._epochs[loss_name](*self._prepare(calq), weight, tf.constant(size)))
+        loss = float(self._epochs[loss_name](*drawn))
         pred = self._predict(*self._validation_tensors[:2])
         val_loss = float(tf.reduce_mean(self._losses[loss_name](self._validation_tensors[2], pred)))
         val_emd = float(emd(self._validation, pred.numpy(), n_processes=1).mean())
@@ -125,6 +125,16 @@ class Trainer:
             self.history[name].append(value)
         if self.best_epoch == self.epoch:
             self.best = [variable.numpy() for variable in self.variables]
+
+    def _draw(self, epoch: int) -> tuple[Tensor, ...]:
+        """What the function of an epoch takes: the modules of all batches, their weights and the size of a batch."""
+        training = self.config.training
+        rng = np.random.default_rng([training.seed, epoch])
+        rows = np.concatenate([rng.permutation(len(self.train)) for _ in range(training.passes)])
+        size = min(training.batch_size, len(rows))
+        calq = augment(self.train[rows[: self.n_steps * size]], training.augment, rng, self._pool)
+        weight = occupancy_weights(calq, training.occupancy_weight)
+        return *self._prepare(calq), tf.constant(weight), tf.constant(size)
 
     def restore_best(self) -> None:
         """Put the variables of the best epoch into encoder and decoder."""
@@ -156,7 +166,7 @@ class Trainer:
             return False
         for variable, value in zip(self._state, state, strict=True):
             variable.assign(value)
-        self.best, self.history = best, history
+        self.best, self.history, self._next = best, history, None
         return True
 
     @property
