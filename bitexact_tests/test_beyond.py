@@ -147,6 +147,10 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert result.exit_code == 0, result.output
         rows = json.loads((tmp_path / name / f"{name}.json").read_text())
         assert all(f"{row['emd_mean']:.3f}" in result.stderr for row in rows) and rows
+        broken = ["--data", str(REPOSITORY / "pyproject.toml")]
+        result = CliRunner().invoke(app, [name, *options, *broken, *more, "--output", str(tmp_path / "broken")])
+        assert result.exit_code == 2 and not (tmp_path / "broken").exists()
+        assert len(result.stderr.splitlines()) == 1 and "pyproject.toml" in result.stderr, result.stderr
     monkeypatch.setitem(sys.modules, "optuna", None)
     result = CliRunner().invoke(app, ["search", *options, "--output", str(tmp_path / "none")])
     assert result.exit_code == 2 and "optuna is not installed" in result.stderr and not (tmp_path / "none").exists()

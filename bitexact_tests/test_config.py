@@ -112,6 +112,14 @@ def test_no_config_at_all(tmp_path: Path, text: str) -> None:
         Config.load(path)
 
 
+def test_a_configuration_by_its_name_and_the_nearest_if_it_is_none() -> None:
+    assert Config.load("econ_t_5elink") == Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
+    with pytest.raises(InputError, match=r"econ_t_5link: no such file .* did you mean 'econ_t_5elink'\?"):
+        Config.load("econ_t_5link")
+    with pytest.raises(FileNotFoundError):
+        Config.load("configs/econ_t_5link")
+
+
 def test_huge_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("#" * (1 << 21))

@@ -158,8 +158,8 @@ class Config(_Section):
         `path` may also be the bare name of a configuration of this project, such as econ_t_5elink.
         """
         path = Path(path)
-        if not path.exists() and (_CONFIGS / f"{path}.yaml").is_file():
-            path = _CONFIGS / f"{path}.yaml"
+        if not path.exists() and path.parent == Path() and not path.suffix:
+            path = _of_this_project(path.name)
         content, lines = read_yaml(path)
         try:
             return cls.model_validate(content)
@@ -200,6 +200,15 @@ class Config(_Section):
             return Config.model_validate(content)
         except ValidationError as error:
             raise InputError(_explain(Path("--set"), {}, error)) from None
+
+
+def _of_this_project(name: str) -> Path:
+    path = _CONFIGS / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(file.stem for file in _CONFIGS.glob("*.yaml"))
+        raise InputError(f"{name}: no such file and no configuration of this name{nearest(name, known)}; "
+                         f"expected a file or one of {', '.join(known)}")
+    return path
 
 
 def read_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:

@@ -20,8 +20,10 @@ from models.errors import InputError, ToolMissing
 from models.files import read_json, write_text
 from models.spec import LATENT_BITS, EncoderSpec
 from training.cost import cost
+from training.data import load_modules
 from training.pareto import trained, with_widths
 from training.run_folder import FINGERPRINT_FILE
+from training.selection import select
 
 SPACE = {
     "kernel": [2, 3, 4, 5],
@@ -61,6 +63,8 @@ def search(
     on the held-out rows. Raises InputError if the folder holds a search with another configuration.
     """
     optuna = _optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # trials are told by `report`, errors by us
+    select(load_modules(config.data, config.encoder.n_elinks), config.data)  # bad data, before anything is written
     backend = optuna.storages.journal.JournalFileBackend(_file(output))
     study = optuna.create_study(storage=optuna.storages.JournalStorage(backend), study_name="encoders",
                                 load_if_exists=True)
