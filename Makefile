@@ -94,9 +94,12 @@ physics: $(READY) ## AE of RUNS="dir ..." against TS, BC, STC and RPT on 2 to 5 
 rtl: $(READY) ## write the Verilog of the encoder block
 	$(PYTHON) -m rtl verilog --config $(CONFIG) --output $(RUN)/rtl/encoder.v $(ARGS)
 
-rtl-sim: $(READY) ## run all events of INPUT=... through the Verilog
+rtl-sim: $(READY) ## Verilog against emulator: all events of INPUT=..., then vectors, weights, masks, orbits, reset, latency
 	$(PYTHON) -m rtl sim --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --output $(RUN)/latent_rtl.csv \
-	    --build $(RUN)/rtl/sim
+	    --build $(RUN)/rtl/sim $(if $(FOLD),--fold $(FOLD))
+	$(PYTHON) -m emulator encode --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --output $(RUN)/latent.csv
+	cmp $(RUN)/latent.csv $(RUN)/latent_rtl.csv
+	$(PYTHON) -m pytest bitexact_tests/test_rtl.py bitexact_tests/test_rtl_blocks.py $(ARGS)
 
 rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7" FOLD=16, many minutes
 	@set -e; for technology in $(TECHNOLOGY); do \
