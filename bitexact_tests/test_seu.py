@@ -187,12 +187,17 @@ def test_ranking_and_figure_show_the_worst_bits_of_each_kind() -> None:
     worst = int(bits[0].figures["emd_change"].argmax())
     assert ranked[0]["name"] == f"dense_kernel[{worst // 6}] bit {worst % 6}"
     assert ranked[0]["emd_change"] == round(bits[0].figures["emd_change"].max(), 6)
-    figure = critical_bits({"bits": [as_json(one) for one in bits]})
+    figure = critical_bits({"bits": [as_json(one) for one in bits]}, chip_spec(5))
     by_place, curve, dense, _ = figure.axes
     assert [label.get_text() for label in by_place.get_yticklabels()] == ["dense_kernel (12,288)", "mask (144)",
                                                                            "words (160)"]
     np.testing.assert_allclose(curve.lines[0].get_ydata(), np.sort(bits[0].figures["emd_change"])[::-1], atol=1e-6)
     assert dense.collections[0].get_array().shape == (16, 128)
+    other = chip_spec(5).model_copy(update={"dense": chip_spec(5).dense.model_copy(update={"outputs": 12})})
+    bits[0] = Bits("dense_kernel", "weights", bits[0].place[: 12 * 128 * 6],
+                   {key: values[: 12 * 128 * 6] for key, values in bits[0].figures.items()})
+    smaller = critical_bits({"bits": [as_json(one) for one in bits]}, other).axes[2]
+    assert smaller.collections[0].get_array().shape == (12, 128)
 
 
 @pytest.mark.parametrize("redundant", [False, True])

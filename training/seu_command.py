@@ -77,7 +77,7 @@ def seu(
         show(result)
         write_text(json_ or str(run / "seu.json"), json.dumps(result, ensure_ascii=False) + "\n")
         with style("experiment"), atomic_path((figures or run / "seu") / f"critical_bits.{format}") as temporary:
-            critical_bits(result).savefig(temporary, dpi=150)
+            critical_bits(result, config.encoder).savefig(temporary, dpi=150)
 
 
 def as_json(bits: Bits) -> dict[str, Any]:

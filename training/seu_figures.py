@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 
+from models.spec import EncoderSpec
 from training.figures import COLOURS, ink
 
 _KINDS = {"weights": "weights, until rewritten", "settings": "mask and links, until rewritten",
           "pipeline": "pipeline, one crossing"}
 
 
-def critical_bits(result: Mapping[str, Any]) -> Figure:
+def critical_bits(result: Mapping[str, Any], spec: EncoderSpec) -> Figure:
     """Mean change of the EMD: by array and bit position, by weight of the dense layer, and ranked."""
     known = [one for one in result["bits"] if "emd_change" in one]
     largest = max(max(one["emd_change"]) for one in known)
@@ -24,7 +25,8 @@ def critical_bits(result: Mapping[str, Any]) -> Figure:
     grid = figure.add_gridspec(2, 2, height_ratios=[1.25, 1], width_ratios=[1.5, 1])
     _by_place(figure.add_subplot(grid[0, 0]), known, norm)
     _ranked(figure.add_subplot(grid[0, 1]), known)
-    mesh = _dense_map(figure.add_subplot(grid[1, :]), next(one for one in known if one["name"] == "dense_kernel"), norm)
+    dense = next(one for one in known if one["name"] == "dense_kernel")
+    mesh = _dense_map(figure.add_subplot(grid[1, :]), dense, spec, norm)
     figure.colorbar(mesh, ax=figure.axes, label="mean change of EMD [sensor-cell pitch]", shrink=0.8, pad=0.01)
     return figure
 
@@ -61,12 +63,13 @@ def _ranked(axes: Any, known: list[Mapping[str, Any]]) -> None:
     axes.legend(fontsize="small")
 
 
-def _dense_map(axes: Any, dense: Mapping[str, Any], norm: Any) -> Any:
+def _dense_map(axes: Any, dense: Mapping[str, Any], spec: EncoderSpec, norm: Any) -> Any:
     """The most critical bit of each weight of the dense layer, output by input."""
     width = max(dense["place"]) + 1
-    worst = np.asarray(dense["emd_change"]).reshape(16, -1, width).max(axis=2)
+    worst = np.asarray(dense["emd_change"]).reshape(spec.dense.outputs, spec.n_hidden, width).max(axis=2)
     mesh = axes.pcolormesh(np.clip(worst, 0, None), cmap="viridis", norm=norm)
-    axes.set(xlabel="input of the dense layer: 8 x pixel + filter", ylabel="output", xticks=np.arange(0, 129, 8))
+    axes.set(xlabel=f"input of the dense layer: {spec.conv.filters} x pixel + filter", ylabel="output",
+             xticks=np.arange(0, spec.n_hidden + 1, spec.conv.filters))
     axes.set_title("most critical bit of each weight of the dense layer", fontsize="small")
     axes.minorticks_off()
     axes.grid(False)
