@@ -104,7 +104,7 @@ class Rtl:
         from models.files import atomic_directory
         from rtl.bench import Bench
         from rtl.chip import AutoencoderChip
-        from rtl.simulate import Simulation, ports_of
+        from rtl.simulate import Simulation
         from rtl.yosys import write_verilog
 
         top = AutoencoderChip(spec, fold=fold)
@@ -118,7 +118,7 @@ class Rtl:
             if not folder.exists():
                 with atomic_directory(folder) as temporary:
                     Simulation.build(top, temporary, timeout_seconds=3600)
-        return cls(Bench(top, Simulation(folder / "build" / "Vtop", tuple(ports_of(top)))))
+        return cls(Bench(top, Simulation.built(top, folder)))
 
     def run(self, weights: EncoderWeights, calq: IntArray) -> Stages:
         """Load the weights over the register bus, then an event after the other."""

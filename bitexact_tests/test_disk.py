@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,6 +126,21 @@ def test_older_folder_is_whole_until_the_new_one_is_there(tmp_path: Path, monkey
             for part in range(3):
                 (temporary / f"{name}_{part}").touch()
     assert seen and {tuple(names) for names in seen} == {tuple(f"{n}_{i}" for i in range(3)) for n in ("old", "new")}
+
+
+@pytest.mark.parametrize("command", [
+    "hls convert --config {config} --weights {folder}/weights.npz --output {folder}/mine",
+    "rtl sim --config {config} --weights {folder}/weights.npz --input {folder}/calq.csv --output {folder}/l.csv "
+    "--build {folder}/mine",
+    "rtl synth --config {config} --output {folder}/gates.json --netlists {folder}/mine"])
+def test_folder_of_somebody_else_is_not_replaced(command: str, inputs: Path) -> None:
+    (inputs / "mine").mkdir()
+    (inputs / "mine" / "thesis.tex").write_text("years")
+    package, *words = command.format(config=CONFIG, folder=inputs).split()
+    result = CliRunner().invoke(importlib.import_module(f"{package}.__main__").app, words)
+    assert result.exit_code == 2
+    assert f"{inputs / 'mine'}: a folder with other files" in result.stderr and result.stderr.count("\n") == 1
+    assert [path.name for path in (inputs / "mine").iterdir()] == ["thesis.tex"]
 
 
 def test_broken_checkpoint_starts_again(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """Jobs killed at random points: the next run ends as the undisturbed one, byte for byte; nothing partial is in sight.
 
-`KILLS=50` spreads 50 kills over all jobs (`make kill-test`); without it each job is killed once.
+`KILLS=50` spreads 50 kills over all jobs (`make kill-test`); without it each job that is not slow is killed once.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from shutil import copytree
 import numpy as np
 import pytest
 
-from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.conftest import REPOSITORY, missing
 from models.calq_io import write_calq
 from models.config import Config
 from models.weights import EncoderWeights
@@ -39,6 +40,10 @@ class Job:
     earliest: float = 0.0
     cold: bool = False
     """Whether it compiles into a cache of its own."""
+    needs: str = ""
+    """A package without which it cannot run."""
+    slow: bool = False
+    """Whether it is killed by `make kill-test` alone."""
 
 
 JOBS = {
@@ -50,17 +55,25 @@ JOBS = {
     "csim": Job(("-m", "hls", "csim", "--config", str(CONFIG), "--weights", "{data}/weights.npz", "--input",
                  "{data}/part_0.csv", "--output", "{out}/latent.csv"), 0.2),
     "csim_cold": Job(("-m", "hls", "csim", "--config", str(CONFIG), "--weights", "{data}/weights.npz", "--input",
-                      "{data}/part_0.csv", "--output", "{out}/latent.csv"), 0.1, cold=True),
+                      "{data}/part_0.csv", "--output", "{out}/latent.csv"), 0.1, cold=True, slow=True),
+    "rtl_sim": Job(("-m", "rtl", "sim", "--config", "{data}/small.yaml", "--weights", "{data}/small.npz", "--input",
+                    "{data}/part_0.csv", "--output", "{out}/latent.csv", "--build", "{out}/.build"), 0.2,
+                   needs="verilator", slow=True),
+    "rtl_synth": Job(("-m", "rtl", "synth", "--config", "{data}/small.yaml", "--technology", "gates", "--netlists",
+                      "{out}/netlists", "--output", "{out}/gates.json"), 0.2, needs="pyosys", slow=True),
 }
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four files of charges, and weights."""
+    """Four files of charges, weights, and an encoder with two filters and three outputs for the slow tools."""
     folder = tmp_path_factory.mktemp("data")
     for part in range(4):
         write_calq(folder / f"part_{part}.csv", generate(500, part))
     EncoderWeights.random(Config.load(CONFIG).encoder, 1).save(folder / "weights.npz")
+    text = CONFIG.read_text(encoding="utf-8").replace("  conv:", "  conv:\n    filters: 2")
+    (folder / "small.yaml").write_text(text.replace("  dense:", "  dense:\n    outputs: 3"), encoding="utf-8")
+    EncoderWeights.random(Config.load(folder / "small.yaml").encoder, 1).save(folder / "small.npz")
     return folder
 
 
@@ -98,13 +111,15 @@ def content(out: Path) -> dict[str, bytes]:
             if path.is_file() and not any(part.startswith(".") for part in path.relative_to(out).parts)}
 
 
-@pytest.mark.parametrize("name", [name for name, job in JOBS.items() if KILLS or not job.cold])
+@pytest.mark.parametrize("name", [name for name, job in JOBS.items() if KILLS or not job.slow])
 def test_killed_job_ends_as_an_undisturbed_one(
     name: str, data: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     job = JOBS[name]
     if "csim" in name:
         request.getfixturevalue("gxx")
+    if job.needs and importlib.util.find_spec(job.needs) is None:
+        missing(f"package {job.needs} is not installed")
     initial = tmp_path / "initial"
     initial.mkdir()
     if name == "report":

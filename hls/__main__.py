@@ -44,8 +44,6 @@ def convert(
 
         chosen = Config.load(config)
         name = _backend(backend, chosen.hls.backend)
-        if output.exists() and any(output.iterdir()) and not (output / "project.json").exists():
-            raise InputError(f"--output {output}: a folder with other files, expected a new folder or an older project")
         run(chosen, output, name, load_weights(weights, chosen.encoder))
         typer.echo(f"{name} project of {chosen.name} in {output}")
 

@@ -30,6 +30,7 @@ from models.weights import EncoderWeights
 _ONE_AT_A_TIME = threading.Lock()  # output streams and logging belong to the whole process
 
 _NETWORK = "encoder"  # name of the function that hls4ml writes
+_DESCRIPTION = "project.json"
 _SOURCES = ("econ_t.h", "econ_t.cpp", "econ_t_csim.cpp")
 
 # hls4ml reads the weights from text files at the first call in C simulation, which would undo the reload.
@@ -42,7 +43,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
     With `weights` the testbench data of the project holds them. Raises ToolMissing without hls4ml.
     """
     chosen = BACKENDS[backend]
-    with atomic_directory(output) as folder:
+    with atomic_directory(output, mark=_DESCRIPTION) as folder:
         log = io.StringIO()
         with _captured(log):
             model = _hls4ml_model(config, chosen, folder)
@@ -58,7 +59,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
 
             control_words(config.encoder, weights).tofile(folder / "control.bin")
             weights.save(folder / "weights.npz")
-        (folder / "project.json").write_text(json.dumps(describe(config, backend), indent=1) + "\n")
+        (folder / _DESCRIPTION).write_text(json.dumps(describe(config, backend), indent=1) + "\n")
 
 
 def describe(config: Config, backend: str) -> dict[str, str]:

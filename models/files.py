@@ -41,9 +41,18 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_directory(target: str | Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `target`; it takes the target's place if the block succeeds."""
+def atomic_directory(target: str | Path, mark: str | None = None) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `target`; it takes the target's place if the block succeeds.
+
+    mark: the name of a file that folders of this kind hold. Raises InputError, before anything is done, if there is a
+    folder with files but without it: a user's folder is not ours to replace.
+    """
     target = Path(target)
+    if mark is not None and target.exists():
+        if not target.is_dir():
+            raise InputError(f"{target}: a file, expected a folder")
+        if any(target.iterdir()) and not (target / mark).exists():
+            raise InputError(f"{target}: a folder with other files, expected a new or empty one, or one that has {mark}")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

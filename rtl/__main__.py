@@ -80,6 +80,7 @@ def sim(
     with one_line_errors():
         from models.calq_io import column_order, read_calq, write_latents
         from models.config import Config
+        from models.files import atomic_directory
         from models.weights import load_weights
         from rtl.bench import Bench, format_writes, weight_writes
         from rtl.simulate import Simulation
@@ -89,7 +90,9 @@ def sim(
         codes = load_weights(weights, spec)
         calq = read_calq(input, column_order(order, chosen.data.order)).calq
         top = _chip(chosen, target, redundant, fold)
-        bench = Bench(top, Simulation.build(top, build))
+        with atomic_directory(build, mark="top.v") as folder:
+            Simulation.build(top, folder)
+        bench = Bench(top, Simulation.built(top, build))
         setup = np.concatenate([bench.writing(weight_writes(codes)),
                                 bench.writing(format_writes(spec.ae_mask, spec.n_elinks))])
         clocks = np.concatenate([setup, bench.events(calq), bench.simulation.idle(top.latency)])

@@ -29,16 +29,13 @@ def constant(
         import sys
 
         from models.config import Config
-        from models.errors import InputError
         from models.files import atomic_directory
         from models.weights import load_weights
         from rtl.constant_project import ConstantProject, mapped, rows
 
         chosen = Config.load(config)
         codes = load_weights(weights, chosen.encoder)
-        if output.exists() and any(output.iterdir()) and not (output / RESULT_FILE).exists():
-            raise InputError(f"--output {output}: a folder with other files, expected a new folder or an older project")
-        with atomic_directory(output) as folder:
+        with atomic_directory(output, mark=RESULT_FILE) as folder:
             project = ConstantProject.write(codes, folder, stages, chosen.hls.part, chosen.hls.clock_period_ns)
             found = rows(project, chosen.hls.clock_period_ns, mapped(project) if synthesise else None)
             codes.save(folder / "weights.npz")

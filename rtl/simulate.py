@@ -95,7 +95,12 @@ class Simulation:
                      "--x-initial", "fast", "--top-module", top, "--prefix", "Vtop", "--Mdir", "build",
                      "-MAKEFLAGS", _MAKE_FLAGS, *options, *map(str, sources), "harness.cpp"]
         _run([*command, *arguments], folder, timeout_seconds)
-        return cls(folder / "build" / "Vtop", tuple(ports))
+        return cls(_program(folder), tuple(ports))
+
+    @classmethod
+    def built(cls, top: Block, folder: Path) -> Simulation:
+        """What `build` left in a folder, which may have been renamed since."""
+        return cls(_program(folder), tuple(ports_of(top)))
 
     def idle(self, n_clocks: int) -> Records:
         """Inputs of `n_clocks` clocks, all zero: fields by port name, (n, bytes) little end first."""
@@ -113,6 +118,10 @@ class Simulation:
         files = [stimuli, responses] + [upsets] * (flips is not None)
         _run([str(self.program), *map(str, files)], folder, timeout_seconds)
         return np.fromfile(responses, dtype=_record([port for port in self.ports if not port.is_input]))
+
+
+def _program(folder: Path) -> Path:
+    return folder / "build" / "Vtop"
 
 
 def _flippable(registers: Sequence[Register]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ToolMissing
-from models.files import write_text
+from models.files import atomic_directory
 from rtl import yosys
 from rtl.block import Block
 from rtl.registers import RegisterFile
@@ -120,17 +120,15 @@ class Result:
 def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Result:
     """Map every block of `top` once and count; each Yosys run ends after `timeout_seconds`.
 
-    keep: a folder in which the mapped netlists stay, as BLOCK.netlist (Yosys JSON), and DESIGN_FILE once all are there.
+    keep: a folder for the mapped netlists, BLOCK.netlist (Yosys JSON), and DESIGN_FILE: all of them or the older ones.
     """
     if technology == "osu018" and not OSU018.exists():
         raise ToolMissing(f"{OSU018} is not there: install the Debian package qflow-tech-osu018")
     rows: list[BlockResult] = []
     timing: dict[str, BlockTiming] = {}
     memory_bits = 0
-    if keep:
-        (keep / DESIGN_FILE).unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        files = {path.stem: path for path in yosys.export(top, keep or Path(temporary))}
+    with atomic_directory(keep, mark=DESIGN_FILE) if keep else tempfile.TemporaryDirectory() as folder:
+        files = {path.stem: path for path in yosys.export(top, Path(folder))}
         placed = {name: _placements(path, files) for name, path in files.items()}
         counts = instance_counts(top.module_name, placed)
         for block in top.definitions():
@@ -140,10 +138,9 @@ def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: 
             memory_bits += counts[name] * memory
             rows.append(row)
             timing[name] = block_timing(_netlist(files[name]), name, timing, block.static)
+        (Path(folder) / DESIGN_FILE).write_text(json.dumps({"technology": technology, **top.describe()}, indent=1))
     registers = sum(counts[block.module_name] * block.n_bits for block in top.definitions()
                     if isinstance(block, RegisterFile))
-    if keep:
-        write_text(keep / DESIGN_FILE, json.dumps({"technology": technology, **top.describe()}, indent=1) + "\n")
     return Result(technology, yosys.version(), tuple(rows), top.describe(), timing[top.module_name].longest,
                   memory_bits, registers)
 
