@@ -52,7 +52,7 @@ def atomic_directory(target: str | Path, mark: str | None = None) -> Iterator[Pa
         if not target.is_dir():
             raise InputError(f"{target}: a file, expected a folder")
         if any(target.iterdir()) and not (target / mark).exists():
-            raise InputError(f"{target}: a folder with other files, expected a new or empty one, or one that has {mark}")
+            raise InputError(f"{target}: a folder with other files, expected a new one, or one that has {mark}")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
