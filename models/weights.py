@@ -149,6 +149,9 @@ def read_npz(path: Path, required: set[str], optional: Set[str] = frozenset()) -
             raise InputError(f"{path}: {unpacked} bytes unpacked, expected at most {_MAX_FILE_BYTES}")
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files if name in known}
+    damaged = next((name for name, array in content.items() if not isinstance(array, np.ndarray)), None)
+    if damaged:  # without the first bytes of an array NumPy takes it for any file in a zip
+        raise InputError(f"{path}: {damaged} is no NumPy array")
     missing = sorted(required - set(content))
     if missing:
         raise InputError(f"{path}: array {missing[0]} is missing, expected {', '.join(sorted(required))}")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import parsing
+from models.errors import InputError, parsing
 from rtl.yosys import YosysError
 
 Bits = npt.NDArray[np.uint64]
@@ -61,6 +61,10 @@ class _Template:
     def read(cls, path: Path) -> _Template:
         with parsing(path, f"a netlist of {path.stem}"):
             module = json.loads(path.read_text(encoding="utf-8"))["modules"][path.stem]
+            return cls._of(module, path)
+
+    @classmethod
+    def _of(cls, module: dict[str, Any], path: Path) -> _Template:
         numbers: dict[Any, int] = dict(_CONSTANTS)
 
         def nets(bits: list[Any]) -> list[int]:
@@ -76,7 +80,7 @@ class _Template:
             elif kind in _GATES:
                 gates[kind].append([connections[port][0] for port in (*_GATES[kind][0], "Y")])
             elif kind.startswith("$"):
-                raise YosysError(f"{path}: {name} is a {kind}, expected one of {', '.join([_FLIP_FLOP, *_GATES])}")
+                raise InputError(f"{path}: {name} is a {kind}, expected one of {', '.join([_FLIP_FLOP, *_GATES])}")
             else:
                 children.append((name, kind, connections))
         return cls(len(numbers), ports, {kind: np.array(rows) for kind, rows in gates.items()}, children)
@@ -98,7 +102,7 @@ class Netlist:
 
     @classmethod
     def load(cls, folder: Path, top: str, leave_out: Collection[str] = ()) -> Netlist:
-        """Read BLOCK.netlist of `top` and all placed in it but `leave_out`; raises YosysError for an unknown cell."""
+        """Read BLOCK.netlist of `top` and all placed in it but `leave_out`; raises InputError for an unknown cell."""
         templates: dict[str, _Template] = {}
 
         def template(name: str) -> _Template:

@@ -45,7 +45,7 @@ def main() -> int:
 def _fuzz(name: str, arguments: list[str]) -> None:
     import atheris
 
-    with atheris.instrument_imports(include=["models", "emulator", "training", "yaml", "uproot"]):
+    with atheris.instrument_imports(include=["models", "emulator", "hls", "rtl", "training", "yaml", "uproot"]):
         from bitexact_tests.fuzz.readers import catalogue
 
         reader = catalogue()[name]

@@ -5,7 +5,9 @@ Every choice comes from one function, so that hypothesis and atheris make the sa
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -70,6 +72,19 @@ def edit_words(content: bytes, pick: Pick) -> bytes:
         word = one(pick, words)
         content = content[: word.start()] + one(pick, WORDS) + content[word.end() :]
     return content
+
+
+def edit_zip(content: bytes, pick: Pick) -> bytes:
+    """One file of a zip changed, which the zip holds with its right checksum; a broken zip is for `edit_bytes`."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    name = one(pick, sorted(files))
+    files[name] = (edit_words if name.endswith(".json") and pick(4) else edit_bytes)(files[name], pick)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return changed.getvalue()
 
 
 def edit_arrays(arrays: Arrays, pick: Pick) -> Arrays:

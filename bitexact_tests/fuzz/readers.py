@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,23 +17,30 @@ import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
 from bitexact_tests.conftest import REPOSITORY
-from bitexact_tests.fuzz.mutations import Arrays, Pick, edit_arrays, edit_bytes, edit_words
+from bitexact_tests.fuzz.mutations import Arrays, Pick, edit_arrays, edit_bytes, edit_words, edit_zip
+from bitexact_tests.test_hardware import CATAPULT, CSYNTH, TIMING, UTILIZATION
 from emulator.links import ERX, ETX, LinkFile
+from hls.vendor_reports import read_catapult, read_csynth, read_vivado
 from models import register_file
 from models.calq_io import CALQ_COLUMNS, read_calq
-from models.config import Config
+from models.config import Config, DecoderConfig
 from models.errors import InputError
 from models.files import read_json
 from models.keras_file import import_keras
 from models.registers import Registers
 from models.weights import EncoderWeights, load_weights
+from rtl.gates import Netlist
 from training import emd_loss_file
 from training.production import ntuple
 from training.production.allocation import ModuleLinks
 from training.production.farm import FarmConfig
+from training.production.pythia_events import stored
 from training.production.stream import read_tables
 
 CONFIG = REPOSITORY / "configs" / "econ_t_5elink.yaml"
+_EDITS = {".keras": edit_zip, ".npz": edit_zip, **dict.fromkeys(
+    (".csv", ".yaml", ".json", ".netlist", ".xml", ".rpt"), edit_words)}
+"""By what the suffix says of a file; others are bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +68,8 @@ class Reader:
             except Exception:  # whatever the library that writes has against such arrays
                 return False
         else:
-            is_text = self.suffix in (".csv", ".yaml", ".json") and pick(2)
-            path.write_bytes((edit_words if is_text else edit_bytes)(self.good, pick))
+            edit = _EDITS.get(self.suffix)
+            path.write_bytes((edit if edit and pick(4) else edit_bytes)(self.good, pick))
         return True
 
     def check(self, path: Path) -> bool:
@@ -130,6 +138,74 @@ def _links(links: LinkFile) -> str:
     return links.header() + links.rows(words)
 
 
+def _particles(n: int = 3) -> Arrays:
+    flat = {"event": np.arange(n), "pdg_id": np.full(n, 22), "side": np.ones(n, int), "charged": np.zeros(n, bool)}
+    return flat | {"position": np.ones((n, 2)), "direction": np.ones((n, 2)), "energy": np.ones(n)}
+
+
+def _write_netlist(path: Path, _: Arrays) -> None:
+    ports = {"a": ("input", 2), "y": ("output", 3)}
+    cell = {"type": "$_NOT_", "connections": {"A": [2], "Y": [3]}}
+    module = {"ports": {name: {"direction": kind, "bits": [bit]} for name, (kind, bit) in ports.items()},
+              "cells": {"gate": cell}}
+    # A file is called as its module is.
+    path.write_text(json.dumps({"modules": dict.fromkeys(("good", "changed", "mutated"), module)}), encoding="utf-8")
+
+
+def _beside(path: Path, content: str) -> Path:
+    """A good file in the folder of another one."""
+    other = path.with_name("beside.rpt")
+    other.write_text(content, encoding="utf-8")
+    return other
+
+
+# TensorFlow is imported when one of these is read, not for all the others.
+def _read_decoder(path: Path) -> object:
+    from training.network import load_decoder
+
+    return load_decoder(path, Config.load(CONFIG).encoder)
+
+
+def _write_decoder(path: Path, _: Arrays) -> None:
+    from training.network import build_decoder, save_decoder
+
+    save_decoder(build_decoder(Config.load(CONFIG).encoder, DecoderConfig(width=4, layers=1), 1), path)
+
+
+def _quantised_network() -> Config:
+    return Config.load(CONFIG).override(training={"network": "8x8_c8_pool_tele_quantized"})
+
+
+def _read_network(path: Path) -> object:
+    from training.network_encoder import load
+
+    return load(path, _quantised_network())
+
+
+def _write_network(path: Path, _: Arrays) -> None:
+    from training.network_encoder import training_encoder
+
+    training_encoder(_quantised_network()).codes().save(path)
+
+
+@cache
+def _trainer() -> Any:
+    from training.generator import generate
+    from training.train import Trainer
+
+    return Trainer(Config.load(CONFIG).override(training={
+        "batch_size": 16, "epochs": 1, "decoder": {"width": 4, "layers": 1}, "augment": {"generated": 0.0}}),
+        generate(32, 1), generate(32, 1))
+
+
+def _restore(path: Path) -> object:
+    return _trainer().restore(path, "fingerprint")
+
+
+def _write_checkpoint(path: Path, _: Arrays) -> None:
+    _trainer().save(path, "fingerprint")
+
+
 @cache
 def catalogue() -> dict[str, Reader]:
     """All readers by name."""
@@ -169,4 +245,13 @@ def catalogue() -> dict[str, Reader]:
         "keras": Reader(spec_of(import_keras), ".h5", _write_h5, keras),
         "ntuple": Reader(lambda path: list(ntuple.read_modules(path)), ".root", _write_root, _cells()),
         "json": Reader(partial(read_json, keys=("loss",)), ".json", _text(history)),
+        "netlist": Reader(lambda path: Netlist.load(path.parent, path.stem), ".netlist", _write_netlist),
+        "csynth": Reader(read_csynth, ".xml", _text(CSYNTH)),
+        "vivado_utilization": Reader(lambda path: read_vivado(path, _beside(path, TIMING)), ".rpt", _text(UTILIZATION)),
+        "vivado_timing": Reader(lambda path: read_vivado(_beside(path, UTILIZATION), path), ".rpt", _text(TIMING)),
+        "catapult": Reader(read_catapult, ".rpt", _text(CATAPULT)),
+        "collisions": Reader(stored, ".npz", _write_npz, _particles()),
+        "decoder": Reader(_read_decoder, ".keras", _write_decoder),
+        "network": Reader(_read_network, ".keras", _write_network),
+        "checkpoint": Reader(_restore, ".npz", _write_checkpoint),
     }

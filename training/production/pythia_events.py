@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import InputError, ToolMissing, nearest
+from models.errors import InputError, ToolMissing, nearest, parsing
 from models.files import atomic_path
 from training.production.geometry import ETA_RANGE, FRONT
 
@@ -115,11 +115,23 @@ def block(process: str, seed: int, number: int, cache: Path) -> Particles:
     key = repr((_FORMAT, pythia_version(), PROCESSES[process], _COMMON, events_per_block(process), seed, number))
     path = cache / f"{process}-{seed}-{number}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
     if path.is_file():
-        with np.load(path, allow_pickle=False) as content:
-            return Particles(**content)
+        return stored(path)
     particles = _generate(process, np.random.SeedSequence([seed, number, sorted(PROCESSES).index(process)]), cache)
     with atomic_path(path) as temporary:
         np.savez(temporary, **vars(particles))
+    return particles
+
+
+def stored(path: Path) -> Particles:
+    """Read a block that is kept; raises InputError if the file holds anything else."""
+    with parsing(path, "collisions"), np.load(path, allow_pickle=False) as content:
+        particles = Particles(**content)
+        n = len(particles)
+        for name, column in vars(particles).items():
+            expected = (n, 2) if name in ("position", "direction") else (n,)
+            if column.dtype.kind not in "iufb" or column.shape != expected:
+                raise InputError(f"{path}: {name} is {column.dtype} of shape {column.shape}, expected numbers of shape "
+                                 f"{expected}; delete the file, and it is made again")
     return particles
 
 
