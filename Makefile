@@ -16,6 +16,7 @@ EVENTS  ?= 2000
 SECONDS ?= 30
 READER  ?=
 KILLS   ?= 50
+JOBS    ?= 2
 
 BASE   ?=
 QUICK  ?= $(patsubst %,bitexact_tests/test_%.py,config fixed_point encoder chip_vectors chip_frames chip_files registers \
@@ -122,8 +123,8 @@ seu: $(READY) ## flip every bit of weights and RTL registers of RUN: latents, fr
 report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
 	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)
 
-test: $(READY) ## every test; with REQUIRE_TOOLS=1 a missing tool fails
-	$(PYTHON) -m pytest $(ARGS)
+test: $(READY) ## every test, JOBS=2 at a time; with REQUIRE_TOOLS=1 a missing tool fails
+	$(PYTHON) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 compat: ## quick tests on the oldest and the newest supported Python of this machine, each in an environment of its own
 	@set -e; for python in $$(.ci/pythons); do \
@@ -140,8 +141,7 @@ faults: $(READY) ## put single faults into the code, one by one: a test must fin
 bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same run
 	$(PYTHON) -m pytest bitexact_tests/bench --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
 
-fuzz: $(READY) ## broken files for every reader, guided by coverage: SECONDS=30 each, READER="name ..."; needs Python 3.11 or newer
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+fuzz: $(READY) ## broken files for every reader, guided by coverage: SECONDS=30 each, READER="name ..."; needs Linux on x86_64, Python 3.11 or newer
 	@mkdir -p runs
 	$(PYTHON) -m bitexact_tests.fuzz --seconds $(SECONDS) $(READER) -artifact_prefix=runs/
 

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib.wiring import In, Out
+from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY, missing
 from models.errors import ToolMissing
 from models.fixed_point import FixedPoint
 from models.registers import chip_spec
 from rtl import synthesis, yosys
+from rtl.__main__ import app
 from rtl.block import Block
 from rtl.chip import AutoencoderChip
 from rtl.formal import PROOFS, Disproved, prove
@@ -166,3 +168,9 @@ def test_float_encoder_saturates_where_the_exponent_ends() -> None:
     expected = [value if n <= 3 else min((n - 3) * 8 + (value >> n - 4) % 8, 31) if n - 3 < 4 else 31
                 for value, n in zip(range(256), lengths, strict=True)]
     np.testing.assert_array_equal(found, expected)
+
+
+def test_unknown_proof_is_told_in_one_line() -> None:
+    done = CliRunner().invoke(app, ["formal", "--only", "mask of 61 bits"])
+    assert done.exit_code == 2
+    assert "--only 'mask of 61 bits'; did you mean 'mask of 16 bits'?" in done.stderr and done.stderr.count("\n") == 1

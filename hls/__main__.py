@@ -111,7 +111,7 @@ def synth(
         if not tool.available():
             raise ToolMissing(f"synthesis with {tool.name} {tool.missing()}; {project / tool.script} is for a machine "
                               "that has it")
-        for command in tool.commands(project):
+        for command in tool.commands():
             status = subprocess.run(command, cwd=project, check=False).returncode
             if status:
                 raise SystemExit(status)

@@ -52,20 +52,19 @@ class Backend:
         return {name: _filled((resources.files("hls") / "templates" / name).read_text(), values)
                 for name in (self.script, self.logic_script) if name}
 
-    def commands(self, project: Path) -> list[list[str]]:
-        """The vendor tools that are there, each with its script of a project, in order."""
+    def commands(self) -> list[list[str]]:
+        """The vendor tools that are there, each with its script, in order; to be run in the folder of a project."""
         logic = shutil.which(self.logic_program) if self.logic_program else None
-        follow = [[logic, "-mode", "batch", "-source", str(project / self.logic_script)]] if logic else []
-        return [self._command(project), *follow]
+        follow = [[logic, "-mode", "batch", "-source", self.logic_script]] if logic else []
+        return [self._command(), *follow]
 
-    def _command(self, project: Path) -> list[str]:
+    def _command(self) -> list[str]:
         program = self.program()
         if program is None:
             raise FileNotFoundError(self.missing())
-        script = str(project / self.script)
         if self.name == "catapult":
-            return [program, "-shell", "-file", script]
-        return [program, *(["--mode", "hls", "--tcl"] if Path(program).name == "vitis-run" else ["-f"]), script]
+            return [program, "-shell", "-file", self.script]
+        return [program, *(["--mode", "hls", "--tcl"] if Path(program).name == "vitis-run" else ["-f"]), self.script]
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import typer
 
-from models.errors import InputError, one_line_errors
+from models.errors import InputError, nearest, one_line_errors
 from rtl.constant_command import constant
 
 if TYPE_CHECKING:
@@ -159,16 +159,20 @@ def activity(
 
 @app.command()
 def formal(
+    only: Annotated[list[str] | None, typer.Option(help="Name of a proof; may be repeated; default: all.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for each proof.")] = 300,
 ) -> None:
     """Prove for all inputs that blocks equal a second description.
 
-    Example: python -m rtl formal
+    Example: python -m rtl formal --only "mask of 16 bits"
     """
     with one_line_errors():
         from rtl.formal import PROOFS, prove
 
-        for name, proof in PROOFS.items():
+        unknown = next((name for name in only or () if name not in PROOFS), None)
+        if unknown is not None:
+            raise InputError(f"--only '{unknown}'{nearest(unknown, PROOFS)}, expected one of {'; '.join(PROOFS)}")
+        for name, proof in ((name, PROOFS[name]) for name in only or PROOFS):
             seconds = prove(proof, timeout)
             sys.stdout.write(f"{name}: equal for all inputs ({seconds:.1f} s)\n")
 

@@ -116,7 +116,7 @@ class Simulation:
         if flips is not None:
             flips.tofile(upsets)
         files = [stimuli, responses] + [upsets] * (flips is not None)
-        _run([str(self.program), *map(str, files)], folder, timeout_seconds)
+        _run([str(path.absolute()) for path in (self.program, *files)], folder, timeout_seconds)
         return np.fromfile(responses, dtype=_record([port for port in self.ports if not port.is_input]))
 
 
