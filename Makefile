@@ -20,7 +20,7 @@ JOBS    ?= 2
 
 BASE   ?=
 QUICK  ?= $(patsubst %,bitexact_tests/test_%.py,config fixed_point encoder chip_vectors chip_frames chip_files registers \
-    weights calq_io trigger_cells training_layers network networks losses augment emd generator selection keras_file \
+    weights calq_io trigger_cells training_layers decoder networks losses augment emd generator selection keras_file \
     qkeras_encoder export_graphs intervals physics default_set package rtl_gates comparison)
 VENV   := .venv
 PYTHON := $(VENV)/bin/python

@@ -145,7 +145,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     pytest.importorskip("tensorflow")
     import yaml
 
-    from training.network import DECODER_FILE, build_decoder, save_decoder
+    from training.decoder import DECODER_FILE, build_decoder, save_decoder
 
     root = tmp_path_factory.mktemp("runs")
     folders = []
@@ -163,7 +163,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_ae_is_encoder_and_decoder(runs: list[Path]) -> None:
     """Through registers, frames and mask comes what the encoder alone computes."""
     from emulator import encode
-    from training.network import decode, load_decoder
+    from training.decoder import decode, load_decoder
     from training.schemes import load_autoencoder
 
     for folder in runs[:2]:

@@ -20,6 +20,7 @@ from training.generator import generate
 tf = pytest.importorskip("tensorflow")
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # noqa: E402
 
+from training.decoder import build_decoder  # noqa: E402
 from training.export_graphs import (  # noqa: E402
     DECODER_OUTPUT,
     ENCODER_OUTPUT,
@@ -31,7 +32,6 @@ from training.export_graphs import (  # noqa: E402
     to_onnx,
 )
 from training.layers import image_codes  # noqa: E402
-from training.network import build_decoder  # noqa: E402
 
 
 def test_files_compute_what_the_emulator_does(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _rewritten(source: Path, target: Path, change: Any) -> Path:
 
 
 def test_decoder_file_names_no_code_and_no_giant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.network import build_decoder, load_decoder, save_decoder
+    from training.decoder import build_decoder, load_decoder, save_decoder
 
     spec = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").encoder
     good = tmp_path / "decoder.keras"

@@ -48,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, monkeypatch_module: pytest.Mon
     (folder / "metrics.json").write_text(json.dumps({
         "config": CONFIG.name, "n_modules": 1000, "n_selected": 900, "emd_mean": 1.25, "emd_median": 1.125}))
     even = np.full(48, 1 / 48)
-    monkeypatch_module.setattr("training.network.decode", lambda model, latent, total: np.tile(even, (len(total), 1)))
+    monkeypatch_module.setattr("training.decoder.decode", lambda model, latent, total: np.tile(even, (len(total), 1)))
     encoder = autoencoder("AE <even> & flat", weights, None)
     calq = generate(300, 3)[:, np.argsort(image_order())].astype(np.int64)
     found = compare(calq, {"layer": np.repeat([7, 9, 11], 100)}, [encoder], Options(n_elinks=(2, 5)))

@@ -28,7 +28,7 @@ from training.generator import generate
 
 pytest.importorskip("tensorflow")
 
-from training.network import DECODER_FILE, build_decoder, context, decode, load_decoder, save_decoder
+from training.decoder import DECODER_FILE, build_decoder, context, decode, load_decoder, save_decoder
 from training.run_folder import FINGERPRINT_FILE
 from training.train import CHECKPOINT_FILE, Trainer, train
 

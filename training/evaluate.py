@@ -50,10 +50,10 @@ def evaluate_run(
     """The same of an encoder and a decoder in files, the encoder one that `training.network` names if it does."""
     if not config.training.network:
         codes = load_weights(weights, config.encoder)
-        from training.network import load_decoder
+        from training.decoder import load_decoder
 
         return evaluate(config.encoder, codes, load_decoder(decoder, config.encoder), calq, n_processes, progress)
-    from training.network import load_decoder
+    from training.decoder import load_decoder
     from training.network_encoder import load
 
     module_sum, latent_value = load(weights, config).encode(calq)
@@ -64,7 +64,7 @@ def _evaluate(
     latent_value: npt.NDArray[np.floating[Any]], module_sum: IntArray, decoder: Any, calq: IntArray,
     n_processes: int | None, progress: Progress | None,
 ) -> dict[str, float | int | None]:
-    from training.network import decode
+    from training.decoder import decode
 
     pred = decode(decoder, latent_value, module_sum)
     return metrics(calq, emd(to_trigger_cells(calq), pred, n_processes, progress))

@@ -26,8 +26,8 @@ def export(
         log_to_console()
         spec = Config.load(run / "config.yaml").encoder
         weights = EncoderWeights.load(run / "weights.npz", spec)
+        from training.decoder import load_decoder
         from training.export_graphs import export_graphs
-        from training.network import load_decoder
 
         export_graphs(spec, weights, load_decoder(run, spec), output or run / "graphs")
 

@@ -25,10 +25,10 @@ from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS, channel_to_pixel
 from models.weights import EncoderWeights
 from training.data import load_modules, split_rows, to_trigger_cells
+from training.decoder import build_decoder, decode
 from training.emd import emd
 from training.evaluate import metrics
 from training.layers import ExactEncoder
-from training.network import build_decoder, decode
 from training.run_folder import fingerprint_of
 from training.selection import select
 from training.train import Trainer

@@ -95,7 +95,7 @@ def run_scan(
 
 def trained(config: Config, folder: Path) -> dict[str, Any]:
     """Figures of `training.evaluate` on the held-out rows after a training in `folder`."""
-    from training.network import load_decoder
+    from training.decoder import load_decoder
     from training.train import train
 
     train(config, folder)

@@ -15,8 +15,8 @@ from models.errors import InputError
 from models.files import read_json
 from models.weights import EncoderWeights
 from training.data import digest_of
+from training.decoder import DECODER_FILE, load_decoder
 from training.losses import learned_digests
-from training.network import DECODER_FILE, load_decoder
 
 FINGERPRINT_FILE = "fingerprint.json"
 

@@ -197,7 +197,7 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
                          f"{fields.LATENT_BITS} bits: the chip has no others")
 
     def decoded(latent: IntArray, module_sum: IntArray) -> FloatArray:
-        from training.network import decode
+        from training.decoder import decode
 
         return decode(decoder, spec.latent.value(latent), module_sum).astype(np.float64)
 
@@ -209,7 +209,7 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
 def load_autoencoder(run: Path) -> Scheme:
     """AE from the folder of a training run, by whose name it goes: config.yaml, weights.npz and decoder.keras."""
     from models.config import Config
-    from training.network import load_decoder
+    from training.decoder import load_decoder
 
     config = Config.load(run / "config.yaml")
     weights = EncoderWeights.load(run / "weights.npz", config.encoder)

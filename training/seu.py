@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.float64]
 Decode = Callable[[FloatArray, IntArray], npt.NDArray[Any]]
-"""Latent values (n, outputs) and module sums (n,) to charge fractions (n, 48), as `training.network.decode` does."""
+"""Latent values (n, outputs) and module sums (n,) to charge fractions (n, 48), as `training.decoder.decode` does."""
 
 MEANINGS = {
     "latent_changed": "part of the events with a changed latent at the receiver",

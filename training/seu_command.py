@@ -46,8 +46,8 @@ def seu(
         from models.weights import EncoderWeights
         from training import seu as upsets
         from training.console import emd_progress
+        from training.decoder import decode, load_decoder
         from training.figures import style
-        from training.network import decode, load_decoder
         from training.seu_figures import critical_bits
 
         config = Config.load(run / "config.yaml")

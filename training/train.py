@@ -26,10 +26,10 @@ from models.files import atomic_path, write_text
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from training.augment import augment
 from training.data import Split, digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
+from training.decoder import DECODER_FILE, build_decoder, context, members_of, save_decoder
 from training.emd import emd
 from training.layers import image_codes
 from training.losses import find_loss
-from training.network import DECODER_FILE, build_decoder, context, members_of, save_decoder
 from training.network_encoder import encoder_file, training_encoder
 from training.run_folder import FINGERPRINT_FILE, fingerprint_of, finished, trained
 from training.selection import occupancy_weights, select

@@ -161,13 +161,13 @@ def _beside(path: Path, content: str) -> Path:
 
 # TensorFlow is imported when one of these is read, not for all the others.
 def _read_decoder(path: Path) -> object:
-    from training.network import load_decoder
+    from training.decoder import load_decoder
 
     return load_decoder(path, Config.load(CONFIG).encoder)
 
 
 def _write_decoder(path: Path, _: Arrays) -> None:
-    from training.network import build_decoder, save_decoder
+    from training.decoder import build_decoder, save_decoder
 
     save_decoder(build_decoder(Config.load(CONFIG).encoder, DecoderConfig(width=4, layers=1), 1), path)
 

@@ -10,9 +10,9 @@ import pytest
 from bitexact_tests.conftest import REPOSITORY
 from models.config import Config, DecoderConfig
 from models.weights import EncoderWeights
+from training.decoder import build_decoder, decode, load_decoder, members_of, save_decoder
 from training.emd import emd
 from training.generator import generate
-from training.network import build_decoder, decode, load_decoder, members_of, save_decoder
 from training.train import train
 
 SPEC = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").encoder
@@ -27,7 +27,7 @@ def outputs(decoder: object) -> list[np.ndarray]:
     """Fractions of each member."""
     import tensorflow as tf
 
-    from training.network import context
+    from training.decoder import context
 
     return [out.numpy() for out in tf.nest.flatten(members_of(decoder)([LATENT, context(SUM)]))]
 
