@@ -136,7 +136,7 @@ matrix: $(READY) ## every configuration and weight family through emulator, HLS 
 	$(PYTHON) -m bitexact_tests matrix $(if $(TIME),--seconds $(TIME)) $(ARGS)
 
 faults: $(READY) ## put single faults into the code, one by one: a test must find each; many minutes
-	$(PYTHON) -m bitexact_tests faults --output docs/faults.md $(ARGS)
+	$(PYTHON) -m bitexact_tests faults $(if $(findstring --only,$(ARGS)),,--output docs/faults.md) $(ARGS)
 
 bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same run
 	$(PYTHON) -m pytest bitexact_tests/bench --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
@@ -168,8 +168,8 @@ check-lock: $(READY) ## fails if the lock is not of pyproject.toml; shows which 
 	if diff --unchanged-line-format= --old-line-format='locked  %L' --new-line-format='newest  %L' \
 	    runs/versions.requirements.lock runs/versions.newest; then echo "every package is the newest that fits"; fi
 
-clean: ## remove runs and caches, keep the virtual environment
-	rm -rf runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+clean: ## remove caches and the site; runs and the virtual environment stay
+	rm -rf site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -27,7 +27,7 @@ from training.generator import generate
 
 PAGES = sorted([*(REPOSITORY / "docs").rglob("*.md"), REPOSITORY / "README.md"])
 BLOCK = re.compile(r"^```(\w*)(?: +([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NO_CODE = {"text", "mermaid", "yaml"}
+NO_CODE = {"text", "yaml"}
 SMALLER = {
     r"git clone <this repository> && cd <it>": "ls Makefile",
     r"--epochs \d+": "--epochs 1",
@@ -100,6 +100,7 @@ def short_config(path: Path) -> str:
 def project(folder: Path, short: bool = False) -> Path:
     """A copy of the project; `short`: with configurations that train in seconds."""
     copytree(REPOSITORY, folder, ignore=ignore_patterns(".*", "runs", "site"))
+    (folder / ".venv").symlink_to(sys.prefix)
     for path in (folder / "configs").glob("*.yaml") if short else ():
         path.write_text(short_config(path), encoding="utf-8")
     return folder
@@ -151,7 +152,7 @@ def run_block(block: Block, folder: Path) -> None:
 def test_blocks_run(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     long = takes_long(page)
     if long:
-        copytree(request.getfixturevalue("prepared"), tmp_path, dirs_exist_ok=True)
+        copytree(request.getfixturevalue("prepared"), tmp_path, symlinks=True, dirs_exist_ok=True)
     folder = tmp_path / "main" if long else project(tmp_path / "main")
     for block in code(page):
         run_block(Block(block.language, "", smaller(block.code)) if long else block, folder)

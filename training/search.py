@@ -129,6 +129,6 @@ def _optuna() -> Any:
     try:
         import optuna
     except ImportError:
-        raise ToolMissing("optuna is not installed: pip install 'econ-t-codesign[search]'") from None
+        raise ToolMissing("optuna is not installed: pip install '.[search]'") from None
     optuna.logging.set_verbosity(logging.WARNING)
     return optuna
