@@ -227,6 +227,7 @@ BAD_FILES = {
     "given twice": ("    drop_lsb:", "    drop_lsb: {}\n    drop_lsb:", r":20: key 'drop_lsb' is given twice"),
     "other chip": ("ECON-T:", "ECON-D:", r"key 'ECON-T' is missing"),
     "no registers": ("   registers:\n    drop_lsb:", "   drop_lsb:", r":17: key 'ECON-T.RW.ALGO_DROPLSB.registers' is"),
+    "number for a name": ("    drop_lsb:", "    5: 3\n    drop_lsb:", r":18: ECON-T.*registers\.5 is 3, expected keys"),
     "no YAML": ("ECON-T:", "ECON-T: [", r"not readable as YAML"),
 }
 
@@ -312,6 +313,8 @@ def test_command_takes_weights_of_a_configuration(tmp_path: Path) -> None:
     (["--output", "init.yaml"], "nothing to read"),
     (["--weights", "weights.npz"], "nothing to read"),
     (["--registers", "init.yaml"], "nothing to write"),
+    (["--registers", "init.yaml", "--weights", "weights.npz", "--i2c", "writes.csv"],
+     "--weights weights.npz with --i2c, to be read or to be written"),
 ])  # fmt: skip
 def test_command_says_what_is_missing(arguments: list[str], message: str) -> None:
     result = models("registers", *arguments)

@@ -57,10 +57,10 @@ def _assignments(
     def section(node: object, keys: _Keys) -> Mapping[str, Any]:
         for depth, key in enumerate(keys):
             if not isinstance(node, dict) or key not in node:
-                raise InputError(f"{_place(path, lines, keys[:depth])}: key '{'.'.join(keys[: depth + 1])}' is missing")
+                raise InputError(f"{_place(path, lines, keys[:depth])}: key '{_dotted(keys[: depth + 1])}' is missing")
             node = node[key]
         if not isinstance(node, dict):
-            raise InputError(f"{_place(path, lines, keys)}: {'.'.join(keys)} is {node!r}, expected keys below it")
+            raise InputError(f"{_place(path, lines, keys)}: {_dotted(keys)} is {node!r}, expected keys below it")
         return node
 
     def slots(name: str, keys: _Keys) -> tuple[Slot, ...]:
@@ -94,6 +94,10 @@ def _assignments(
                         raise InputError(f"{_place(path, lines, here)}: {name}.{param} is {setting!r}, "
                                          "expected the key 'param_value'")
                     yield (*here, "param_value"), found, setting["param_value"]
+
+
+def _dotted(keys: _Keys) -> str:
+    return ".".join(map(str, keys))  # YAML reads numbers and dates as such
 
 
 def _place(path: Path, lines: Mapping[Any, int], keys: _Keys) -> str:

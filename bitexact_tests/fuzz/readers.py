@@ -198,8 +198,10 @@ def _trainer() -> Any:
         generate(32, 1), generate(32, 1))
 
 
-def _restore(path: Path) -> object:
-    return _trainer().restore(path, "fingerprint")
+def _restore(path: Path) -> None:
+    # It says so and starts again: to begin anew is its way to refuse.
+    if not _trainer().restore(path, "fingerprint"):
+        raise InputError(f"{path}: not restored")
 
 
 def _write_checkpoint(path: Path, _: Arrays) -> None:
