@@ -43,8 +43,8 @@ def registers(
         if not (weights or output or i2c):
             raise InputError("nothing to write: expected --weights, --output or --i2c")
         if weights and i2c and not output:
-            raise InputError(f"--weights {weights} with --i2c, to be read or to be written: expected --output too, for the "
-                             "registers with these weights, or one of the two alone")
+            raise InputError(f"--weights {weights} with --i2c, to be read or to be written: expected --output too, for "
+                             "the registers with these weights, or one of the two alone")
         settings = Registers.load(registers) if registers else None
         if output and weights:
             settings = _with_encoder(settings, _load(weights, config))
