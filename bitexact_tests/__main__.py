@@ -18,6 +18,7 @@ from models.files import write_text
 
 if TYPE_CHECKING:
     from bitexact_tests.matrix import Table
+    from models.weights import EncoderWeights
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -55,7 +56,7 @@ def compare(
         for name in backend or [chosen.hls.backend]:
             results[name] = compare_with(chosen, calq, reference, run_csim(chosen, codes, calq, backend=name), name)
         if output:
-            write_text(output, json.dumps(_summary(chosen, len(calq), results), indent=1) + "\n")
+            write_text(output, json.dumps(_summary(chosen, codes, len(calq), results), indent=1) + "\n")
     if not all(result.equal for result in results.values()):
         raise SystemExit(1)
 
@@ -188,10 +189,11 @@ def compare_with(config: Config, calq: Any, reference: Any, found: Any, backend:
     return result
 
 
-def _summary(config: Config, n_events: int, results: dict[str, Comparison]) -> dict[str, Any]:
+def _summary(config: Config, codes: EncoderWeights, n_events: int, results: dict[str, Comparison]) -> dict[str, Any]:
     return {
         "config": config.name,
         "digest": config.encoder.digest(),
+        "weights": codes.digest(),
         "arithmetic": config.encoder.arithmetic,
         "n_events": n_events,
         "backends": {

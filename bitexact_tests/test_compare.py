@@ -293,6 +293,9 @@ def test_command_writes_json_and_csv(runs: list[Path], tmp_path: Path) -> None:
     encoders = {row["name"]: row["n_elinks"] for row in found["schemes"] if row["algorithm"] == "AE"}
     assert encoders == {"AE econ_t_2elink": 2, "AE econ_t_5elink": 5, "AE qkeras_5elink": 5}
     assert found["n_modules"] == 300 and "5 links: " in done.output
+    made_from = {f"AE {folder.name}": EncoderWeights.load(folder / "weights.npz", Config.load(
+        folder / "config.yaml").encoder).digest() for folder in runs}
+    assert found["weights"] == made_from
     for folder in runs:
         np.testing.assert_array_equal(read_calq(folder / "csv" / "input.csv").calq[:, np.argsort(image_order())],
                                       CALQ[:20])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bitexact_tests.__main__ import _summary
 from bitexact_tests.conftest import REPOSITORY
 from emulator import STAGES, encode
 from models.comparison import compare_stages
 from models.config import Config
 from models.weights import EncoderWeights
+from training.result_shapes import BitExactness
 
 SPEC = Config.load(REPOSITORY / "configs" / "econ_t_3elink.yaml").encoder
 CALQ = np.random.default_rng(5).integers(0, 200, (40, 48)).astype(np.uint32)
@@ -33,6 +35,14 @@ def test_one_flipped_bit_is_found(stage: str) -> None:
     assert result.first.expected ^ result.first.found == 1
     assert str(result.first.calq[0]) in str(result.first) and stage in str(result.first)
     assert [row.n_mismatches for row in result.stages] == [int(name == stage) for name in STAGES]
+
+
+def test_result_says_which_weights_were_compared() -> None:
+    config = Config.load(REPOSITORY / "configs" / "econ_t_3elink.yaml")
+    weights = EncoderWeights.random(SPEC, 5, density=0.3)
+    content = _summary(config, weights, len(CALQ), {"vitis": compare_stages(SPEC, CALQ, TRACE, dict(TRACE))})
+    assert content["weights"] == weights.digest()
+    BitExactness.model_validate(content)
 
 
 def test_wrong_calls_are_no_agreement() -> None:

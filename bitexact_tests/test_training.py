@@ -316,6 +316,7 @@ def test_commands(tmp_path: Path) -> None:
     assert evaluated.exit_code == 0, evaluated.stderr
     figures = json.loads((tmp_path / "metrics.json").read_text())
     assert figures["n_modules"] == 50 and 0 < figures["emd_mean"] < 10
+    assert figures["weights"] == EncoderWeights.load(folder / "weights.npz", Config.load(config).encoder).digest()
 
 
 @pytest.mark.parametrize(("options", "match"), [

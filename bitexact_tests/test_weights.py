@@ -44,6 +44,16 @@ def test_file_round_trip(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weights.npz"]
 
 
+def test_digest_is_of_spec_and_all_codes(tmp_path: Path) -> None:
+    weights = EncoderWeights.random(SPEC, 1)
+    weights.save(tmp_path / "weights.npz")
+    assert EncoderWeights.load(tmp_path / "weights.npz", SPEC).digest() == weights.digest()
+    changed = weights.flat
+    changed[-1] ^= 1
+    others = [EncoderWeights.from_flat(SPEC, changed), EncoderWeights(OTHER, **weights.arrays)]
+    assert len({one.digest() for one in (weights, *others)}) == 3
+
+
 def test_file_of_another_spec_is_refused(tmp_path: Path) -> None:
     EncoderWeights.random(SPEC, 1).save(tmp_path / "weights.npz")
     with pytest.raises(InputError, match=f"weights of spec {SPEC.digest()}, expected {OTHER.digest()}"):

@@ -6,6 +6,7 @@ reading it for another spec is an error.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping, Set
@@ -66,6 +67,10 @@ class EncoderWeights:
         return np.concatenate([
             self.conv_kernel.ravel(), self.conv_bias, self.dense_kernel.T.ravel(), self.dense_bias
         ]).astype(np.int64)
+
+    def digest(self) -> str:
+        """16 hex digits that every result of these weights carries: of the spec and of all codes."""
+        return hashlib.sha256(self.spec.digest().encode() + self.flat.astype("<i8").tobytes()).hexdigest()[:16]
 
     @classmethod
     def from_flat(cls, spec: EncoderSpec, codes: npt.NDArray[np.integer]) -> EncoderWeights:

@@ -15,6 +15,7 @@ from models.errors import InputError, one_line_errors
 
 if TYPE_CHECKING:
     from models.calq_io import CalqTable
+    from models.weights import EncoderWeights
     from training.schemes import Scheme
 
 SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
@@ -72,7 +73,9 @@ def compare(
         table, source = _modules(input, order, configured, n_modules, data_seed)
         calq = to_trigger_cells(table.calq)
         extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
-        result = {"data": source, **run_comparison(calq, extra, encoders, options, emd_progress, n_processes)}
+        made_from = {scheme.name: _weights(folder).digest() for folder, scheme in zip(run or [], encoders, strict=True)}
+        result = {"data": source, "weights": made_from,
+                  **run_comparison(calq, extra, encoders, options, emd_progress, n_processes)}
         show_comparison(result)
         if json_:
             write_text(json_, json.dumps(result, ensure_ascii=False) + "\n")
@@ -97,6 +100,13 @@ def _modules(
 
     calq = generate(n_modules or 5000, seed)
     return CalqTable(calq, pd.DataFrame(index=range(len(calq)))), f"simple generator, seed {seed}"
+
+
+def _weights(run: Path) -> EncoderWeights:
+    from models.config import Config
+    from models.weights import EncoderWeights
+
+    return EncoderWeights.load(run / "weights.npz", Config.load(run / "config.yaml").encoder)
 
 
 def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:

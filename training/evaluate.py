@@ -28,7 +28,7 @@ MEANINGS = {
     "emd_median_all": "their median",
     "emd_q68_all": "their 68% quantile",
 }
-"""Every key of metrics.json; a figure of no module at all is null."""
+"""Every figure of metrics.json; one of no module at all is null."""
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -46,18 +46,22 @@ def evaluate(
 def evaluate_run(
     config: Config, weights: Path, decoder: Path, calq: IntArray,
     n_processes: int | None = None, progress: Progress | None = None,
-) -> dict[str, float | int | None]:
-    """The same of an encoder and a decoder in files, the encoder one that `training.network` names if it does."""
+) -> dict[str, float | int | str | None]:
+    """The same of an encoder and a decoder in files, the encoder one that `training.network` names if it does.
+
+    For an encoder of the chip, `weights` is the digest of its weights.
+    """
     if not config.training.network:
         codes = load_weights(weights, config.encoder)
         from training.decoder import load_decoder
 
-        return evaluate(config.encoder, codes, load_decoder(decoder, config.encoder), calq, n_processes, progress)
+        figures = evaluate(config.encoder, codes, load_decoder(decoder, config.encoder), calq, n_processes, progress)
+        return {"weights": codes.digest(), **figures}
     from training.decoder import load_decoder
     from training.network_encoder import load
 
     module_sum, latent_value = load(weights, config).encode(calq)
-    return _evaluate(latent_value, module_sum, load_decoder(decoder, config.encoder), calq, n_processes, progress)
+    return {**_evaluate(latent_value, module_sum, load_decoder(decoder, config.encoder), calq, n_processes, progress)}
 
 
 def _evaluate(

@@ -11,13 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hls.report import BX_NS, CHIP, Implementation, counted_figures, implementations
 from models.config import Config
 from models.errors import InputError
-from models.files import read_json
 from models.weights import EncoderWeights
+from training.result_shapes import Constant, Pareto, Rtl, read_as
 
 _TECHNOLOGY = {"gates": "NAND2 gates", "osu018": "180 nm cells", "xc7": "Xilinx 7 series",
                "xcup": "Xilinx UltraScale+", "ecp5": "Lattice ECP5"}
@@ -46,7 +44,7 @@ def _check_spec(config: Config, path: Path, content: Mapping[str, Any], command:
 
 
 def _pareto(config: Config, path: Path) -> dict[str, Any]:
-    content = read_json(path, ("points", "epochs", "tool"), optional=True)
+    content = read_as(path, Pareto, optional=True)
     if content:
         own = next((point for point in content["points"] if point.get("own")), {})
         _check_spec(config, path, own, "make pareto")
@@ -64,8 +62,7 @@ def _rtl_rows(config: Config, run: Path) -> Iterable[Implementation]:
 
 def rtl_row(config: Config, path: Path, title: str) -> Implementation:
     """The row of one file of `python -m rtl synth`; raises InputError for one of another spec."""
-    content = read_json(path, ("technology", "tool", "total", "fold", "interval_clocks", "latency_clocks", "redundant",
-                               "levels"))
+    content = read_as(path, Rtl)
     _check_spec(config, path, content, "make rtl-synth")
     total, level_ns = content["total"], LEVEL_NS.get(content["technology"])
     fpga = "lut" in total
@@ -89,9 +86,9 @@ def _constant_rows(config: Config, run: Path) -> Iterable[Implementation]:
     absent = Implementation("RTL, these weights as constants", "not run: make rtl-constant")
     if not (folder / "constant.json").exists():
         return [absent]
-    content = read_json(folder / "constant.json", ("digest", "implementations"))
+    content = read_as(folder / "constant.json", Constant)
     _check_spec(config, folder / "constant.json", content, "make rtl-constant")
     own, made_from = (EncoderWeights.load(path / "weights.npz", config.encoder) for path in (run, folder))
-    if not np.array_equal(own.flat, made_from.flat):
+    if own.digest() != made_from.digest():
         return [replace(absent, tool="made from other weights than those of this run: make rtl-constant")]
-    return [Implementation(**row) for row in content["implementations"]]
+    return Constant.model_validate(content).implementations

@@ -13,15 +13,21 @@ from matplotlib.figure import Figure
 
 from models.config import Config
 from models.errors import InputError
-from models.files import atomic_path, read_json, write_text
+from models.files import atomic_path, write_text
 from models.weights import EncoderWeights
 from training.figures import as_svg, style
 from training.hardware import hardware
 from training.report_parts import Plot, Section
 from training.report_sections import sections, verdict
+from training.result_shapes import BitExactness, History, Metrics, Physics, Shape, read_as
 
 FORMATS = ("pdf", "png")
-_OF_PHYSICS = ("data", "n_modules", "options", "metrics", "coordinates", "schemes", "verdict", "displays")
+_OF_WEIGHTS: dict[str, tuple[str, type[Shape], str]] = {
+    "bit_exactness": ("compare.json", BitExactness, "make compare"),
+    "metrics": ("metrics.json", Metrics, "make evaluate"),
+    "physics": ("physics.json", Physics, "make physics"),
+}
+"""The parts of a report that belong to the weights: their files, and the commands that make them."""
 
 
 def write_report(
@@ -32,7 +38,7 @@ def write_report(
 
     Needs weights.npz and history.json; sections whose file is missing say which command makes it. `json_path` gets all
     that the page shows; `figures` is a folder for every figure in the style of experiments, under `label`. Raises
-    InputError if a file of the run belongs to another spec.
+    InputError if a file of the run cannot be read, or one about hardware belongs to another spec.
     """
     run = Path(run)
     if figure_format not in FORMATS:
@@ -53,11 +59,14 @@ def write_report(
 
 
 def gather(config: Config, run: Path) -> dict[str, Any]:
-    """All that a report shows, as plain JSON; the parts that were not run are empty."""
+    """All that a report shows, as plain JSON; parts that were not run, or with other weights (`older`), are empty."""
     weights = EncoderWeights.load(run / "weights.npz", config.encoder)
-    comparison = read_json(run / "compare.json", ("digest", "backends", "n_events"), optional=True)
-    if comparison and comparison["digest"] != config.encoder.digest():
-        raise InputError(f"{run / 'compare.json'}: spec {comparison['digest']}, expected {config.encoder.digest()}")
+    parts, older = {}, {}
+    for part, (name, shape, command) in _OF_WEIGHTS.items():
+        parts[part] = read_as(run / name, shape, optional=True)
+        if not _is_of(parts[part], weights.digest()):
+            parts[part] = {}
+            older[part] = f"{name} was made from other weights than those of this run: {command}."
     spec = config.encoder
     formats = {"input": str(spec.input)}
     for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
@@ -67,10 +76,9 @@ def gather(config: Config, run: Path) -> dict[str, Any]:
     return {
         "config": {"name": config.name, "n_elinks": spec.n_elinks, "latent_bits": spec.latent_bits,
                    "arithmetic": spec.arithmetic, "digest": spec.digest(), "n_filters": spec.conv.filters},
-        "bit_exactness": comparison,
-        "metrics": read_json(run / "metrics.json", optional=True),
-        "physics": read_json(run / "physics.json", _OF_PHYSICS, optional=True),
-        "history": read_json(run / "history.json", ("loss", "val_loss")),
+        **parts,
+        "older": older,
+        "history": read_as(run / "history.json", History),
         "weights": {name: {"format": str(spec.weight_formats[name]).split()[0], "codes": codes.ravel().tolist(),
                            "min_code": spec.weight_formats[name].min_code,
                            "max_code": spec.weight_formats[name].max_code}
@@ -78,6 +86,14 @@ def gather(config: Config, run: Path) -> dict[str, Any]:
         "hardware": hardware(config, run),
         "formats": formats,
     }
+
+
+def _is_of(content: dict[str, Any], weights: str) -> bool:
+    """Whether a part is of these weights, or of none; a comparison of several AE sets if one of them has them."""
+    if "schemes" in content:
+        has_encoders = any(scheme["algorithm"] == "AE" for scheme in content["schemes"])
+        return not has_encoders or weights in content.get("weights", {}).values()
+    return not content or content.get("weights") == weights
 
 
 def _write_figures(content: dict[str, Any], folder: Path, figure_format: str, label: str) -> None:

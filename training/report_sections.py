@@ -23,7 +23,7 @@ class Line:
 def verdict(content: Content) -> list[Line]:
     """The first thing to read: are all bits equal, and which algorithm keeps most of a module?"""
     lines = []
-    exact = content["bit_exactness"]
+    exact, older = content["bit_exactness"], content["older"]
     for backend, result in exact.get("backends", {}).items():
         if result["equal"]:
             lines.append(Line("good", f"Emulator = HLS C++ ({backend}): every bit of every stage of "
@@ -31,30 +31,33 @@ def verdict(content: Content) -> list[Line]:
         else:
             lines.append(Line("bad", f"Emulator and HLS C++ ({backend}) differ: {result['first_mismatch']}"))
     if not exact:
-        lines.append(Line("soft", "Emulator and HLS not compared: run make compare."))
+        lines.append(Line("soft", older.get("bit_exactness", "Emulator and HLS not compared: run make compare.")))
     metrics = content["metrics"]
     if metrics.get("emd_mean") is not None:
         lines.append(Line("", f"Mean EMD {metrics['emd_mean']:.3f}, median {metrics['emd_median']:.3f} of this encoder "
                               f"on {metrics['n_selected']:,} of {metrics['n_modules']:,} held-out modules."))
+    elif "metrics" in older:
+        lines.append(Line("soft", older["metrics"]))
     physics = content["physics"]
     if physics:
         lines += [Line("", verdict_text(physics, one) + ".") for one in physics["verdict"]]
     else:
-        lines.append(Line("soft", "Algorithms not compared: run make physics."))
+        lines.append(Line("soft", older.get("physics", "Algorithms not compared: run make physics.")))
     return lines
 
 
 def sections(content: Content) -> list[Section]:
     """The whole page below its verdict."""
+    older = content["older"]
     return [
         *(_comparison(content["physics"], content["config"]["n_elinks"]) if content["physics"] else []),
-        _evaluation(content["metrics"]),
+        _evaluation(content["metrics"], older.get("metrics", "Not run: make evaluate.")),
         _learning(content["history"]),
         Section("Weights", "How often each code occurs; at the ends of the range training met the limit of six bits.",
                 plots=[Plot("weights", weight_histograms(content["weights"]), "Codes of each array", wide=True),
                        Plot("kernels", kernels(content["weights"]["conv_kernel"]["codes"],
                                                content["config"]["n_filters"]), "Convolution kernels", wide=True)]),
-        _bit_exactness(content["bit_exactness"]),
+        _bit_exactness(content["bit_exactness"], older.get("bit_exactness", "Not run: make compare.")),
         hardware_section(content["hardware"]),
         Section("Number formats", "As in the configuration: sign, integer bits (with sign), fractional bits.",
                 [plain_table(["what", "format"], [list(item) for item in content["formats"].items()])]),
@@ -160,11 +163,11 @@ def _budget(physics: Content, n: int) -> list[Section]:
     ]
 
 
-def _evaluation(metrics: Content) -> Section:
+def _evaluation(metrics: Content, absent: str) -> Section:
     from training.evaluate import MEANINGS
 
     if not metrics:
-        return Section("This encoder", "Not run: make evaluate.")
+        return Section("This encoder", absent)
     rows = [[Cell(name), Cell("-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value),
                               value), Cell(MEANINGS.get(name, ""))] for name, value in metrics.items()]
     return Section("This encoder", "Physics performance of the weights of this run, from the emulator's integers.",
@@ -180,10 +183,10 @@ def _learning(history: Content) -> Section:
                    plots=[Plot("learning_curves", learning_curves(history), "Loss and EMD by epoch", wide=True)])
 
 
-def _bit_exactness(comparison: Content) -> Section:
+def _bit_exactness(comparison: Content, absent: str) -> Section:
     rows = [[backend, stage["stage"], stage["n_values"], stage["n_mismatches"], stage["n_events"]]
             for backend, result in comparison.get("backends", {}).items() for stage in result["stages"]]
-    text = "Integer codes of the emulator against those of the compiled C++." if rows else "Not run: make compare."
+    text = "Integer codes of the emulator against those of the compiled C++." if rows else absent
     titles = ["backend", "stage", "values", "mismatches", "events with mismatch"]
     return Section("Bit-exactness", text, [plain_table(titles, rows, frozenset({2, 3, 4}))] if rows else [])
 
