@@ -48,6 +48,16 @@ def test_accumulators_hold_every_sum(config: Config) -> None:
         assert accumulator.min_code // 2 > low or high > accumulator.max_code // 2, "one bit less would not do"
 
 
+def test_sums_beyond_int32_are_refused() -> None:
+    """Emulator and C++ keep them there: U1.12 x S1.15 in 128 exact products needs 37 bits."""
+    content = Config.load(REPOSITORY / "configs" / "qkeras_5elink.yaml").encoder.model_dump(mode="json")
+    content["conv"]["output"] = "U1.12 saturate"
+    assert EncoderSpec.model_validate(content).dense_accumulator.width == 27
+    content["dense"]["weight"] = "S1.15"
+    with pytest.raises(ValueError, match=r"the sum of dense has 37 bits \(S10.27 .*expected at most 31"):
+        EncoderSpec.model_validate(content)
+
+
 def test_digest_tells_specs_apart_and_survives_a_round_trip() -> None:
     specs = [Config.load(path).encoder for path in CONFIGS]
     assert len({spec.digest() for spec in specs}) == len({str(spec) for spec in specs})
@@ -87,6 +97,12 @@ BAD = [
     ("U1.8 floor saturate", "S1.8 floor saturate", r":11: encoder.dense: .*unsigned"),
     ("U1.8 floor saturate", "U1.9 floor saturate", r":3: encoder: dense.output U1.9 .* more fractional bits"),
     ("U1.8 floor saturate", "U1.8 flor saturate", r":15: encoder.dense.output: .*'flor' must be"),
+    ("weight: S1.5", "weight: S1.19", r":3: encoder: conv.weight has 20 bits \(S1.19 .*expected at most 16"),
+    ("weight: S1.5", "weight: S1.60", r":3: encoder: conv.weight has 61 bits .*expected at most 16"),
+    ("bias: S1.5", "bias: S12.5", r":3: encoder: conv.bias has 17 bits .*expected at most 16"),
+    ("input: U1.7", "input: U1.40", r":3: encoder: input has 41 bits .*expected at most 31"),
+    ("input: U1.7", "input: U-20.51", r":3: encoder: input U-20.51 .*no less than 0 integer bits"),
+    ("U1.8 floor saturate", "U30.8 floor saturate", r":3: encoder: dense.output has 38 bits .*expected at most 31"),
     ("  dense:", "  conv: 3\n  dense:", r":11: key 'conv' is given twice, first in line 6"),
     ("n_elinks: 5", "n_elinks: [", r": not readable as YAML"),
     ("input: U1.7", "input: &a U1.7\n  x: *a", r":6: alias \*a"),

@@ -30,6 +30,10 @@ LATENT_BITS = {2: 3, 3: 5, 4: 7, 5: 9}
 MAX_ELINKS = 13
 
 
+_WEIGHT_BITS, _CODE_BITS = 16, 31
+"""Most bits of weights, which are kept as int16, and of all other codes: emulator and C++ hand them out as int32."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=True)
 
@@ -80,6 +84,11 @@ class LayerFormats(_Strict):
                              f"expected at most {product.fraction_bits}")
 
 
+def _check_width(name: str, form: FixedPoint, most: int) -> None:
+    if form.width > most:
+        raise ValueError(f"{name} has {form.width} bits ({form}), expected at most {most}")
+
+
 class ConvFormats(LayerFormats):
     """The convolution: `filters` kernels of `kernel` x `kernel`, "same" padding at the bottom and right."""
 
@@ -115,13 +124,21 @@ class EncoderSpec(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> EncoderSpec:
-        if self.input.signed or self.input.rounding != "floor":
-            raise ValueError(f"input {self.input} must be unsigned and floor: the normaliser shifts charges")
+        if self.input.signed or self.input.rounding != "floor" or self.input.integer_bits < 0:
+            raise ValueError(f"input {self.input} must be unsigned and floor, of no less than 0 integer bits: "
+                             "the normaliser shifts charges")
+        _check_width("input", self.input, _CODE_BITS)
+        for name, layer in (("conv", self.conv), ("dense", self.dense)):
+            _check_width(f"{name}.weight", layer.weight, _WEIGHT_BITS)
+            _check_width(f"{name}.bias", layer.bias, _WEIGHT_BITS)
+            _check_width(f"{name}.output", layer.output, _CODE_BITS)
         self.conv.check_product(self.input, "conv")
         self.dense.check_product(self.conv.output, "dense")
         if self.dense.output.width < self.latent_bits:
             raise ValueError(f"dense.output {self.dense.output} has fewer than the {self.latent_bits} bits per latent "
                              f"of {self.n_elinks} links")
+        for name, total in (("conv", self.conv_accumulator), ("dense", self.dense_accumulator)):
+            _check_width(f"the sum of {name}", total, _CODE_BITS)
         return self
 
     @property
