@@ -65,13 +65,21 @@ def test_the_whole_range_is_read(tmp_path: Path, suffix: str) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(hnp.arrays(np.uint32, st.tuples(st.integers(1, 4), st.just(48)), elements=st.integers(0, MAX_CALQ)),
-       st.sampled_from(["tc", "image"]), st.sampled_from([".csv", ".parquet"]))
+       st.sampled_from(["tc", "image"]), st.sampled_from([".csv", ".csv.gz", ".parquet"]))
 def test_round_trip(tmp_path_factory: pytest.TempPathFactory, calq: np.ndarray, order: str, suffix: str) -> None:
     path = tmp_path_factory.mktemp("calq") / f"calq{suffix}"
     write_calq(path, calq, order, pd.DataFrame({"layer": np.arange(len(calq))}))  # type: ignore[arg-type]
     table = read_calq(path, order)  # type: ignore[arg-type]
     np.testing.assert_array_equal(table.calq, calq)
     assert table.extra["layer"].tolist() == list(range(len(calq)))
+
+
+def test_packed_csv_holds_the_bytes_of_plain_csv(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.csv.gz", "other.csv.gz"):
+        write_calq(tmp_path / name, CHARGES)
+    packed = (tmp_path / "a.csv.gz").read_bytes()
+    assert gzip.decompress(packed) == (tmp_path / "a.csv").read_bytes()
+    assert packed == (tmp_path / "other.csv.gz").read_bytes() and packed[4:8] == bytes(4)  # neither name nor time
 
 
 def test_latents_are_plain_integers(tmp_path: Path) -> None:

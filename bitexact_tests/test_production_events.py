@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from emulator.links import ERX
 from models.calq_io import read_calq
-from models.errors import InputError
+from models.errors import InputError, ToolMissing
 from models.trigger_cells import CALQ_PER_MIPT, distance_matrix
 from training.production import calorimeter, pythia_events, steps
 from training.production.calorimeter import Sample, simulate
@@ -215,7 +216,7 @@ def test_validation_figure(tmp_path: Path) -> None:
     assert_array_equal(distance, np.arange(8))
     neighbours = (np.rint(distance_matrix()[0] / 2) == 1).sum()
     assert share[0] == 1 and share[1] == pytest.approx(0.1 / neighbours) and share[2] == 0
-    layer, mean = longitudinal_profile(CalqTable(calq, pd.DataFrame({"layer": [9, 9]}))) or (None, None)
+    layer, mean = longitudinal_profile("x", CalqTable(calq, pd.DataFrame({"layer": [9, 9]}))) or (None, None)
     assert_array_equal(layer, [9])
     assert_array_equal(mean, [(1100 + 599) / 2])
     table = generate(200, 1)
@@ -231,17 +232,52 @@ def test_validation_figure(tmp_path: Path) -> None:
     assert result.exit_code == 2 and "expected a name that ends in .svg, .png or .pdf" in result.output
 
 
+@pytest.mark.parametrize("layer", [-1, 0, 51, 1.5, "x", None, 10**15])
+def test_validation_of_what_is_no_layer(tmp_path: Path, layer: object) -> None:
+    import pandas as pd
+
+    from models.calq_io import write_calq
+    from training.data_commands import app
+    from training.generator import generate
+
+    extra = pd.DataFrame({"layer": pd.Series([1, layer, *[2] * 8], dtype=object)})
+    write_calq(tmp_path / "a.csv", generate(10, 1), extra=extra.astype(str).replace("None", ""))
+    result = CliRunner().invoke(app, ["validate", f"toy={tmp_path}/a.csv", "--output", f"{tmp_path}/v.svg"])
+    assert result.exit_code == 2, result.output
+    assert "toy: data row 2, column layer: '" in result.output and "expected a layer 1..50" in result.output
+    assert not (tmp_path / "v.svg").exists()
+
+
+def test_folder_of_collisions_with_a_blank(cache: Path, tmp_path: Path) -> None:
+    pythia_events.collision("minbias", 3, 0, cache)
+    (tmp_path / "my cache").mkdir()
+    for tables in cache.glob("multiparton-*"):
+        shutil.copy(tables, tmp_path / "my cache")
+    pythia = pythia_events._pythia("minbias", 1, tmp_path / "my cache")
+    assert pythia.settings.word("MultipartonInteractions:initFile").endswith("my cache/" + tables.name)
+    assert not list(tmp_path.glob("my"))
+
+
+def test_showers_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    with pytest.raises(ToolMissing, match=r"need the package scipy: pip install '\.\[data\]'"):
+        shower(22, 10.0, 2)
+
+
 def test_command_line(cache: Path, tmp_path: Path) -> None:
     """One file and a folder of parts hold the same modules; wrong options are one line."""
     from training.data_commands import app
 
     common = ["generate", "--source", "pythia", "--events", "3", "--layers", "7,9", "--pile-up", "5", "--pool-size",
               "60", "--seed", "3", "--cache", str(cache)]
-    for more in (["--output", f"{tmp_path}/one.parquet"], ["--output", f"{tmp_path}/parts", "--events-per-part", "2"]):
+    for more in (["--output", f"{tmp_path}/one.parquet"], ["--output", f"{tmp_path}/parts", "--events-per-part", "2"],
+                 ["--output", f"{tmp_path}/one.csv.gz"]):
         result = CliRunner().invoke(app, common + more)
         assert result.exit_code == 0, result.output
     one, parts = read_calq(tmp_path / "one.parquet"), read_calq(tmp_path / "parts")
     assert_array_equal(one.calq, parts.calq)
+    assert (tmp_path / "one.csv.gz").is_file()
+    assert_array_equal(one.calq, read_calq(tmp_path / "one.csv.gz").calq)
     assert one.extra.equals(parts.extra)
     for wrong, message in ((["--layers", "2"], "--layers 2: '2', expected layers"), (["--output", "-"], "writes files"),
                            (["--process", "electron"], "did you mean 'electrons'")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
-from models.errors import InputError
+from models.errors import InputError, ToolMissing
 from training.production.farm import FarmConfig, Outcome, Part, make_cluster, run
 
 pytest.importorskip("distributed")
@@ -138,6 +139,29 @@ def test_bad_farm_file(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "farm.yaml").write_text(text)
     with pytest.raises(InputError, match=message):
         FarmConfig.load(tmp_path / "farm.yaml")
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("cluster: htcondor\noptions: {bogus: 1}\n", "not taken by htcondor: Got unexpected keyword argument 'bogus'"),
+    ("cluster: slurm\nmemory: lots\n", "not taken by slurm: Could not interpret 'lots'"),
+    ("options: {n_workers: 1}\n", "not taken by local: .* multiple values for keyword argument 'n_workers'"),
+    ("options: {bogus: 1}\n", "not taken by local: .* unexpected keyword argument 'bogus'"),
+    ("cluster: slurm\noptions: {job_script_prologue: source x.sh}\n",
+     "options: job_script_prologue: 'source x.sh', expected a list of lines"),
+])
+def test_options_that_a_cluster_does_not_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+                                              ) -> None:
+    pytest.importorskip("dask_jobqueue")
+    monkeypatch.setattr(shutil, "which", str)
+    (tmp_path / "farm.yaml").write_text(text)
+    with pytest.raises(InputError, match=f"farm.yaml: .*{message}"):
+        make_cluster(FarmConfig.load(tmp_path / "farm.yaml"))
+
+
+def test_batch_system_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ToolMissing, match="slurm needs the command sbatch"):
+        make_cluster(FarmConfig(cluster="slurm"))
 
 
 @pytest.mark.parametrize(("text", "expected"), [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import pytest
 from numpy.testing import assert_array_equal
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 from models.calq_io import CALQ_COLUMNS, MAX_CALQ
 from models.errors import InputError
 from training.data_commands import app
-from training.production import transform
+from training.production import stream, transform
 from training.production.allocation import ModuleLinks, signal_links
 from training.production.geometry import modules
 from training.production.stream import open_writer, read_tables
@@ -197,11 +199,98 @@ def test_tables_do_not_depend_on_the_pieces_of_the_file(tmp_path: Path) -> None:
     assert [len(part) for part in read_tables([tmp_path], 80)] == [80, 80, 30]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize(("column", "value", "message"), [
+    ("CALQ_7", None, "empty, expected an integer 0..4194303"),
+    ("CALQ_7", MAX_CALQ + 1, "4194304, expected an integer 0..4194303"),
+    ("CALQ_47", 2**32 - 1, "4294967295, expected an integer 0..4194303"),
+    ("layer", None, "empty, expected an integer"),
+    ("SimEnergyFraction", None, "empty, expected a number"),
+    ("isHDM", None, "empty, expected true or false"),
+])
+def test_what_is_no_charge_or_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, column: str,
+                                    value: int | None, message: str) -> None:
+    """Also in a later piece of the file."""
+    table = rows(60).convert_dtypes()
+    table.loc[44, column] = value
+    path = save(tmp_path / f"in{suffix}", table)
+    monkeypatch.setattr(stream, "ROWS", 25)
+    for step in (["skim", "--partial", "--min-sim-energy", "-1"], ["double"], ["split"]):
+        result = CliRunner().invoke(app, [*step, str(path), "--output", str(tmp_path / "out")])
+        assert result.exit_code == 2, result.output
+        assert f"in{suffix}: data row 45, column {column}: {message}" in " ".join(result.output.split())
+    assert not [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
+
+
+def test_files_whose_columns_differ_in_type(tmp_path: Path) -> None:
+    save(tmp_path / "a.csv", rows(5).assign(x=1))
+    save(tmp_path / "b.csv", rows(5).assign(x=0.5))
+    result = CliRunner().invoke(app, ["shuffle", str(tmp_path), "--output", str(tmp_path / "s" / "out.csv")])
+    assert result.exit_code == 2 and "b.csv: column x: double, expected int64 as in" in result.output, result.output
+
+
+def test_parquet_that_says_there_are_no_holes(tmp_path: Path) -> None:
+    """Such a column goes together with one that may have them."""
+    save(tmp_path / "a.parquet", rows(5))
+    table = pa_parquet.read_table(tmp_path / "a.parquet")
+    schema = pa.schema([field.with_nullable(False) for field in table.schema])
+    pa_parquet.write_table(table.cast(schema), tmp_path / "b.parquet")
+    assert [len(table) for table in read_tables([tmp_path])] == [10]
+
+
+@pytest.mark.parametrize(("command", "folder"), [
+    (["skim", "--partial", "--min-sim-energy", "-1"], ""),
+    (["double"], ""),
+    (["split"], "nElinks_5"),  # where it may write, though not these rows
+    (["split"], "nElinks_2"),
+    (["shuffle"], "in.csv"),
+])
+@pytest.mark.parametrize("link", [False, True])
+def test_inputs_are_never_written_over(tmp_path: Path, command: list[str], folder: str, link: bool) -> None:
+    """Nor deleted, by whatever name they are given, and nothing else is written."""
+    output = tmp_path / "out" / "in.csv" if folder == "in.csv" else tmp_path / "out"
+    path = output if folder == "in.csv" else output / folder / "in.csv"
+    path.parent.mkdir(parents=True)
+    save(path, rows(5).assign(layer=1, **dict.fromkeys(CALQ_COLUMNS, 0)))  # no charge: nothing of it is left to write
+    save(tmp_path / "other.csv", rows(5))
+    if link:
+        (tmp_path / "link").symlink_to(tmp_path / "out")
+        path = tmp_path / "link" / path.relative_to(tmp_path / "out")
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.csv")}
+    result = CliRunner().invoke(app, [*command, str(tmp_path / "other.csv"), str(path), "--output", str(output)])
+    assert result.exit_code == 2 and "would be written over while it is read" in result.output, result.output
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+def test_a_list_of_modules_is_an_input_too(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    save(tmp_path / "in" / "list.csv", rows(5))
+    (tmp_path / "out" / "list.csv").write_text(MODULE_LIST)
+    command = ["skim", f"{tmp_path}/in", "--modules", f"{tmp_path}/out/list.csv", "--output", f"{tmp_path}/out"]
+    assert CliRunner().invoke(app, command).exit_code == 2
+    assert (tmp_path / "out" / "list.csv").read_text() == MODULE_LIST
+
+
+def test_packed_csv(tmp_path: Path) -> None:
+    path = save(tmp_path / "in.csv", rows(50))
+    for name in ("s.csv", "s.csv.gz", "t.csv.gz"):
+        transform.shuffle([path], tmp_path / name, seed=3)
+    packed = (tmp_path / "s.csv.gz").read_bytes()
+    assert gzip.decompress(packed) == (tmp_path / "s.csv").read_bytes()
+    assert packed == (tmp_path / "t.csv.gz").read_bytes()
+    assert [len(table) for table in read_tables([tmp_path / "s.csv.gz"])] == [50]
+
+
 @pytest.mark.parametrize(("change", "message"), [
     (lambda table: table.drop(columns="layer"), "in.csv: column layer is missing"),
-    (lambda table: table.drop(columns="CALQ_3"), "in.csv: column CALQ_3 is missing; did you mean 'CALQ_"),
-    (lambda table: table.assign(CALQ_7=-1), "in.csv: .*invalid value '-1'"),
-    (lambda table: table.assign(CALQ_7="x"), "in.csv: .*invalid value 'x'"),
+    (lambda table: table.drop(columns="CALQ_3"), r"in.csv: column CALQ_3 is missing \(given: 'CALQ_0', "),
+    (lambda table: table.assign(CALQ_7=-1), "in.csv: line 2, column CALQ_7: '-1', expected an integer 0..4194303"),
+    (lambda table: table.assign(CALQ_7="x"), "in.csv: line 2, column CALQ_7: 'x', expected an integer 0..4194303"),
+    (lambda table: table.assign(layer="x"), "in.csv: .*invalid value 'x'"),
+    (lambda table: table.rename(columns={"layer": "Layer"}).assign(Layer=""), "data row 1, column Layer: empty"),
+    (lambda table: table.assign(x=1).rename(columns={"x": "layer"}), "in.csv: column layer is given twice"),
+    (lambda table: table[:0], "in.csv: no rows, expected one per module"),
 ])
 def test_bad_rows_are_one_line(tmp_path: Path, change: object, message: str) -> None:
     assert callable(change)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +32,11 @@ Order = Literal["tc", "image"]
 
 CALQ_COLUMNS = [f"CALQ_{i}" for i in range(N_TRIGGER_CELLS)]
 MAX_CALQ = (1 << CALQ_BITS) - 1
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+"""Of data files."""
 _LONGEST_LINE = 1 << 16
 _MOST_ROWS = 1 << 25
 _EXPECTED = f"an integer 0..{MAX_CALQ}"
-_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _CALQ_TYPES = {name: pa.uint32() for name in CALQ_COLUMNS}
 
 
@@ -91,13 +92,13 @@ def _files(sources: Sequence[str | Path]) -> Iterator[str]:
             continue
         found = sorted(str(file) for file in path.iterdir() if is_data_file(file))
         if not found:
-            raise InputError(f"{source}: no data file in this folder, expected {', '.join(_SUFFIXES)}")
+            raise InputError(f"{source}: no data file in this folder, expected {', '.join(SUFFIXES)}")
         yield from found
 
 
 def is_data_file(file: Path) -> bool:
     """Whether a file of a folder is one to read: hidden ones are what a writer that was killed left behind."""
-    return file.name.endswith(_SUFFIXES) and not file.name.startswith(".")
+    return file.name.endswith(SUFFIXES) and not file.name.startswith(".")
 
 
 def _read_file(path: str, nrows: int | None) -> pa.Table:
@@ -106,17 +107,29 @@ def _read_file(path: str, nrows: int | None) -> pa.Table:
         raise InputError(f"{path}: a header but no rows, expected {N_TRIGGER_CELLS} charges per row")
     if nrows is not None:
         table = table.slice(0, nrows)
+    check_charges(path, table)
+    return table
+
+
+def check_charges(path: str, table: pa.Table, start: int = 0) -> None:
+    """Raise InputError naming row (`start` rows of the file came before), column and value of what is no charge."""
     for name in CALQ_COLUMNS:
         column = table[name]
-        if column.null_count:
-            row = int(np.argmax(column.is_null().to_numpy()))
-            raise InputError(f"{path}: data row {row + 1}, column {name}: empty, expected {_EXPECTED}")
+        if not pa.types.is_integer(column.type):
+            raise InputError(f"{path}: column {name} has type {column.type}, expected integers")
+        check_filled(path, name, column, _EXPECTED, start)
         values = column.to_numpy()
         bad = (values < 0) | (values > MAX_CALQ)
         if bad.any():
             row = int(np.argmax(bad))
-            raise InputError(f"{path}: data row {row + 1}, column {name}: {values[row]}, expected {_EXPECTED}")
-    return table
+            raise InputError(f"{path}: data row {start + row + 1}, column {name}: {values[row]}, expected {_EXPECTED}")
+
+
+def check_filled(path: str, name: str, column: pa.ChunkedArray, expected: str, start: int = 0) -> None:
+    """Raise InputError naming the first row of a column that is empty."""
+    if column.null_count:
+        row = start + int(np.argmax(column.is_null().to_numpy()))
+        raise InputError(f"{path}: data row {row + 1}, column {name}: empty, expected {expected}")
 
 
 def _read_parquet(path: str) -> pa.Table:
@@ -125,25 +138,17 @@ def _read_parquet(path: str) -> pa.Table:
         names, rows = file.schema_arrow.names, file.metadata.num_rows
     if rows > _MOST_ROWS:  # equal rows pack to next to nothing
         raise InputError(f"{path}: {rows} rows, expected at most {_MOST_ROWS}")
-    _check_columns(path, names)
+    check_columns(path, names)
     with parsing(path, "Parquet"):
-        table = file.read()
-    for name in CALQ_COLUMNS:
-        if not pa.types.is_integer(table.schema.field(name).type):
-            raise InputError(f"{path}: column {name} has type {table.schema.field(name).type}, expected integers")
-    return table
+        return file.read()
 
 
 def _read_csv(path: str, nrows: int | None) -> pa.Table:
     content = sys.stdin.buffer.read() if path == "-" else None
-    with parsing(path, "CSV"), _open_text(path, content) as text:
-        first = text.readline(_LONGEST_LINE).rstrip("\r\n")
-    fields = next(csv.reader([first.removeprefix("\ufeff")]), [])
+    fields = first_line(path, content)
     has_header = not all(_is_integer(field) for field in fields)
-    if not fields or not first:
-        raise InputError(f"{path}: line 1: empty, expected {N_TRIGGER_CELLS} charges or a header CALQ_0..CALQ_47")
     if has_header:
-        _check_columns(path, fields)
+        check_columns(path, fields)
     elif len(fields) != N_TRIGGER_CELLS:
         raise InputError(f"{path}: line 1: {len(fields)} columns and no header, expected {N_TRIGGER_CELLS}")
     read_options = pa_csv.ReadOptions(column_names=None if has_header else CALQ_COLUMNS)
@@ -164,7 +169,7 @@ def _read_csv(path: str, nrows: int | None) -> pa.Table:
         if isinstance(error, FileNotFoundError):
             raise
         names = fields if has_header else CALQ_COLUMNS
-        raise _diagnose_csv(path, content, names, has_header, error) from None
+        raise diagnose_csv(path, content, names, has_header, error) from None
 
 
 def _is_integer(field: str) -> bool:
@@ -179,7 +184,17 @@ def _bounded_lines(path: str, text: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _check_columns(path: str, names: Sequence[str]) -> None:
+def first_line(path: str, content: bytes | None = None) -> list[str]:
+    """Fields of the first line of a CSV file, which are the names of its columns if it has a header."""
+    with parsing(path, "CSV"), _open_text(path, content) as text:
+        fields = next(csv.reader([text.readline(_LONGEST_LINE).rstrip("\r\n").removeprefix("\ufeff")]), [])
+    if not fields:
+        raise InputError(f"{path}: line 1: empty, expected {N_TRIGGER_CELLS} charges or a header CALQ_0..CALQ_47")
+    return fields
+
+
+def check_columns(path: str, names: Sequence[str]) -> None:
+    """Raise InputError unless every column of charges is there once."""
     missing = [name for name in CALQ_COLUMNS if name not in names]
     if missing:
         given = ", ".join(repr(name[:40]) for name in names[:3]) + (", ..." if len(names) > 3 else "")
@@ -200,7 +215,7 @@ def _open_text(path: str, content: bytes | None) -> Iterator[IO[str]]:
         yield text
 
 
-def _diagnose_csv(
+def diagnose_csv(
     path: str, content: bytes | None, names: Sequence[str], has_header: bool, error: Exception
 ) -> InputError:
     """Read again, slowly, to name the first bad line and column; only runs once a file is known to be bad."""
@@ -244,12 +259,22 @@ def _write_table(path: str | Path, table: pa.Table) -> None:
     if str(path) == "-":
         _write_csv(sys.stdout.buffer, table)
         return
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, open_to_write(temporary) as file:
         if str(path).endswith(".parquet"):
-            pa_parquet.write_table(table, temporary)
+            pa_parquet.write_table(table, file)
         else:
-            with temporary.open("wb") as file:
-                _write_csv(file, table)
+            _write_csv(file, table)
+
+
+@contextmanager
+def open_to_write(path: Path) -> Iterator[IO[bytes]]:
+    """A file, packed if its name ends in .gz; equal contents are equal bytes."""
+    with path.open("wb") as file:
+        if path.suffix != ".gz":
+            yield file
+            return
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+            yield cast(IO[bytes], packed)
 
 
 def _write_csv(file: IO[bytes], table: pa.Table) -> None:

@@ -29,7 +29,7 @@ ModuleList = Annotated[
 
 @app.command()
 def generate(
-    output: Annotated[str, typer.Option(help="File (.csv, .parquet; - is stdout), or folder of parts with --events.")],
+    output: Annotated[str, typer.Option(help="File (.csv, .csv.gz, .parquet; - is stdout), or folder with --events.")],
     source: Annotated[Literal["toy", "pythia"], typer.Option(help="Pythia 8, or the simple generator.")] = "pythia",
     n_modules: Annotated[int, typer.Option(min=10, max=10_000_000, help="Modules, unless --events is given.")] = 20_000,
     seed: Seed = 1,
@@ -56,7 +56,7 @@ def generate(
     python -m training data generate --process ttbar --events 1000 --output ttbar --workers 2
     """
     with one_line_errors():
-        from models.calq_io import column_order, read_calq, write_calq
+        from models.calq_io import SUFFIXES, column_order, read_calq, write_calq
         from training.console import log_to_console, show_distributions
         from training.generator import compare
 
@@ -83,10 +83,10 @@ def generate(
             sample = Sample(process, pile_up, pool_size, seed, _layers(layers))
             if output == "-":
                 raise InputError("--events writes files, expected an --output that is a file or a folder")
-            if output.endswith((".csv", ".parquet")):
+            if output.endswith(SUFFIXES):
                 steps.generate(sample, first_event, first_event + events, Path(output), columns, cache, erx)
             elif erx is not None:
-                raise InputError("--erx needs an --output that is one file, .csv or .parquet")
+                raise InputError(f"--erx needs an --output that is one file, {', '.join(SUFFIXES)}")
             else:
                 parts = steps.generate_parts(sample, first_event, events, events_per_part, Path(output), f".{format}",
                                              columns, cache)
@@ -173,7 +173,7 @@ def skim(
 @app.command()
 def shuffle(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option(help="File to write (.csv or .parquet).")],
+    output: Annotated[Path, typer.Option(help="File to write (.csv, .csv.gz, .parquet).")],
     seed: Seed = 1,
     rows_in_memory: Annotated[int, typer.Option(min=1000, help="Largest number of rows held at a time.")] = 200_000,
 ) -> None:

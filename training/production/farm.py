@@ -10,17 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from models.config import read_yaml
 from models.errors import InputError, ToolMissing, nearest
 from models.files import write_text
+from training.production.stream import keep_inputs
 
 NOTES = ".parts"
 """Folder of the notes, in the output folder."""
@@ -54,13 +56,16 @@ class FarmConfig(BaseModel):
     cores: Annotated[int, Field(ge=1)] = 1
     memory: str = "2GiB"
     options: dict[str, Any] = {}
+    _where: str = PrivateAttr("the farm")
 
     @classmethod
     def load(cls, path: str | Path) -> FarmConfig:
         """Read a YAML file; raises InputError naming file, line and key."""
         content, lines = read_yaml(Path(path))
         try:
-            return cls.model_validate(content or {})
+            farm = cls.model_validate(content or {})
+            farm._where = str(path)
+            return farm
         except ValidationError as error:
             first = error.errors()[0]
             key = str(first["loc"][0]) if first["loc"] else "file"
@@ -71,12 +76,14 @@ class FarmConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of work: `function(**arguments)`, in this or another process, perhaps twice; it reads `inputs`."""
+    """One piece of work: `function(**arguments)`, in this or another process, perhaps twice; it reads `inputs` and
+    writes or deletes some of `outputs`."""
 
     name: str
     function: Callable[..., Outcome]
     arguments: dict[str, Any]
     inputs: tuple[Path, ...] = ()
+    outputs: tuple[Path, ...] = ()
 
     def digest(self) -> str:
         """Of what the result depends on: the arguments, and size and time of the input files."""
@@ -95,6 +102,8 @@ def run(parts: Sequence[Part], output: Path, farm: FarmConfig | None = None, don
     if len(set(names)) != len(names):
         repeated = next(name for name in names if names.count(name) > 1)
         raise InputError(f"two parts of this job would both write '{repeated}': expected files of different names")
+    # Of all parts at once: one would take away what another one has yet to read.
+    keep_inputs({path for part in parts for path in part.inputs}, [path for part in parts for path in part.outputs])
     finished = {part.name: counts for part in parts if (counts := _read_note(output, part)) is not None}
     left = [part for part in parts if part.name not in finished]
     if finished:
@@ -142,10 +151,14 @@ def make_cluster(farm: FarmConfig) -> Any:
         from distributed import LocalCluster
 
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _MALLOC.items()})
-        return LocalCluster(n_workers=farm.n_workers, threads_per_worker=1, memory_limit=farm.memory,
-                            dashboard_address=None, **farm.options)
+        with _options(farm):
+            return LocalCluster(n_workers=farm.n_workers, threads_per_worker=1, memory_limit=farm.memory,
+                                dashboard_address=None, **farm.options)
     from tornado.ioloop import PeriodicCallback
 
+    command = {"htcondor": "condor_submit", "slurm": "sbatch"}[farm.cluster]
+    if shutil.which(command) is None:  # dask would wait for workers for ever
+        raise ToolMissing(f"{farm.cluster} needs the command {command}, which is not there")
     cluster = batch_cluster(farm)
     cluster.scale(n=farm.n_workers)
     again = PeriodicCallback(lambda: cluster.scale(n=farm.n_workers), 1000 * _ASK_AGAIN_SECONDS)
@@ -160,12 +173,26 @@ def batch_cluster(farm: FarmConfig) -> Any:
         from dask_jobqueue import HTCondorCluster, SLURMCluster
     except ImportError:
         raise ToolMissing(f"{farm.cluster} needs the package dask-jobqueue: pip install '.[data]'") from None
+    lines = farm.options.get("job_script_prologue", [])
+    if not isinstance(lines, list):
+        raise InputError(f"{farm._where}: options: job_script_prologue: {lines!r}, expected a list of lines")
     before = [f"export {name}={value}" for name, value in _MALLOC.items()]
     options: dict[str, Any] = {"cores": farm.cores, "processes": farm.cores, "memory": farm.memory} | farm.options
-    options["job_script_prologue"] = [*before, *options.get("job_script_prologue", [])]
-    if farm.cluster == "htcondor":
-        return HTCondorCluster(**{"disk": "4GB"} | options)
-    return SLURMCluster(**options)
+    options["job_script_prologue"] = [*before, *lines]
+    with _options(farm):
+        if farm.cluster == "htcondor":
+            return HTCondorCluster(**{"disk": "4GB"} | options)
+        return SLURMCluster(**options)
+
+
+@contextmanager
+def _options(farm: FarmConfig) -> Iterator[None]:
+    """What a cluster class does not take is known when it is made: it hands options on to classes of others."""
+    try:
+        yield
+    except (TypeError, ValueError, RuntimeError) as error:
+        said = " ".join(str(problem).partition("\n")[0] for problem in (error, error.__cause__) if problem is not None)
+        raise InputError(f"{farm._where}: memory or options: not taken by {farm.cluster}: {said}") from None
 
 
 def _note(output: Path, part: Part) -> Path:

@@ -25,6 +25,8 @@ IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
 
 COLUMNS = ("entry", "layer", "waferu", "waferv", "zside", "SimEnergyFraction", "isHDM", "n_elinks")
+ALIASES = {"ModU": "waferu", "ModV": "waferv", "Layer": "layer"}
+"""Other names of columns that say where a module is."""
 LARGEST_CHARGE = (1 << 21) - 1
 """All larger ones have the code of this one: a code holds 18 bits, after at most 3 dropped ones."""
 

@@ -166,18 +166,15 @@ def _pythia(process: str, seed: int, cache: Path) -> Any:
         log.info("Pythia: first start for minimum bias, about 10 s")
         with atomic_path(tables) as temporary:
             temporary.unlink()
-            _start(pythia8mc, (*PROCESSES[process], *_reuse(3, temporary)), seed=1)
+            _start(pythia8mc, (*PROCESSES[process], "MultipartonInteractions:reuseInit = 3"), 1, temporary)
     # The tables are always read, never taken from the instance that wrote them: their text is rounded.
-    reuse = _reuse(2, tables) if process == "minbias" else ()
-    return _start(pythia8mc, (*PROCESSES[process], *reuse), seed)
+    reuse = ("MultipartonInteractions:reuseInit = 2",) if process == "minbias" else ()
+    return _start(pythia8mc, (*PROCESSES[process], *reuse), seed, tables)
 
 
-def _reuse(mode: int, path: Path) -> tuple[str, ...]:
-    return f"MultipartonInteractions:reuseInit = {mode}", f"MultipartonInteractions:initFile = {path}"
-
-
-def _start(pythia8mc: Any, settings: tuple[str, ...], seed: int) -> Any:
+def _start(pythia8mc: Any, settings: tuple[str, ...], seed: int, tables: Path) -> Any:
     pythia = pythia8mc.Pythia("", False)
+    pythia.settings.word("MultipartonInteractions:initFile", str(tables))  # a setting as text ends at a blank
     for setting in (*_COMMON, *settings, "Random:setSeed = on", f"Random:seed = {seed}"):
         if not pythia.readString(setting):
             raise RuntimeError(f"Pythia does not take the setting '{setting}'")

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import ToolMissing
 from training.production.geometry import FRONT, N_LAYERS, Layers, layers
 from training.production.pythia_events import Particles
 
@@ -165,8 +166,10 @@ def _per_energy(material: Layers, response: float) -> FloatArray:
 
 def _shares(shape: FloatArray, rate: FloatArray, depth: FloatArray, wanted: IntArray) -> FloatArray:
     """Part of a gamma-distributed profile within each wanted layer, (n, 50), 0 elsewhere; depth (n, 51) of borders."""
-    from scipy.special import gammainc
-
+    try:
+        from scipy.special import gammainc
+    except ImportError:
+        raise ToolMissing("showers need the package scipy: pip install '.[data]'") from None
     shares = np.zeros((len(shape), N_LAYERS))
     borders = np.unique(np.concatenate([wanted - 1, wanted]))
     below = np.zeros((len(shape), N_LAYERS + 1))

@@ -15,7 +15,7 @@ from training.production.calorimeter import Sample, simulate
 from training.production.farm import Outcome, Part
 from training.production.modules import ModuleTable
 from training.production.ntuple import WaferFiles, open_tree, read_modules
-from training.production.stream import data_files, open_writer
+from training.production.stream import data_files, open_writer, stem
 
 
 def generate_parts(sample: Sample, first: int, n_events: int, events_per_part: int, output: Path, suffix: str,
@@ -58,7 +58,7 @@ def ntuple_parts(paths: Iterable[Path], events_per_part: int, output: Path, suff
             parts.append(Part(name, from_ntuple, {
                 "path": path, "first": first, "last": min(first + events_per_part, n_events), "tree": tree,
                 "charge": charge, "order": order, "output": output / (name + suffix), "erx_folder": erx},
-                inputs=(path,)))
+                inputs=(path,), outputs=(output / (name + suffix), *([erx] if erx else []))))
     return parts
 
 
@@ -79,24 +79,24 @@ def from_ntuple(path: Path, first: int, last: int, tree: str, charge: str | None
 
 
 def split_parts(paths: Iterable[Path], output: Path, suffix: str, links: Path | None) -> list[Part]:
-    return [Part(_name(path), split, {"path": path, "output": output, "suffix": suffix, "links": links},
-                 inputs=(path, *([links] if links else []))) for path in data_files(paths)]
+    return [Part(stem(path), split, {"path": path, "output": output, "suffix": suffix, "links": links},
+                 inputs=(path, *([links] if links else [])),
+                 outputs=tuple(transform.split_outputs(path, output, suffix).values())) for path in data_files(paths)]
 
 
 def split(path: Path, output: Path, suffix: str, links: Path | None) -> Outcome:
     """Split one file by the signal allocation, or by the module list `links`."""
     counts = transform.split(path, output, suffix, ModuleLinks.read(links) if links else None)
-    files = [str(output / folder / (_name(path) + suffix)) for folder, rows in counts.items()
-             if folder.startswith("nElinks_") and rows]
-    return Outcome(counts, files)
+    outputs = transform.split_outputs(path, output, suffix)
+    return Outcome(counts, [str(file) for n, file in outputs.items() if counts.get(f"nElinks_{n}")])
 
 
 def skim_parts(paths: Iterable[Path], output: Path, suffix: str, whole: bool, min_sim_energy: float | None,
                min_charge: int, links: Path | None) -> list[Part]:
-    return [Part(_name(path), skim, {
-        "path": path, "output": output / (_name(path) + suffix), "whole": whole, "min_sim_energy": min_sim_energy,
-        "min_charge": min_charge, "links": links}, inputs=(path, *([links] if links else [])))
-        for path in data_files(paths)]
+    return [Part(stem(path), skim, {
+        "path": path, "output": output / (stem(path) + suffix), "whole": whole, "min_sim_energy": min_sim_energy,
+        "min_charge": min_charge, "links": links}, inputs=(path, *([links] if links else [])),
+        outputs=(output / (stem(path) + suffix),)) for path in data_files(paths)]
 
 
 def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, min_charge: int, links: Path | None
@@ -108,8 +108,8 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
 
 
 def double_parts(paths: Iterable[Path], output: Path, suffix: str, seed: int) -> list[Part]:
-    return [Part(_name(path), double, {"path": path, "output": output / (_name(path) + suffix), "seed": seed},
-                 inputs=(path,)) for path in data_files(paths)]
+    return [Part(stem(path), double, {"path": path, "output": output / (stem(path) + suffix), "seed": seed},
+                 inputs=(path,), outputs=(output / (stem(path) + suffix),)) for path in data_files(paths)]
 
 
 def double(path: Path, output: Path, seed: int) -> Outcome:
@@ -125,7 +125,3 @@ def rows_written(counts: Mapping[str, int]) -> int:
 
 def _there(path: Path | None) -> list[str]:
     return [str(path)] if path is not None and path.exists() else []
-
-
-def _name(path: Path) -> str:
-    return path.name.removesuffix(".gz").rsplit(".", 1)[0]

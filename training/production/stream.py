@@ -5,33 +5,41 @@ The charges stay in the order of the columns of the file: nothing here depends o
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from emulator.links import ERX
-from models.calq_io import CALQ_COLUMNS, is_data_file
+from models.calq_io import (
+    CALQ_COLUMNS,
+    SUFFIXES,
+    check_charges,
+    check_columns,
+    check_filled,
+    diagnose_csv,
+    first_line,
+    is_data_file,
+    open_to_write,
+)
 from models.errors import InputError, nearest, parsing
 from models.files import atomic_path
-from training.production.modules import COLUMNS
+from training.production.modules import ALIASES, COLUMNS
 
 ROWS = 200_000
 """Rows in memory at a time; about 40 MB."""
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 _TYPES: dict[str, pa.DataType] = {
     **{name: pa.uint32() for name in CALQ_COLUMNS},
-    **{name: pa.int64() for name in COLUMNS},
+    **{name: pa.int64() for name in (*COLUMNS, *ALIASES)},
     "SimEnergyFraction": pa.float64(),
     "isHDM": pa.bool_(),
 }
+_EXPECTED = {pa.int64(): "an integer", pa.float64(): "a number", pa.bool_(): "true or false"}
 
 
 def data_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -45,20 +53,45 @@ def data_files(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
-def read_tables(paths: Iterable[str | Path], rows: int = ROWS, needed: Iterable[str] = ()) -> Iterator[pa.Table]:
+def stem(path: Path) -> str:
+    """Name of a file without its suffix."""
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0]
+
+
+def keep_inputs(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Raise InputError if a file or folder to write is a file to read, by whatever name, or has one in it."""
+    read = {_identity(place) for path in inputs for place in (path, *path.resolve().parents)}
+    for output in outputs:
+        if output.exists() and _identity(output) in read:
+            raise InputError(f"{output}: would be written over while it is read, expected another --output")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def read_tables(paths: Iterable[str | Path], rows: int = ROWS) -> Iterator[pa.Table]:
     """Tables of exactly `rows` rows (the last one fewer) through all files; columns as in the first file.
 
-    Raises InputError naming file and column if the charges or one of `needed` are missing, or a value does not fit.
+    Raises InputError naming file and column if one is missing or of another type, and also the row and the value if
+    that is no charge, or none at all in a column that has a type.
     """
     waiting: list[pa.Table] = []
-    n_waiting, names = 0, None
+    n_waiting, schema = 0, None
     for path in data_files(paths):
+        read = 0
         for piece in _pieces(path, rows):
-            if names is None:
-                names = piece.column_names
-                _check_names(path, names, [*CALQ_COLUMNS, *needed])
-            _check_names(path, piece.column_names, names)
-            piece = piece.select(names)
+            if schema is None:
+                schema, first = piece.schema, path
+            for field in schema:
+                if field.name not in piece.column_names:
+                    raise InputError(f"{path}: column {field.name} is missing{nearest(field.name, piece.column_names)}")
+                found = piece.schema.field(field.name).type
+                if found != field.type:
+                    raise InputError(f"{path}: column {field.name}: {found}, expected {field.type} as in {first}")
+            piece = piece.select(schema.names)
+            read += len(piece)
             while n_waiting + len(piece) >= rows:
                 cut = rows - n_waiting
                 yield pa.concat_tables([*waiting, piece.slice(0, cut)]).combine_chunks()
@@ -66,53 +99,61 @@ def read_tables(paths: Iterable[str | Path], rows: int = ROWS, needed: Iterable[
             if len(piece):
                 waiting.append(piece)
                 n_waiting += len(piece)
+        if not read:
+            raise InputError(f"{path}: no rows, expected one per module")
     if waiting:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _check_names(path: Path, names: list[str], needed: Iterable[str]) -> None:
-    missing = next((name for name in needed if name not in names), None)
-    if missing is not None:
-        raise InputError(f"{path}: column {missing} is missing{nearest(missing, names)}")
-
-
 def _pieces(path: Path, rows: int) -> Iterator[pa.Table]:
-    with parsing(path, "Parquet" if path.name.endswith(".parquet") else "CSV"):
-        if path.name.endswith(".parquet"):
-            with pa_parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(rows):
-                    yield _with_types(path, pa.Table.from_batches([batch]))
-            return
-        _check_header(path)
-        options = pa_csv.ConvertOptions(column_types=_TYPES, strings_can_be_null=False)
-        with pa_csv.open_csv(path, convert_options=options) as reader:
-            for batch in reader:
-                yield pa.Table.from_batches([batch])
+    start = 0
+    for batch in (_parquet if path.name.endswith(".parquet") else _csv)(path, rows):
+        # Made anew: without what else Parquet says of columns, such as that they have no holes.
+        table = pa.table(batch.columns, batch.schema.names)
+        check_charges(str(path), table, start)
+        for index, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+            wanted = _TYPES.get(name)
+            if wanted in _EXPECTED:
+                check_filled(str(path), name, column, _EXPECTED[wanted], start)
+            if wanted is not None and column.type != wanted:
+                with parsing(path, f"{wanted} in column {name}"):
+                    table = table.set_column(index, name, column.cast(wanted))
+        yield table
+        start += len(table)
 
 
-def _check_header(path: Path) -> None:
-    opener = gzip.open if path.name.endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8", newline="") as text:
-        names = next(csv.reader([text.readline(1 << 16)]), [])
-    if not any(name in names for name in CALQ_COLUMNS):
-        raise InputError(f"{path}: line 1: no header, expected the columns {CALQ_COLUMNS[0]}..{CALQ_COLUMNS[-1]}")
+def _parquet(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
+    with parsing(path, "Parquet"), pa_parquet.ParquetFile(path) as file:
+        _check_names(path, file.schema_arrow.names)
+        yield from file.iter_batches(rows)
 
 
-def _with_types(path: Path, table: pa.Table) -> pa.Table:
-    for index, field in enumerate(table.schema):
-        wanted = _TYPES.get(field.name)
-        if wanted is not None and field.type != wanted:
-            table = table.set_column(index, field.name, table.column(index).cast(wanted))
-    return table.replace_schema_metadata(None)
+def _csv(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
+    names = first_line(str(path))
+    _check_names(path, names)
+    options = pa_csv.ConvertOptions(column_types=_TYPES, strings_can_be_null=False)
+    with parsing(path, "CSV"):
+        try:
+            with pa_csv.open_csv(path, convert_options=options) as reader:
+                yield from reader
+        except pa.ArrowException as error:
+            raise diagnose_csv(str(path), None, names, True, error) from None
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    check_columns(str(path), names)
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise InputError(f"{path}: column {repeated} is given twice")
 
 
 class TableWriter:
     """Appends tables to a CSV or Parquet file; made by `open_writer`. CSV goes without the link words."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: IO[bytes], parquet: bool) -> None:
         self.rows = 0
-        self._parquet = path.name.endswith(".parquet")
-        self._file = path.open("wb")
+        self._parquet = parquet
+        self._file = file
         self._writer: Any = None
 
     def write(self, table: pa.Table) -> None:
@@ -132,7 +173,6 @@ class TableWriter:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
-        self._file.close()
 
 
 def without_words(table: pa.Table) -> pa.Table:
@@ -150,15 +190,13 @@ def open_writer(path: str | Path, may_be_empty: bool = False) -> Iterator[TableW
 
     If no row was written there is no file, also no older one; raises InputError then unless `may_be_empty`.
     """
-    if not str(path).endswith((".csv", ".parquet")):
-        raise InputError(f"{path}: expected a name that ends in .csv or .parquet")
+    if not str(path).endswith(SUFFIXES):
+        raise InputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
     try:
         with atomic_path(path) as temporary:
-            writer = TableWriter(temporary)
-            try:
+            with (open_to_write(temporary) as file,
+                  closing(TableWriter(file, temporary.suffix == ".parquet")) as writer):
                 yield writer
-            finally:
-                writer.close()
             if not writer.rows:
                 raise _NoRows
     except _NoRows:

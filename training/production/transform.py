@@ -19,17 +19,17 @@ from models.errors import InputError
 from models.registers import MAX_ELINKS
 from training.production.allocation import FEWEST_ELINKS, ModuleLinks, signal_links
 from training.production.geometry import LARGEST_UV, module_index, modules
-from training.production.stream import ROWS, open_writer, read_tables, without_words
+from training.production.modules import ALIASES
+from training.production.stream import ROWS, keep_inputs, open_writer, read_tables, stem, without_words
 
 IntArray = npt.NDArray[np.integer[Any]]
 PLACE = ("layer", "waferu", "waferv")
 """Columns that say where a module is."""
-ALIASES = {"ModU": "waferu", "ModV": "waferv", "Layer": "layer"}
-"""Their other names."""
 
 
 def _standard_names(table: pa.Table) -> pa.Table:
-    return table.rename_columns([ALIASES.get(name, name) for name in table.column_names])
+    names = table.column_names
+    return table.rename_columns([name if ALIASES.get(name, name) in names else ALIASES[name] for name in names])
 
 
 def _columns(table: pa.Table, names: Iterable[str], source: str) -> list[IntArray]:
@@ -44,34 +44,37 @@ def _charges(table: pa.Table) -> npt.NDArray[np.uint32]:
     return np.stack([table[name].to_numpy() for name in CALQ_COLUMNS], axis=1)
 
 
+def split_outputs(path: Path, output: Path, suffix: str) -> dict[int, Path]:
+    """The files that `split` may write or delete, by number of links."""
+    numbers = range(FEWEST_ELINKS, MAX_ELINKS + 1)
+    return {n: output / f"nElinks_{n}" / (stem(path) + suffix) for n in numbers}
+
+
 def split(path: Path, output: Path, suffix: str, links: ModuleLinks | None) -> dict[str, int]:
     """Rows of a file into `output/nElinks_N/NAME`, N from 2 to 13: by layer, or by module if `links` is given.
 
     The column n_elinks is set. Returns the number of rows by N; `left_out` are modules with fewer than two links.
     """
     counts: dict[str, int] = {"left_out": 0}
+    outputs = split_outputs(path, output, suffix)
     with ExitStack() as stack:
         writers: dict[int, Any] = {}
         for table in read_tables([path]):
             layer, u, v = _columns(table, PLACE, str(path))
             number = signal_links(layer) if links is None else links.links_of(layer, u, v)
             table = _set_column(table, "n_elinks", number)
-            for n in range(FEWEST_ELINKS, MAX_ELINKS + 1):
+            for n, file in outputs.items():
                 rows = np.flatnonzero(number == n)
                 if not len(rows):
                     continue
                 if n not in writers:
-                    writers[n] = stack.enter_context(open_writer(output / f"nElinks_{n}" / (_stem(path) + suffix)))
+                    writers[n] = stack.enter_context(open_writer(file))
                 writers[n].write(table.take(rows))
                 counts[f"nElinks_{n}"] = counts.get(f"nElinks_{n}", 0) + len(rows)
             counts["left_out"] += int(np.count_nonzero(number < FEWEST_ELINKS))
-    for n in set(range(FEWEST_ELINKS, MAX_ELINKS + 1)) - set(writers):
-        (output / f"nElinks_{n}" / (_stem(path) + suffix)).unlink(missing_ok=True)  # of an earlier, other allocation
+    for n in set(outputs) - set(writers):
+        outputs[n].unlink(missing_ok=True)  # of an earlier, other allocation
     return counts
-
-
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").rsplit(".", 1)[0]
 
 
 def _set_column(table: pa.Table, name: str, values: IntArray) -> pa.Table:
@@ -122,6 +125,7 @@ def shuffle(paths: list[Path], output: Path, seed: int, rows_in_memory: int = RO
 
     Rows are dealt at random to piles on disk that fit into memory; each pile is shuffled. Equal for equal arguments.
     """
+    keep_inputs(paths, [output])
     rng = np.random.default_rng(seed)
     total = sum(len(table) for table in read_tables(paths))
     # Piles vary in size by the square root of their mean; 20% of room makes one that is too large a rarity.

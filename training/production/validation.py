@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from models.calq_io import CalqTable
+from models.errors import InputError
 from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix, image_order
 from training.generator import distributions
+from training.production.geometry import N_LAYERS
 
 IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -34,11 +37,20 @@ def lateral_profile(calq: IntArray) -> tuple[FloatArray, FloatArray]:
     return np.arange(8), np.divide(sums, cells, out=np.full(8, np.nan), where=cells > 0)
 
 
-def longitudinal_profile(table: CalqTable) -> tuple[FloatArray, FloatArray] | None:
-    """Layers, and the mean charge of their modules; None for files without the column `layer`."""
+def longitudinal_profile(name: str, table: CalqTable) -> tuple[FloatArray, FloatArray] | None:
+    """Layers, and the mean charge of their modules; None for files without the column `layer`.
+
+    Raises InputError with the name of the sample and the row for what is no layer.
+    """
     if "layer" not in table.extra or not len(table.calq):
         return None
-    layer = table.extra["layer"].to_numpy()
+    number = pd.to_numeric(table.extra["layer"], errors="coerce")
+    bad = ~number.isin(range(1, N_LAYERS + 1)).to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{name}: data row {row + 1}, column layer: {str(table.extra['layer'].iloc[row])[:40]!r}, "
+                         f"expected a layer 1..{N_LAYERS}")
+    layer = number.to_numpy(dtype=np.int64)
     sums = np.bincount(layer, table.calq.sum(axis=1, dtype=np.int64))
     modules = np.bincount(layer)
     there = np.flatnonzero(modules)
@@ -58,7 +70,7 @@ def figure(samples: Mapping[str, CalqTable]) -> Figure:
         occupancy = (table.calq > 0).mean(axis=0)[np.argsort(image_order())]
         cell.plot(np.arange(N_TRIGGER_CELLS), occupancy, drawstyle="steps-mid", label=name)
         lateral.plot(*lateral_profile(table.calq), marker="o", markersize=4, label=name)
-        profile = longitudinal_profile(table)
+        profile = longitudinal_profile(name, table)
         # The colour of a sample is the same in every panel, also after one that is not drawn.
         longitudinal.plot(*(profile or ([], [])), marker="o", markersize=4, label=name)
     for axes, label in ((hit, "cells hit"), (total, "module sum [CALQ]"), (largest, "largest cell [CALQ]"),
