@@ -28,6 +28,7 @@ from bitexact_tests.test_training import small
 from training import search as search_module
 from training.hybrid import Code, HybridEncoder, HybridTrainer, codes, compare, received
 from training.layers import image_codes
+from training.run_folder import alone
 from training.search import SPACE, encoder, search
 
 
@@ -83,7 +84,17 @@ def test_address_helps_where_there_is_one_cell(tmp_path: Path, monkeypatch: pyte
         raise AssertionError("trained again")
 
     monkeypatch.setattr(HybridTrainer, "run_epoch", unexpected)
-    assert compare(config, tmp_path) == rows == json.loads((tmp_path / "hybrid.json").read_text())
+    path = tmp_path / "hybrid.json"
+    kept = path.read_text()
+    assert compare(config, tmp_path) == rows == json.loads(kept)
+    lines: list[str] = []
+    path.write_text(json.dumps([row | {"emd_mean": None} for row in rows]))
+    compare(config, tmp_path, lines.append)
+    assert lines[0] == "latents: 48 bits, mean EMD -", "no module is selected"
+    path.write_text(json.dumps([row | {"emd_mean": "x"} for row in rows]))
+    with pytest.raises(InputError, match=r"hybrid\.json: emd_mean: Input should be a valid number"):
+        compare(config, tmp_path)
+    path.write_text(kept)
     with pytest.raises(AssertionError, match="trained again"):
         compare(config.override(training={"seed": 2}), tmp_path)
 
@@ -133,6 +144,8 @@ def test_search_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert second == json.loads((tmp_path / "search.json").read_text())
     n_tried = len(tried)
     assert search(config, tmp_path, 3) == second and len(tried) == n_tried
+    with alone(tmp_path), pytest.raises(InputError, match="another process is training there"):
+        search(config, tmp_path, 4)
     with pytest.raises(InputError, match="a search with another configuration"):
         search(config.override(training={"epochs": 2}), tmp_path, 4)
 

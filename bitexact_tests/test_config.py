@@ -103,6 +103,7 @@ BAD = [
     ("input: U1.7", "input: U1.40", r":3: encoder: input has 41 bits .*expected at most 31"),
     ("input: U1.7", "input: U-20.51", r":3: encoder: input U-20.51 .*no less than 0 integer bits"),
     ("U1.8 floor saturate", "U30.8 floor saturate", r":3: encoder: dense.output has 38 bits .*expected at most 31"),
+    ("learning_rate: 0.004", "learning_rate: .inf", r":19: training.learning_rate: .* finite .*given: inf"),
     ("  dense:", "  conv: 3\n  dense:", r":11: key 'conv' is given twice, first in line 6"),
     ("n_elinks: 5", "n_elinks: [", r": not readable as YAML"),
     ("input: U1.7", "input: &a U1.7\n  x: *a", r":6: alias \*a"),

@@ -17,6 +17,7 @@ from training import pareto
 from training.generator import generate
 from training.pareto import gates, run_scan, scan, with_widths
 from training.pareto_figures import area_against_emd, front
+from training.report_hardware import hardware_section
 
 CONFIG = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
 
@@ -60,8 +61,24 @@ def test_gates_are_counted_once_for_each_spec(tmp_path: Path, monkeypatch: pytes
     for _ in range(2):
         assert gates(CONFIG.encoder, tmp_path)["total"]["nand2"] == 7
     assert len(calls) == 1
+    path = tmp_path / "rtl_gates.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"total": 7}))
+    with pytest.raises(InputError, match=r"rtl_gates\.json: total: Input should be a valid dictionary"):
+        gates(CONFIG.encoder, tmp_path)
     gates(with_widths(CONFIG.encoder, (5, 8)), tmp_path)
     assert len(calls) == 2
+
+
+def test_a_scan_without_a_selected_module_has_dashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pareto, "gates", lambda spec, folder: {"tool": "a tool", "total": {"nand2": 7, "ff": 1}})
+    monkeypatch.setattr(pareto, "trained", lambda config, folder: {
+        "emd_mean": None, "emd_median": None, "n_selected": 0})
+    lines: list[str] = []
+    found = run_scan(CONFIG, tmp_path, [(6, 8), (3, 8)], lines.append)
+    assert lines[0].endswith("7 NAND2, mean EMD -")
+    assert not area_against_emd(found).axes[0].texts
+    (section,) = hardware_section({"implementations": [], "counted": [], "pareto": found}).children
+    assert [cell.text for cell in section.tables[0].rows[0]][-2:] == ["-", "0"]
 
 
 def test_a_scan_trains_and_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

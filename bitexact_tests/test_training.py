@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
 import pytest
 from typer.testing import CliRunner
 
@@ -29,7 +32,7 @@ from training.generator import generate
 pytest.importorskip("tensorflow")
 
 from training.decoder import DECODER_FILE, build_decoder, context, decode, load_decoder, save_decoder
-from training.run_folder import FINGERPRINT_FILE
+from training.run_folder import FINGERPRINT_FILE, alone
 from training.train import CHECKPOINT_FILE, Trainer, train
 
 OUTPUTS = {"weights.npz", DECODER_FILE, "history.json", "test.csv", "config.yaml", FINGERPRINT_FILE}
@@ -64,7 +67,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 def test_outputs(run: Path) -> None:
     config = small()
-    assert {path.name for path in run.iterdir()} == OUTPUTS
+    assert {path.name for path in run.iterdir()} == OUTPUTS | {".lock"}
     history = json.loads((run / "history.json").read_text())
     assert len(history["loss"]) == len(history["val_loss"]) == len(history["val_emd"]) == 4
     assert history["val_emd"][-1] < history["val_emd"][0]
@@ -106,7 +109,7 @@ def test_killed_run_continues_to_the_same_result(run: Path, tmp_path: Path) -> N
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=REPOSITORY, check=False,
                             env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True)
     assert killed.returncode == -9, killed.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {CHECKPOINT_FILE}, "results of half a run"
+    assert {path.name for path in tmp_path.iterdir()} == {CHECKPOINT_FILE, ".lock"}, "results of half a run"
     seen: list[int] = []
     train(small(), tmp_path, report=lambda epoch, figures: seen.append(epoch))
     assert seen == [4], "started again instead of continuing"
@@ -140,6 +143,60 @@ def test_finished_run_is_not_repeated(run: Path) -> None:
     summary = train(small(), run, report=lambda epoch, figures: seen.append(epoch))
     assert not seen and summary == json.loads((run / FINGERPRINT_FILE).read_text())
     assert before == {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
+
+
+def test_summary_of_a_finished_run_is_checked(run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+    summary = json.loads((run / FINGERPRINT_FILE).read_text()) | {"val_emd": "x"}
+    (folder / FINGERPRINT_FILE).write_text(json.dumps(summary))
+    with pytest.raises(InputError, match=r"fingerprint\.json: val_emd: Input should be a valid number"):
+        train(small(), folder)
+
+
+def test_a_folder_in_which_another_training_is_at_work_is_refused(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(InputError, match=f"^{tmp_path}: another process is training there"):
+        train(small(epochs=1), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".lock"}
+
+
+def test_training_that_diverges_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"epoch 1: loss .* expected finite .* training.learning_rate below 1e\+30"):
+        train(small(epochs=2, learning_rate=1e30), tmp_path)
+
+
+@pytest.mark.parametrize(("columns", "message"), [
+    (["layer", "layer"], "column layer is given twice"),
+    (["tag"], "column tag: not readable as numbers or texts of one type"),
+    (["cells"], "column cells: not readable as numbers or texts of one type"),
+    (["a,b"], "column 'a,b', expected a name without comma"),
+])
+def test_columns_that_cannot_be_written_are_found_before_training(
+    columns: list[str], message: str, tmp_path: Path
+) -> None:
+    """`tag` is a number in one file and a text in the other; `cells` is a list."""
+    for part, tag in enumerate((1, "x")):
+        values: dict[str, list[Any]] = {"layer": [7] * 100, "tag": [tag] * 100, "cells": [[1, 2]] * 100,
+                                        "a,b": [1] * 100}
+        arrays = [*map(pa.array, generate(100, part).T), *(pa.array(values[name]) for name in columns)]
+        names = [f"CALQ_{i}" for i in range(48)] + columns
+        pa_parquet.write_table(pa.table(arrays, names), tmp_path / f"{part}.parquet")
+    with pytest.raises(InputError, match=message):
+        train(small(epochs=1).override(data={"files": sorted(str(path) for path in tmp_path.iterdir())}),
+              tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_nothing_older_is_removed_before_the_held_out_rows_are_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    folder = shutil.copytree(run, tmp_path / "run")
+    monkeypatch.setattr("training.train.write_calq", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(small(epochs=1), folder)
+    assert contents(folder) == contents(run)
 
 
 def test_other_data_options_or_request_do_repeat(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
 
 from models.calq_io import CalqTable, read_calq
 from models.config import Config, DataConfig
-from models.errors import InputError, ToolMissing
+from models.errors import InputError, ToolMissing, parsing
 from models.trigger_cells import image_order
 from training.production import CACHE
 
@@ -45,8 +49,6 @@ def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> Ca
             return pythia_modules(data.n_modules, data.seed, n_elinks, cache)
         except ToolMissing as error:
             log.warning("data.source: pythia: %s; the simple generator serves instead", error)
-    import pandas as pd
-
     from training.generator import generate
 
     return CalqTable(generate(data.n_modules, data.seed), pd.DataFrame(index=range(data.n_modules)))
@@ -68,6 +70,18 @@ def split_rows(calq: IntArray, config: Config) -> Split:
         if not len(rows):
             raise InputError(f"{len(calq)} modules, {len(rest) + n_test} of use, leave none for {name}: expected more")
     return split
+
+
+def check_columns(extra: pd.DataFrame) -> None:
+    """Raise InputError unless CSV can hold these columns: each of one simple type, under a name of its own."""
+    names = [str(name) for name in extra.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"data: column {name} is given twice, expected different names")
+        if any(c in ',"\r\n' for c in name):
+            raise InputError(f"data: column {name!r}, expected a name without comma, quote and line break")
+        with parsing(f"data: column {name}", "numbers or texts of one type"):
+            pa_csv.write_csv(pa.table({"column": pa.array(extra[name])}), io.BytesIO())
 
 
 def digest_of(calq: IntArray) -> str:

@@ -64,6 +64,11 @@ def evaluate_run(
     return {**_evaluate(latent_value, module_sum, load_decoder(decoder, config.encoder), calq, n_processes, progress)}
 
 
+def shown(figure: float | None) -> str:
+    """A figure of `MEANINGS` in a line of text."""
+    return "-" if figure is None else f"{figure:.3f}"
+
+
 def _evaluate(
     latent_value: npt.NDArray[np.floating[Any]], module_sum: IntArray, decoder: Any, calq: IntArray,
     n_processes: int | None, progress: Progress | None,

@@ -27,8 +27,9 @@ from models.weights import EncoderWeights
 from training.data import load_modules, split_rows, to_trigger_cells
 from training.decoder import build_decoder, decode
 from training.emd import emd
-from training.evaluate import metrics
+from training.evaluate import metrics, shown
 from training.layers import ExactEncoder
+from training.result_shapes import HybridCode, check
 from training.run_folder import fingerprint_of
 from training.selection import select
 from training.train import Trainer
@@ -139,6 +140,8 @@ def compare(config: Config, output: Path, report: Callable[[str], None] = lambda
     if path.exists():
         with parsing(path, "the rows of an earlier comparison"):
             known = {row["fingerprint"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
+        for row in known.values():
+            check(path, row, HybridCode)
     rows = []
     for name, code in codes(config.encoder).items():
         chosen = config.model_copy(update={"encoder": _with_outputs(config.encoder, code.n_latents)})
@@ -155,5 +158,5 @@ def compare(config: Config, output: Path, report: Callable[[str], None] = lambda
                                   **figures, "fingerprint": fingerprint}
             write_text(path, json.dumps([*known.values()], indent=1) + "\n")
         rows.append(known[fingerprint])
-        report(f"{name}: {code.bits} bits, mean EMD {rows[-1]['emd_mean']:.3f}")
+        report(f"{name}: {code.bits} bits, mean EMD {shown(rows[-1]['emd_mean'])}")
     return rows

@@ -23,7 +23,8 @@ from models.files import read_json, write_text
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
-from training.evaluate import evaluate
+from training.evaluate import evaluate, shown
+from training.result_shapes import Gates, check
 
 RESULT_FILE = "pareto.json"
 _TECHNOLOGY = "gates"
@@ -89,7 +90,7 @@ def run_scan(
         })
         write_text(output / RESULT_FILE, json.dumps(content, indent=1) + "\n")
         last = content["points"][-1]
-        report(f"{last['name']}: {last['nand2']:,} NAND2, mean EMD {last['emd_mean']:.3f}")
+        report(f"{last['name']}: {last['nand2']:,} NAND2, mean EMD {shown(last['emd_mean'])}")
     return content
 
 
@@ -114,6 +115,7 @@ def gates(spec: EncoderSpec, folder: Path) -> dict[str, Any]:
     made_from = _made_from(spec, yosys.version())
     kept = read_json(path, optional=True)
     if kept.get("made_from") == made_from:
+        check(path, kept, Gates)
         return kept
     try:
         result = synthesise(AutoencoderChip(spec, "asic"), _TECHNOLOGY, _SECONDS)

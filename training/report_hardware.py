@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training.evaluate import shown
 from training.pareto_figures import area_against_emd
 from training.report_parts import Cell, Content, Plot, Section, Table, plain_table
 
@@ -43,7 +44,7 @@ def _pareto(points: Content) -> Section:
     text = (f"Each point is an encoder with other widths, trained for {points['epochs']} epochs on the same modules "
             f"and mapped to gates by {points['tool']}; lower left is better. The line joins those that no other "
             "beats in both. Short trainings: compare the points with each other, not with the full run.")
-    rows = [[one["name"], one["weight_bits"], one["input_bits"], f"{one['nand2']:,}", f"{one['emd_mean']:.3f}",
+    rows = [[one["name"], one["weight_bits"], one["input_bits"], f"{one['nand2']:,}", shown(one["emd_mean"]),
              one["n_modules"]] for one in points["points"]]
     return Section(title, text,
                    [plain_table(["encoder", "weight bits", "input bits", "NAND2", "mean EMD", "modules"], rows,

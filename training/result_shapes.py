@@ -175,11 +175,29 @@ class Pareto(Shape):
     tool: str
 
 
+class _Total(Shape):
+    nand2: int
+    ff: int
+
+
 class Gates(Shape):
-    """rtl_*.json, as a scan over bit widths reads it."""
+    """rtl_gates.json, as a scan over bit widths reads it."""
 
     tool: str
-    total: dict[str, int | float]
+    total: _Total
+
+
+class HybridCode(Shape):
+    """One row of hybrid.json."""
+
+    code: str
+    n_latents: int
+    latent_bits: int
+    value_bits: int
+    bits: int
+    emd_mean: float | None
+    emd_mean_all: float | None
+    fingerprint: str
 
 
 class Rtl(Shape):

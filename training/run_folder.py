@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from models.weights import EncoderWeights
 from training.data import digest_of
 from training.decoder import DECODER_FILE, load_decoder
 from training.losses import learned_digests
+from training.result_shapes import Summary, check
 
 FINGERPRINT_FILE = "fingerprint.json"
 
@@ -58,4 +62,20 @@ def finished(output: Path, fingerprint: str, encoder: str) -> dict[str, Any] | N
     if not path.exists() or not all((output / name).exists() for name in needed):
         return None
     summary = read_json(path, ("fingerprint",))
-    return summary if summary["fingerprint"] == fingerprint else None
+    if summary["fingerprint"] != fingerprint:
+        return None
+    check(path, summary, Summary)
+    return summary
+
+
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Hold a folder, which is made if need be; raises InputError at once if another process holds it."""
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{output}: another process is training there, expected its end or another --output"
+                             ) from None
+        yield

@@ -22,7 +22,7 @@ from models.spec import LATENT_BITS, EncoderSpec
 from training.cost import cost
 from training.data import load_modules
 from training.pareto import trained, with_widths
-from training.run_folder import FINGERPRINT_FILE
+from training.run_folder import FINGERPRINT_FILE, alone
 from training.selection import select
 
 SPACE = {
@@ -60,12 +60,19 @@ def search(
     """Go on until `n_trials` encoders have been tried; the encoder of the configuration is the first.
 
     Writes `search.json`: all encoders, the one with the least mean EMD of the validation rows first, with their figures
-    on the held-out rows. Raises InputError if the folder holds a search with another configuration.
+    on the held-out rows. Raises InputError if the folder holds a search with another configuration, or one at work.
     """
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # trials are told by `report`, errors by us
     select(load_modules(config.data, config.encoder.n_elinks), config.data)  # bad data, before anything is written
-    backend = optuna.storages.journal.JournalFileBackend(_file(output))
+    with alone(output):
+        return _search(optuna, config, output, n_trials, report)
+
+
+def _search(
+    optuna: Any, config: Config, output: Path, n_trials: int, report: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    backend = optuna.storages.journal.JournalFileBackend(str(output / "study.log"))
     study = optuna.create_study(storage=optuna.storages.JournalStorage(backend), study_name="encoders",
                                 load_if_exists=True)
     made_from = config.model_dump(mode="json")
@@ -118,11 +125,6 @@ def _results(optuna: Any, study: Any) -> list[dict[str, Any]]:
     finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     distinct = {json.dumps(trial.params, sort_keys=True): trial.user_attrs["result"] for trial in finished}
     return sorted(distinct.values(), key=lambda result: float(result["val_emd"]))
-
-
-def _file(output: Path) -> str:
-    output.mkdir(parents=True, exist_ok=True)
-    return str(output / "study.log")
 
 
 def _optuna() -> Any:

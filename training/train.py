@@ -25,13 +25,13 @@ from models.errors import InputError, parsing
 from models.files import atomic_path, write_text
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from training.augment import augment
-from training.data import Split, digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
+from training.data import Split, check_columns, digest_of, load_modules, split_rows, to_image_order, to_trigger_cells
 from training.decoder import DECODER_FILE, build_decoder, context, members_of, save_decoder
 from training.emd import emd
 from training.layers import image_codes
 from training.losses import find_loss
 from training.network_encoder import encoder_file, training_encoder
-from training.run_folder import FINGERPRINT_FILE, fingerprint_of, finished, trained
+from training.run_folder import FINGERPRINT_FILE, alone, fingerprint_of, finished, trained
 from training.selection import occupancy_weights, select
 
 # isort: split
@@ -110,7 +110,10 @@ class Trainer:
             self.decoder.set_weights(decoder.get_weights())
 
     def run_epoch(self) -> None:
-        """Train on all modules, then validate. What an epoch draws depends on the seed and its number alone."""
+        """Train on all modules, then validate. What an epoch draws depends on the seed and its number alone.
+
+        Raises InputError if the numbers are no longer finite.
+        """
         training = self.config.training
         drawn = self._next.result() if self._next else self._draw(self.epoch)
         more = self.epoch + 1 < training.epochs
@@ -119,6 +122,9 @@ class Trainer:
         loss_name = training.final_loss if final else training.loss
         loss = float(self._epochs[loss_name](*drawn))
         pred = self._predict(*self._validation_tensors[:2])
+        if not (np.isfinite(loss) and np.isfinite(pred.numpy()).all()):
+            raise InputError(f"epoch {self.epoch + 1}: loss {loss:g} or its decoded charges, expected finite numbers: "
+                             f"a training.learning_rate below {training.learning_rate:g}")
         val_loss = float(tf.reduce_mean(self._losses[loss_name](self._validation_tensors[2], pred)))
         val_emd = float(emd(self._validation, pred.numpy(), n_processes=1).mean())
         for name, value in (("loss", loss), ("val_loss", val_loss), ("val_emd", val_emd)):
@@ -223,18 +229,30 @@ def train(
     and with other decoder options it gives its weights alone.
     Writes into `output`: weights.npz (encoder.keras, if `training.network` names one), decoder.keras, history.json,
     test.csv (the held-out rows, columns in the order of the configuration), config.yaml and, last, fingerprint.json.
-    Raises InputError for bad data or if a weight is not exactly a code.
+    Raises InputError for bad data, if a weight is not exactly a code, or if another process trains into `output`.
     """
-    log = logging.getLogger(__name__)
     table = select(load_modules(config.data, config.encoder.n_elinks), config.data)
     split = split_rows(table.calq, config)
     initial = trained(start, config) if start else None
     fingerprint = fingerprint_of(config, table.calq, start)
     done = finished(output, fingerprint, encoder_file(config))
     if done and not retrain:
-        log.info("%s holds this run already, trained to a validation EMD of %.3f (--retrain repeats it)",
-                 output, done["val_emd"])
+        logging.getLogger(__name__).info("%s holds this run already, trained to a validation EMD of %.3f "
+                                         "(--retrain repeats it)", output, done["val_emd"])
         return done
+    check_columns(table.extra.iloc[split.test])  # now, not after all epochs
+    with alone(output):
+        trainer = _trained(config, output, table, split, fingerprint, initial, retrain, report)
+        summary = _write_results(trainer, output, table, split, fingerprint)
+        (output / CHECKPOINT_FILE).unlink(missing_ok=True)
+    return summary
+
+
+def _trained(
+    config: Config, output: Path, table: CalqTable, split: Split, fingerprint: str,
+    initial: tuple[EncoderWeights, Any | None] | None, retrain: bool, report: EpochReport | None,
+) -> Trainer:
+    """A trainer that has done all epochs, from the checkpoint on if there is one of this run."""
     tf.config.experimental.enable_op_determinism()
     calq = to_trigger_cells(table.calq)
     trainer = Trainer(config, calq[split.train], calq[split.validation])
@@ -242,7 +260,7 @@ def train(
     if retrain:
         checkpoint.unlink(missing_ok=True)
     if trainer.restore(checkpoint, fingerprint):
-        log.info("%s: continues after epoch %d", output, trainer.epoch)
+        logging.getLogger(__name__).info("%s: continues after epoch %d", output, trainer.epoch)
     elif initial:
         trainer.start_from(*initial)
     saved = time.monotonic()
@@ -254,9 +272,7 @@ def train(
         if report:
             report(trainer.epoch, {name: values[-1] for name, values in trainer.history.items()})
     trainer.restore_best()
-    summary = _write_results(trainer, output, table, split, fingerprint)
-    checkpoint.unlink(missing_ok=True)
-    return summary
+    return trainer
 
 
 def _write_results(
@@ -264,15 +280,16 @@ def _write_results(
 ) -> dict[str, Any]:
     config = trainer.config
     weights = trainer.encoder.codes()  # raises before anything is written
-    # Results of another run are no longer whole from here on.
-    (output / FINGERPRINT_FILE).unlink(missing_ok=True)
-    for name in (WEIGHTS_FILE, NETWORK_FILE):
-        (output / name).unlink(missing_ok=True)
-    weights.save(output / encoder_file(config))
-    save_decoder(trainer.decoder, output / DECODER_FILE)
-    write_text(output / "history.json", json.dumps(trainer.history, indent=1) + "\n")
-    write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    write_calq(output / "test.csv", table.calq[split.test], config.data.order, table.extra.iloc[split.test])
+    with atomic_path(output / "test.csv") as held_out:
+        write_calq(held_out, table.calq[split.test], config.data.order, table.extra.iloc[split.test])
+        # Results of another run are no longer whole from here on.
+        (output / FINGERPRINT_FILE).unlink(missing_ok=True)
+        for name in (WEIGHTS_FILE, NETWORK_FILE):
+            (output / name).unlink(missing_ok=True)
+        weights.save(output / encoder_file(config))
+        save_decoder(trainer.decoder, output / DECODER_FILE)
+        write_text(output / "history.json", json.dumps(trainer.history, indent=1) + "\n")
+        write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     summary = {
         "fingerprint": fingerprint, "encoder_digest": config.encoder.digest(), "data_digest": digest_of(table.calq),
         "n_train": len(split.train), "n_validation": len(split.validation), "n_test": len(split.test),
