@@ -31,7 +31,6 @@ WEIGHT_BITS = 6
 N_WEIGHTS = 2144
 _WEIGHT_BLOCKS = tuple(f"AUTOENCODER_{n}INPUT.weights_byte0" for n in range(12))
 _BLOCK_BYTES = N_WEIGHTS * WEIGHT_BITS // len(_WEIGHT_BLOCKS) // 8
-_LATENT_BITS_SENT = 144
 
 ENCODER_MUX = (
     5, 6, 7, 1, 29, 28, 20, 21, 13, 4, 0, 2, 31, 30, 22, 23, 12, 14, 11, 3, 24, 27, 17, 16,

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from models.fixed_point import FixedPoint
+from models.registers import MAX_ELINKS as MAX_ELINKS
 from models.trigger_cells import IMAGE_SIZE
 
 Format = Annotated[FixedPoint, BeforeValidator(FixedPoint.parse), PlainSerializer(str)]
@@ -26,8 +27,6 @@ Product = Annotated[
 
 LATENT_BITS = {2: 3, 3: 5, 4: 7, 5: 9}
 """Bits of each latent for 2, 3, 4 and 5 (or more) eTx links."""
-
-MAX_ELINKS = 13
 
 
 _WEIGHT_BITS, _CODE_BITS = 16, 31
