@@ -245,21 +245,28 @@ def test_parquet_that_says_there_are_no_holes(tmp_path: Path) -> None:
     (["split"], "nElinks_2"),
     (["shuffle"], "in.csv"),
 ])
-@pytest.mark.parametrize("link", [False, True])
-def test_inputs_are_never_written_over(tmp_path: Path, command: list[str], folder: str, link: bool) -> None:
+@pytest.mark.parametrize("way", ["", "link", "new/.."])
+def test_inputs_are_never_written_over(tmp_path: Path, command: list[str], folder: str, way: str) -> None:
     """Nor deleted, by whatever name they are given, and nothing else is written."""
     output = tmp_path / "out" / "in.csv" if folder == "in.csv" else tmp_path / "out"
     path = output if folder == "in.csv" else output / folder / "in.csv"
     path.parent.mkdir(parents=True)
     save(path, rows(5).assign(layer=1, **dict.fromkeys(CALQ_COLUMNS, 0)))  # no charge: nothing of it is left to write
     save(tmp_path / "other.csv", rows(5))
-    if link:
-        (tmp_path / "link").symlink_to(tmp_path / "out")
-        path = tmp_path / "link" / path.relative_to(tmp_path / "out")
+    (tmp_path / "link").symlink_to(tmp_path)
+    output = tmp_path / way / output.relative_to(tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.csv")}
     result = CliRunner().invoke(app, [*command, str(tmp_path / "other.csv"), str(path), "--output", str(output)])
     assert result.exit_code == 2 and "would be written over while it is read" in result.output, result.output
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_columns_that_csv_cannot_hold(tmp_path: Path) -> None:
+    path = save(tmp_path / "in.parquet", rows(3).assign(x=[[1], [2], [3]]))
+    result = CliRunner().invoke(app, ["shuffle", str(path), "--output", str(tmp_path / "out.csv")])
+    assert result.exit_code == 2 and "out.csv: a column cannot be written in this format" in result.output
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_a_list_of_modules_is_an_input_too(tmp_path: Path) -> None:

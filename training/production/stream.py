@@ -62,7 +62,8 @@ def keep_inputs(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
     """Raise InputError if a file or folder to write is a file to read, by whatever name, or has one in it."""
     read = {_identity(place) for path in inputs for place in (path, *path.resolve().parents)}
     for output in outputs:
-        if output.exists() and _identity(output) in read:
+        place = output.resolve()  # the way there may lead through a folder that is made first
+        if place.exists() and _identity(place) in read:
             raise InputError(f"{output}: would be written over while it is read, expected another --output")
 
 
@@ -150,25 +151,29 @@ def _check_names(path: Path, names: list[str]) -> None:
 class TableWriter:
     """Appends tables to a CSV or Parquet file; made by `open_writer`. CSV goes without the link words."""
 
-    def __init__(self, file: IO[bytes], parquet: bool) -> None:
+    def __init__(self, file: IO[bytes], path: Path) -> None:
         self.rows = 0
-        self._parquet = parquet
+        self._path = path
+        self._parquet = path.suffix == ".parquet"
         self._file = file
         self._writer: Any = None
 
     def write(self, table: pa.Table) -> None:
         if not self._parquet:
             table = without_words(table)
-        if self._writer is None:
-            if self._parquet:
-                self._writer = pa_parquet.ParquetWriter(self._file, table.schema)
-            else:
-                # The header is written here because pyarrow would quote every name.
-                self._file.write((",".join(table.column_names) + "\n").encode())
-                options = pa_csv.WriteOptions(include_header=False)
-                self._writer = pa_csv.CSVWriter(self._file, table.schema, write_options=options)
-        self._writer.write_table(table)
+        try:
+            self._writer = self._writer or self._begin(table.schema)
+            self._writer.write_table(table)
+        except pa.ArrowException as error:
+            raise InputError(f"{self._path}: a column cannot be written in this format: {error}") from None
         self.rows += len(table)
+
+    def _begin(self, schema: pa.Schema) -> Any:
+        if self._parquet:
+            return pa_parquet.ParquetWriter(self._file, schema)
+        # The header is written here because pyarrow would quote every name.
+        self._file.write((",".join(schema.names) + "\n").encode())
+        return pa_csv.CSVWriter(self._file, schema, write_options=pa_csv.WriteOptions(include_header=False))
 
     def close(self) -> None:
         if self._writer is not None:
@@ -194,8 +199,7 @@ def open_writer(path: str | Path, may_be_empty: bool = False) -> Iterator[TableW
         raise InputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
     try:
         with atomic_path(path) as temporary:
-            with (open_to_write(temporary) as file,
-                  closing(TableWriter(file, temporary.suffix == ".parquet")) as writer):
+            with open_to_write(temporary) as file, closing(TableWriter(file, Path(path))) as writer:
                 yield writer
             if not writer.rows:
                 raise _NoRows
