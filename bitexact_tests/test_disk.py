@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from typer.testing import CliRunner
 from bitexact_tests.conftest import REPOSITORY
 from models.calq_io import read_calq, write_calq
 from models.config import Config
-from models.files import atomic_directory
+from models.errors import InputError
+from models.files import atomic_directory, atomic_path
 from models.weights import EncoderWeights
 from training.generator import generate
 from training.production.stream import data_files
@@ -130,17 +132,66 @@ def test_older_folder_is_whole_until_the_new_one_is_there(tmp_path: Path, monkey
 
 @pytest.mark.parametrize("command", [
     "hls convert --config {config} --weights {folder}/weights.npz --output {folder}/mine",
+    "rtl constant --config {config} --weights {folder}/weights.npz --output {folder}/mine",
     "rtl sim --config {config} --weights {folder}/weights.npz --input {folder}/calq.csv --output {folder}/l.csv "
     "--build {folder}/mine",
     "rtl synth --config {config} --output {folder}/gates.json --netlists {folder}/mine"])
 def test_folder_of_somebody_else_is_not_replaced(command: str, inputs: Path) -> None:
+    """Not even if it holds the names that the command would write."""
+    names = ["constant.json", "design.json", "project.json", "saved_model.pb", "thesis.tex", "top.v"]
     (inputs / "mine").mkdir()
-    (inputs / "mine" / "thesis.tex").write_text("years")
+    for name in names:
+        (inputs / "mine" / name).write_text("years")
     package, *words = command.format(config=CONFIG, folder=inputs).split()
     result = CliRunner().invoke(importlib.import_module(f"{package}.__main__").app, words)
     assert result.exit_code == 2
     assert f"{inputs / 'mine'}: a folder with other files" in result.stderr and result.stderr.count("\n") == 1
-    assert [path.name for path in (inputs / "mine").iterdir()] == ["thesis.tex"]
+    assert sorted(path.name for path in (inputs / "mine").iterdir()) == names
+
+
+def test_folder_that_was_made_under_guard_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "project"
+    target.mkdir()
+    for name in ("first", "second"):
+        with atomic_directory(target, guarded=True) as temporary:
+            (temporary / name).touch()
+        assert {path.name for path in target.iterdir()} == {name, ".econ-t"}
+    (target / ".econ-t").unlink()
+    with pytest.raises(InputError, match="a folder with other files"), atomic_directory(target, guarded=True):
+        raise AssertionError("the work is done before the folder is looked at")
+    assert [path.name for path in tmp_path.rglob("*")] == ["project", "second"]
+
+
+def test_what_is_no_file_is_written_into(inputs: Path) -> None:
+    """A pipe, and links to open files as /dev/stdout is one, at their position: none of them is replaced."""
+    arguments = [sys.executable, "-m", *COMMANDS["init.yaml"].format(config=CONFIG, inputs=inputs).split()]
+    expected = subprocess.run([*arguments, "-"], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    with (inputs / "log").open("w+b") as log:
+        log.write(b"older\n")
+        log.flush()
+        subprocess.run([*arguments, f"/proc/self/fd/{log.fileno()}"], cwd=REPOSITORY, check=True,
+                       pass_fds=[log.fileno()])
+    assert (inputs / "log").read_bytes() == b"older\n" + expected and len(expected) > 1000
+    pipe = inputs / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR)
+    with atomic_path(pipe) as temporary:
+        temporary.write_bytes(b"words")
+    assert pipe.is_fifo() and os.read(reader, 100) == b"words"
+    os.close(reader)
+    assert sorted(path.name for path in inputs.iterdir()) == ["calq.csv", "log", "pipe", "weights.npz"]
+
+
+def test_device_stays_a_device(inputs: Path) -> None:
+    device = inputs / "null"
+    if subprocess.run(["mknod", str(device), "c", "1", "3"], capture_output=True, check=False).returncode:
+        pytest.skip("not allowed to make a device")
+    try:
+        device.write_bytes(b"")
+    except PermissionError:
+        pytest.skip("not allowed to open a device here")
+    assert run("latent.csv", inputs, device).exit_code == 0
+    assert device.is_char_device()
 
 
 def test_broken_checkpoint_starts_again(tmp_path: Path) -> None:

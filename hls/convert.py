@@ -43,7 +43,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
     With `weights` the testbench data of the project holds them. Raises ToolMissing without hls4ml.
     """
     chosen = BACKENDS[backend]
-    with atomic_directory(output, mark=_DESCRIPTION) as folder:
+    with atomic_directory(output, guarded=True) as folder:
         log = io.StringIO()
         with _captured(log):
             model = _hls4ml_model(config, chosen, folder)

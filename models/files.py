@@ -14,14 +14,26 @@ from typing import Any
 
 from models.errors import InputError, parsing
 
+_OURS = ".econ-t"
+"""In every folder that is made under guard: no name that a user's own folder holds."""
+
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; rename it to `target` if the block succeeds, else delete it.
 
-    The suffix of the target is kept, because writers choose a format by it.
+    The suffix of the target is kept, because writers choose a format by it. Devices, pipes and open files (/dev/stdout)
+    are no files to replace: what was written whole is copied into them.
     """
     target = Path(target)
+    if _is_stream(target):
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder) / target.name
+            whole.touch()
+            yield whole
+            with whole.open("rb") as source, os.fdopen(os.open(target, os.O_WRONLY | os.O_APPEND), "wb") as stream:
+                shutil.copyfileobj(source, stream)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
@@ -40,23 +52,32 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _is_stream(target: Path) -> bool:
+    """Links in /dev and /proc are to open files, which have a position: not to be replaced even if they are regular."""
+    open_file = target.is_symlink() and target.absolute().parts[1] in ("dev", "proc")
+    return target.exists() and not target.is_dir() and (open_file or not target.is_file())
+
+
 @contextmanager
-def atomic_directory(target: str | Path, mark: str | None = None) -> Iterator[Path]:
+def atomic_directory(target: str | Path, guarded: bool = False) -> Iterator[Path]:
     """Yield an empty temporary folder beside `target`; it takes the target's place if the block succeeds.
 
-    mark: the name of a file that folders of this kind hold. Raises InputError, before anything is done, if there is a
-    folder with files but without it: a user's folder is not ours to replace.
+    guarded: for a place that a user chooses. Raises InputError, before anything is done, if there is a folder with
+    files that was not made under guard: a user's folder is not ours to replace.
     """
     target = Path(target)
-    if mark is not None and target.exists():
+    if guarded and target.exists():
         if not target.is_dir():
             raise InputError(f"{target}: a file, expected a folder")
-        if any(target.iterdir()) and not (target / mark).exists():
-            raise InputError(f"{target}: a folder with other files, expected a new one, or one that has {mark}")
+        if any(target.iterdir()) and not (target / _OURS).exists():
+            raise InputError(f"{target}: a folder with other files, expected a new or an empty one, or one that an "
+                             f"earlier run made (with {_OURS} in it)")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield temporary
+        if guarded:
+            (temporary / _OURS).touch()
         temporary.chmod(0o755)
         old = temporary.with_name(f"{temporary.name}-old")
         if target.exists():

@@ -90,7 +90,7 @@ def sim(
         codes = load_weights(weights, spec)
         calq = read_calq(input, column_order(order, chosen.data.order)).calq
         top = _chip(chosen, target, redundant, fold)
-        with atomic_directory(build, mark="top.v") as folder:
+        with atomic_directory(build, guarded=True) as folder:
             Simulation.build(top, folder)
         bench = Bench(top, Simulation.built(top, build))
         setup = np.concatenate([bench.writing(weight_writes(codes)),

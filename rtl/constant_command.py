@@ -35,7 +35,7 @@ def constant(
 
         chosen = Config.load(config)
         codes = load_weights(weights, chosen.encoder)
-        with atomic_directory(output, mark=RESULT_FILE) as folder:
+        with atomic_directory(output, guarded=True) as folder:
             project = ConstantProject.write(codes, folder, stages, chosen.hls.part, chosen.hls.clock_period_ns)
             found = rows(project, chosen.hls.clock_period_ns, mapped(project) if synthesise else None)
             codes.save(folder / "weights.npz")

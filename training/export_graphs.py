@@ -78,7 +78,7 @@ def export_graphs(spec: EncoderSpec, weights: EncoderWeights, decoder: Any, outp
         inputs = [tf.constant(rng.integers(0, 128, (64, *shape.shape[1:])) / 128, tf.float32)
                   for shape in module.signature]
         expected = module.function(*inputs).numpy()
-        with atomic_directory(output / name, mark="saved_model.pb") as folder:
+        with atomic_directory(output / name, guarded=True) as folder:
             tf.saved_model.save(module, str(folder), signatures=module.function)
             served = tf.saved_model.load(str(folder)).signatures["serving_default"]
             found = served(**{spec.name: value for spec, value in zip(module.signature, inputs, strict=True)})
