@@ -105,7 +105,7 @@ def test_every_sum_is_rounded_and_limited_as_the_format_says(output: str) -> Non
 
 def test_size_is_counted_and_mapped(tmp_path: Path) -> None:
     weights = EncoderWeights.random(CHIP, 3, density=0.08)
-    project = ConstantProject.write(weights, tmp_path, 2, "xcvu13p-flga2577-2-e", 25.0)
+    project = ConstantProject.write(weights, tmp_path / "with a blank", 2, "xcvu13p-flga2577-2-e", 25.0)
     found = mapped(project)
     assert 0 < found.n_luts < 2 * project.n_luts
     assert 1 < found.delay_ns < 50

@@ -119,6 +119,12 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
+def project(folder: Path, backend: str, **changes: str) -> Path:
+    """What `hls convert` writes about a project of CONFIG into its folder."""
+    content = {"digest": CONFIG.encoder.digest(), "backend": backend} | changes
+    return write(folder / "project.json", json.dumps(content)).parent
+
+
 def rows(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in found["implementations"]}
 
@@ -127,7 +133,7 @@ def test_vitis_and_vivado(tmp_path: Path) -> None:
     write(tmp_path / "vitis_project" / "solution1" / "syn" / "report" / "econ_t_csynth.xml", CSYNTH)
     write(tmp_path / "vivado_utilization.rpt", UTILIZATION)
     write(tmp_path / "vivado_timing.rpt", TIMING)
-    estimate, measured, catapult = implementations({"vitis": tmp_path})
+    estimate, measured, catapult = implementations({"vitis": project(tmp_path, "vitis")}, CONFIG)
     assert estimate == Implementation("C++ (vitis)", "Vitis HLS 2023.2, estimate of C synthesis", lut=56, ff=34, dsp=12,
                                       bram=0, latency_cycles=2, interval_cycles=1, clock_ns=25.0, fmax_mhz=1000 / 18.2)
     assert (estimate.latency_ns, estimate.latency_bx, estimate.absent) == (50, 2, False)
@@ -145,7 +151,7 @@ def test_vivado_names_of_the_7_series_and_a_clock_that_is_not_met(tmp_path: Path
 
 def test_catapult(tmp_path: Path) -> None:
     write(tmp_path / "catapult_project" / "econ_t.v1" / "rtl.rpt", CATAPULT)
-    vitis, found = implementations({"catapult": tmp_path})
+    vitis, found = implementations({"catapult": project(tmp_path, "catapult")}, CONFIG)
     assert vitis.absent
     assert found == Implementation("C++ (catapult)", "Catapult 2023.1/1033555, RTL extracted",
                                    area="586,221 (area score)", latency_cycles=3, interval_cycles=1, clock_ns=25.0,
@@ -196,6 +202,34 @@ def test_a_report_without_a_delay_is_refused(
     with pytest.raises(InputError, match=message) as caught:
         read(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("read", "text", "old", "new", "message"), [
+    (_vivado, UTILIZATION, "| 98765 |     0 |          0 |   1728000 |  5.72 |\n|   LUT", "| 1.2.3 |\n|   LUT",
+     "no line with | CLB LUTs | used |"),
+    (_vivado, UTILIZATION, "|    7 |", f"| {'7' * 400} |", "no line with | DSPs | used |"),
+    (_vivado, TIMING, "  5.000 ", "  5.0.00 ", "the worst negative slack"),
+    (_vivado, TIMING, "     25.000 ", "     25.0.00 ", "a period in the Clock Summary"),
+    (read_catapult, CATAPULT, "586221.4", "586.221.4", "no line with Total Area Score:"),
+    (read_catapult, CATAPULT, "rising 25.000", "rising 25.0.00", "no line with a clock in Clock Information"),
+    (read_catapult, CATAPULT, "Design Total:                   12345", f"Design Total: {'1' * 5000}",
+     "no line with Design Total:"),
+])
+def test_what_is_no_number_is_refused(
+    tmp_path: Path, read: Callable[[Path], dict[str, Any]], text: str, old: str, new: str, message: str
+) -> None:
+    assert text.count(old) == 1
+    path = write(tmp_path / "report", text.replace(old, new))
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["foo", "utf-32"])
+def test_encoding_that_no_tool_writes_is_refused(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path / "report", f'<?xml version="1.0" encoding="{encoding}"?>{CSYNTH}')
+    with pytest.raises(InputError, match=f"^{path}: not readable as XML: "):
+        read_csynth(path)
 
 
 def test_clocks_that_depend_on_the_data_are_not_given(tmp_path: Path) -> None:
@@ -296,10 +330,31 @@ def test_counted_figures() -> None:
 
 
 def test_command_line_prints_the_table(tmp_path: Path) -> None:
-    write(tmp_path / "econ_t.v1" / "rtl.rpt", CATAPULT)
+    write(project(tmp_path, "catapult") / "econ_t.v1" / "rtl.rpt", CATAPULT)
     done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--project", f"catapult={tmp_path}"])
     assert done.exit_code == 0, done.output
     assert "586,221" in done.output and "not run" in done.output and "3.6 mm2" in done.output
+
+
+@pytest.mark.parametrize(("entry", "message"), [
+    ("vitis", "--project vitis, expected vitis=FOLDER or catapult=FOLDER"),
+    ("vitis=", "--project vitis=, expected vitis=FOLDER or catapult=FOLDER"),
+    ("vits={folder}", "--project vits={folder}, expected vitis=FOLDER or catapult=FOLDER"),
+    ("vitis={folder}/nowhere", "{folder}/nowhere/project.json: No such file or directory"),
+    ("vitis={folder}/other", "{folder}/other/project.json: digest 0123456789abcdef, expected {digest}"),
+    ("vitis={folder}/catapult", "{folder}/catapult/project.json: backend catapult, expected vitis"),
+])
+def test_project_of_something_else_is_refused(tmp_path: Path, entry: str, message: str) -> None:
+    write(project(tmp_path / "other", "vitis", digest="0123456789abcdef") / "vitis.tcl", "")
+    write(project(tmp_path / "catapult", "catapult") / "vitis.tcl", "")
+    names = {"folder": str(tmp_path), "digest": CONFIG.encoder.digest()}
+    entry, message = entry.format(**names), message.format(**names)
+    done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--project", entry])
+    assert done.exit_code == 2 and done.stderr.startswith(f"error: {message}") and done.stderr.count("\n") == 1
+    folder = entry.partition("vitis=")[2]
+    if folder:
+        done = CliRunner().invoke(app, ["synth", "--config", str(CONFIG_FILE), "--project", folder])
+        assert done.exit_code == 2 and done.stderr.startswith(f"error: {message}")
 
 
 def _tool(folder: Path, name: str, log: Path, status: int = 0) -> None:
@@ -316,7 +371,7 @@ def test_make_runs_the_tools_that_are_there_and_fails_for_those_that_are_not(tmp
     for backend in BACKENDS.values():
         for name, text in backend.scripts(CONFIG).items():
             assert "@" not in text
-            write(run / f"hls_{backend.name}" / name, text)
+            write(project(run / f"hls_{backend.name}", backend.name) / name, text)
     _tool(bin_folder, "vitis-run", log, status)
     _tool(bin_folder, "vivado", log)
     make = ["make", "--no-print-directory", "-o", ".venv/ready", "hls-synth", f"CONFIG={CONFIG_FILE}", f"RUN={run}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -18,10 +19,10 @@ from bitexact_tests.conftest import CONFIGS, REPOSITORY
 from bitexact_tests.matrix import FAMILIES, charges
 from emulator import STAGES, encode
 from hls.backends import BACKENDS
-from hls.csim import build, compiled, find_compiler, run_csim
+from hls.csim import build, cache_root, compiled, find_compiler, run_csim
 from models.comparison import compare_stages
 from models.config import Config
-from models.errors import ToolFailed, ToolMissing
+from models.errors import ToolFailed, ToolMissing, one_line_errors
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 
@@ -109,6 +110,37 @@ def test_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(ToolMissing, match=r"g\+\+ not found"):
         compiled(LOADED["econ_t_5elink"], "vitis")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("package", "command"), [
+    ("amaranth", "rtl verilog --config {config} --output {folder}/encoder.v"),
+    ("hls4ml", "hls convert --config {config} --weights {folder}/weights.npz --output {folder}/project"),
+])
+def test_missing_package_is_one_line(package: str, command: str, tmp_path: Path) -> None:
+    EncoderWeights.random(LOADED["econ_t_5elink"].encoder, 1).save(tmp_path / "weights.npz")
+    words = command.format(config="configs/econ_t_5elink.yaml", folder=tmp_path).split()
+    without = (f"import runpy, sys; sys.modules['{package}'] = None; sys.argv = sys.argv[1:]; "
+               "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)")
+    result = subprocess.run([sys.executable, "-c", without, *words], cwd=REPOSITORY, capture_output=True, text=True,
+                            check=False)
+    assert result.stderr == (f"error: package {package} is not installed: "
+                             "pip install '.[training,data,rtl,search]'\n")
+    assert result.returncode == 2 and [path.name for path in tmp_path.iterdir()] == ["weights.npz"]
+
+
+def test_missing_module_of_ours_is_a_mistake() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"hls\.nothing"), one_line_errors():
+        importlib.import_module("hls.nothing")
+
+
+def test_cache_does_not_depend_on_where_its_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for own, users, expected in (("cache", "users", "cache"), ("", "users", "users/econ-t-codesign"),
+                                 ("", "", "home/.cache/econ-t-codesign")):
+        monkeypatch.setenv("ECON_T_CACHE", own)
+        monkeypatch.setenv("XDG_CACHE_HOME", users)
+        assert cache_root() == tmp_path / expected
 
 
 def test_a_saturating_normaliser_saturates(gxx: str) -> None:

@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +19,11 @@ from amaranth.lib.wiring import In, Out
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY, missing
-from models.errors import ToolMissing
+from models.calq_io import write_calq
+from models.errors import InputError, ToolFailed, ToolMissing
 from models.fixed_point import FixedPoint
 from models.registers import chip_spec
+from models.weights import EncoderWeights
 from rtl import synthesis, yosys
 from rtl.__main__ import app
 from rtl.block import Block
@@ -27,7 +31,9 @@ from rtl.chip import AutoencoderChip
 from rtl.formal import PROOFS, Disproved, prove
 from rtl.normaliser import ChannelShifter, FloatEncoder
 from rtl.registers import RegisterBank, TripleBank
+from rtl.simulate import Port, Simulation
 from rtl.synthesis import instance_counts, synthesise
+from rtl.upsets import registers
 
 QUICK_PROOFS = [name for name in PROOFS if "product" not in name]
 
@@ -107,6 +113,59 @@ def test_longest_path_over_blocks_is_that_of_the_flat_netlist(
     found = re.search(r"Longest topological path in chain \(length=(\d+)\)", log)
     assert found is not None and result.levels == int(found[1]) > max(row.levels for row in result.blocks)
     assert result.memory_bits == 0 and result.register_bits == 0
+
+
+def test_file_names_with_blanks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Netlists that are kept, and every file that Yosys reads or writes on the way."""
+    folder = tmp_path / "a b; #c"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    block = ChannelShifter(FixedPoint.parse("U1.7"))
+    synthesise(block, "gates", keep=folder / "my netlists")
+    assert {path.name for path in (folder / "my netlists").iterdir()} >= {"channel_shifter.netlist", "design.json"}
+    yosys.write_verilog(block, folder / "top.v")
+    assert "module channel_shifter(" in (folder / "top.v").read_text()
+    assert len(registers(RegisterBank(bytes(2)))) == 2
+    prove(PROOFS["5E4M encoder"])
+    for technology in ("xc7", "xcup", "ecp5"):
+        assert re.fullmatch(r'techmap -map ".*/add_to_alu\.v"', synthesis.TECHNOLOGIES[technology].passes[0])
+    with pytest.raises(InputError, match="a blank in the path, expected none where Verilator builds"):
+        Simulation.build(block, folder / "model")
+
+
+def test_two_runs_of_a_model_at_once(tmp_path: Path) -> None:
+    """A stand-in for the compiled model that answers, after a while, with what it was asked."""
+    program = tmp_path / "model"
+    program.write_text('#!/bin/sh\nsleep 0.3\ncp "$1" "$2"\n')
+    program.chmod(0o755)
+    simulation = Simulation(program, (Port("asked", 8, True), Port("answer", 8, False)))
+    inputs = [simulation.idle(5) for _ in range(2)]
+    inputs[1]["asked"] = 7
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda records: simulation.run(records, tmp_path)["answer"].tolist(), inputs))
+    assert found == [[[0]] * 5, [[7]] * 5]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_simulation_runs_the_model_that_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not that in the folder --build, which another command may have replaced."""
+    programs = []
+
+    def run(self: Simulation, *_: object) -> None:
+        programs.append(self.program)
+        raise ToolFailed("no more is needed")
+
+    monkeypatch.setattr(Simulation, "build", lambda top, folder: Simulation.built(top, folder))
+    monkeypatch.setattr(Simulation, "run", run)
+    spec = chip_spec(5)
+    EncoderWeights.random(spec, 1).save(tmp_path / "weights.npz")
+    write_calq(tmp_path / "calq.csv", np.zeros((3, 48), dtype=int))
+    done = CliRunner().invoke(app, [
+        "sim", "--config", str(REPOSITORY / "configs" / "econ_t_5elink.yaml"), "--weights",
+        str(tmp_path / "weights.npz"), "--input", str(tmp_path / "calq.csv"), "--output", str(tmp_path / "latent.csv"),
+        "--build", str(tmp_path / "model")])
+    assert done.exit_code == 2 and "no more is needed" in done.stderr
+    assert programs[0].is_relative_to(tmp_path) and not programs[0].is_relative_to(tmp_path / "model")
 
 
 def test_standard_cells_have_an_area_where_their_library_is_installed(

@@ -105,7 +105,9 @@ def synth(
         from models.config import Config
         from models.errors import ToolMissing
 
-        tool = BACKENDS[_backend(backend, Config.load(config).hls.backend)]
+        chosen = Config.load(config)
+        tool = BACKENDS[_backend(backend, chosen.hls.backend)]
+        tool.check(chosen, project)
         if not (project / tool.script).exists():
             raise InputError(f"--project {project}: no {tool.script} in it, expected a {tool.name} project")
         if not tool.available():
@@ -136,13 +138,15 @@ def report(
         folders = {}
         for entry in project or []:
             name, _, folder = entry.partition("=")
-            folders[_backend(name, "")] = Path(folder)
+            if name not in BACKENDS or not folder:
+                raise InputError(f"--project {entry}, expected {' or '.join(f'{one}=FOLDER' for one in BACKENDS)}")
+            folders[name] = Path(folder)
         chosen, console = Config.load(config), Console()
         counted = Table("quantity", "value", "source", title=f"{chosen.name}: counted")
         for figure in counted_figures(chosen):
             counted.add_row(figure.quantity, figure.value, figure.source)
         table = Table("what", "figures", "by", title=f"{chosen.name}: implementations", show_lines=True)
-        for row in [CHIP, *implementations(folders)]:
+        for row in [CHIP, *implementations(folders, chosen)]:
             table.add_row(row.name, row.summary(), row.tool)
         console.print(counted, table)
 

@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from models.config import Config
+from models.errors import InputError
+from models.files import read_json
 
+PROJECT_FILE = "project.json"
+"""In every project: what it was made from."""
 ASIC_LIBRARY = "saed32rvt_tt0p78v125c_beh"
 """The characterised library that Catapult ships for hls4ml designs; replace it by your technology's."""
 
@@ -45,6 +49,14 @@ class Backend:
     def target(self, config: Config) -> dict[str, Any]:
         """Arguments of the hls4ml conversion that name the technology."""
         return {"part": config.hls.part} if self.name == "vitis" else {"tech": "asic", "asiclibs": ASIC_LIBRARY}
+
+    def check(self, config: Config, project: Path) -> None:
+        """Raise InputError if a folder holds no project, or one of another encoder or backend."""
+        path = project / PROJECT_FILE
+        content = read_json(path, ("digest", "backend"))
+        for key, wanted in (("backend", self.name), ("digest", config.encoder.digest())):
+            if content[key] != wanted:
+                raise InputError(f"{path}: {key} {content[key]}, expected {wanted}: convert the configuration again")
 
     def scripts(self, config: Config) -> dict[str, str]:
         """Files for a machine that has the vendor tool: name -> text."""

@@ -18,7 +18,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from hls.backends import BACKENDS, Backend
+from hls.backends import BACKENDS, PROJECT_FILE, Backend
 from models.config import Config
 from models.errors import ToolMissing
 from models.files import atomic_directory
@@ -30,7 +30,6 @@ from models.weights import EncoderWeights
 _ONE_AT_A_TIME = threading.Lock()  # output streams and logging belong to the whole process
 
 _NETWORK = "encoder"  # name of the function that hls4ml writes
-_DESCRIPTION = "project.json"
 _SOURCES = ("econ_t.h", "econ_t.cpp", "econ_t_csim.cpp")
 
 # hls4ml reads the weights from text files at the first call in C simulation, which would undo the reload.
@@ -59,7 +58,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
 
             control_words(config.encoder, weights).tofile(folder / "control.bin")
             weights.save(folder / "weights.npz")
-        (folder / _DESCRIPTION).write_text(json.dumps(describe(config, backend), indent=1) + "\n")
+        (folder / PROJECT_FILE).write_text(json.dumps(describe(config, backend), indent=1) + "\n")
 
 
 def describe(config: Config, backend: str) -> dict[str, str]:

@@ -154,9 +154,9 @@ def build(project: Path, backend: str, compiler: str) -> None:
 
 
 def cache_root() -> Path:
-    """Where compiled projects are kept: $ECON_T_CACHE, else the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "econ-t-codesign"
-    return Path(os.environ.get("ECON_T_CACHE", default))
+    """Where compiled projects are kept, absolute: $ECON_T_CACHE, else the user's cache folder."""
+    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("ECON_T_CACHE") or users / "econ-t-codesign").absolute()
 
 
 def _key(config: Config, backend: str, compiler: str) -> str:

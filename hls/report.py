@@ -110,14 +110,18 @@ def counted_figures(config: Config) -> list[Figure]:
     ]
 
 
-def implementations(projects: Mapping[str, Path] | None = None) -> list[Implementation]:
+def implementations(projects: Mapping[str, Path], config: Config | None = None) -> list[Implementation]:
     """One row per vendor report that a project folder holds, or one that says why there is none.
 
-    `projects` maps a backend to the folder of its project. Raises InputError for a report that cannot be read.
+    `projects` maps a backend to the folder of its project. Raises InputError for a report that cannot be read, and for
+    a folder without a project of `config`, if that is given.
     """
     rows = []
     for name, backend in BACKENDS.items():
-        found = _vendor_rows(name, (projects or {}).get(name))
+        project = projects.get(name)
+        if project is not None and config is not None:
+            backend.check(config, project)
+        found = _vendor_rows(name, project) if project is not None else []
         if not found:
             state = "no report in the project: make hls-synth" if backend.available() else \
                 f"{backend.missing()}; make hls-synth where it is"
@@ -126,9 +130,7 @@ def implementations(projects: Mapping[str, Path] | None = None) -> list[Implemen
     return rows
 
 
-def _vendor_rows(backend: str, project: Path | None) -> list[Implementation]:
-    if project is None:
-        return []
+def _vendor_rows(backend: str, project: Path) -> list[Implementation]:
     name = f"C++ ({backend})"
     if backend == "catapult":
         return [Implementation(name, **read_catapult(path)) for path in _newest(project, "**/rtl.rpt")]

@@ -12,19 +12,19 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-from models.errors import InputError
+from models.errors import InputError, parsing
 
 # Site types of `report_utilization`, UltraScale and later, then 7 series; a star marks a count before optimisation.
 _SITES = {"lut": ("CLB LUTs", "Slice LUTs"), "ff": ("CLB Registers", "Slice Registers"), "dsp": ("DSPs",),
           "bram": ("Block RAM Tile",)}
+_COUNT = r"-?\d{1,15}"
+_NUMBER = r"\d{1,15}(?:\.\d{1,15})?(?![\d.])"
 
 
 def read_csynth(path: Path) -> dict[str, Any]:
     """`econ_t_csynth.xml` of Vitis HLS: the estimates of its C synthesis."""
-    try:
+    with parsing(path, "XML"):
         root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
-        raise InputError(f"{path}: not readable as XML: {error}") from None
 
     def number(place: str) -> float:
         text = root.findtext(place)
@@ -59,8 +59,9 @@ def read_vivado(utilization: Path, timing: Path) -> dict[str, Any]:
     """`report_utilization` and `report_timing_summary` of Vivado, both of one design state."""
     text, clocks = _read(utilization), _read(timing)
     counts = {field: _site(utilization, text, names) for field, names in _SITES.items()}
-    slack = float(_first(timing, clocks, r"WNS\(ns\).*\n[ -]*\n\s*(-?[\d.]+)", "the worst negative slack (WNS)"))
-    period = float(_first(timing, clocks, r"\{[\d. ]+\}\s+([\d.]+)\s+[\d.]+\s*$", "a period in the Clock Summary"))
+    slack = float(_first(timing, clocks, rf"WNS\(ns\).*\n[ -]*\n\s*(-?{_NUMBER})", "the worst negative slack (WNS)"))
+    period = float(_first(timing, clocks, rf"\{{[\d. ]+\}}\s+({_NUMBER})\s+{_NUMBER}\s*$",
+                          "a period in the Clock Summary"))
     version = _first(utilization, text, r"Tool Version\s*:\s*Vivado v\.?(\S+)", "Tool Version : Vivado")
     state = re.search(r"Design State\s*:\s*([\w ]+?)\s*$", text, re.MULTILINE)
     return {
@@ -75,12 +76,13 @@ def read_vivado(utilization: Path, timing: Path) -> dict[str, Any]:
 def read_catapult(path: Path) -> dict[str, Any]:
     """`rtl.rpt` of Catapult. Its area score is in the unit of the technology library."""
     text = _read(path)
-    total = _first(path, text, r"^\s*Design Total:\s+(\d+\s+-?\d+\s+-?\d+)", "Design Total: in Processes/Blocks")
+    total = _first(path, text, rf"^\s*Design Total:\s+({_COUNT}\s+{_COUNT}\s+{_COUNT})\b",
+                   "Design Total: in Processes/Blocks")
     _, latency, throughput = map(int, total.split())
-    score = float(_first(path, text, r"^\s*Total Area Score:(?:\s+[\d.]+){2}\s+([\d.]+)", "Total Area Score:"))
-    period = float(_first(path, text, r"^\s*\S+\s+(?:rising|falling)\s+([\d.]+)", "a clock in Clock Information"))
+    score = float(_first(path, text, rf"^\s*Total Area Score:(?:\s+{_NUMBER}){{2}}\s+({_NUMBER})", "Total Area Score:"))
+    period = float(_first(path, text, rf"^\s*\S+\s+(?:rising|falling)\s+({_NUMBER})", "a clock in Clock Information"))
     version = _first(path, text, r"^--\s*Version:\s*(\S+)", "-- Version:")
-    delays = [float(delay) for delay in re.findall(r"^\s*Max Delay:\s*([\d.]+)", text, re.MULTILINE)]
+    delays = [float(delay) for delay in re.findall(rf"^\s*Max Delay:\s*({_NUMBER})", text, re.MULTILINE)]
     return {
         "tool": f"Catapult {version}, RTL extracted",
         "area": f"{score:,.0f} (area score)",
@@ -98,10 +100,8 @@ def _fmax_mhz(path: Path, period_ns: float, what: str) -> float:
 
 
 def _read(path: Path) -> str:
-    try:
+    with parsing(path, "text"):
         return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not readable as text: {error}") from None
 
 
 def _first(path: Path, text: str, pattern: str, what: str) -> str:
@@ -113,5 +113,5 @@ def _first(path: Path, text: str, pattern: str, what: str) -> str:
 
 def _site(path: Path, text: str, names: tuple[str, ...]) -> float:
     """The column Used of a site type; the same words also stand in text, so only rows of a table count."""
-    pattern = rf"^\|\s*(?:{'|'.join(names)})\*?\s*\|\s*([\d.]+)\s*\|"
+    pattern = rf"^\|\s*(?:{'|'.join(names)})\*?\s*\|\s*({_NUMBER})\s*\|"
     return float(_first(path, text, pattern, f"| {names[0]} | used |"))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 _LONGEST = 600
+_OWN_PACKAGES = ("models", "emulator", "hls", "rtl", "training", "bitexact_tests")
 
 
 class InputError(ValueError):
@@ -63,10 +64,15 @@ def one_line_errors() -> Iterator[None]:
         # The reader of our output went away (`| head`): not an error of ours, and Python must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
-    except (InputError, ToolMissing, ToolFailed, OSError) as error:
+    except (InputError, ToolMissing, ToolFailed, OSError, ModuleNotFoundError) as error:
         text = str(error)
         if isinstance(error, OSError) and error.filename is not None:
             text = f"{error.filename}: {error.strerror or error}"
+        if isinstance(error, ModuleNotFoundError):
+            package = (error.name or "").partition(".")[0]
+            if package in ("", *_OWN_PACKAGES):
+                raise  # a mistake of ours, not an installation without extras
+            text = f"package {package} is not installed: pip install '.[training,data,rtl,search]'"
         text = " ".join(text.split())
         sys.stderr.write(f"error: {text}\n")
         raise SystemExit(2) from None

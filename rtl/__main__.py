@@ -91,12 +91,12 @@ def sim(
         calq = read_calq(input, column_order(order, chosen.data.order)).calq
         top = _chip(chosen, target, redundant, fold)
         with atomic_directory(build, guarded=True) as folder:
-            Simulation.build(top, folder)
-        bench = Bench(top, Simulation.built(top, build))
-        setup = np.concatenate([bench.writing(weight_writes(codes)),
-                                bench.writing(format_writes(spec.ae_mask, spec.n_elinks))])
-        clocks = np.concatenate([setup, bench.events(calq), bench.simulation.idle(top.latency)])
-        found = bench.stages(bench.simulation.run(clocks, build), len(setup), len(calq))
+            # Run here, not in `build`: another command may put its own model there.
+            bench = Bench(top, Simulation.build(top, folder))
+            setup = np.concatenate([bench.writing(weight_writes(codes)),
+                                    bench.writing(format_writes(spec.ae_mask, spec.n_elinks))])
+            clocks = np.concatenate([setup, bench.events(calq), bench.simulation.idle(top.latency)])
+            found = bench.stages(bench.simulation.run(clocks, folder), len(setup), len(calq))
         write_latents(output, found["output_code"] >> (spec.dense.output.width - spec.latent_bits))
 
 

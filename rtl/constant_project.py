@@ -120,8 +120,9 @@ def _mapped_stage(project: ConstantProject, name: str, timeout_seconds: float) -
         stat = Path(folder) / "stat.json"
         log = yosys.run([
             # Deferred: a part of da4ml is only whole with its parameters.
-            *(f"read_verilog -defer {path}" for path in project.sources), f"hierarchy -check -top {name}", "proc",
-            "flatten", "opt", "wreduce", "opt_clean -purge", *target.passes, f"tee -q -o {stat} stat -json",
+            *(f"read_verilog -defer {yosys.quoted(path)}" for path in project.sources),
+            f"hierarchy -check -top {name}", "proc", "flatten", "opt", "wreduce", "opt_clean -purge", *target.passes,
+            f"tee -q -o {yosys.quoted(stat)} stat -json",
             # Delays of the cells are in Yosys' models of them.
             "read_verilog -lib -specify +/xilinx/cells_sim.v", "sta"], timeout_seconds)
         cells = json.loads(stat.read_text(encoding="utf-8"))["modules"][f"\\{name}"]["num_cells_by_type"]

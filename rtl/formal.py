@@ -166,7 +166,8 @@ def prove(proof: Proof, timeout_seconds: float = 300) -> float:
         miter = Path(folder) / "miter.v"
         miter.write_text(proof.miter, encoding="utf-8")
         log = yosys.run([
-            *(f"read_rtlil {file}" for file in files), f"rename {block.module_name} dut", f"read_verilog {miter}",
+            *(f"read_rtlil {yosys.quoted(file)}" for file in files), f"rename {block.module_name} dut",
+            f"read_verilog {yosys.quoted(miter)}",
             "hierarchy -check -top miter", "proc", "flatten", "opt -full", "opt_clean",
             "sat -prove equal 1 -show-ports miter",
         ], timeout_seconds)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
-from models.errors import ToolFailed, ToolMissing
+from models.errors import InputError, ToolFailed, ToolMissing
 from rtl.block import Block
 from rtl.upsets import Register
 from rtl.yosys import write_verilog
@@ -83,7 +84,12 @@ class Simulation:
     @classmethod
     def compile(cls, sources: Sequence[str | Path], top: str, ports: Sequence[Port], clocked: bool, folder: Path,
                 timeout_seconds: float = 600, options: Sequence[str] = (), defines: str = "") -> Simulation:
-        """Compile Verilog files with the harness in `folder`; `clocked`: the module `top` has a port `clk`."""
+        """Compile Verilog files with the harness in `folder`; `clocked`: the module `top` has a port `clk`.
+
+        Raises InputError for a folder with a blank in its path: Verilator's make file does not work there.
+        """
+        if len(str(folder.absolute()).split()) > 1:
+            raise InputError(f"{folder.absolute()}: a blank in the path, expected none where Verilator builds")
         folder.mkdir(parents=True, exist_ok=True)
         command = _verilator()
         lines = [f"{'INPUT' if port.is_input else 'OUTPUT'}({port.name})" for port in ports]
@@ -109,15 +115,17 @@ class Simulation:
     def run(self, inputs: Records, folder: Path, timeout_seconds: float = 600, flips: Records | None = None) -> Records:
         """Outputs of each clock as they stand before its edge, one record per record of `inputs`.
 
-        `flips` are records of `rtl.upsets.FLIP` in the order of their clocks.
+        `flips` are records of `rtl.upsets.FLIP` in the order of their clocks. Its files are in a folder of this run
+        below `folder`, and are gone at the end.
         """
-        stimuli, responses, upsets = (folder / f"{name}.bin" for name in ("stimuli", "responses", "flips"))
-        inputs.tofile(stimuli)
-        if flips is not None:
-            flips.tofile(upsets)
-        files = [stimuli, responses] + [upsets] * (flips is not None)
-        _run([str(path.absolute()) for path in (self.program, *files)], folder, timeout_seconds)
-        return np.fromfile(responses, dtype=_record([port for port in self.ports if not port.is_input]))
+        with tempfile.TemporaryDirectory(dir=folder.absolute()) as name:
+            stimuli, responses, upsets = (Path(name) / f"{part}.bin" for part in ("stimuli", "responses", "flips"))
+            inputs.tofile(stimuli)
+            if flips is not None:
+                flips.tofile(upsets)
+            files = [stimuli, responses] + [upsets] * (flips is not None)
+            _run([str(path) for path in (self.program.absolute(), *files)], folder, timeout_seconds)
+            return np.fromfile(responses, dtype=_record([port for port in self.ports if not port.is_input]))
 
 
 def _program(folder: Path) -> Path:

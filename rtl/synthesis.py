@@ -20,7 +20,7 @@ from rtl.timing import BlockTiming, block_timing
 
 DESIGN_FILE = "design.json"
 """Beside netlists that are kept: what they were made from."""
-_ADD_TO_ALU = Path(__file__).with_name("templates") / "add_to_alu.v"
+_TO_ALU = f"techmap -map {yosys.quoted(Path(__file__).with_name('templates') / 'add_to_alu.v')}"
 # Purged of names: those of array elements (`code[0]`) would meet the names that Yosys gives to single bits.
 _PREPARE = ("proc", "opt", "wreduce", "opt_clean -purge")
 _XILINX = "-nodsp -noiopad -noclkbuf -nobram"
@@ -64,9 +64,9 @@ _TO_GATES = ("setattr -unset init", "alumacc", "opt", "maccmap", "opt", "techmap
              "dfflegalize -cell $_DFF_P_ x")
 
 TECHNOLOGIES = {
-    "xc7": Technology("xc7", (f"techmap -map {_ADD_TO_ALU}", f"synth_xilinx -family xc7 {_XILINX}"), _lut_cells),
-    "xcup": Technology("xcup", (f"techmap -map {_ADD_TO_ALU}", f"synth_xilinx -family xcup {_XILINX}"), _lut_cells),
-    "ecp5": Technology("ecp5", (f"techmap -map {_ADD_TO_ALU}", "synth_ecp5 -nodsp -nobram"), _ecp5_cells),
+    "xc7": Technology("xc7", (_TO_ALU, f"synth_xilinx -family xc7 {_XILINX}"), _lut_cells),
+    "xcup": Technology("xcup", (_TO_ALU, f"synth_xilinx -family xcup {_XILINX}"), _lut_cells),
+    "ecp5": Technology("ecp5", (_TO_ALU, "synth_ecp5 -nodsp -nobram"), _ecp5_cells),
     # One NAND2 is four transistors.
     "gates": Technology("gates", (*_TO_GATES, "abc -g cmos", "opt_clean"), _gate_cells),
     # Standard cells of a 180 nm process; Debian has them in qflow-tech-osu018.
@@ -175,13 +175,13 @@ def _synthesise_block(
     name = path.stem
     stat, prepared = path.with_suffix(".json"), path.with_suffix(".prepared")
     log = yosys.run([
-        f"read_rtlil {path}",
-        *(f"read_rtlil {child}" for child in children),
+        f"read_rtlil {yosys.quoted(path)}",
+        *(f"read_rtlil {yosys.quoted(child)}" for child in children),
         # Blocks placed inside are counted on their own: here they are black boxes.
         *(f"blackbox {child.stem}" for child in children),
-        f"hierarchy -top {name}", *_PREPARE, f"tee -q -o {prepared} stat -json", *technology.passes,
-        f"tee -q -o {stat} {technology.stat}",
-        f"select {name}", f"write_json -selected {_netlist(path)}", "select -clear",
+        f"hierarchy -top {name}", *_PREPARE, f"tee -q -o {yosys.quoted(prepared)} stat -json", *technology.passes,
+        f"tee -q -o {yosys.quoted(stat)} {technology.stat}",
+        f"select {name}", f"write_json -selected {yosys.quoted(_netlist(path))}", "select -clear",
         # A path ends at a block placed inside.
         f"select {name}/*", *(f"select -del {name}/t:{child.stem}" for child in children),
         # `ltp` knows Yosys' own flip-flops, not those of a library.

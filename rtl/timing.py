@@ -38,10 +38,6 @@ class BlockTiming:
     def longest(self) -> int:
         return max([self.inside, *self.to_register.values(), *self.from_register.values()])
 
-    @property
-    def longest_through(self) -> int:
-        return max((levels for inputs in self.through.values() for levels in inputs.values()), default=0)
-
 
 def block_timing(netlist: Path, name: str, children: Mapping[str, BlockTiming], static: bool = False) -> BlockTiming:
     """Timing of block `name` from its netlist (Yosys JSON) and the timing of the blocks placed in it."""

@@ -42,9 +42,9 @@ def registers(top: Block) -> list[Register]:
     """
     with tempfile.TemporaryDirectory() as folder:
         netlist, verilog = Path(folder) / "netlist.json", Path(folder) / "all.v"
-        yosys.run([*(f"read_rtlil {file}" for file in yosys.export(top, Path(folder))),
-                   f"hierarchy -check -top {top.module_name}", "proc -norom", f"write_json {netlist}",
-                   f"write_verilog -norename -noattr {verilog}"])
+        yosys.run([*(f"read_rtlil {yosys.quoted(file)}" for file in yosys.export(top, Path(folder))),
+                   f"hierarchy -check -top {top.module_name}", "proc -norom", f"write_json {yosys.quoted(netlist)}",
+                   f"write_verilog -norename -noattr {yosys.quoted(verilog)}"])
         modules = json.loads(netlist.read_text(encoding="utf-8"))["modules"]
         texts = re.split(r"^module ", verilog.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     # Several names can stand for the same flip-flops; the Verilog declares one of them.

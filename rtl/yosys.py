@@ -30,6 +30,11 @@ class YosysError(ToolFailed):
     """Yosys refused a script; the message is its own."""
 
 
+def quoted(path: Path) -> str:
+    """A file name as a word of a script: it may hold blanks."""
+    return f'"{path}"'
+
+
 def export(top: Block, folder: Path) -> list[Path]:
     """RTLIL files of `top` and all blocks in it, parts first."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,6 +79,6 @@ def write_verilog(top: Block, target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = export(top, Path(folder))
         out = Path(folder) / "all.v"
-        run([*(f"read_rtlil {file}" for file in files), f"hierarchy -check -top {top.module_name}", "proc -norom",
-             f"write_verilog -norename -noattr {out}"])
+        run([*(f"read_rtlil {quoted(file)}" for file in files), f"hierarchy -check -top {top.module_name}",
+             "proc -norom", f"write_verilog -norename -noattr {quoted(out)}"])
         target.write_text(out.read_text(encoding="utf-8"), encoding="utf-8")
