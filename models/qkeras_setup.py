@@ -3,6 +3,9 @@
 QKeras 0.9 is written for Keras 2, which lives on as `tf_keras`; TensorFlow's own `tf.keras` follows only when
 TF_USE_LEGACY_KERAS is set before its first import. hls4ml decides by `keras.__version__` which Keras it reads, and
 would find Keras 3 there, so the name `keras` must stand for `tf_keras` before hls4ml is imported.
+
+Eigen shares a matrix product out among threads also along the dimension that is summed: floating sums depend on the
+number of threads. It is two, whatever the machine has, unless TF_NUM_INTRAOP_THREADS says otherwise.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from contextlib import contextmanager
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 
 
 @contextmanager
