@@ -22,8 +22,9 @@ def test_files_do_not_depend_on_processors_or_process(tmp_path: Path) -> None:
     runs = {"one": (there[:1], "1"), "all": (there, "1"), "other seed": (there, "2")}
     started = {}
     for name, (processors, seed) in runs.items():
-        n = str(len(processors))
-        environment = os.environ | {"TF_NUM_INTEROP_THREADS": n, "OMP_NUM_THREADS": n, "PYTHONHASHSEED": str(len(started))}
+        number = str(len(processors))
+        environment = os.environ | {"TF_NUM_INTEROP_THREADS": number, "OMP_NUM_THREADS": number,
+                                    "PYTHONHASHSEED": str(len(started))}
         environment.pop("TF_NUM_INTRAOP_THREADS", None)
         command = [sys.executable, "-m", "training", *ARGUMENTS, "--seed", seed, "--output", str(tmp_path / name)]
         command = ["taskset", "--cpu-list", ",".join(map(str, processors)), *command]

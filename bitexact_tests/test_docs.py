@@ -141,7 +141,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_block(block: Block, folder: Path) -> None:
     """Run code in a folder as a user would who has the environment of the tests."""
     path = [str(folder.parent / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
-    environment = os.environ | {"PATH": os.pathsep.join(path), "MAKEFLAGS": f"VENV={sys.prefix} READY="}
+    # What was given to a `make` that runs the tests is not for the one in the block.
+    outer = {"MFLAGS", "MAKELEVEL", *re.findall(r"(\w+)=", os.environ.get("MAKEFLAGS", ""))}
+    environment = {name: value for name, value in os.environ.items() if name not in outer} | {
+        "PATH": os.pathsep.join(path), "MAKEFLAGS": f"VENV={sys.prefix} READY="}
     command = ["bash", "-euo", "pipefail", "-c"] if block.language == "bash" else [sys.executable, "-c"]
     done = subprocess.run([*command, block.code], cwd=folder, env=environment, capture_output=True, text=True,
                           check=False)
