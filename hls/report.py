@@ -110,16 +110,16 @@ def counted_figures(config: Config) -> list[Figure]:
     ]
 
 
-def implementations(projects: Mapping[str, Path], config: Config | None = None) -> list[Implementation]:
+def implementations(projects: Mapping[str, Path], config: Config) -> list[Implementation]:
     """One row per vendor report that a project folder holds, or one that says why there is none.
 
     `projects` maps a backend to the folder of its project. Raises InputError for a report that cannot be read, and for
-    a folder without a project of `config`, if that is given.
+    a folder without a project of `config`.
     """
     rows = []
     for name, backend in BACKENDS.items():
         project = projects.get(name)
-        if project is not None and config is not None:
+        if project is not None:
             backend.check(config, project)
         found = _vendor_rows(name, project) if project is not None else []
         if not found:

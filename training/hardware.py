@@ -28,7 +28,7 @@ levels. `sta` prints two lines per cell of a path, the cell and its net."""
 def hardware(config: Config, run: Path) -> dict[str, Any]:
     """All of the table as plain JSON; raises InputError for a file that cannot be read, or is of another spec."""
     projects = {path.name.removeprefix("hls_"): path for path in run.glob("hls_*")}
-    rows = [CHIP, *_rtl_rows(config, run), *_constant_rows(config, run), *implementations(projects)]
+    rows = [CHIP, *_rtl_rows(config, run), *_constant_rows(config, run), *implementations(projects, config)]
     return {
         "counted": [vars(figure) for figure in counted_figures(config)],
         "implementations": [row.to_json() for row in rows],
