@@ -124,7 +124,7 @@ report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --
 	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)
 
 test: $(READY) ## every test, JOBS=2 at a time; with REQUIRE_TOOLS=1 a missing tool fails
-	$(PYTHON) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 compat: ## quick tests on the oldest and the newest supported Python of this machine, each in an environment of its own
 	@set -e; for python in $$(.ci/pythons); do \
