@@ -31,6 +31,7 @@ MEANINGS = {
 """Every figure of metrics.json; one of no module at all is null."""
 
 IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
 
 
 def evaluate(
@@ -38,9 +39,8 @@ def evaluate(
     n_processes: int | None = None, progress: Progress | None = None,
 ) -> dict[str, float | int | None]:
     """The figures of `MEANINGS`. calq: (n, 48) in image order; the latents are those of the NumPy emulator."""
-    trace = encode(spec, weights, calq, keep=["module_sum", "latent_code"])
-    latent_value = spec.latent.value(trace["latent_code"])
-    return _evaluate(latent_value, trace["module_sum"], decoder, calq, n_processes, progress)
+    module_sum, latent_value = _latents(spec, weights, calq)
+    return _evaluate(latent_value, module_sum, decoder, calq, n_processes, progress)
 
 
 def evaluate_run(
@@ -51,17 +51,24 @@ def evaluate_run(
 
     For an encoder of the chip, `weights` is the digest of its weights.
     """
-    if not config.training.network:
-        codes = load_weights(weights, config.encoder)
-        from training.decoder import load_decoder
-
-        figures = evaluate(config.encoder, codes, load_decoder(decoder, config.encoder), calq, n_processes, progress)
-        return {"weights": codes.digest(), **figures}
     from training.decoder import load_decoder
-    from training.network_encoder import load
 
-    module_sum, latent_value = load(weights, config).encode(calq)
-    return {**_evaluate(latent_value, module_sum, load_decoder(decoder, config.encoder), calq, n_processes, progress)}
+    made_from: dict[str, str] = {}
+    if config.training.network:
+        from training.network_encoder import load
+
+        module_sum, latent_value = load(weights, config).encode(calq)
+    else:
+        codes = load_weights(weights, config.encoder)
+        made_from["weights"] = codes.digest()
+        module_sum, latent_value = _latents(config.encoder, codes, calq)
+    model = load_decoder(decoder, config.encoder)
+    return {**made_from, **_evaluate(latent_value, module_sum, model, calq, n_processes, progress)}
+
+
+def _latents(spec: EncoderSpec, weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, FloatArray]:
+    trace = encode(spec, weights, calq, keep=["module_sum", "latent_code"])
+    return trace["module_sum"], spec.latent.value(trace["latent_code"])
 
 
 def shown(figure: float | None) -> str:
@@ -70,7 +77,7 @@ def shown(figure: float | None) -> str:
 
 
 def _evaluate(
-    latent_value: npt.NDArray[np.floating[Any]], module_sum: IntArray, decoder: Any, calq: IntArray,
+    latent_value: FloatArray, module_sum: IntArray, decoder: Any, calq: IntArray,
     n_processes: int | None, progress: Progress | None,
 ) -> dict[str, float | int | None]:
     from training.decoder import decode
