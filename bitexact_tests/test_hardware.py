@@ -137,7 +137,7 @@ def test_command_line_prints_the_table(tmp_path: Path) -> None:
     ("vitis", "--project vitis, expected vitis=FOLDER or catapult=FOLDER"),
     ("vitis=", "--project vitis=, expected vitis=FOLDER or catapult=FOLDER"),
     ("vits={folder}", "--project vits={folder}, expected vitis=FOLDER or catapult=FOLDER"),
-    ("vitis={folder}/nowhere", "{folder}/nowhere/project.json: No such file or directory"),
+    ("vitis={folder}/nowhere", "{folder}/nowhere: no project.json in it, expected a vitis project"),
     ("vitis={folder}/other", "{folder}/other/project.json: digest 0123456789abcdef, expected {digest}"),
     ("vitis={folder}/catapult", "{folder}/catapult/project.json: backend catapult, expected vitis"),
 ])

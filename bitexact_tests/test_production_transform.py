@@ -320,6 +320,9 @@ def test_command_line(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, step)
         assert result.exit_code == 0, result.output
     assert set(pd.read_csv(tmp_path / "training.csv").layer) == {9}
+    (tmp_path / "cut.csv").write_text((tmp_path / "calq_0.csv").read_text()[:-30])
+    result = CliRunner().invoke(app, ["skim", str(tmp_path / "cut.csv"), "--output", str(tmp_path / "none")])
+    assert result.exit_code == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
     bad = ["split", str(tmp_path / "calq_0.csv"), "--allocation", "pile-up", "--output", "x"]
     result = CliRunner().invoke(app, bad)
     assert result.exit_code == 2 and "--allocation pile-up and --modules FILE go together" in result.output

@@ -53,6 +53,8 @@ class Backend:
     def check(self, config: Config, project: Path) -> None:
         """Raise InputError if a folder holds no project, or one of another encoder or backend."""
         path = project / PROJECT_FILE
+        if not path.exists():
+            raise InputError(f"{project}: no {PROJECT_FILE} in it, expected a {self.name} project of `hls convert`")
         content = read_json(path, ("digest", "backend"))
         for key, wanted in (("backend", self.name), ("digest", config.encoder.digest())):
             if content[key] != wanted:

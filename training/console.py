@@ -95,7 +95,8 @@ def emd_progress(
 @contextmanager
 def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], None]]:
     """A bar over the parts of a job; yields what to call as each of them is done."""
-    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_CONSOLE) as progress:
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_CONSOLE,
+                  disable=not _CONSOLE.is_terminal) as progress:
         task = progress.add_task("parts", total=total)
         yield lambda name, counts: progress.advance(task)
 
