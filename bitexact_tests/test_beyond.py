@@ -90,6 +90,8 @@ def test_address_helps_where_there_is_one_cell(tmp_path: Path, monkeypatch: pyte
     lines: list[str] = []
     path.write_text(json.dumps([row | {"emd_mean": None} for row in rows]))
     compare(config, tmp_path, lines.append)
+    with alone(tmp_path), pytest.raises(InputError, match="another process is training there"):
+        compare(config, tmp_path)
     assert lines[0] == "latents: 48 bits, mean EMD -", "no module is selected"
     path.write_text(json.dumps([row | {"emd_mean": "x"} for row in rows]))
     with pytest.raises(InputError, match=r"hybrid\.json: emd_mean: Input should be a valid number"):

@@ -131,6 +131,7 @@ def test_the_chip_gives_the_same_charges(tmp_path: Path, events: list[Event]) ->
     (part,) = steps.ntuple_parts([path], 10, tmp_path / "out", ".parquet", "image", TREE, None, with_words=True)
     outcome = part.function(**part.arguments)
     assert outcome.counts == {"events": 4, "modules": 126}
+    assert part.function(**part.arguments).files == outcome.files, "its own folder is made anew"
     table = read_calq(tmp_path / "out" / "n_0000000.parquet", "image")
     folder = tmp_path / "out" / "erx" / "n_0000000"
     checked = 0
@@ -140,6 +141,17 @@ def test_the_chip_gives_the_same_charges(tmp_path: Path, events: list[Event]) ->
         assert_array_equal(chip.calq(ERX.read_all(folder / f"{name}.csv")), table.calq[rows], err_msg=name)
         checked += len(rows)
     assert checked == 126
+
+
+def test_folder_of_somebody_else_is_not_replaced_by_link_words(tmp_path: Path, events: list[Event]) -> None:
+    path = write(tmp_path / "n.root", events)
+    (part,) = steps.ntuple_parts([path], 10, tmp_path / "out", ".parquet", "image", TREE, None, with_words=True)
+    thesis = tmp_path / "out" / "erx" / "n_0000000" / "thesis.tex"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("years")
+    with pytest.raises(InputError, match="a folder with other files"):
+        part.function(**part.arguments)
+    assert thesis.read_text() == "years"
 
 
 def test_codes_of_the_ntuple_are_taken_as_they_are(tmp_path: Path, events: list[Event]) -> None:

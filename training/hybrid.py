@@ -24,13 +24,13 @@ from models.files import write_text
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS, channel_to_pixel
 from models.weights import EncoderWeights
-from training.data import load_modules, split_rows, to_trigger_cells
+from training.data import Split, load_modules, split_rows, to_trigger_cells
 from training.decoder import build_decoder, decode
 from training.emd import emd
 from training.evaluate import metrics, shown
 from training.layers import ExactEncoder
 from training.result_shapes import HybridCode, check
-from training.run_folder import fingerprint_of
+from training.run_folder import alone, fingerprint_of
 from training.selection import select
 from training.train import Trainer
 
@@ -131,10 +131,18 @@ def compare(config: Config, output: Path, report: Callable[[str], None] = lambda
     """Train every code of `codes` on the same rows and evaluate it on the held-out ones; kept in `hybrid.json`.
 
     Codes that are there already, with the same configuration and charges, are not trained again.
+    Raises InputError if another process is at work in the folder.
     """
     table = select(load_modules(config.data, config.encoder.n_elinks), config.data)
     split = split_rows(table.calq, config)
-    calq = to_trigger_cells(table.calq)
+    with alone(output):
+        return _compare(config, table.calq, split, output, report)
+
+
+def _compare(
+    config: Config, charges: IntArray, split: Split, output: Path, report: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    calq = to_trigger_cells(charges)
     path = output / RESULT_FILE
     known: dict[str, dict[str, Any]] = {}
     if path.exists():
@@ -145,13 +153,13 @@ def compare(config: Config, output: Path, report: Callable[[str], None] = lambda
     rows = []
     for name, code in codes(config.encoder).items():
         chosen = config.model_copy(update={"encoder": _with_outputs(config.encoder, code.n_latents)})
-        fingerprint = f"{fingerprint_of(chosen, table.calq)}/{code.address:d}/{code.value_bits}"
+        fingerprint = f"{fingerprint_of(chosen, charges)}/{code.address:d}/{code.value_bits}"
         if fingerprint not in known:
             trainer = HybridTrainer(chosen, code, calq[split.train], calq[split.validation])
             while not trainer.finished:
                 trainer.run_epoch()
             trainer.restore_best()
-            test = table.calq[split.test]
+            test = charges[split.test]
             module_sum, seen = received(chosen.encoder, code, trainer.encoder.codes(), test)
             figures = metrics(test, emd(calq[split.test], decode(trainer.decoder, seen, module_sum)))
             known[fingerprint] = {"code": name, **asdict(code), "bits": code.bits, "epochs": trainer.epoch,

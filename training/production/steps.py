@@ -66,7 +66,7 @@ def from_ntuple(path: Path, first: int, last: int, tree: str, charge: str | None
                 erx_folder: Path | None = None) -> Outcome:
     """Modules of the events first..last-1 of a ROOT file into one file; also link words by module in `erx_folder`."""
     modules = 0
-    words_folder = atomic_directory(erx_folder) if erx_folder else nullcontext()
+    words_folder = atomic_directory(erx_folder, guarded=True) if erx_folder else nullcontext()
     with open_writer(output, may_be_empty=True) as writer, words_folder as folder:
         wafers = WaferFiles(folder) if folder is not None else None
         for table in read_modules(path, first, last, tree, charge):
@@ -74,7 +74,7 @@ def from_ntuple(path: Path, first: int, last: int, tree: str, charge: str | None
             if wafers is not None:
                 wafers.write(table)
             modules += len(table)
-    words = sorted(erx_folder.iterdir()) if erx_folder else []
+    words = sorted(erx_folder.glob("[!.]*")) if erx_folder else []
     return Outcome({"events": last - first, "modules": modules}, [*_there(output), *map(str, words)])
 
 
