@@ -19,9 +19,15 @@ KILLS   ?= 50
 JOBS    ?= 2
 
 BASE   ?=
-QUICK  ?= $(patsubst %,bitexact_tests/test_%.py,config fixed_point encoder chip_vectors chip_frames chip_files registers \
-    weights calq_io trigger_cells training_layers decoder networks losses augment emd generator selection keras_file \
-    qkeras_encoder export_graphs intervals physics default_set package rtl_gates comparison)
+QUICK  ?= $(patsubst %,bitexact_tests/%.py, \
+    models/test_config models/test_fixed_point emulator/test_encoder emulator/test_chip_vectors \
+    emulator/test_chip_frames emulator/test_chip_files models/test_registers models/test_weights \
+    models/test_calq_io models/test_trigger_cells training/networks/test_chip_encoder \
+    training/networks/test_decoder training/networks/test_catalogue training/losses/test_charge_maps \
+    training/data/test_augment training/physics/test_emd training/production/test_toy \
+    training/data/test_selection models/test_keras_file models/test_qkeras_encoder \
+    training/networks/test_graphs models/test_intervals training/physics/test_metrics \
+    training/production/test_default_set project/test_package rtl/test_gates project/test_comparison)
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
@@ -100,7 +106,7 @@ rtl-sim: $(READY) ## Verilog against emulator: all events of INPUT=..., then vec
 	    --build $(RUN)/rtl/sim $(if $(FOLD),--fold $(FOLD))
 	$(PYTHON) -m emulator encode --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --output $(RUN)/latent.csv
 	cmp $(RUN)/latent.csv $(RUN)/latent_rtl.csv
-	$(PYTHON) -m pytest bitexact_tests/test_rtl.py bitexact_tests/test_rtl_blocks.py $(ARGS)
+	$(PYTHON) -m pytest bitexact_tests/rtl/test_simulation.py bitexact_tests/rtl/test_blocks.py $(ARGS)
 
 rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7" FOLD=16, many minutes
 	@set -e; for technology in $(TECHNOLOGY); do \
@@ -146,14 +152,14 @@ fuzz: $(READY) ## broken files for every reader, guided by coverage: SECONDS=30 
 	$(PYTHON) -m bitexact_tests.fuzz --seconds $(SECONDS) $(READER) -artifact_prefix=runs/
 
 kill-test: $(READY) ## jobs killed at KILLS=50 random points end as if undisturbed; a full disk; many minutes
-	KILLS=$(KILLS) $(PYTHON) -m pytest bitexact_tests/test_kill.py bitexact_tests/test_disk.py -s $(ARGS)
+	KILLS=$(KILLS) $(PYTHON) -m pytest bitexact_tests/project/test_kill.py bitexact_tests/project/test_disk.py -s $(ARGS)
 
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(READY) ## the documentation site, into site/ (ARGS=... go to mkdocs)
 	$(PYTHON) -m mkdocs build --strict --quiet $(ARGS)
 
 lint: $(READY) ## style, types and import contracts
-	$(PYTHON) -m pytest bitexact_tests/test_architecture.py
+	$(PYTHON) -m pytest bitexact_tests/project/test_architecture.py
 
 lock: $(READY) ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv

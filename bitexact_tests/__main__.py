@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.comparison import Comparison
+from bitexact_tests.comparison import Comparison
 from models.config import Config
 from models.errors import InputError, nearest, one_line_errors
 from models.files import write_text
@@ -46,7 +46,7 @@ def compare(
         from emulator import encode
         from hls.csim import run_csim
         from models.calq_io import column_order, read_calq
-        from models.weights import load_weights
+        from models.register_weights import load_weights
 
         chosen = Config.load(config)
         codes = load_weights(weights, chosen.encoder)
@@ -175,7 +175,7 @@ def compare_with(config: Config, calq: Any, reference: Any, found: Any, backend:
     from rich.console import Console
     from rich.table import Table
 
-    from models.comparison import compare_stages
+    from bitexact_tests.comparison import compare_stages
 
     result = compare_stages(config.encoder, calq, reference, found)
     console = Console()

@@ -21,18 +21,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bitexact_tests.comparison import compare_stages
 from emulator import EconT, encode
 from hls.backends import BACKENDS
-from hls.csim import cache_root, run_csim
-from models.comparison import compare_stages
+from hls.compile import cache_root
+from hls.csim import run_csim
+from models.arrays import IntArray
 from models.config import Config
 from models.errors import ToolFailed, ToolMissing
-from models.registers import Registers, chip_spec
+from models.register_weights import for_encoder
 from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel
 from models.weights import EncoderWeights
 
-IntArray = npt.NDArray[np.integer[Any]]
 Stages = Mapping[str, IntArray]
 
 FOLD = 16
@@ -55,7 +56,7 @@ def charges(n: int = 3000) -> npt.NDArray[np.uint32]:
 @cache
 def trained_codes() -> npt.NDArray[np.int64]:
     """Codes of a short training; weights of one budget are valid codes for every other."""
-    from training.train import train
+    from training.fit.train import train
 
     config = Config.load("econ_t_5elink").override(
         data={"source": "toy", "n_modules": 2000}, training={"epochs": 5, "final_fraction": 0})
@@ -79,8 +80,8 @@ COLUMNS = (*BACKENDS, "rtl", "rtl folded")
 def reference(config: Config, weights: EncoderWeights, calq: IntArray) -> Stages:
     """The emulator's stages and, of an encoder as it is in the chip, the words of the frames, (n, 5)."""
     stages: dict[str, IntArray] = dict(encode(config.encoder, weights, calq))
-    if config.encoder == chip_spec(config.encoder.n_elinks):
-        frames = EconT(Registers.for_encoder(weights)).run_calq(calq.astype(np.int64))
+    if config.encoder == EncoderSpec.chip(config.encoder.n_elinks):
+        frames = EconT(for_encoder(weights)).run_calq(calq.astype(np.int64))
         stages["words"] = frames.etx[:, :5].astype(np.int64)
     return stages
 
@@ -102,17 +103,17 @@ class Rtl:
     def compiled(cls, spec: EncoderSpec, fold: int) -> Rtl:
         """From the cache, or made now in minutes."""
         from models.files import atomic_directory
-        from rtl.bench import Bench
-        from rtl.chip import AutoencoderChip
-        from rtl.simulate import Simulation
-        from rtl.yosys import write_verilog
+        from rtl.design.chip import AutoencoderChip
+        from rtl.mapping.yosys import write_verilog
+        from rtl.simulation.bench import Bench
+        from rtl.simulation.simulate import Simulation
 
         top = AutoencoderChip(spec, fold=fold)
         with tempfile.TemporaryDirectory() as name:
             write_verilog(top, Path(name) / "top.v")
             key = hashlib.sha256((Path(name) / "top.v").read_bytes())
-        for source in ("simulate.py", "templates/harness.cpp"):
-            key.update((Path(__file__).parent.parent / "rtl" / source).read_bytes())
+        for source in ("simulate.py", "harness.cpp"):
+            key.update((Path(__file__).parent.parent / "rtl" / "simulation" / source).read_bytes())
         folder = cache_root() / f"rtl-{key.hexdigest()[:16]}"
         with cls._building:
             if not folder.exists():
@@ -122,7 +123,7 @@ class Rtl:
 
     def run(self, weights: EncoderWeights, calq: IntArray) -> Stages:
         """Load the weights over the register bus, then an event after the other."""
-        from rtl.bench import format_writes, weight_writes
+        from rtl.simulation.bench import format_writes, weight_writes
 
         bench, spec, n = self.bench, weights.spec, len(calq)
         setup = np.concatenate([bench.writing(weight_writes(weights)),

@@ -47,7 +47,7 @@ def encode(
         from models.calq_io import column_order, read_calq, write_latents
         from models.config import Config
         from models.files import atomic_path
-        from models.weights import load_weights
+        from models.register_weights import load_weights
 
         chosen = Config.load(config)
         codes = load_weights(weights, chosen.encoder)

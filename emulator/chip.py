@@ -5,31 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from emulator import front_end
-from emulator.autoencoder import Autoencoder
-from emulator.best_choice import BestChoice
+from emulator.algorithms.autoencoder import Autoencoder
+from emulator.algorithms.best_choice import BestChoice
+from emulator.algorithms.repeater import Repeater
+from emulator.algorithms.super_trigger_cell import SuperTriggerCell
+from emulator.algorithms.threshold_sum import ThresholdSum
 from emulator.fields import MAX_ELINKS
 from emulator.formatter import AlgorithmBlock, Words, bx_counter
 from emulator.output_buffer import NOTHING, OutputBuffer
-from emulator.repeater import Repeater
-from emulator.super_trigger_cell import SuperTriggerCell
-from emulator.threshold_sum import ThresholdSum
 from emulator.trace import Trace
-from models.registers import Algorithm, Registers
-
-IntArray = npt.NDArray[np.integer[Any]]
+from models.arrays import IntArray
+from models.chip import Algorithm
+from models.register_weights import encoder_weights
+from models.registers import Registers
 
 _BLOCKS: dict[Algorithm, Callable[[Registers], AlgorithmBlock]] = {
     Algorithm.THRESHOLD_SUM: lambda r: ThresholdSum(r.threshold, r.dropped_bits, r.use_sum, r.tx_sync_word),
     Algorithm.SUPER_TRIGGER_CELL: lambda r: SuperTriggerCell(r.n_elinks, r.stc_type, r.dropped_bits),
     Algorithm.BEST_CHOICE: lambda r: BestChoice(r.n_elinks, r.dropped_bits, r.use_sum),
     Algorithm.REPEATER: lambda r: Repeater(r.n_elinks, r.dropped_bits),
-    Algorithm.AUTOENCODER: lambda r: Autoencoder(r.n_elinks, r.ae_mask, r.encoder_weights()),
+    Algorithm.AUTOENCODER: lambda r: Autoencoder(r.n_elinks, r.ae_mask, encoder_weights(r)),
 }
 
 

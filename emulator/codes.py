@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.integer[Any]]
+from models.arrays import IntArray
 
 
 def bit_length(value: IntArray) -> npt.NDArray[np.int64]:

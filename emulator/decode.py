@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,12 @@ import numpy.typing as npt
 from emulator.chip import algorithm_block
 from emulator.fields import MAX_ELINKS, MAX_WORDS, Field
 from emulator.formatter import Decoded, bx_counter, counter_code
+from models.arrays import IntArray
 from models.errors import InputError
 
 if TYPE_CHECKING:
     from models.registers import Registers
 
-IntArray = npt.NDArray[np.integer[Any]]
 
 
 def decode(registers: Registers, etx: IntArray, first_bx: int = 0) -> Decoded:

@@ -10,9 +10,9 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from emulator.trace import STAGES, Trace
+from models.arrays import IntArray
 from models.fixed_point import FixedPoint
 from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # the emulator itself needs NumPy alone
     from models.spec import ConvFormats, EncoderSpec, LayerFormats
     from models.weights import EncoderWeights
 
-IntArray = npt.NDArray[np.integer[Any]]
 
 _BLOCK = 1024  # events; the largest temporary is then 256 kB
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from emulator.codes import CHARGE, FINE_SUM, SUM, FloatCode
-
-IntArray = npt.NDArray[np.integer[Any]]
+from models.arrays import IntArray
 
 N_CELLS = 48
 N_LATENTS = 16

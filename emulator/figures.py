@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from emulator import fields
-from emulator.autoencoder import MAX_CAPACITY
-from emulator.best_choice import CELLS_SENT
+from emulator.algorithms.autoencoder import MAX_CAPACITY
+from emulator.algorithms.best_choice import CELLS_SENT
+from emulator.algorithms.super_trigger_cell import TYPES
+from emulator.algorithms.threshold_sum import TYPE_ADDRESSES, TYPE_EMPTY, TYPE_MAP, TYPE_TRUNCATED, TYPE_TRUNCATED_SHORT
 from emulator.fields import Field, Layout
-from emulator.super_trigger_cell import TYPES
-from emulator.threshold_sum import TYPE_ADDRESSES, TYPE_EMPTY, TYPE_MAP, TYPE_TRUNCATED, TYPE_TRUNCATED_SHORT
 
 _LINK_BITS = 32
 _BIT_WIDTH, _ROW_HEIGHT, _ROW_STEP, _LEFT, _TOP = 26, 30, 34, 76, 44

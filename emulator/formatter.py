@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emulator.fields import ABSENT, MAX_WORDS, SHORT_COUNTER, Field
+from models.arrays import IntArray
 
-IntArray = npt.NDArray[np.integer[Any]]
 Words = npt.NDArray[np.uint16]
 
 ORBIT = 3564

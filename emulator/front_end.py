@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from emulator.codes import CHARGE
-
-IntArray = npt.NDArray[np.integer[Any]]
+from models.arrays import IntArray
 
 N_ERX = 12
 CODES_PER_LINK = 4

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,9 @@ import numpy.typing as npt
 from emulator.fields import MAX_ELINKS
 from emulator.formatter import ORBIT
 from emulator.front_end import N_ERX
+from models.arrays import IntArray
 from models.errors import InputError
 from models.files import atomic_path
-
-IntArray = npt.NDArray[np.integer[Any]]
 
 _HEX = rb"[0-9a-fA-F]{8}"
 _LONGEST_LINE = 1 << 10

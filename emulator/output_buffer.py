@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from emulator.fields import MAX_WORDS, MODULE_SUM
 from emulator.formatter import Packets, Words
-
-IntArray = npt.NDArray[np.integer[Any]]
+from models.arrays import IntArray
 
 _SHORT_BIT = 1 << MODULE_SUM.bits
 """The lowest bit of the frame type: it tells a frame cut by T2 and T3 from one cut by T1."""

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from emulator.encoder import activate, encode, floored_products, patches_of
+from models.arrays import IntArray
 from models.fixed_point import FixedPoint
 
 if TYPE_CHECKING:
     from models.spec import LayerFormats
     from models.weights import EncoderWeights
 
-IntArray = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +15,9 @@ from emulator.decode import decode_stream
 from emulator.fields import ABSENT
 from emulator.formatter import Decoded
 from emulator.links import ERX, ETX
+from models.arrays import IntArray
 from models.errors import InputError
 from models.registers import Registers
-
-IntArray = npt.NDArray[np.integer[Any]]
 
 REGISTER_FILE, INPUT_FILE, OUTPUT_FILE = "init.yaml", "testInput.csv", "testOutput.csv"
 

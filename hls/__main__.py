@@ -40,7 +40,7 @@ def convert(
     with one_line_errors():
         from hls.convert import convert as run
         from models.config import Config
-        from models.weights import load_weights
+        from models.register_weights import load_weights
 
         chosen = Config.load(config)
         name = _backend(backend, chosen.hls.backend)
@@ -67,11 +67,13 @@ def csim(
         from rich.console import Console
         from rich.progress import Progress
 
-        from hls.csim import STAGES, compiled, run_csim
+        from hls.compile import compiled
+        from hls.csim import run_csim
+        from hls.testbench import STAGES
         from models.calq_io import column_order, read_calq, write_latents
         from models.config import Config
         from models.files import atomic_path
-        from models.weights import load_weights
+        from models.register_weights import load_weights
 
         chosen = Config.load(config)
         codes = load_weights(weights, chosen.encoder)

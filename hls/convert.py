@@ -54,7 +54,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
         for name, text in chosen.scripts(config).items():
             (folder / name).write_text(text)
         if weights is not None:
-            from hls.csim import control_words
+            from hls.testbench import control_words
 
             control_words(config.encoder, weights).tofile(folder / "control.bin")
             weights.save(folder / "weights.npz")

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hls.backends import BACKENDS
+from hls.compile import compiled
+from hls.testbench import STAGES, _split, control_words, row_length
+from models.arrays import IntArray
 from models.config import Config
-from models.errors import ToolFailed, ToolMissing
-from models.files import atomic_directory
-from models.spec import EncoderSpec
-from models.trigger_cells import IMAGE_SIZE
+from models.errors import ToolFailed
 from models.weights import EncoderWeights
 
-IntArray = npt.NDArray[np.integer[Any]]
-
-STAGES = (
-    "module_sum", "shift", "image_code", "conv_sum", "hidden_code", "dense_sum", "output_code", "latent_code", "words"
-)
-"""What csim can hand out. `words` are the frame of the AE algorithm, (n, 5)."""
-
-_MAX_WORDS = 5
 _CHUNK = 8192  # events per run of the program: bounds its files to a few MB and lets two cores share the work
 
 
@@ -67,40 +53,6 @@ def run_csim(
     return {name: part for name, part in _split(spec, rows, trace) if name in keep}
 
 
-def control_words(
-    spec: EncoderSpec, weights: EncoderWeights, n_elinks: int | None = None, mask: int | None = None
-) -> npt.NDArray[np.int32]:
-    """The testbench's control file: links, output mask, weight codes."""
-    chosen = spec.ae_mask if mask is None else mask
-    words = [spec.n_elinks if n_elinks is None else n_elinks] + [chosen >> (32 * i) & 0xFFFFFFFF for i in range(5)]
-    codes = [array.ravel() for array in weights.arrays.values()]  # hls4ml takes kernels as they are: input, output
-    return np.concatenate([np.array(words, dtype=np.uint32).view(np.int32), *codes]).astype(np.int32)
-
-
-def _layout(spec: EncoderSpec, trace: bool) -> list[tuple[str, tuple[int, ...]]]:
-    layout: list[tuple[str, tuple[int, ...]]] = [("latent_code", (spec.dense.outputs,)), ("words", (_MAX_WORDS,))]
-    if trace:
-        layout += [("module_sum", ()), ("shift", ()), ("image_code", (IMAGE_SIZE, IMAGE_SIZE)),
-                   ("conv_sum", (spec.conv.size, spec.conv.size, spec.conv.filters)), ("hidden_code", (spec.n_hidden,)),
-                   ("dense_sum", (spec.dense.outputs,)), ("output_code", (spec.dense.outputs,))]
-    return layout
-
-
-def row_length(spec: EncoderSpec, trace: bool) -> int:
-    """Numbers per event in the testbench's output."""
-    return sum(int(np.prod(shape)) for _, shape in _layout(spec, trace))
-
-
-def _split(
-    spec: EncoderSpec, rows: npt.NDArray[np.int32], trace: bool
-) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
-    start = 0
-    for name, shape in _layout(spec, trace):
-        end = start + int(np.prod(shape))
-        yield name, rows[:, start:end].reshape(len(rows), *shape)
-        start = end
-
-
 def _run_program(
     program: Path, control: npt.NDArray[np.int32], events: npt.NDArray[np.uint32], trace: bool, length: int
 ) -> npt.NDArray[np.int32]:
@@ -116,57 +68,3 @@ def _run_program(
     if len(rows) != len(events):
         raise ToolFailed(f"csim wrote {len(rows)} events, expected {len(events)}")
     return rows
-
-
-def compiled(config: Config, backend: str) -> Path:
-    """Folder of the project with its compiled `csim`, from the cache or made now (about half a minute)."""
-    from hls.convert import convert
-
-    compiler = find_compiler()
-    folder = cache_root() / f"{backend}-{_key(config, backend, compiler)}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once: the second waits and finds the work done
-        if not (folder / "csim").exists():
-            with atomic_directory(folder) as temporary:
-                convert(config, temporary, backend)
-                build(temporary, backend, compiler)
-    return folder
-
-
-def find_compiler() -> str:
-    """Path of g++; raises ToolMissing."""
-    found = shutil.which("g++")
-    if found is None:
-        raise ToolMissing("g++ not found: csim compiles C++, install g++ (Debian: apt-get install g++)")
-    return found
-
-
-def build(project: Path, backend: str, compiler: str) -> None:
-    """Compile the project's `csim` in place."""
-    includes = [f"-I{project / folder}" for folder in BACKENDS[backend].includes]
-    sources = [str(project / name) for name in ("econ_t.cpp", "econ_t_csim.cpp", "firmware/encoder.cpp")]
-    command = [compiler, "-std=c++17", "-O2", "-w", f"-I{project}", *includes, *sources, "-o", str(project / "csim")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        complaints = [line for line in result.stderr.splitlines() if "error" in line or "undefined" in line]
-        raise ToolFailed(f"g++ failed on the {backend} project: {(complaints or [result.stderr])[0]}")
-
-
-def cache_root() -> Path:
-    """Where compiled projects are kept, absolute: $ECON_T_CACHE, else the user's cache folder."""
-    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("ECON_T_CACHE") or users / "econ-t-codesign").absolute()
-
-
-def _key(config: Config, backend: str, compiler: str) -> str:
-    """Changes with whatever changes the compiled program: spec, sources that make it, hls4ml, compiler."""
-    from hls.convert import describe
-
-    state = hashlib.sha256(repr(sorted(describe(config, backend).items())).encode())
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    state.update(version)
-    packages = [Path(str(resources.files(name))) for name in ("hls", "models")]
-    for path in sorted(path for package in packages for path in (*package.glob("*.py"), *package.glob("templates/*"))):
-        state.update(path.read_bytes())
-    return state.hexdigest()[:16]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.errors import InputError, one_line_errors
+from models.i2c import i2c_writes
+from models.register_weights import encoder_weights, for_encoder, with_weights
 
 if TYPE_CHECKING:
     from models.registers import Registers
@@ -86,8 +88,9 @@ def import_(
 
 def _load(path: Path, config: Path | None) -> EncoderWeights:
     """Weights of a configuration; without one, of the chip's own encoder with the link count of the file."""
-    from models.registers import MAX_ELINKS, chip_spec
-    from models.weights import load_weights
+    from models.chip import MAX_ELINKS
+    from models.register_weights import load_weights
+    from models.spec import EncoderSpec
 
     if config:
         from models.config import Config
@@ -97,34 +100,33 @@ def _load(path: Path, config: Path | None) -> EncoderWeights:
     problem = None
     for n_elinks in sorted(range(2, MAX_ELINKS + 1), key=lambda n: n != 5):
         try:
-            return load_weights(path, chip_spec(n_elinks))
+            return load_weights(path, EncoderSpec.chip(n_elinks))
         except InputError as error:
             problem = problem or error
     raise InputError(f"{problem} (--config names it)")
 
 
 def _with_encoder(base: Registers | None, weights: EncoderWeights) -> Registers:
-    from models.registers import Registers
 
     if weights.spec.arithmetic != "chip":
         logging.getLogger(__name__).warning(
             "these weights are for exact products; the chip cuts each product before it adds, its latents will differ"
         )
-    return base.with_weights(weights) if base else Registers.for_encoder(weights)
+    return with_weights(base, weights) if base else for_encoder(weights)
 
 
 def _weights_of(settings: Registers, config: Path | None) -> EncoderWeights:
     if config is None:
-        return settings.encoder_weights()
+        return encoder_weights(settings)
     from models.config import Config
 
-    return settings.encoder_weights(Config.load(config).encoder)
+    return encoder_weights(settings, Config.load(config).encoder)
 
 
 def _write_i2c(settings: Registers, path: str) -> None:
     from models.files import write_text
 
-    rows = [f"0x{address:04x},{data.hex()}" for address, data in settings.i2c_writes()]
+    rows = [f"0x{address:04x},{data.hex()}" for address, data in i2c_writes(settings)]
     write_text(path, "\n".join(["address,bytes", *rows]) + "\n")
 
 

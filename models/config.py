@@ -15,16 +15,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from models.errors import InputError, nearest
 from models.spec import EncoderSpec
 from models.trigger_cells import IMAGE_SIZE
+from models.yaml_file import _BAD_YAML, _Location, read_yaml
 
 _CONFIGS = Path(__file__).parents[1] / "configs"  # beside the packages, in a clone as where it is installed
-_MAX_FILE_BYTES = 1 << 20
-_Location = tuple[str | int, ...]
-# Also what a value raises that its tag does not fit: `!!timestamp x`.
-_BAD_YAML = (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
-
-
 LOSS_NAMES = ("telescope", "telescope_4x4x3", "telescope_6x6x3", "weighted_mse", "kernel", "sinkhorn", "emd")
-"""The losses of `training.losses`; those of `training.emd_loss` are called emd_loss1, emd_loss2, ..."""
+"""The losses of `training.losses`; those of `training.losses.learned` are called emd_loss1, emd_loss2, ..."""
 LEARNED_LOSS = re.compile(r"emd_loss[1-9][0-9]*")
 
 
@@ -58,7 +53,7 @@ class DataConfig(_Section):
 
 
 class AugmentConfig(_Section):
-    """How more modules are made out of few; see `training.augment`. All off: every epoch sees the same modules.
+    """How more modules are made out of few; see `training.data.augment`. All off: every epoch sees the same modules.
 
     `generated` ones come out of a `pool` of the `source`, which no data set of the same source shares.
     """
@@ -97,7 +92,7 @@ class TrainingConfig(_Section):
     `final_loss`. Training stops after `patience` epochs without a better mean EMD of the validation rows; the epoch
     with the best one is kept. `network` puts an encoder of `training.networks` in the place of the chip's.
     `occupancy_weight` is how much rare occupancies count in the loss: 0 as often as they occur, 1 each occupancy as
-    much as any other; see `training.selection.occupancy_weights`.
+    much as any other; see `training.data.selection.occupancy_weights`.
     """
 
     network: str | None = None
@@ -209,55 +204,6 @@ def _of_this_project(name: str) -> Path:
         raise InputError(f"{name}: no such file and no configuration of this name{nearest(name, known)}; "
                          f"expected a file or one of {', '.join(known)}")
     return path
-
-
-def read_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:
-    """Content of a YAML file and the line of every key; refuses aliases, repeated keys and files over 1 MiB."""
-    if path.stat().st_size > _MAX_FILE_BYTES:
-        raise InputError(f"{path}: {path.stat().st_size} bytes, expected a YAML file of at most {_MAX_FILE_BYTES}")
-    lines: dict[_Location, int] = {}
-    try:
-        loader = _PlainLoader(path.read_text(encoding="utf-8"))
-        loader.name = str(path)
-        root = loader.get_single_node()
-        if root is None:
-            return None, lines
-        _note_lines(path, root, (), lines)
-        return loader.construct_document(root), lines
-    except yaml.MarkedYAMLError as error:
-        where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{path}{where}: not readable as YAML: {error.problem}") from None
-    except RecursionError:
-        raise InputError(f"{path}: not readable as YAML: nested too deep") from None
-    except _BAD_YAML as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not readable as YAML: {error}") from None
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Refuses aliases: a few can unpack to gigabytes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            alias: Any = self.peek_event()  # type: ignore[no-untyped-call]
-            raise InputError(f"{self.name}:{alias.start_mark.line + 1}: alias *{alias.anchor}, expected plain values")
-        return super().compose_node(parent, index)
-
-
-def _note_lines(path: Path, node: yaml.Node, location: _Location, lines: dict[_Location, int]) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*location, str(key.value))
-            if here in lines:
-                raise InputError(f"{path}:{key.start_mark.line + 1}: key '{key.value}' is given twice, "
-                                 f"first in line {lines[here]}")
-            lines[here] = key.start_mark.line + 1
-            _note_lines(path, value, here, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            lines[(*location, index)] = value.start_mark.line + 1
-            _note_lines(path, value, (*location, index), lines)
 
 
 def _explain(path: Path, lines: dict[_Location, int], error: ValidationError) -> str:

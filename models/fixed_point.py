@@ -15,9 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import IntArray
+
 Rounding = Literal["floor", "half_even"]
 Overflow = Literal["wrap", "saturate"]
-IntArray = npt.NDArray[np.integer[Any]]
 
 _TEXT = re.compile(r"([US])(-?\d+)\.(-?\d+)((?:\s+\w+)*)\s*")
 _AP = {"floor": "AP_TRN", "half_even": "AP_RND_CONV", "wrap": "AP_WRAP", "saturate": "AP_SAT"}

@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Int64Array
 from models.fixed_point import FixedPoint
 from models.spec import LayerFormats
 from models.weights import EncoderWeights
-
-Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Interval:
     """Lowest and highest accumulator codes, one per output of a layer."""
 
-    low: Codes
-    high: Codes
+    low: Int64Array
+    high: Int64Array
     accumulator: FixedPoint
 
     @property
@@ -65,7 +64,7 @@ def accumulator_ranges(weights: EncoderWeights) -> Mapping[str, Interval]:
 def _sum_range(
     layer: LayerFormats, data: FixedPoint, highest: npt.NDArray[np.integer[Any]], weight: npt.NDArray[np.integer[Any]],
     bias: npt.NDArray[np.integer[Any]],
-) -> tuple[Codes, Codes]:
+) -> tuple[Int64Array, Int64Array]:
     """Lowest and highest sum per output for inputs 0..highest (k,); weight (k, m), bias (m,)."""
     fraction_bits = layer.product_fraction_bits(data)
     cut = data.fraction_bits + layer.weight.fraction_bits - fraction_bits

@@ -21,7 +21,7 @@ def build_encoder(spec: EncoderSpec) -> Any:
     """A tf_keras model: image (8, 8, 1) -> conv -> hidden -> flatten -> dense -> encoded_vector (outputs).
 
     In QKeras arithmetic: sums are exact (float32 holds every sum of a valid spec), results rounded half to even. It
-    equals the emulator for a spec of plain QKeras arithmetic; for the chip's, `training.layers` computes the chip's.
+    equals the emulator for a spec of plain QKeras arithmetic; `training.networks.chip_encoder` computes the chip's.
     """
     conv, dense = spec.conv, spec.dense
     image = tf_keras.layers.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="image")

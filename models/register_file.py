@@ -20,7 +20,7 @@ def read(path: Path) -> tuple[bytearray, set[str]]:
 
     Raises InputError naming file, line, register, value and what was expected.
     """
-    from models.config import read_yaml
+    from models.yaml_file import read_yaml
 
     content, lines = read_yaml(path)
     memory = register_map().reset_memory()

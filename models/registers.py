@@ -1,68 +1,26 @@
-"""The chip's settings: a register file in, typed values for the data path out, and the encoder's weights both ways.
+"""The chip's settings: a register file in, typed values for the data path and the codes of the weights out.
 
 The settings are kept as the bytes behind the I2C addresses, so that packing is addressing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from models import register_file
+from models.arrays import Int64Array
+from models.chip import MAX_ELINKS, N_WEIGHTS, WEIGHT_BITS, Algorithm
 from models.errors import InputError
 from models.files import write_text
 from models.register_map import register_map
 from models.trigger_cells import N_TRIGGER_CELLS
 
-if TYPE_CHECKING:
-    from models.spec import EncoderSpec
-    from models.weights import EncoderWeights
-
-IntArray = npt.NDArray[np.int64]
-
-MAX_ELINKS = 13
-WEIGHT_BITS = 6
-N_WEIGHTS = 2144
 _WEIGHT_BLOCKS = tuple(f"AUTOENCODER_{n}INPUT.weights_byte0" for n in range(12))
 _BLOCK_BYTES = N_WEIGHTS * WEIGHT_BITS // len(_WEIGHT_BLOCKS) // 8
-
-ENCODER_MUX = (
-    5, 6, 7, 1, 29, 28, 20, 21, 13, 4, 0, 2, 31, 30, 22, 23, 12, 14, 11, 3, 24, 27, 17, 16,
-    15, 8, 9, 10, 25, 26, 19, 18, 34, 35, 43, 41, 32, 33, 42, 40, 39, 38, 44, 47, 36, 37, 45, 46,
-)  # fmt: skip
-"""Mux setting of the published autoencoder vectors: it brings the trigger cells into the order of the image."""
-
-
-class Algorithm(IntEnum):
-    """Values of `MFC_ALGORITHM_SEL_DENSITY.algo.select`."""
-
-    THRESHOLD_SUM = 0
-    SUPER_TRIGGER_CELL = 1
-    BEST_CHOICE = 2
-    REPEATER = 3
-    AUTOENCODER = 4
-
-    @property
-    def short_name(self) -> str:
-        return ("TS", "STC", "BC", "RPT", "AE")[self]
-
-
-def chip_spec(n_elinks: int) -> EncoderSpec:
-    """The encoder that is cast in silicon, for the latent bits of `n_elinks` (2..13) links."""
-    from models.spec import EncoderSpec
-
-    return EncoderSpec.model_validate({
-        "n_elinks": n_elinks,
-        "input": "U1.7",
-        "conv": {"weight": "S1.5", "bias": "S1.5", "product": "S2.7", "output": "U1.7 floor saturate"},
-        "dense": {"weight": "S1.5", "bias": "S1.5", "product": "S2.8", "output": "U1.8 floor saturate"},
-    })
 
 
 @dataclass(frozen=True)
@@ -113,7 +71,7 @@ class Registers:
         (slot,) = register_map().slots[name]
         return slot.read(self.memory)
 
-    def read_all(self, name: str) -> IntArray:
+    def read_all(self, name: str) -> Int64Array:
         """Values of a repeated register, 1-d."""
         return np.array([slot.read(self.memory) for slot in register_map().slots[name]], dtype=np.int64)
 
@@ -126,16 +84,16 @@ class Registers:
         return bool(self.read("MFC_ALGORITHM_SEL_DENSITY.algo.density"))
 
     @property
-    def mux_select(self) -> IntArray:
+    def mux_select(self) -> Int64Array:
         return self.read_all("MFC_MUX_SELECT.mux_select_*")
 
     @property
-    def calibration(self) -> IntArray:
+    def calibration(self) -> Int64Array:
         """12-bit factors, 2048 = 1.0."""
         return self.read_all("MFC_CAL_VAL.cal_*")
 
     @property
-    def threshold(self) -> IntArray:
+    def threshold(self) -> Int64Array:
         return self.read_all("ALGO_THRESHOLD_VAL.threshold_val_*")
 
     @property
@@ -181,26 +139,16 @@ class Registers:
             return next(n for n in range(1, MAX_ELINKS + 1) if 32 * n - 14 >= self.ae_mask.bit_count())
         return self.read("FMTBUF_ALL.config.eporttx_numen")
 
-    def weight_codes(self) -> IntArray:
+    def weight_codes(self) -> Int64Array:
         """The 2144 six-bit codes in register order, as signed integers."""
         data = b"".join(self.memory[_span(name)] for name in _WEIGHT_BLOCKS)
         bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little").reshape(N_WEIGHTS, WEIGHT_BITS)
         code = bits.astype(np.int64) @ (1 << np.arange(WEIGHT_BITS))
         return np.asarray(code - ((code >> (WEIGHT_BITS - 1)) << WEIGHT_BITS), dtype=np.int64)
 
-    def encoder_weights(self, spec: EncoderSpec | None = None) -> EncoderWeights:
-        """The weights in these registers, for `spec` (default: the chip's own); InputError if they cannot fit it."""
-        from models.weights import EncoderWeights
-
-        spec = spec or chip_spec(max(2, self.n_elinks))
-        _check_fits(spec, self.origin)
-        return EncoderWeights.from_flat(spec, self.weight_codes())
-
-    def with_weights(self, weights: EncoderWeights) -> Registers:
-        """A copy that holds `weights` (S1.5 codes of 2144 parameters)."""
-        _check_fits(weights.spec, "weights")
-        code = weights.flat & ((1 << WEIGHT_BITS) - 1)
-        bits = (code[:, None] >> np.arange(WEIGHT_BITS) & 1).astype(np.uint8)
+    def with_weight_codes(self, codes: Int64Array) -> Registers:
+        """A copy that holds these 2144 codes, given in register order."""
+        bits = (codes[:, None] >> np.arange(WEIGHT_BITS) & 1).astype(np.uint8)
         data = np.packbits(bits, bitorder="little").tobytes()
         memory = bytearray(self.memory)
         for n, name in enumerate(_WEIGHT_BLOCKS):
@@ -209,41 +157,11 @@ class Registers:
                  for slot in row.slots}
         return Registers(bytes(memory), self.given | given, self.origin)
 
-    @classmethod
-    def for_encoder(cls, weights: EncoderWeights) -> Registers:
-        """Settings that run `weights` on a module of high density, as in the published autoencoder vectors."""
-        mask = weights.spec.ae_mask
-        return cls.reset().with_weights(weights).with_values({
-            "MFC_ALGORITHM_SEL_DENSITY.algo.select": Algorithm.AUTOENCODER,
-            "MFC_ALGORITHM_SEL_DENSITY.algo.density": 1,
-            "MFC_MUX_SELECT.mux_select_*": list(ENCODER_MUX),
-            "FMTBUF_ALL.config.eporttx_numen": weights.spec.n_elinks,
-            "FMTBUF_ALL.mask_ae": mask & ((1 << 128) - 1),
-            "FMTBUF_ALL.mask_ae2": mask >> 128,
-        })
-
     def save(self, path: str | Path) -> None:
         """Write a register file of all registers that were given; `-` is stdout."""
         write_text(path, register_file.as_text(self.memory, self.given))
-
-    def i2c_writes(self) -> Iterator[tuple[int, bytes]]:
-        """The writes that bring these settings into a chip: (address, bytes), one per register that was given."""
-        for register in register_map().registers:
-            params = [slot for slots in register.params.values() for slot in slots]
-            given = {slot.address for slot in (*register.slots, *params) if slot.name in self.given}
-            for address in sorted(given):
-                yield address, self.memory[address : address + register.slots[0].n_bytes]
 
 
 def _span(name: str) -> slice:
     (slot,) = register_map().slots[name]
     return slice(slot.address, slot.address + _BLOCK_BYTES)
-
-
-def _check_fits(spec: EncoderSpec, origin: str) -> None:
-    n_weights = sum(int(np.prod(shape)) for shape in spec.weight_shapes.values())
-    formats = {name: form for name, form in spec.weight_formats.items()
-               if (form.width, form.integer_bits, form.signed) != (WEIGHT_BITS, 1, True)}
-    if n_weights != N_WEIGHTS or formats:
-        odd = "".join(f", {name} in {form}" for name, form in formats.items())
-        raise InputError(f"{origin}: {n_weights} weights{odd}, expected the {N_WEIGHTS} codes of S1.5 of the registers")

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from models.chip import MAX_ELINKS
 from models.fixed_point import FixedPoint
-from models.registers import MAX_ELINKS as MAX_ELINKS
 from models.trigger_cells import IMAGE_SIZE
 
 Format = Annotated[FixedPoint, BeforeValidator(FixedPoint.parse), PlainSerializer(str)]
@@ -194,6 +194,16 @@ class EncoderSpec(_Strict):
             "dense_kernel": self.dense.weight,
             "dense_bias": self.dense.bias,
         }
+
+    @classmethod
+    def chip(cls, n_elinks: int) -> EncoderSpec:
+        """The encoder that is cast in silicon, for the latent bits of `n_elinks` (2..13) links."""
+        return cls.model_validate({
+            "n_elinks": n_elinks,
+            "input": "U1.7",
+            "conv": {"weight": "S1.5", "bias": "S1.5", "product": "S2.7", "output": "U1.7 floor saturate"},
+            "dense": {"weight": "S1.5", "bias": "S1.5", "product": "S2.8", "output": "U1.8 floor saturate"},
+        })
 
     @cached_property
     def _digest(self) -> str:

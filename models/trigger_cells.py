@@ -1,12 +1,14 @@
 """Where the 48 trigger cells are: on the wafer, in the encoder's image, and in the groups that the losses use.
 
 A module is a hexagon of three rhombi of 4x4 trigger cells (TC 0..15, 16..31, 32..47). Everything here derives from
-that; `bitexact_tests/test_trigger_cells.py` holds it against the published tables once.
+that; `bitexact_tests/models/test_trigger_cells.py` holds it against the published tables once.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from models.arrays import IntArray
 
 N_TRIGGER_CELLS = 48
 IMAGE_SIZE = 8
@@ -102,3 +104,13 @@ def distance_matrix() -> np.ndarray:
     separation = COORDINATES[:, None] - COORDINATES[None]
     distance: np.ndarray = np.hypot(separation[..., 0], separation[..., 1]) / (PITCH / 2)
     return distance
+
+
+def to_trigger_cells(calq: IntArray) -> IntArray:
+    """Columns in image order -> trigger-cell order."""
+    return np.take(calq, np.argsort(image_order()), axis=1)  # rows stay contiguous, unlike with calq[:, ...]
+
+
+def to_image_order(calq: IntArray) -> IntArray:
+    """Columns in trigger-cell order -> image order."""
+    return np.take(calq, image_order(), axis=1)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import InputError, parsing
+from models.arrays import IntArray
+from models.errors import InputError
 from models.files import atomic_path
+from models.npz import read_npz
 from models.spec import EncoderSpec
 
 WEIGHTS_FILE = "weights.npz"
 NETWORK_FILE = "encoder.keras"
 """In the folder of a run, the encoder: the chip's, or a network of another shape or without formats."""
 
-_MAX_FILE_BYTES = 16 << 20  # thousands of times the size of any encoder: a larger array is no weight file
-Codes = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,10 @@ class EncoderWeights:
     """Integer codes of the four arrays of an encoder, shapes as `spec.weight_shapes`."""
 
     spec: EncoderSpec
-    conv_kernel: Codes
-    conv_bias: Codes
-    dense_kernel: Codes
-    dense_bias: Codes
+    conv_kernel: IntArray
+    conv_bias: IntArray
+    dense_kernel: IntArray
+    dense_bias: IntArray
 
     def __post_init__(self) -> None:
         for name, shape in self.spec.weight_shapes.items():
@@ -57,7 +56,7 @@ class EncoderWeights:
             object.__setattr__(self, name, frozen)
 
     @property
-    def arrays(self) -> dict[str, Codes]:
+    def arrays(self) -> dict[str, IntArray]:
         """The four code arrays by name, in register order."""
         return {name: getattr(self, name) for name in self.spec.weight_shapes}
 
@@ -87,7 +86,7 @@ class EncoderWeights:
     def from_values(
         cls, spec: EncoderSpec, values: Mapping[str, npt.ArrayLike], origin: str = "model"
     ) -> EncoderWeights:
-        """Codes of float weights that are exact multiples of their LSB; else InputError naming array and index."""
+        """IntArray of float weights that are exact multiples of their LSB; else InputError naming array and index."""
         try:
             arrays = {name: form.exact(values[name], name) for name, form in spec.weight_formats.items()}
         except ValueError as error:
@@ -101,7 +100,7 @@ class EncoderWeights:
 
     @classmethod
     def random(cls, spec: EncoderSpec, seed: int, density: float = 1.0) -> EncoderWeights:
-        """Codes drawn evenly over each format; with `density` < 1 the others are zero."""
+        """IntArray drawn evenly over each format; with `density` < 1 the others are zero."""
         rng = np.random.default_rng(seed)
         arrays = {}
         for name, shape in spec.weight_shapes.items():
@@ -142,31 +141,3 @@ class EncoderWeights:
             return cls(spec, **content)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
-
-
-def read_npz(path: Path, required: set[str], optional: Set[str] = frozenset()) -> dict[str, npt.NDArray[Any]]:
-    """Those arrays of an `npz` file that have these names; raises InputError if one required is missing."""
-    known = required | optional
-    with parsing(path, "npz"):
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > _MAX_FILE_BYTES:
-            raise InputError(f"{path}: {unpacked} bytes unpacked, expected at most {_MAX_FILE_BYTES}")
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files if name in known}
-    damaged = next((name for name, array in content.items() if not isinstance(array, np.ndarray)), None)
-    if damaged:  # without the first bytes of an array NumPy takes it for any file in a zip
-        raise InputError(f"{path}: {damaged} is no NumPy array")
-    missing = sorted(required - set(content))
-    if missing:
-        raise InputError(f"{path}: array {missing[0]} is missing, expected {', '.join(sorted(required))}")
-    return content
-
-
-def load_weights(path: str | Path, spec: EncoderSpec) -> EncoderWeights:
-    """Weights from `weights.npz` or from a register YAML of the chip, chosen by the suffix."""
-    if Path(path).suffix in (".yaml", ".yml"):
-        from models.registers import Registers
-
-        return Registers.load(path).encoder_weights(spec)
-    return EncoderWeights.load(path, spec)

@@ -12,12 +12,12 @@ import numpy as np
 import typer
 
 from models.errors import InputError, nearest, one_line_errors
-from rtl.constant_command import constant
+from rtl.constant.command import constant
 
 if TYPE_CHECKING:
     from models.config import Config
-    from rtl.arithmetic import Target
-    from rtl.chip import AutoencoderChip
+    from rtl.design.arithmetic import Target
+    from rtl.design.chip import AutoencoderChip
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -29,7 +29,7 @@ Fold = Annotated[int | None, typer.Option(min=1, help="Clocks per event, instead
 
 
 def _chip(config: Config, target: Target, redundant: bool, fold: int | None) -> AutoencoderChip:
-    from rtl.chip import AutoencoderChip
+    from rtl.design.chip import AutoencoderChip
 
     return AutoencoderChip(config.encoder, target, redundant, fold or config.rtl.fold)
 
@@ -54,7 +54,7 @@ def verilog(
     with one_line_errors():
         from models.config import Config
         from models.files import atomic_path
-        from rtl.yosys import write_verilog
+        from rtl.mapping.yosys import write_verilog
 
         with atomic_path(output) as temporary:
             write_verilog(_chip(Config.load(config), target, redundant, fold), temporary)
@@ -81,9 +81,9 @@ def sim(
         from models.calq_io import column_order, read_calq, write_latents
         from models.config import Config
         from models.files import atomic_directory
-        from models.weights import load_weights
-        from rtl.bench import Bench, format_writes, weight_writes
-        from rtl.simulate import Simulation
+        from models.register_weights import load_weights
+        from rtl.simulation.bench import Bench, format_writes, weight_writes
+        from rtl.simulation.simulate import Simulation
 
         chosen = Config.load(config)
         spec = chosen.encoder
@@ -117,7 +117,7 @@ def synth(
     with one_line_errors():
         from models.config import Config
         from models.files import write_text
-        from rtl.synthesis import SILICON, synthesise
+        from rtl.mapping.synthesis import SILICON, synthesise
 
         target: Literal["asic", "fpga"] = "asic" if technology in SILICON else "fpga"
         result = synthesise(_chip(Config.load(config), target, redundant, fold), technology, timeout, netlists)
@@ -143,8 +143,8 @@ def activity(
         from models.calq_io import column_order, read_calq
         from models.config import Config
         from models.files import read_json, write_text
-        from models.weights import load_weights
-        from rtl.activity import measure
+        from models.register_weights import load_weights
+        from rtl.simulation.activity import measure
 
         chosen = Config.load(config)
         content = read_json(summary, ("technology", "digest", "redundant", "fold"))
@@ -167,7 +167,7 @@ def formal(
     Example: python -m rtl formal --only "mask of 16 bits"
     """
     with one_line_errors():
-        from rtl.formal import PROOFS, prove
+        from rtl.mapping.formal import PROOFS, prove
 
         unknown = next((name for name in only or () if name not in PROOFS), None)
         if unknown is not None:

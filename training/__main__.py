@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from models.errors import one_line_errors
-from training.beyond_commands import hybrid, search
-from training.compare_command import compare
-from training.data_commands import app as data_app
-from training.emd_loss_command import emd_loss
-from training.export_commands import export, flops
-from training.network_commands import networks
-from training.old_options import CommandWithOldOptions
-from training.pareto_command import pareto
-from training.seu_command import seu
+from training.commands.compare import compare
+from training.commands.data import app as data_app
+from training.commands.emd_loss import emd_loss
+from training.commands.export import export
+from training.commands.flops import flops
+from training.commands.hybrid import hybrid
+from training.commands.networks import networks
+from training.commands.old_options import CommandWithOldOptions
+from training.commands.pareto import pareto
+from training.commands.search import search
+from training.commands.seu import seu
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data")
@@ -51,7 +53,7 @@ def train(
     """
     with one_line_errors():
         from models.config import Config
-        from training.console import TrainingProgress, log_to_console, show_training
+        from training.commands.console import TrainingProgress, log_to_console, show_training
 
         log_to_console()
         def with_options(config: Config) -> Config:
@@ -62,14 +64,14 @@ def train(
             ).with_settings(set_ or [])
 
         if models or quantize:
-            from training.network_commands import configured, train_networks
+            from training.commands.networks import configured, train_networks
 
             base = with_options(Config.load(config))  # a network depends on the links, and options on the network
             chosen_networks = [with_options(one) for one in configured(base, models, quantize, start)]
             return train_networks(chosen_networks, output or Path("runs"), retrain)
         chosen = with_options(Config.load(config))
         folder = output or Path("runs") / chosen.name
-        from training.train import train as run_training
+        from training.fit.train import train as run_training
 
         with TrainingProgress(chosen) as progress:
             summary = run_training(chosen, folder, retrain, progress.epoch, start)
@@ -98,8 +100,8 @@ def evaluate(
         from models.calq_io import column_order, read_calq
         from models.config import Config
         from models.files import write_text
-        from training.console import emd_progress, show_metrics
-        from training.evaluate import evaluate_run
+        from training.commands.console import emd_progress, show_metrics
+        from training.physics.evaluation import evaluate_run
 
         chosen = Config.load(config)
         calq = read_calq(input, column_order(order, chosen.data.order)).calq
@@ -136,7 +138,7 @@ def report(
     """
     with one_line_errors():
         from models.config import Config
-        from training.report import write_report
+        from training.report.page import write_report
 
         write_report(Config.load(config), run, json_, figures, format, label)
 

@@ -9,7 +9,9 @@ import pytest
 
 from emulator import EconT
 from emulator.formatter import ORBIT
-from models.registers import Algorithm, Registers, chip_spec
+from models.chip import Algorithm
+from models.register_weights import for_encoder
+from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 
 ERX = np.random.default_rng(1).integers(0, 1 << 32, (ORBIT, 12), dtype=np.uint32)
@@ -17,7 +19,7 @@ ERX = np.random.default_rng(1).integers(0, 1 << 32, (ORBIT, 12), dtype=np.uint32
 
 @pytest.mark.parametrize("algorithm", Algorithm, ids=lambda algorithm: algorithm.short_name)
 def test_orbit(benchmark: Any, algorithm: Algorithm) -> None:
-    registers = Registers.for_encoder(EncoderWeights.random(chip_spec(5), 1)).with_values({
+    registers = for_encoder(EncoderWeights.random(EncoderSpec.chip(5), 1)).with_values({
         "MFC_ALGORITHM_SEL_DENSITY.algo.select": algorithm, "FMTBUF_ALL.config.stc_type": 0,
     })
     benchmark.group = "one orbit"

@@ -13,9 +13,9 @@ from bitexact_tests.conftest import REPOSITORY
 from models.config import Config
 from models.trigger_cells import image_order
 from models.weights import EncoderWeights
-from training.compare import Options, compare
-from training.emd import emd
-from training.generator import generate
+from training.physics.comparison import Options, compare
+from training.physics.emd import emd
+from training.production.toy import generate
 
 N_MODULES = 5000
 
@@ -33,7 +33,7 @@ def test_comparison(benchmark: Any, calq: Any) -> None:
 
 
 def test_report(benchmark: Any, calq: Any, tmp_path: Path) -> None:
-    from training.report import write_report
+    from training.report.page import write_report
 
     config = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
     EncoderWeights.random(config.encoder, 1).save(tmp_path / "weights.npz")

@@ -8,8 +8,8 @@ import pytest
 
 from bitexact_tests.conftest import REPOSITORY
 from models.config import Config
-from training.data import to_trigger_cells
-from training.generator import generate
+from models.trigger_cells import to_trigger_cells
+from training.production.toy import generate
 
 
 @pytest.mark.parametrize(("name", "loss"), [
@@ -17,7 +17,7 @@ from training.generator import generate
     ("qkeras_5elink", "telescope"),
 ])
 def test_epoch(benchmark: Any, name: str, loss: str) -> None:
-    from training.train import Trainer
+    from training.fit.trainer import Trainer
 
     n_events = 16_384 if benchmark.enabled else 512
     config = Config.load(REPOSITORY / "configs" / f"{name}.yaml").override(training={

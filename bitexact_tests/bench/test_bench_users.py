@@ -13,19 +13,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bitexact_tests import scalar_chip
 from bitexact_tests.bench.side_by_side import side_by_side
 from bitexact_tests.bench.test_bench_report import maps
 from bitexact_tests.conftest import REPOSITORY
-from bitexact_tests.test_chip_frames import registers_of
+from bitexact_tests.emulator.test_chip_frames import registers_of
+from bitexact_tests.samples import scalar_chip
 from emulator import EconT, encode
 from hls.backends import BACKENDS
-from hls.csim import compiled, run_csim
+from hls.compile import compiled
+from hls.csim import run_csim
 from models.config import Config
 from models.trigger_cells import distance_matrix, image_order
 from models.weights import EncoderWeights
-from training.emd import emd
-from training.generator import generate
+from training.physics.emd import emd
+from training.production.toy import generate
 
 
 def charges(benchmark: Any, n_events: int) -> np.ndarray:

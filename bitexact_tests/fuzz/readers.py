@@ -18,7 +18,7 @@ import pyarrow.parquet as pa_parquet
 
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.fuzz.mutations import Arrays, Pick, edit_arrays, edit_bytes, edit_words, edit_zip
-from bitexact_tests.test_vendor_reports import CATAPULT, CSYNTH, TIMING, UTILIZATION
+from bitexact_tests.hls.test_vendor_reports import CATAPULT, CSYNTH, TIMING, UTILIZATION
 from emulator.links import ERX, ETX, LinkFile
 from hls.vendor_reports import read_catapult, read_csynth, read_vivado
 from models import register_file
@@ -27,10 +27,11 @@ from models.config import Config, DecoderConfig
 from models.errors import InputError
 from models.files import read_json
 from models.keras_file import import_keras
+from models.register_weights import for_encoder, load_weights
 from models.registers import Registers
-from models.weights import EncoderWeights, load_weights
-from rtl.gates import Netlist
-from training import emd_loss_file
+from models.weights import EncoderWeights
+from rtl.mapping.gates import Netlist
+from training.losses import learned_file as emd_loss_file
 from training.production import ntuple
 from training.production.allocation import ModuleLinks
 from training.production.farm import FarmConfig
@@ -161,13 +162,13 @@ def _beside(path: Path, content: str) -> Path:
 
 # TensorFlow is imported when one of these is read, not for all the others.
 def _read_decoder(path: Path) -> object:
-    from training.decoder import load_decoder
+    from training.networks.decoder import load_decoder
 
     return load_decoder(path, Config.load(CONFIG).encoder)
 
 
 def _write_decoder(path: Path, _: Arrays) -> None:
-    from training.decoder import build_decoder, save_decoder
+    from training.networks.decoder import build_decoder, save_decoder
 
     save_decoder(build_decoder(Config.load(CONFIG).encoder, DecoderConfig(width=4, layers=1), 1), path)
 
@@ -177,21 +178,21 @@ def _quantised_network() -> Config:
 
 
 def _read_network(path: Path) -> object:
-    from training.network_encoder import load
+    from training.networks.keras_encoder import load
 
     return load(path, _quantised_network())
 
 
 def _write_network(path: Path, _: Arrays) -> None:
-    from training.network_encoder import training_encoder
+    from training.networks.keras_encoder import training_encoder
 
     training_encoder(_quantised_network()).codes().save(path)
 
 
 @cache
 def _trainer() -> Any:
-    from training.generator import generate
-    from training.train import Trainer
+    from training.fit.trainer import Trainer
+    from training.production.toy import generate
 
     return Trainer(Config.load(CONFIG).override(training={
         "batch_size": 16, "epochs": 1, "decoder": {"width": 4, "layers": 1}, "augment": {"generated": 0.0}}),
@@ -219,7 +220,7 @@ def catalogue() -> dict[str, Reader]:
     keras = {f"encoder/{name}": values.astype(np.float32) for name, values in weights.values().items()}
     calq = [f"{','.join(CALQ_COLUMNS)}\n", *(f"{','.join(map(str, range(row, row + 48)))}\n" for row in range(3))]
     links = "Layer,ModU,ModV,ECONT_eTX,ModType\n9,1,2,5,F\n9,1,3,5,a\n10,0,1,2,F\n"
-    registers = Registers.for_encoder(weights)
+    registers = for_encoder(weights)
     register_text = _text(register_file.as_text(registers.memory, registers.given))
     config_text = _text(CONFIG.read_text(encoding="utf-8"))
     history = json.dumps({"loss": [1.0, 2.5], "x": {"y": None}})

@@ -5,16 +5,14 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import IntArray
+from models.chip import MAX_ELINKS
 from models.errors import InputError, nearest, parsing
-from models.registers import MAX_ELINKS
-
-IntArray = npt.NDArray[np.integer[Any]]
 
 _MOST_BYTES = 4 << 20  # some ten times the list of the whole detector
 _LONGEST_HEADER = 1 << 16

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import FloatArray, IntArray
 from models.trigger_cells import CALQ_PER_MIPT, N_TRIGGER_CELLS
 from training.production.allocation import signal_links
 from training.production.geometry import (
@@ -28,9 +27,6 @@ from training.production.geometry import (
 from training.production.modules import LARGEST_CHARGE, ModuleTable, calibration, chip_charges, encode, pack
 from training.production.pythia_events import Particles, collision, pile_up
 from training.production.showers import spots
-
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.integer[Any]]
 
 NOISE = 0.15
 """MIP, standard deviation per trigger cell."""

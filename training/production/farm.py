@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from models.config import read_yaml
 from models.errors import InputError, ToolMissing, nearest
 from models.files import write_text
+from models.yaml_file import read_yaml
 from training.production.stream import keep_inputs
 
 NOTES = ".parts"

@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import FloatArray, IntArray
 from models.trigger_cells import COORDINATES, PITCH
-
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.integer[Any]]
 
 N_LAYERS = 50
 N_EM_LAYERS = 28

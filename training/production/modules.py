@@ -17,12 +17,10 @@ import pyarrow as pa
 from emulator.codes import CHARGE
 from emulator.front_end import CODES_PER_LINK, N_ERX, calibrate, unpack
 from emulator.links import ERX, open_output
+from models.arrays import FloatArray, IntArray
 from models.calq_io import CALQ_COLUMNS, Order
-from models.registers import ENCODER_MUX
+from models.chip import ENCODER_MUX
 from models.trigger_cells import N_TRIGGER_CELLS, image_order
-
-IntArray = npt.NDArray[np.integer[Any]]
-FloatArray = npt.NDArray[np.floating[Any]]
 
 COLUMNS = ("entry", "layer", "waferu", "waferv", "zside", "SimEnergyFraction", "isHDM", "n_elinks")
 ALIASES = {"ModU": "waferu", "ModV": "waferv", "Layer": "layer"}

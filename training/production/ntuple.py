@@ -17,15 +17,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from emulator.links import ERX
+from models.arrays import FloatArray, IntArray
+from models.chip import ENCODER_MUX
 from models.errors import InputError, ToolMissing, nearest, parsing
-from models.registers import ENCODER_MUX, Registers
+from models.registers import Registers
 from models.trigger_cells import N_TRIGGER_CELLS, image_order
 from training.production.allocation import signal_links
 from training.production.geometry import LARGEST_UV, N_LAYERS, cell_from_uv, module_index, modules
 from training.production.modules import LARGEST_CHARGE, ModuleTable, calibration, chip_charges, encode, pack
-
-IntArray = npt.NDArray[np.integer[Any]]
-FloatArray = npt.NDArray[np.floating[Any]]
 
 TREE = "hgcalTriggerNtuplizer/HGCalTriggerNtuple"
 STEP = "48 MB"

@@ -17,12 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import FloatArray, IntArray
 from models.errors import InputError, ToolMissing, nearest, parsing
 from models.files import atomic_path
 from training.production.geometry import ETA_RANGE, FRONT
-
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.integer[Any]]
 
 PROCESSES = {
     "minbias": ("SoftQCD:inelastic = on",),

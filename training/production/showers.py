@@ -16,17 +16,13 @@ Left out: material before the calorimeter, the field inside it, backscattering, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import FloatArray, IntArray
 from models.errors import ToolMissing
 from training.production.geometry import FRONT, N_LAYERS, Layers, layers
 from training.production.pythia_events import Particles
-
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.integer[Any]]
 
 _LOWEST_ENERGY = 0.02
 """GeV; less does not show in one layer."""

@@ -14,15 +14,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
+from models.arrays import IntArray
 from models.calq_io import CALQ_COLUMNS, MAX_CALQ
+from models.chip import MAX_ELINKS
 from models.errors import InputError
-from models.registers import MAX_ELINKS
 from training.production.allocation import FEWEST_ELINKS, ModuleLinks, signal_links
 from training.production.geometry import LARGEST_UV, module_index, modules
 from training.production.modules import ALIASES
 from training.production.stream import ROWS, keep_inputs, open_writer, read_tables, stem, without_words
 
-IntArray = npt.NDArray[np.integer[Any]]
 PLACE = ("layer", "waferu", "waferv")
 """Columns that say where a module is."""
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from models.arrays import FloatArray, IntArray
 from models.calq_io import CalqTable
 from models.errors import InputError
 from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix, image_order
-from training.generator import distributions
+from training.production.distributions import distributions
 from training.production.geometry import N_LAYERS
-
-IntArray = npt.NDArray[np.integer[Any]]
-FloatArray = npt.NDArray[np.floating[Any]]
 
 _SHOWER = 600
 """CALQ of the largest cell, from which on the charge around it is taken for one shower."""

@@ -1,0 +1,94 @@
+"""Stage by stage, bit by bit: do two implementations of one encoder agree, and if not, where first?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import IntArray
+from models.fixed_point import FixedPoint
+from models.spec import EncoderSpec
+
+
+@dataclass(frozen=True)
+class StageComparison:
+    """One row of the comparison table."""
+
+    stage: str
+    n_values: int
+    n_mismatches: int
+    n_events: int
+    """Events with at least one mismatch."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first difference, by stage order, then event, then index within the event."""
+
+    stage: str
+    event: int
+    index: tuple[int, ...]
+    expected: int
+    found: int
+    format: FixedPoint | None
+    calq: tuple[int, ...]
+
+    def __str__(self) -> str:
+        where = f"stage {self.stage}, event {self.event}, index {list(self.index)}"
+        what = f"expected {self.expected}, found {self.found}"
+        if self.format is not None:
+            lsb = self.format.lsb
+            what += f" (values {self.expected * lsb:g} and {self.found * lsb:g} as {self.format})"
+        return f"{where}: {what}; input CALQ in image order: {' '.join(map(str, self.calq))}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The stages that both sides name, in the order of the reference."""
+
+    stages: tuple[StageComparison, ...]
+    first: Mismatch | None
+
+    @property
+    def equal(self) -> bool:
+        return self.first is None
+
+
+def compare_stages(
+    spec: EncoderSpec, calq: IntArray, reference: Mapping[str, IntArray], other: Mapping[str, IntArray]
+) -> Comparison:
+    """Compare every stage that both sides have; calq (n, 48) is the input in image order.
+
+    Raises ValueError if they share no stage or a shape differs: that is no mismatch of bits but a wrong call.
+    """
+    shared = [stage for stage in reference if stage in other]
+    if not shared:
+        raise ValueError(f"no common stage: {', '.join(reference)} against {', '.join(other)}")
+    rows, first = [], None
+    for stage in shared:
+        expected, found = np.asarray(reference[stage]), np.asarray(other[stage])
+        if expected.shape != found.shape or len(expected) != len(calq):
+            raise ValueError(f"stage {stage}: shapes {expected.shape} and {found.shape} for {len(calq)} events")
+        differs = expected != found
+        events = differs.reshape(len(differs), -1).any(axis=1)
+        rows.append(StageComparison(stage, differs.size, int(differs.sum()), int(events.sum())))
+        if first is None and events.any():
+            event, *index = (int(i) for i in np.argwhere(differs)[0])
+            place = (event, *index)
+            first = Mismatch(stage, event, tuple(index), int(expected[place]), int(found[place]),
+                             stage_format(spec, stage), tuple(int(charge) for charge in calq[event]))
+    return Comparison(tuple(rows), first)
+
+
+def stage_format(spec: EncoderSpec, stage: str) -> FixedPoint | None:
+    """Number format of the codes of a stage; None for plain integers."""
+    return {
+        "image_code": spec.input,
+        "conv_sum": spec.conv_accumulator,
+        "hidden_code": spec.conv.output,
+        "dense_sum": spec.dense_accumulator,
+        "output_code": spec.dense.output,
+        "latent_code": spec.latent,
+    }.get(stage)

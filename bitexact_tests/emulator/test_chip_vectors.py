@@ -1,0 +1,123 @@
+"""The published test vectors of the chip, one row per set: every bit of every frame."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitexact_tests.conftest import SHARED_DATA
+from emulator import Decoded, EconT, decode
+from emulator.decode import decode_stream
+from emulator.fields import ABSENT
+from emulator.links import ERX, ETX
+from emulator.verify import INPUT_FILE, OUTPUT_FILE, REGISTER_FILE, find_sets, verify_set, verify_sets
+from models.chip import Algorithm
+from models.errors import InputError
+
+VECTORS = SHARED_DATA / "econt_vectors"
+SETS = find_sets([VECTORS]) if VECTORS.is_dir() else [VECTORS / "none"]
+every_set = pytest.mark.parametrize("folder", SETS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+
+
+@functools.lru_cache(maxsize=1)
+def erx_of(dataset: Path) -> np.ndarray:
+    return ERX.read_all(dataset / INPUT_FILE)
+
+
+@every_set
+class TestVectors:
+    """What holds for every set."""
+
+    @pytest.fixture(autouse=True)
+    def _load(self, shared_data: Path, folder: Path) -> None:
+        self.chip = EconT.from_yaml(folder / REGISTER_FILE)
+        self.erx = erx_of(folder.parent)
+        self.expected = ETX.read_all(folder / OUTPUT_FILE)
+
+    def test_every_frame_is_exact(self, folder: Path) -> None:
+        result = verify_set(folder, self.erx)
+        assert result.exact, str(result.first)
+        np.testing.assert_array_equal(self.chip.run(self.erx).etx, self.expected)
+
+    def test_chunks_change_nothing(self) -> None:
+        chunks = np.array_split(self.erx, 11)
+        found = np.concatenate([frames.etx for frames in self.chip.stream(chunks)])
+        np.testing.assert_array_equal(found, self.expected)
+
+    def test_decoder_reads_the_chip(self) -> None:
+        """The frames of the chip, read back, say what the emulator computed before it packed anything."""
+        decoded = decode(self.chip.registers, self.expected)
+        trace, columns = self.chip.run(self.erx).trace, decoded.columns
+        whole = columns["bx_counter"] != ABSENT
+        if self.chip.registers.algorithm is Algorithm.THRESHOLD_SUM:
+            whole &= columns["type"] < 0b110
+        assert whole.any()
+        if "sent" in trace:
+            sent_codes = np.where(trace["sent"], trace["charge_code"], ABSENT)
+            np.testing.assert_array_equal(columns["charge"][whole], sent_codes[whole])
+        elif "charge_code" in trace:
+            np.testing.assert_array_equal(columns["charge"], trace["charge_code"])
+        elif "output_code" in trace:
+            np.testing.assert_array_equal(columns["latent"], trace["output_code"])
+        else:
+            np.testing.assert_array_equal(columns["sum"], trace["sum_code"][:, : columns["sum"].shape[1]])
+
+    def test_decoding_in_chunks_changes_nothing(self) -> None:
+        registers = self.chip.registers
+        whole = decode(registers, self.expected)
+        parts = Decoded.concatenate(list(decode_stream(registers, np.array_split(self.expected, 37))))
+        for name, column in whole.columns.items():
+            np.testing.assert_array_equal(parts.columns[name], column, err_msg=name)
+
+
+def test_a_set_that_left_out_the_link_count_runs_on_the_fewest_links(shared_data: Path, tmp_path: Path) -> None:
+    """The published rule: an autoencoder set without eporttx_numen has as many links as its mask needs."""
+    folder = shared_data / "econt_vectors" / "mcDataset" / "AE_powertest"
+    text = (folder / REGISTER_FILE).read_text()
+    assert "eporttx_numen:\n     value: 5\n" in text
+    (tmp_path / REGISTER_FILE).write_text(text.replace("    eporttx_numen:\n     value: 5\n", ""))
+    (tmp_path / OUTPUT_FILE).write_bytes((folder / OUTPUT_FILE).read_bytes())
+    assert verify_set(tmp_path, ERX.read_all(folder.parent / INPUT_FILE)).exact
+
+
+BROKEN = [
+    ("mcDataset/AE", 700, 2, 1 << 20, "BX 700: latent_9 expected"),
+    ("mcDataset/BC_5eTx", 3, 1, 1 << 31, "BX 3: charge_"),
+    ("mcDataset/STC_type3_eTx4", 4, 0, 1 << 17, "BX 4: address_5 expected 0, found 2"),
+    ("mcDataset/RPT_13eTx", 8, 11, 1 << 25, "BX 8: TX_DATA_11 expected 02000000, found 00000000"),
+    ("mcDataset/TS_Thr47_5eTx_MRL", 1500, 3, 1 << 17, "BX 1500, frame of BX 1491: charge_8 expected 30, found 14"),
+    ("mcDataset/TS_Thr47_5eTx_MRL", 1500, 0, 1 << 24, "BX 1500, frame of BX 1490: type expected 7, found 6"),
+]
+
+
+@pytest.mark.parametrize(("name", "bx", "link", "flipped", "message"), BROKEN)
+def test_one_flipped_bit_is_found_and_read(
+    shared_data: Path, tmp_path: Path, name: str, bx: int, link: int, flipped: int, message: str
+) -> None:
+    folder = shared_data / "econt_vectors" / name
+    etx = ETX.read_all(folder / OUTPUT_FILE)
+    etx[bx, link] ^= flipped
+    (tmp_path / REGISTER_FILE).write_bytes((folder / REGISTER_FILE).read_bytes())
+    (tmp_path / INPUT_FILE).write_bytes((folder.parent / INPUT_FILE).read_bytes())
+    (tmp_path / OUTPUT_FILE).write_text(ETX.header() + ETX.rows(etx))
+    (result,) = verify_sets(find_sets([tmp_path]))
+    assert (result.n_frames, result.n_exact) == (3564, 3563)
+    assert message in str(result.first)
+
+
+def test_what_a_set_needs(shared_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no vector set, expected folders with"):
+        find_sets([tmp_path])
+    folder = shared_data / "econt_vectors" / "mcDataset" / "RPT_13eTx"
+    (tmp_path / REGISTER_FILE).write_bytes((folder / REGISTER_FILE).read_bytes())
+    with pytest.raises(InputError, match=r"testInput.csv is missing, expected it here or one folder up"):
+        list(verify_sets([tmp_path]))
+    (tmp_path / INPUT_FILE).write_bytes((folder.parent / INPUT_FILE).read_bytes())
+    with pytest.raises(FileNotFoundError):
+        list(verify_sets([tmp_path]))
+    (tmp_path / OUTPUT_FILE).write_text("".join((folder / OUTPUT_FILE).open().readlines()[:100]))
+    with pytest.raises(InputError, match=r"testOutput.csv: 99 rows, expected 3564 as in the input"):
+        list(verify_sets([tmp_path]))

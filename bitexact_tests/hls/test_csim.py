@@ -1,0 +1,164 @@
+"""The C++ that hls4ml and the project's top level make, against the emulator: every stage, every configuration."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitexact_tests.comparison import compare_stages
+from bitexact_tests.conftest import CONFIGS, REPOSITORY
+from bitexact_tests.matrix import FAMILIES, charges
+from emulator import STAGES, encode
+from hls.backends import BACKENDS
+from hls.compile import build, cache_root, compiled, find_compiler
+from hls.csim import run_csim
+from models.config import Config
+from models.errors import ToolFailed, ToolMissing, one_line_errors
+from models.spec import EncoderSpec
+from models.weights import EncoderWeights
+
+ALL = [(path.stem, backend) for path in CONFIGS for backend in BACKENDS]
+LOADED = {path.stem: Config.load(path) for path in CONFIGS}
+
+
+CALQ = charges()
+
+
+@pytest.fixture(scope="module")
+def projects(gxx: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every configuration and backend compiled from nothing, two at a time, in a cache of its own."""
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(os.cpu_count()) as pool:
+        patch.setenv("ECON_T_CACHE", str(tmp_path_factory.mktemp("cache")))
+        list(pool.map(lambda key: compiled(LOADED[key[0]], key[1]), ALL))
+        yield
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("name", "backend"), ALL)
+def test_hls_equals_emulator(projects: None, name: str, backend: str, family: str) -> None:
+    config = LOADED[name]
+    weights = FAMILIES[family](config.encoder)
+    result = compare_stages(
+        config.encoder, CALQ, encode(config.encoder, weights, CALQ), run_csim(config, weights, CALQ, backend)
+    )
+    assert result.equal, str(result.first)
+    assert tuple(row.stage for row in result.stages) == STAGES
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_events_do_not_depend_on_their_neighbours(projects: None, backend: str) -> None:
+    config = LOADED["econ_t_5elink"]
+    weights = EncoderWeights.random(config.encoder, 3)
+    run = partial(run_csim, config, weights, backend=backend)
+    order = np.random.default_rng(1).permutation(len(CALQ))
+    np.testing.assert_array_equal(run(CALQ)["latent_code"][order], run(CALQ[order])["latent_code"])
+    np.testing.assert_array_equal(run(CALQ, keep=["latent_code"])["latent_code"], run(CALQ)["latent_code"])
+    assert run(CALQ[:0])["latent_code"].shape == (0, 16)
+
+
+def test_two_command_lines_write_the_same_file(projects: None, tmp_path: Path) -> None:
+    from models.calq_io import write_calq
+
+    config = LOADED["econ_t_3elink"]
+    EncoderWeights.random(config.encoder, 9).save(tmp_path / "weights.npz")
+    write_calq(tmp_path / "calq.csv", CALQ)
+    common = ["--config", "configs/econ_t_3elink.yaml", "--weights", str(tmp_path / "weights.npz"),
+              "--input", str(tmp_path / "calq.csv")]
+    for module, command, extra in (("emulator", "encode", []), ("hls", "csim", ["--backend", "catapult"])):
+        files = ["--output", str(tmp_path / f"{module}.csv"), "--trace", str(tmp_path / f"{module}.npz")]
+        result = subprocess.run([sys.executable, "-m", module, command, *common, *extra, *files],
+                                cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+    assert (tmp_path / "emulator.csv").read_bytes() == (tmp_path / "hls.csv").read_bytes()
+    with np.load(tmp_path / "emulator.npz") as first, np.load(tmp_path / "hls.npz") as second:
+        for stage in ("image_code", "hidden_code", "output_code", "digest"):
+            np.testing.assert_array_equal(first[stage], second[stage])
+
+
+def test_project_is_whole_and_without_weights_in_its_code(tmp_path: Path) -> None:
+    from hls.convert import convert
+
+    config = LOADED["econ_t_5elink"]
+    for backend in BACKENDS:
+        project = tmp_path / backend
+        convert(config, project, backend, EncoderWeights.random(config.encoder, 1))
+        names = {path.name for path in project.iterdir()}
+        assert names >= {"econ_t.cpp", "econ_t_csim.cpp", "firmware", "control.bin", f"{backend}.tcl", "project.json"}
+        assert json.loads((project / "project.json").read_text())["digest"] == config.encoder.digest()
+        network = (project / "firmware" / "encoder.cpp").read_text()
+        assert "load_weights_from_txt" not in network and not (project / "firmware" / "weights").exists()
+        parameters = (project / "firmware" / "parameters.h").read_text()
+        assert "n_zeros = 0;" in parameters and "n_zeros = 1" not in parameters
+        script = (project / f"{backend}.tcl").read_text()
+        assert "@" not in script and "25" in script
+
+
+def test_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("ECON_T_CACHE", str(tmp_path))
+    with pytest.raises(ToolMissing, match=r"g\+\+ not found: .*install g\+\+"):
+        find_compiler()
+    with pytest.raises(ToolMissing, match=r"g\+\+ not found"):
+        compiled(LOADED["econ_t_5elink"], "vitis")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("package", "command"), [
+    ("amaranth", "rtl verilog --config {config} --output {folder}/encoder.v"),
+    ("hls4ml", "hls convert --config {config} --weights {folder}/weights.npz --output {folder}/project"),
+])
+def test_missing_package_is_one_line(package: str, command: str, tmp_path: Path) -> None:
+    EncoderWeights.random(LOADED["econ_t_5elink"].encoder, 1).save(tmp_path / "weights.npz")
+    words = command.format(config="configs/econ_t_5elink.yaml", folder=tmp_path).split()
+    without = (f"import runpy, sys; sys.modules['{package}'] = None; sys.argv = sys.argv[1:]; "
+               "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)")
+    result = subprocess.run([sys.executable, "-c", without, *words], cwd=REPOSITORY, capture_output=True, text=True,
+                            check=False)
+    assert result.stderr == (f"error: package {package} is not installed: "
+                             "pip install '.[training,data,rtl,search]'\n")
+    assert result.returncode == 2 and [path.name for path in tmp_path.iterdir()] == ["weights.npz"]
+
+
+def test_missing_module_of_ours_is_a_mistake() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"hls\.nothing"), one_line_errors():
+        importlib.import_module("hls.nothing")
+
+
+def test_cache_does_not_depend_on_where_its_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for own, users, expected in (("cache", "users", "cache"), ("", "users", "users/econ-t-codesign"),
+                                 ("", "", "home/.cache/econ-t-codesign")):
+        monkeypatch.setenv("ECON_T_CACHE", own)
+        monkeypatch.setenv("XDG_CACHE_HOME", users)
+        assert cache_root() == tmp_path / expected
+
+
+def test_a_saturating_normaliser_saturates(gxx: str) -> None:
+    encoder = LOADED["econ_t_5elink"].encoder.model_dump(mode="json") | {"input": "U1.7 floor saturate"}
+    config = LOADED["econ_t_5elink"].model_copy(update={"encoder": EncoderSpec.model_validate(encoder)})
+    weights = EncoderWeights.random(config.encoder, 4)
+    reference = encode(config.encoder, weights, CALQ)
+    wrapping = encode(LOADED["econ_t_5elink"].encoder, EncoderWeights.random(LOADED["econ_t_5elink"].encoder, 4), CALQ)
+    assert (reference["image_code"] != wrapping["image_code"]).any(), "the charges must exercise the difference"
+    for backend in BACKENDS:
+        result = compare_stages(config.encoder, CALQ, reference, run_csim(config, weights, CALQ, backend))
+        assert result.equal, str(result.first)
+
+
+def test_compile_error_names_the_line(gxx: str, tmp_path: Path) -> None:
+    for name in ("econ_t.cpp", "econ_t_csim.cpp", "firmware/encoder.cpp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("int broken = ;\n")
+    with pytest.raises(ToolFailed, match=r"econ_t\.cpp:1:14: error"):
+        build(tmp_path, "vitis", gxx)

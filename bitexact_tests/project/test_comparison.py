@@ -1,0 +1,52 @@
+"""The comparison itself: a single flipped bit in any stage is found and named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bitexact_tests.__main__ import _summary
+from bitexact_tests.comparison import compare_stages
+from bitexact_tests.conftest import REPOSITORY
+from emulator import STAGES, encode
+from models.config import Config
+from models.weights import EncoderWeights
+from training.results import BitExactness
+
+SPEC = Config.load(REPOSITORY / "configs" / "econ_t_3elink.yaml").encoder
+CALQ = np.random.default_rng(5).integers(0, 200, (40, 48)).astype(np.uint32)
+TRACE = encode(SPEC, EncoderWeights.random(SPEC, 5, density=0.3), CALQ)
+
+
+def test_equal_traces() -> None:
+    result = compare_stages(SPEC, CALQ, TRACE, dict(TRACE))
+    assert result.equal and [row.stage for row in result.stages] == list(STAGES)
+    assert all(row.n_mismatches == 0 and row.n_values == TRACE[row.stage].size for row in result.stages)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_one_flipped_bit_is_found(stage: str) -> None:
+    changed = TRACE[stage].copy()
+    place = tuple(np.array(changed.shape) - 1)
+    changed[place] ^= 1
+    result = compare_stages(SPEC, CALQ, TRACE, dict(TRACE) | {stage: changed})
+    assert not result.equal and result.first is not None
+    assert (result.first.stage, result.first.event, result.first.index) == (stage, 39, place[1:])
+    assert result.first.expected ^ result.first.found == 1
+    assert str(result.first.calq[0]) in str(result.first) and stage in str(result.first)
+    assert [row.n_mismatches for row in result.stages] == [int(name == stage) for name in STAGES]
+
+
+def test_result_says_which_weights_were_compared() -> None:
+    config = Config.load(REPOSITORY / "configs" / "econ_t_3elink.yaml")
+    weights = EncoderWeights.random(SPEC, 5, density=0.3)
+    content = _summary(config, weights, len(CALQ), {"vitis": compare_stages(SPEC, CALQ, TRACE, dict(TRACE))})
+    assert content["weights"] == weights.digest()
+    BitExactness.model_validate(content)
+
+
+def test_wrong_calls_are_no_agreement() -> None:
+    with pytest.raises(ValueError, match="no common stage"):
+        compare_stages(SPEC, CALQ, TRACE, {"other": CALQ})
+    with pytest.raises(ValueError, match="shapes"):
+        compare_stages(SPEC, CALQ, TRACE, {"latent_code": TRACE["latent_code"][:-1]})

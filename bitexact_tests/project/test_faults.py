@@ -1,0 +1,84 @@
+"""The list of faults applies, a sample of it is found, and the check sees a fault that is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.faults import Fault, Outcome, check, load_faults, page
+
+FAULTS = load_faults()
+
+
+def by_name(file: str, what: str) -> Fault:
+    return next(fault for fault in FAULTS if (fault.file, fault.what) == (file, what))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.file}: {fault.what}")
+def test_every_fault_applies(fault: Fault) -> None:
+    source = (REPOSITORY / fault.file).read_text(encoding="utf-8")
+    changed = fault.applied(source)
+    assert changed != source and "\n" not in fault.what
+    if fault.file.endswith(".py"):
+        compile(changed, fault.file, "exec")
+    files = [word.split("::")[0] for word in fault.selection if ".py" in word]
+    assert files and all((REPOSITORY / file).is_file() for file in files)
+
+
+def test_the_list_is_long_and_says_nothing_twice() -> None:
+    assert len(FAULTS) >= 60
+    assert len({(fault.file, fault.what) for fault in FAULTS}) == len({(f.file, f.text, f.by) for f in FAULTS})
+    assert len({(fault.file, fault.what) for fault in FAULTS}) == len(FAULTS)
+    assert {fault.file.split("/")[0] for fault in FAULTS} == {
+        "emulator", "models", "hls", "rtl", "bitexact_tests"}
+
+
+def test_the_page_is_that_of_the_list() -> None:
+    rows = [line.split("|") for line in (REPOSITORY / "docs" / "faults.md").read_text().splitlines()
+            if line.startswith("| ")][1:]
+    assert [(row[2].strip(" `"), row[1].strip()) for row in rows] == [(fault.file, fault.what) for fault in FAULTS]
+    assert all(".py::" in row[3] for row in rows)
+
+
+def test_a_sample_is_found_and_a_harmless_change_is_not() -> None:
+    sample = [
+        by_name("emulator/algorithms/best_choice.py", "equal charges change places in the sorter"),
+        by_name("models/weights.py", "dense weights by input, not by output"),
+        by_name("models/calq_io.py", "one row too few of each file"),
+        Fault("models/weights.py", "harmless", "is wrong", "is wrong", "models/test_weights.py -k flat"),
+    ]
+    sample[3] = replace(sample[3], text='"""Every weight and bias the same code."""', by='"""All alike."""')
+    found: list[str] = []
+    outcomes = check(sample, 300, 2, lambda title, outcome: found.append(title))
+    assert [outcome.caught_by is not None for outcome in outcomes] == [True, True, True, False]
+    assert outcomes[0].caught_by == "emulator/test_chip_codes.py::test_network_against_scalar_compare_exchange"
+    assert outcomes[3].problem == ""
+    assert sorted(found) == sorted([f"{fault.file}: {fault.what}" for fault in sample]
+                                   + [f"without a fault: {fault.tests}" for fault in sample])
+    assert "4 faults" in page(sample, outcomes, 60) and "3 of them" in page(sample, outcomes, 60)
+    assert page(sample, outcomes, 60).count("**nothing**") == 1
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"text": "def activate_"}, "emulator/encoder.py: kernel transposed: 'def activate_' stands there 0 times"),
+    ({"text": "spec"}, r"'spec' stands there \d\d times, expected once"),
+    ({"tests": "emulator/test_encoder.py -k no_such_test"}, "must pass on the code without a fault: pytest ended with status 5"),
+])
+def test_what_can_not_be_checked_is_an_error(change: dict[str, str], message: str) -> None:
+    fault = replace(by_name("emulator/encoder.py", "kernel transposed"), **change)
+    with pytest.raises(ValueError, match=message):
+        check([fault], 300, 1, lambda title, outcome: None)
+
+
+def test_tests_that_hang_end_at_their_time(tmp_path: Path) -> None:
+    from bitexact_tests.faults import run_tests
+
+    (tmp_path / "bitexact_tests").mkdir()
+    (tmp_path / "bitexact_tests" / "conftest.py").write_text(
+        "from hypothesis import settings\nsettings.register_profile('first_failure')\n")
+    (tmp_path / "bitexact_tests" / "test_hang.py").write_text("import time\n\ndef test_hang():\n    time.sleep(600)\n")
+    outcome = run_tests(tmp_path, ["bitexact_tests/test_hang.py"], 5)
+    assert outcome == Outcome(None, outcome.seconds, "more than 5 s")

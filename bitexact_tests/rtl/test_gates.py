@@ -1,0 +1,139 @@
+"""The gates that are counted: simulated one by one against the emulator, and how often they change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY, missing
+from bitexact_tests.rtl.test_simulation import charges
+from emulator import encode
+from models.errors import InputError, ToolMissing
+from models.spec import EncoderSpec
+from models.weights import EncoderWeights
+from rtl.design.chip import AutoencoderChip
+from rtl.mapping.synthesis import Result, synthesise
+from rtl.simulation.activity import GateBench, measure
+
+CHIP = EncoderSpec.chip(5)
+SMALL = CHIP.model_copy(update={"conv": CHIP.conv.model_copy(update={"filters": 1}),
+                                "dense": CHIP.dense.model_copy(update={"outputs": 2})})
+"""The chip's arithmetic and geometry with fewer filters and outputs: its synthesis takes seconds."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    top: AutoencoderChip
+    result: Result
+    netlists: Path
+
+
+@pytest.fixture(scope="module", params=[1, 4, 16], ids="fold{}".format)
+def mapped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapped:
+    top, folder = AutoencoderChip(SMALL, fold=request.param), tmp_path_factory.mktemp("netlists")
+    try:
+        return Mapped(top, synthesise(top, "gates", keep=folder), folder)
+    except ToolMissing as error:
+        missing(str(error))
+        raise
+
+
+def expected(weights: EncoderWeights, calq: np.ndarray) -> np.ndarray:
+    """(streams, events, 48) -> output codes (streams, events, outputs)."""
+    return encode(weights.spec, weights, calq.reshape(-1, 48))["output_code"].reshape(*calq.shape[:2], -1)
+
+
+@pytest.mark.parametrize("seed", [0, 9])
+def test_mapped_gates_equal_emulator(mapped: Mapped, seed: int) -> None:
+    weights = EncoderWeights.random(SMALL, seed)
+    calq = charges(64 * 6, seed).reshape(64, 6, 48)
+    bench = GateBench(mapped.top, mapped.netlists, weights, n_words=1)
+    codes = expected(weights, calq)
+    assert all(len(np.unique(codes[..., j])) > 20 for j in range(2)), "weights that leave the outputs at 0 test little"
+    np.testing.assert_array_equal(bench.run(calq, 0), codes)
+
+
+def test_changes_of_the_output_registers_are_those_of_the_emulator(mapped: Mapped) -> None:
+    """Counted from event 8 on: the bits in which each output differs from the one before."""
+    weights = EncoderWeights.random(SMALL, 9)
+    n_events, n_filling = 14, 8
+    calq = charges(64 * n_events, 3).reshape(64, n_events, 48)
+    bench = GateBench(mapped.top, mapped.netlists, weights, n_words=1)
+    bench.run(calq, n_filling)
+    codes = expected(weights, calq)
+    interval, edge = mapped.top.interval, mapped.top.observed["output_code"][0] - 1
+    counted = [e for e in range(1, n_events) if n_filling * interval <= e * interval + edge < n_events * interval]
+    changed = np.bitwise_count(codes[:, counted] ^ codes[:, np.array(counted) - 1]).sum()
+    assert changed > 0
+    assert bench.counted[bench.netlist.ports["output_code"]].sum() == changed
+
+
+def test_equal_events_change_nothing_in_the_parallel_encoder_and_slices_change_the_folded_one(mapped: Mapped) -> None:
+    weights = EncoderWeights.random(SMALL, 4)
+    same = np.repeat(charges(1, 4), 256 * 10, axis=0)
+    still = measure(mapped.top, mapped.netlists, weights, same)
+    busy = measure(mapped.top, mapped.netlists, weights, charges(256 * 10, 4))
+    encoder_blocks = [name for name in still.by_block if name.startswith(("neuron", "partial", "parallel", "folded"))]
+    assert (sum(still.by_block[name] for name in encoder_blocks) == 0) == (mapped.top.fold == 1)
+    assert still.changes < busy.changes and 0 < busy.flip_flop_changes < busy.changes
+    assert busy.clocked_flip_flops == mapped.result.total["ff"] * mapped.top.interval
+    assert busy.changes == pytest.approx(sum(busy.by_block.values()))
+
+
+def test_summary_names_the_design(mapped: Mapped) -> None:
+    content = json.loads(mapped.result.to_json())
+    assert (content["architecture"], content["fold"]) == ("parallel" if mapped.top.fold == 1 else "folded",
+                                                          mapped.top.fold)
+    assert (content["interval_clocks"], content["latency_clocks"]) == (mapped.top.interval, mapped.top.latency)
+    assert content["register_bits"] == mapped.top.register_file.n_bits and content["levels"] > 0
+
+
+def test_too_few_events_are_refused(mapped: Mapped) -> None:
+    with pytest.raises(InputError, match="200 events, expected at least"):
+        measure(mapped.top, mapped.netlists, EncoderWeights.random(SMALL, 4), charges(200, 4))
+
+
+def test_netlists_of_another_design_are_refused(mapped: Mapped, tmp_path: Path) -> None:
+    """Only the fold or the copies of registers differ, or the folder does not say what it holds."""
+    weights = EncoderWeights.random(SMALL, 4)
+    for top, difference in ((AutoencoderChip(SMALL, fold=2), f"fold {mapped.top.fold}|architecture parallel"),
+                            (AutoencoderChip(SMALL, redundant=True, fold=mapped.top.fold), "redundant False"),
+                            (AutoencoderChip(CHIP, fold=mapped.top.fold), f"digest {SMALL.digest()}, expected")):
+        with pytest.raises(InputError, match=difference):
+            GateBench(top, mapped.netlists, weights)
+    with pytest.raises(FileNotFoundError, match=r"design\.json"):
+        GateBench(mapped.top, tmp_path, weights)
+
+
+def test_a_broken_netlist_is_one_line(mapped: Mapped, tmp_path: Path) -> None:
+    shutil.copy(mapped.netlists / "design.json", tmp_path)
+    for text in ("{", '{"modules": {}}'):
+        (tmp_path / "autoencoder_chip.netlist").write_text(text)
+        with pytest.raises(InputError, match=r"autoencoder_chip\.netlist: not readable as a netlist"):
+            GateBench(mapped.top, tmp_path, EncoderWeights.random(SMALL, 4))
+
+
+SUMMARY = {"technology": "gates", "digest": CHIP.digest(), "redundant": False, "fold": 1}
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    (json.dumps(SUMMARY | {"technology": "xc7"}), "technology xc7, expected gates"),
+    (json.dumps(SUMMARY | {"digest": "0123456789abcdef"}), f"digest 0123456789abcdef, expected {CHIP.digest()}"),
+    ('{"technology": "gates"}', "key digest is missing, expected technology, digest, redundant, fold"),
+    ("{", "not readable as JSON"),
+])
+def test_activity_wants_the_summary_of_these_gates(tmp_path: Path, text: str, message: str) -> None:
+    summary = tmp_path / "rtl_gates.json"
+    summary.write_text(text)
+    command = [sys.executable, "-m", "rtl", "activity", "--config", "configs/econ_t_5elink.yaml", "--weights", "none",
+               "--input", "none", "--netlists", str(tmp_path), "--summary", str(summary)]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 2 and result.stderr.startswith(f"error: {summary}: {message}")
+    assert result.stderr.count("\n") == 1

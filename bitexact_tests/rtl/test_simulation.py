@@ -1,0 +1,239 @@
+"""The RTL through Verilator against the emulator and the chip's vectors: every stage, every frame, every clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitexact_tests.comparison import compare_stages
+from bitexact_tests.conftest import SHARED_DATA
+from bitexact_tests.rtl.test_blocks import CHIP, QKERAS, build
+from emulator import encode
+from emulator.chip import EconT
+from emulator.links import ERX, ETX
+from models.errors import InputError
+from models.i2c import i2c_writes
+from models.register_weights import encoder_weights, for_encoder
+from models.registers import Registers
+from models.spec import EncoderSpec
+from models.trigger_cells import channel_to_pixel
+from models.weights import EncoderWeights
+from rtl.design import encoder, formatter
+from rtl.design.chip import LATENCY, AutoencoderChip
+from rtl.design.normaliser import CHARGE_BITS
+from rtl.simulation.bench import Bench, format_writes, weight_writes
+from rtl.simulation.simulate import Records, pack
+
+AE_SETS = sorted(path.parent.name for path in (SHARED_DATA / "econt_vectors" / "mcDataset").glob("AE*/init.yaml"))
+
+
+@pytest.fixture(scope="module", params=[1, 2, 16], ids="fold{}".format)
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The whole chip with each encoder, compiled once."""
+    top = AutoencoderChip(CHIP, fold=request.param)
+    yield Bench(top, build(top, tmp_path_factory.mktemp("chip")))
+
+
+def run(bench: Bench, *parts: Records) -> Records:
+    """Outputs of clocks in sequence, and of enough more to empty the pipeline."""
+    return bench.simulation.run(np.concatenate([*parts, bench.simulation.idle(bench.top.latency)]),
+                                bench.simulation.program.parent)
+
+
+def loaded(bench: Bench, weights: EncoderWeights, n_elinks: int = 5) -> Records:
+    spec = EncoderSpec.chip(max(n_elinks, 2))
+    return np.concatenate([bench.writing(weight_writes(weights)),
+                           bench.writing(format_writes(spec.ae_mask, n_elinks))])
+
+
+def expected_frames(weights: EncoderWeights, calq: np.ndarray, first_bx: int = 0, n_elinks: int = 5) -> np.ndarray:
+    registers = for_encoder(weights).with_values({
+        "FMTBUF_ALL.config.eporttx_numen": n_elinks,
+        **{f"FMTBUF_ALL.{name}": value
+           for name, value in split_mask(EncoderSpec.chip(max(n_elinks, 2)).ae_mask).items()},
+    })
+    return EconT(registers).run_calq(calq, first_bx).etx
+
+
+def split_mask(mask: int) -> dict[str, int]:
+    return {"mask_ae": mask & ((1 << 128) - 1), "mask_ae2": mask >> 128}
+
+
+def assert_frames(found: np.ndarray, expected: np.ndarray) -> None:
+    """All words of all links; the RTL has no wires for links that its frames never fill."""
+    np.testing.assert_array_equal(found, expected[:, : found.shape[1]])
+    assert not expected[:, found.shape[1] :].any()
+
+
+def assert_stages(bench: Bench, outputs: Records, first: int, weights: EncoderWeights, calq: np.ndarray) -> None:
+    found = bench.stages(outputs, first, len(calq))
+    image = np.zeros((len(calq), 64), dtype=np.int64)
+    image[:, channel_to_pixel()] = found["image_code"]
+    found["image_code"] = image.reshape(-1, 8, 8)
+    reference = encode(weights.spec, weights, calq)
+    comparison = compare_stages(weights.spec, calq, reference, found)
+    assert comparison.equal, comparison.first
+
+
+def charges(n: int, seed: int) -> np.ndarray:
+    """Realistic, extreme and empty modules in turn."""
+    rng = np.random.default_rng(seed)
+    calq = rng.integers(0, 500, (n, 48)) * (rng.random((n, 48)) < rng.random((n, 1)))
+    calq[1::8] = rng.integers(0, 1 << CHARGE_BITS, calq[1::8].shape)
+    calq[3::16] = (1 << CHARGE_BITS) - 1
+    calq[5::16] = 0
+    one = np.eye(48, dtype=np.int64)[rng.integers(0, 48, len(calq[7::16]))]
+    calq[7::16] = one << rng.integers(0, CHARGE_BITS, (len(one), 1))
+    return calq
+
+
+@pytest.mark.parametrize("name", AE_SETS)
+def test_published_vectors(bench: Bench, shared_data: Path, name: str) -> None:
+    folder = shared_data / "econt_vectors" / "mcDataset"
+    registers = Registers.load(folder / name / "init.yaml")
+    calq = EconT(registers).calq(ERX.read_all(folder / "testInput.csv"))
+    writes = [*i2c_writes(registers), *format_writes(registers.ae_mask, registers.n_elinks)]
+    setup = bench.writing(writes)
+    outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+    assert_frames(bench.frames(outputs, len(setup), len(calq)), ETX.read_all(folder / name / "testOutput.csv"))
+    assert_stages(bench, outputs, len(setup), encoder_weights(registers, CHIP), calq)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("n_elinks", [1, 2, 3, 4, 5, 13])
+def test_random_weights_and_every_link_count(bench: Bench, density: float, n_elinks: int) -> None:
+    weights = EncoderWeights.random(CHIP, n_elinks, density)
+    calq = charges(300, n_elinks)
+    setup = loaded(bench, weights, n_elinks)
+    outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+    assert_stages(bench, outputs, len(setup), weights, calq)
+    assert_frames(bench.frames(outputs, len(setup), len(calq)), expected_frames(weights, calq, n_elinks=n_elinks))
+
+
+@pytest.mark.parametrize("code", [-32, -1, 0, 31])
+def test_extreme_weights(bench: Bench, code: int) -> None:
+    weights = EncoderWeights.constant(CHIP, code)
+    calq = charges(200, 5)
+    setup = loaded(bench, weights)
+    outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+    assert_stages(bench, outputs, len(setup), weights, calq)
+
+
+def test_any_mask(bench: Bench) -> None:
+    rng = np.random.default_rng(3)
+    weights = EncoderWeights.random(CHIP, 1, density=0.3)
+    calq = charges(40, 4)
+    masks = [0, 1, 1 << 143, (1 << 144) - 1, int("01" * 72, 2), int("10" * 72, 2)]
+    masks += [int.from_bytes(rng.bytes(18), "little") for _ in range(30)]
+    for n_elinks, mask in enumerate(masks):
+        n_elinks = n_elinks % 5 + 1
+        setup = np.concatenate([bench.writing(weight_writes(weights)), bench.writing(format_writes(mask, n_elinks))])
+        outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+        registers = for_encoder(weights).with_values(
+            {f"FMTBUF_ALL.{name}": value for name, value in split_mask(mask).items()}
+            | {"FMTBUF_ALL.config.eporttx_numen": n_elinks})
+        assert_frames(bench.frames(outputs, len(setup), len(calq)), EconT(registers).run_calq(calq).etx)
+
+
+def test_latency_and_interval(bench: Bench) -> None:
+    """One event among empty clocks: words appear `latency` clocks after it, and nowhere else."""
+    fold, latency = bench.top.fold, bench.top.latency
+    assert (encoder.LATENCY, formatter.LATENCY, LATENCY) == (2, 2, 4)
+    assert (bench.top.interval, latency) == ((1, 2 + 2) if fold == 1 else (fold, fold + 5 + 2))
+    weights = EncoderWeights.random(CHIP, 9, density=0.3)
+    setup, event = loaded(bench, weights), charges(1, 7)
+    outputs = run(bench, setup, bench.simulation.idle(6), bench.events(event, orbit_start=0),
+                  bench.simulation.idle(latency))
+    taken = len(setup) + 6
+    np.testing.assert_array_equal(np.flatnonzero(outputs["etx_valid"]), [taken + latency])
+    assert_frames(bench.frames(outputs, taken, 1), expected_frames(weights, event))
+    assert not np.delete(bench.etx(outputs), taken + latency, axis=0).any()
+    # Ready at all times but in the rest of the event's interval.
+    np.testing.assert_array_equal(np.flatnonzero(1 - outputs["ready"][:, 0]), taken + np.arange(1, fold))
+
+
+def test_events_are_taken_when_ready_and_only_then(bench: Bench) -> None:
+    """Charges of every clock are valid; after a time of single events with all gaps from the interval up."""
+    rng = np.random.default_rng(6)
+    interval, weights = bench.top.interval, EncoderWeights.random(CHIP, 10, density=0.3)
+    setup, n = loaded(bench, weights), 30
+    taken = np.cumsum(interval + np.arange(n) % (2 * interval + bench.top.latency))
+    taken = np.concatenate([taken, taken[-1] + interval * np.arange(1, n + 1)])
+    calq = charges(taken[-1] + interval, 12)
+    clocks = bench.simulation.idle(len(calq))
+    clocks["calq"] = pack(calq, CHARGE_BITS, clocks["calq"].shape[1])
+    clocks["valid"][taken] = 1
+    clocks["valid"][taken[n] :] = 1
+    # What is offered without `ready` is not seen, a start of an orbit neither.
+    clocks["orbit_start"] = rng.random((len(calq), 1)) < 0.5
+    clocks["orbit_start"][taken] = 0
+    clocks["orbit_start"][taken[0]] = 1
+    outputs = run(bench, setup, clocks)
+    words = len(setup) + taken + bench.top.latency
+    np.testing.assert_array_equal(np.flatnonzero(outputs["etx_valid"]), words)
+    assert_frames(bench.etx(outputs)[words], expected_frames(weights, calq[taken]))
+
+
+def test_orbits_with_new_weights_between_them(bench: Bench) -> None:
+    """The counter wraps by itself after 3564 events, and an orbit signal in the middle of an orbit starts a new one."""
+    first, second = (EncoderWeights.random(CHIP, seed, density=0.3) for seed in (11, 12))
+    calq = charges(3600, 8)
+    begin, events = loaded(bench, first), bench.events(calq, orbit_start=0)
+    between = bench.writing(weight_writes(second))
+    outputs = run(bench, begin, events, bench.simulation.idle(bench.top.latency), between,
+                  bench.events(calq[:50], orbit_start=20))
+    assert_frames(bench.frames(outputs, len(begin), len(calq)), expected_frames(first, calq))
+    later = len(begin) + len(events) + bench.top.latency + len(between)
+    assert_frames(bench.frames(outputs, later, 20), expected_frames(second, calq[:20], first_bx=len(calq)))
+    assert_frames(bench.frames(outputs, later + 20 * bench.top.interval, 30), expected_frames(second, calq[20:50]))
+
+
+@pytest.mark.parametrize("into_interval", [0, 1, 7, 15])
+def test_reset_in_the_middle_empties_the_pipeline_and_keeps_the_registers(bench: Bench, into_interval: int) -> None:
+    weights = EncoderWeights.random(CHIP, 13, density=0.3)
+    calq = charges(40, 9)
+    setup, before, reset = loaded(bench, weights), bench.events(calq), bench.simulation.idle(1)
+    before = before[: len(before) - into_interval % bench.top.interval]
+    reset["rst"] = 1
+    outputs = run(bench, setup, before, reset, bench.events(calq))
+    start = len(setup) + len(before) + 1
+    # Frames that had not left when the reset came are lost.
+    np.testing.assert_array_equal(outputs["etx_valid"][start : start + bench.top.latency], 0)
+    assert not bench.etx(outputs)[start : start + bench.top.latency].any()
+    assert_frames(bench.frames(outputs, start, len(calq)), expected_frames(weights, calq))
+
+
+def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> None:
+    clear = bench.simulation.idle(1)
+    clear["registers_clear"] = 1
+    calq = charges(20, 10)
+    setup = loaded(bench, EncoderWeights.random(CHIP, 1))
+    outputs = run(bench, setup, clear, bench.events(calq, orbit_start=0))
+    start = len(setup) + 1
+    registers = Registers.reset().with_values({"MFC_ALGORITHM_SEL_DENSITY.algo.select": 4,
+                                               "FMTBUF_ALL.config.eporttx_numen": 2})
+    assert_frames(bench.frames(outputs, start, len(calq)), EconT(registers).run_calq(calq).etx)
+
+
+@pytest.mark.parametrize(("base", "stride", "fold"), [(CHIP, 3, 3), (QKERAS, 3, 9), (QKERAS, 2, 8)])
+def test_folds_of_other_geometries(base: EncoderSpec, stride: int, fold: int, tmp_path: Path) -> None:
+    """Few filters and outputs; 9 pixels in 3 and 9 slices, and exact products."""
+    spec = base.model_copy(update={"conv": base.conv.model_copy(update={"filters": 2, "stride": stride}),
+                                   "dense": base.dense.model_copy(update={"outputs": 3})})
+    top = AutoencoderChip(spec, fold=fold)
+    bench = Bench(top, build(top, tmp_path))
+    assert (top.interval, top.latency) == (fold, fold + 7)
+    calq = charges(200, 14)
+    for seed in range(5):
+        weights = EncoderWeights.random(spec, seed)
+        setup = bench.writing(weight_writes(weights))
+        outputs = run(bench, setup, bench.events(calq, orbit_start=0))
+        assert_stages(bench, outputs, len(setup), weights, calq)
+
+
+def test_a_fold_that_leaves_pixels_over_is_refused() -> None:
+    with pytest.raises(InputError, match=r"rtl\.fold 3 does not divide the 16 pixels .* one of 1, 2, 4, 8, 16$"):
+        AutoencoderChip(CHIP, fold=3)

@@ -1,0 +1,169 @@
+"""Modules that are masked, modules that count more, and the options of older scripts."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from typer.testing import CliRunner
+
+from bitexact_tests.conftest import REPOSITORY
+from models.calq_io import CALQ_COLUMNS, CalqTable
+from models.config import LOSS_NAMES, DataConfig
+from models.errors import InputError
+from training.__main__ import app
+from training.commands.old_options import OPTIONS, translate
+from training.data.selection import occupancy_weights, select
+from training.production.geometry import modules
+
+OLD_README = ["-i", "-o", "--epoch", "--AEonly", "--nELinks", "--noHeader", "--models", "--loss", "--quantize",
+              "--skipPlot", "--full", "--quickTrain", "--retrain", "--evalOnly", "--double", "--overrideInput",
+              "--nCSV", "--maxVal", "--rescaleInputToMax", "--rescaleOutputToMax", "--nrowsPerFile", "--occReweight",
+              "--maskPartials", "--maskEnergies", "--saveEnergy"]
+
+
+def table(**columns: Any) -> CalqTable:
+    """As many modules as each column has values; their first charge is their number."""
+    n = len(next(iter(columns.values())))
+    calq = np.zeros((n, 48), np.uint32)
+    calq[:, 0] = np.arange(n)
+    return CalqTable(calq, pd.DataFrame(columns))
+
+
+def kept(given: CalqTable, **options: Any) -> list[int]:
+    found = select(given, DataConfig(**options))
+    assert len(found.extra) == len(found.calq) and list(found.extra.index) == list(range(len(found.calq)))
+    return found.calq[:, 0].tolist()
+
+
+def test_mask_energies() -> None:
+    given = table(SimEnergyFraction=[0.0, 0.05, 0.051, np.nan, 1.0, 0.3])
+    assert kept(given) == [0, 1, 2, 3, 4, 5]
+    assert kept(given, mask_energies=0.05) == [2, 4, 5], "as the older scripts: what is not above 0.05 goes"
+    assert kept(given, mask_energies=0.5) == [4]
+    assert kept(given, mask_energies=0) == [1, 2, 4, 5]
+
+
+def test_mask_partials_by_type_or_by_place() -> None:
+    types = ["FI", "FM", "FO", "aO", "cO", "bI"]
+    assert kept(table(ModType=types), mask_partials=True) == [0, 1, 2]
+    known = modules()
+    place = {"layer": known.layer, "waferu": known.u, "waferv": known.v}
+    expected = np.flatnonzero(~known.partial)
+    assert 0 < len(expected) < len(known.layer)
+    assert_array_equal(kept(table(**place), mask_partials=True), expected)
+    other_names = {"Layer": known.layer, "ModU": known.u, "ModV": known.v}
+    assert_array_equal(kept(table(**other_names), mask_partials=True), expected)
+    assert kept(table(layer=[1], waferu=[99], waferv=[0]), mask_partials=True) == [], "no module there"
+
+
+@pytest.mark.parametrize(("columns", "options", "match"), [
+    ({"layer": [1]}, {"mask_partials": True}, "no column ModType and not all of layer, waferu, waferv"),
+    ({"layer": [9.0, 9.5], "waferu": [1, 1], "waferv": [1, 1]}, {"mask_partials": True},
+     "row 2, column layer: 9.5, expected a whole number"),
+    ({"layer": ["a"], "waferu": [1], "waferv": [1]}, {"mask_partials": True}, "column layer holds 'a'"),
+    ({"layer": [1]}, {"mask_energies": 0.05}, "no column SimEnergyFraction"),
+    ({"SimEnergyFraction": ["0.1?"]}, {"mask_energies": 0.05}, "SimEnergyFraction holds '0.1\\?', expected numbers"),
+])
+def test_masks_need_their_columns(columns: dict[str, Any], options: dict[str, Any], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        select(table(**columns), DataConfig(**options))
+
+
+def test_occupancy_weights() -> None:
+    """3 modules with 1 cell above a MIP, one with 2, two with none: with power 1 each kind has a third."""
+    calq = np.zeros((6, 48), np.int64)
+    calq[:3, 5] = 36
+    calq[3, :2] = 1000
+    calq[4, :] = 35
+    assert_array_equal(occupancy_weights(calq, 0), np.ones(6, np.float32))
+    np.testing.assert_allclose(occupancy_weights(calq, 1), [2 / 3] * 3 + [2] + [1] * 2, rtol=1e-6)
+    half = occupancy_weights(calq, 0.5)
+    assert half.mean() == pytest.approx(1) and half[3] / half[0] == pytest.approx(np.sqrt(3))
+
+
+def test_masks_and_weight_change_a_run(tmp_path: Path) -> None:
+    """Other held-out rows, another loss of the same modules, another fingerprint."""
+    pytest.importorskip("tensorflow")
+    from bitexact_tests.training.fit.test_train import small
+    from training.fit.train import train
+    from training.production.toy import generate
+
+    n = 300
+    frame = pd.DataFrame(generate(n, seed=1), columns=CALQ_COLUMNS)
+    frame = frame.assign(SimEnergyFraction=np.arange(n) / n, ModType=np.where(np.arange(n) % 3, "FI", "aO"))
+    frame.to_csv(tmp_path / "calq.csv", index=False)
+    plain = small(epochs=1, final_fraction=0).override(data={"files": [str(tmp_path / "calq.csv")]})
+    configs = {
+        "plain": plain, "weight": plain.override(training={"occupancy_weight": 1.0}),
+        "whole": plain.override(data={"mask_partials": True}), "energy": plain.override(data={"mask_energies": 0.5}),
+    }
+    summaries = {name: train(config, tmp_path / name) for name, config in configs.items()}
+    assert len({summary["fingerprint"] for summary in summaries.values()}) == len(configs)
+    rows = {name: sum(summary[f"n_{part}"] for part in ("train", "validation", "test"))
+            for name, summary in summaries.items()}
+    assert rows == {"plain": 300, "weight": 300, "whole": 200, "energy": 149}
+    tests = {name: pd.read_csv(tmp_path / name / "test.csv") for name in configs}
+    assert (tests["whole"].ModType == "FI").all() and not (tests["plain"].ModType == "FI").all()
+    assert (tests["energy"].SimEnergyFraction > 0.5).all()
+    pd.testing.assert_frame_equal(tests["plain"], tests["weight"])
+    history = {name: (tmp_path / name / "history.json").read_text() for name in ("plain", "weight")}
+    assert history["plain"] != history["weight"]
+
+
+def test_every_old_option_is_known_and_documented() -> None:
+    from typer.main import get_command
+
+    ours = {name for parameter in get_command(app).commands["train"].params  # type: ignore[attr-defined]
+            for name in parameter.opts}
+    page = (REPOSITORY / "docs/training.md").read_text()
+    for name in OLD_README:
+        assert name in OPTIONS or name in ours, name
+        assert f"`{name}" in page, f"{name} is not in the table of docs/training.md"
+    assert set(OPTIONS) < set(OLD_README)
+
+
+def test_old_command_line() -> None:
+    old = "-i in/ -o=out --epoch 3 --AEonly 1 --nELinks 3 --noHeader --loss telescopeMSE8x8"
+    args, notes = translate(shlex.split(old))
+    assert args == ["--data", "in/", "--output", "out", "--epochs", "3", "--set", "encoder.n_elinks=3",
+                    "--loss", "telescope", "--config", "econ_t_3elink"]
+    assert [note.split(":")[0] for note in notes] == ["--AEonly", "--noHeader"]
+    configured = ["--config", "c.yaml"]
+    assert translate(["--nELinks", "8", *configured])[0] == ["--set", "encoder.n_elinks=8", *configured]
+    assert translate(["--nELinks", "8"])[0][-1] == "econ_t_5elink"
+    assert translate(["--loss=weightedMSE"])[0] == ["--loss", "weighted_mse"]
+    assert set(OPTIONS["--loss"].names.values()) <= set(LOSS_NAMES)
+    ours = ["--data", "-", "--loss", "kernel", "--set", "training.loss=emd", "--retrain"]
+    assert translate(ours) == (ours, [])
+
+
+@pytest.mark.parametrize(("options", "match"), [
+    (["--evalOnly"], "--evalOnly: use python -m training evaluate"),
+    (["--full"], "training compare"),
+    (["--AEonly", "0"], "training compare"),
+    (["--maxVal", "5"], "--maxVal: not there"),
+    (["--rescaleInputToMax"], "normaliser"),
+    (["--epoch"], "--epoch: expected a value"),
+    (["--nELinks", "1"], "encoder.n_elinks"),
+    (["--maskPartials", "-i", "calq.csv"], "data.mask_partials: no column ModType"),
+    (["--maskEnergies", "-i", "calq.csv"], "data.mask_energies: no column SimEnergyFraction"),
+    (["--occReweight", "--double", "--quickTrain", "--noHeader", "--nCSV", "5", "--saveEnergy", "--skipPlot",
+      "--retrain", "--rescaleOutputToMax", "--overrideInput", "--AEonly=1", "-i", "none.csv"], "none.csv: No such"),
+])
+def test_errors_of_old_options_are_one_line(
+    options: list[str], match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pd.DataFrame(np.ones((20, 48), int), columns=CALQ_COLUMNS).to_csv(tmp_path / "calq.csv", index=False)
+    options = [str(tmp_path / option) if option.endswith(".csv") else option for option in options]
+    monkeypatch.chdir(REPOSITORY)
+    result = CliRunner().invoke(app, ["train", "-o", str(tmp_path / "run"), *options])
+    *notes, error = result.stderr.splitlines()
+    assert result.exit_code == 2 and error.startswith("error: ") and match in error, result.stderr
+    assert all(note.split(":")[0] in options or note.startswith("--AEonly: always") for note in notes), notes
+    assert not (tmp_path / "run").exists()

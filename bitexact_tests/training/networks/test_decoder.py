@@ -1,0 +1,75 @@
+"""The decoder of several members: their mean, each trained for itself, and read back whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY
+from models.config import Config, DecoderConfig
+from models.weights import EncoderWeights
+from training.fit.train import train
+from training.networks.decoder import build_decoder, decode, load_decoder, members_of, save_decoder
+from training.physics.emd import emd
+from training.production.toy import generate
+
+SPEC = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").encoder
+THREE = DecoderConfig(width=8, layers=2, members=3)
+RNG = np.random.default_rng(1)
+LATENT = RNG.random((20, 16), np.float32)
+MODULES = generate(20, seed=2)
+SUM = MODULES.sum(axis=1)
+
+
+def outputs(decoder: object) -> list[np.ndarray]:
+    """Fractions of each member."""
+    import tensorflow as tf
+
+    from training.networks.decoder import context
+
+    return [out.numpy() for out in tf.nest.flatten(members_of(decoder)([LATENT, context(SUM)]))]
+
+
+def test_is_the_mean_of_members_that_differ() -> None:
+    decoder = build_decoder(SPEC, THREE, seed=1)
+    members = outputs(decoder)
+    assert len(members) == 3 and all((members[0] != other).any() for other in members[1:])
+    np.testing.assert_allclose(decode(decoder, LATENT, SUM), np.mean(members, axis=0), rtol=1e-5)
+
+
+def test_one_member_is_the_decoder_itself() -> None:
+    decoder = build_decoder(SPEC, DecoderConfig(width=8, layers=2), seed=1)
+    [alone] = outputs(decoder)
+    np.testing.assert_array_equal(alone, outputs(build_decoder(SPEC, THREE, seed=1))[0])
+
+
+def test_emd_of_the_mean_is_at_most_the_mean_emd() -> None:
+    decoder = build_decoder(SPEC, THREE, seed=1)
+    of_members = np.mean([emd(MODULES, pred, n_processes=1) for pred in outputs(decoder)], axis=0)
+    assert (emd(MODULES, decode(decoder, LATENT, SUM), n_processes=1) <= of_members + 1e-6).all()
+
+
+def test_survives_its_file(tmp_path: Path) -> None:
+    decoder = build_decoder(SPEC, THREE, seed=1)
+    save_decoder(decoder, tmp_path / "decoder.keras")
+    for again, member in zip(outputs(load_decoder(tmp_path, SPEC)), outputs(decoder), strict=True):
+        np.testing.assert_array_equal(again, member)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("members")
+    config = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").override(
+        data={"source": "toy", "n_modules": 300},
+        training={"epochs": 2, "batch_size": 32, "augment": {"pool": 100}, "decoder": THREE.model_dump()})
+    train(config, folder)
+    return folder
+
+
+def test_every_member_learns(run: Path) -> None:
+    config = Config.load(run / "config.yaml")
+    EncoderWeights.load(run / "weights.npz", config.encoder)
+    start = build_decoder(config.encoder, THREE, config.training.seed).get_weights()
+    assert all((now != before).any() for now, before in zip(load_decoder(run, SPEC).get_weights(), start, strict=True))

@@ -1,0 +1,119 @@
+"""TensorFlow files of a trained model, and the count of its operations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bitexact_tests.conftest import REPOSITORY
+from emulator import encode
+from models.config import Config
+from models.cost import MEANINGS, cost
+from models.weights import EncoderWeights
+from training.__main__ import app
+from training.production.toy import generate
+
+tf = pytest.importorskip("tensorflow")
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # noqa: E402
+
+from training.networks.chip_encoder import image_codes  # noqa: E402
+from training.networks.decoder import build_decoder  # noqa: E402
+from training.networks.graphs import (  # noqa: E402
+    DECODER_OUTPUT,
+    ENCODER_OUTPUT,
+    DecoderModule,
+    EncoderModule,
+    export_graphs,
+    run_frozen,
+    run_onnx,
+    to_onnx,
+)
+
+
+def test_files_compute_what_the_emulator_does(tmp_path: Path) -> None:
+    config = Config.load(REPOSITORY / "configs/econ_t_4elink.yaml")
+    spec = config.encoder
+    weights = EncoderWeights.random(spec, 1, density=0.4)
+    decoder = build_decoder(spec, config.training.decoder, seed=1)
+    export_graphs(spec, weights, decoder, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{model}{suffix}" for model in ("encoder", "decoder") for suffix in ("", ".pb", ".onnx")}
+    calq = generate(200, seed=1)
+    trace = encode(spec, weights, calq)
+    expected = spec.latent.value(trace["latent_code"])
+    image = tf.constant(image_codes(spec, calq)[..., None] / 128)
+    encoder = EncoderModule(spec, weights)
+    np.testing.assert_array_equal(
+        run_frozen(tmp_path / "encoder.pb", encoder.signature, [image], ENCODER_OUTPUT), expected)
+    np.testing.assert_array_equal(
+        run_onnx(tmp_path / "encoder.onnx", encoder.signature, [image], ENCODER_OUTPUT), expected)
+    served = tf.saved_model.load(str(tmp_path / "encoder")).signatures["serving_default"](input_1=image)
+    np.testing.assert_array_equal(next(iter(served.values())).numpy(), expected)
+    latent, seen = tf.constant(expected, tf.float32), tf.ones((200, 2))
+    found = run_frozen(tmp_path / "decoder.pb", DecoderModule(decoder).signature, [latent, seen], DECODER_OUTPUT)
+    np.testing.assert_allclose(found, decoder([latent, seen]).numpy(), rtol=1e-5)
+    found = run_onnx(tmp_path / "decoder.onnx", DecoderModule(decoder).signature, [latent, seen], DECODER_OUTPUT)
+    np.testing.assert_allclose(found, decoder([latent, seen]).numpy(), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["econ_t_2elink", "qkeras_5elink"])
+def test_onnx_of_every_arithmetic(name: str, tmp_path: Path) -> None:
+    """Names of the file's own inputs and outputs, for programs that know nothing of TensorFlow."""
+    import onnx
+
+    spec = Config.load(REPOSITORY / f"configs/{name}.yaml").encoder
+    weights = EncoderWeights.random(spec, 3)
+    module = EncoderModule(spec, weights)
+    frozen = convert_variables_to_constants_v2(module.function.get_concrete_function()).graph.as_graph_def()
+    (tmp_path / "encoder.onnx").write_bytes(to_onnx(frozen, module.signature, ENCODER_OUTPUT))
+    model = onnx.load(tmp_path / "encoder.onnx")
+    onnx.checker.check_model(model)
+    assert [value.name for value in model.graph.input] == ["input_1"]
+    assert [value.name for value in model.graph.output] == [ENCODER_OUTPUT]
+    calq = generate(500, seed=2)
+    image = tf.constant(image_codes(spec, calq)[..., None] / 128)
+    found = run_onnx(tmp_path / "encoder.onnx", module.signature, [image], ENCODER_OUTPUT)
+    code = encode(spec, weights, calq)["latent_code"]
+    assert len(np.unique(code)) > 5
+    np.testing.assert_array_equal(found, spec.latent.value(code))
+
+
+def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more in a constant of the ONNX graph: an error, and no file."""
+    config = Config.load(REPOSITORY / "configs/econ_t_4elink.yaml")
+
+    def wrong(definition: Any, signature: list[Any], output_name: str) -> bytes:
+        import onnx
+
+        model = onnx.load_from_string(to_onnx(definition, signature, output_name))
+        value = max(model.graph.initializer, key=lambda one: one.ByteSize())
+        value.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(value) + np.float32(1), value.name))
+        return bytes(model.SerializeToString())
+
+    monkeypatch.setattr("training.networks.graphs.to_onnx", wrong)
+    with pytest.raises(RuntimeError, match=r"encoder.onnx: read back"):
+        export_graphs(config.encoder, EncoderWeights.random(config.encoder, 1),
+                      build_decoder(config.encoder, config.training.decoder, seed=1), tmp_path)
+    assert not (tmp_path / "encoder.onnx").exists()
+
+
+def test_cost_of_the_chip() -> None:
+    """3x3 kernels at 4x4 places, the last row and column of places with one row or column of the kernel outside."""
+    figures = cost(Config.load(REPOSITORY / "configs/econ_t_5elink.yaml").encoder)
+    assert set(figures) == set(MEANINGS)
+    assert figures["parameters"] == 2144 and figures["parameter_bits"] == 12864
+    assert figures["macs"] == 16 * 9 * 8 + 128 * 16
+    assert figures["macs_in_image"] == (9 * 9 + 2 * 3 * 6 + 4) * 8 + 128 * 16
+    assert figures["bit_operations"] == figures["macs"] * 8 * 6
+    assert figures["flops"] == 2 * figures["macs_in_image"] + 2 * (128 + 16)
+
+
+def test_flops_command(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["flops", "--config", str(REPOSITORY / "configs/econ_t_2elink.yaml"),
+                                      "--json", str(tmp_path / "cost.json")])
+    assert result.exit_code == 0, result.output
+    assert '"macs": 3200' in (tmp_path / "cost.json").read_text()

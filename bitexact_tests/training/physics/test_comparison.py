@@ -1,0 +1,337 @@
+"""The comparison of algorithms: each scheme against a direct computation, the ranking, and the published data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bitexact_tests.conftest import REPOSITORY
+from emulator import fields
+from emulator.algorithms.best_choice import CELLS_SENT
+from emulator.algorithms.super_trigger_cell import TYPES
+from emulator.codes import CHARGE, FINE_SUM
+from models.calq_io import read_calq, write_calq
+from models.chip import Algorithm
+from models.config import Config
+from models.errors import InputError
+from models.trigger_cells import SUPER_CELLS, image_order
+from models.weights import EncoderWeights
+from training.__main__ import app
+from training.physics.comparison import Options, all_schemes, compare
+from training.physics.emd import emd
+from training.physics.metrics import METRICS
+from training.physics.schemes import STC_ORDER, Scheme, classical_schemes, fitted_threshold_sum, threshold_sum
+from training.production.toy import generate
+
+LINKS = (2, 3, 4, 5)
+CALQ = generate(400, seed=11)[:, np.argsort(image_order())].astype(np.int64)
+CALQ[::7] = 0  # empty bunch crossings belong to a run
+
+
+def scheme(name: str, n_elinks: int, dropped_bits: int = 0, thresholds: tuple[int, ...] = (47,)) -> Scheme:
+    return next(one for one in classical_schemes(n_elinks, dropped_bits, thresholds) if one.name == name)
+
+
+def coded(calq: Any) -> Any:
+    """Charges as a receiver takes their 4E3M codes."""
+    return CHARGE.estimate(CHARGE.encode(calq))
+
+
+@pytest.mark.parametrize("n_elinks", LINKS)
+def test_bc_is_the_largest_cells(n_elinks: int) -> None:
+    n_sent = CELLS_SENT[n_elinks - 1]
+    received = scheme("BC", n_elinks).run(CALQ)
+    sent = np.sort(received.charge, axis=1)[:, ::-1][:, :n_sent]
+    np.testing.assert_array_equal(sent, coded(np.sort(CALQ, axis=1)[:, ::-1][:, :n_sent]))
+    row, cell = np.nonzero(received.charge)
+    np.testing.assert_array_equal(received.charge[row, cell], coded(CALQ)[row, cell], "each at its own cell")
+    assert (np.count_nonzero(received.charge, axis=1) <= n_sent).all()
+
+
+@pytest.mark.parametrize("n_elinks", LINKS)
+def test_rpt_is_the_first_cells(n_elinks: int) -> None:
+    received = scheme("RPT", n_elinks).run(CALQ)
+    n_sent = (32 * n_elinks - 5) // 7
+    np.testing.assert_array_equal(received.charge[:, :n_sent], coded(CALQ)[:, :n_sent])
+    assert not received.charge[:, n_sent:].any()
+    np.testing.assert_array_equal(received.bits, 5 + 7 * n_sent)
+
+
+def test_stc_groups_are_the_blocks_of_the_module() -> None:
+    blocks = {frozenset(block) for block in STC_ORDER.reshape(12, 4).tolist()}
+    assert blocks <= {frozenset(group) for group in SUPER_CELLS.tolist()}
+    assert sorted(STC_ORDER.tolist()) == list(range(48))
+    assert [sorted(third) for third in STC_ORDER.reshape(3, 16).tolist()] == np.arange(48).reshape(3, 16).tolist()
+
+
+@pytest.mark.parametrize("n_elinks", LINKS)
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_stc_is_the_sum_of_each_group(n_elinks: int, kind: Any) -> None:
+    n_sent = kind.groups_sent[min(n_elinks, len(kind.groups_sent)) - 1]
+    groups = CALQ[:, STC_ORDER].reshape(len(CALQ), kind.n_groups, kind.group_size)
+    sums = kind.code.estimate(kind.code.encode(groups.sum(axis=2)))
+    sums[:, n_sent:] = 0
+    spread = scheme(f"{kind.name} spread", n_elinks).run(CALQ).charge[:, STC_ORDER].reshape(groups.shape)
+    if not kind.address_bits:  # the frame decoder spreads in whole CALQ
+        sums = sums // kind.group_size * kind.group_size
+    np.testing.assert_allclose(spread, np.broadcast_to(sums[:, :, None] / kind.group_size, spread.shape))
+    if kind.address_bits:
+        at_largest = scheme(f"{kind.name} at largest", n_elinks).run(CALQ).charge[:, STC_ORDER].reshape(groups.shape)
+        np.testing.assert_array_equal(at_largest.sum(axis=2), sums)
+        row, group, cell = np.nonzero(at_largest)
+        np.testing.assert_array_equal(groups[row, group, cell], groups.max(axis=2)[row, group])
+
+
+def test_ts_with_room_is_every_cell_over_the_threshold() -> None:
+    received = threshold_sum(13, 0, 47).run(CALQ)
+    assert not received.cut.any()
+    np.testing.assert_array_equal(received.charge, np.where(CALQ >= 47, coded(CALQ), 0))
+    n_cells = (CALQ >= 47).sum(axis=1)
+    expected = [16 * fields.n_words(fields.threshold_sum(int(n))) for n in n_cells]
+    np.testing.assert_array_equal(received.bits, expected)
+
+
+def test_ts_without_room_loses_whole_modules() -> None:
+    received = threshold_sum(2, 0, 0).run(CALQ)
+    assert 0.3 < received.cut.mean() < 1
+    assert not received.charge[received.cut].any()
+    np.testing.assert_array_equal(received.charge[~received.cut], coded(CALQ)[~received.cut])
+    assert received.bits.sum() <= 64 * len(CALQ) + 16 * 48, "what the links carry, and what waits at the end"
+    true_sum = CALQ.sum(axis=1)
+    np.testing.assert_allclose(received.module_sum, true_sum, rtol=0.13, err_msg="the sum of all cells is always sent")
+
+
+@pytest.mark.parametrize("max_cut", [0.0, 0.05])
+def test_fitted_threshold_is_the_lowest(max_cut: float) -> None:
+    fitted = fitted_threshold_sum(3, 0, CALQ, max_cut)
+    lowest = int(fitted.registers.threshold[0])
+    assert fitted.run(CALQ).cut.mean() <= max_cut < threshold_sum(3, 0, lowest - 1).run(CALQ).cut.mean()
+
+
+def test_module_sums_and_bits() -> None:
+    true_sum = CALQ.sum(axis=1)
+    for n_elinks in LINKS:
+        for one in all_schemes(Options(n_elinks=(n_elinks,)), CALQ, []):
+            received = one.run(CALQ)
+            assert received.charge.shape == CALQ.shape
+            if one.algorithm is not Algorithm.THRESHOLD_SUM:
+                assert (received.bits <= 32 * one.registers.n_elinks).all() and not received.cut.any()
+            if one.algorithm in (Algorithm.THRESHOLD_SUM, Algorithm.BEST_CHOICE):
+                np.testing.assert_allclose(received.module_sum, true_sum, rtol=0.13)
+            else:
+                assert np.isnan(received.module_sum).all()
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [threshold_sum(2, 0, 20).run(CALQ), scheme("BC", 3).run(CALQ)]
+    monkeypatch.setattr("training.physics.schemes._CHUNK", 37)
+    for a, b in zip(whole, [threshold_sum(2, 0, 20).run(CALQ), scheme("BC", 3).run(CALQ)], strict=True):
+        np.testing.assert_array_equal(a.charge, b.charge)
+        np.testing.assert_array_equal(a.cut, b.cut)
+
+
+def test_dropped_bits_reach_the_chip() -> None:
+    np.testing.assert_array_equal(threshold_sum(13, 3, 0).run(CALQ).charge, CHARGE.estimate(CHARGE.encode(CALQ, 3), 3))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Folders of runs with random weights and decoders, for 5 and 2 links and in both arithmetics."""
+    pytest.importorskip("tensorflow")
+    import yaml
+
+    from training.networks.decoder import DECODER_FILE, build_decoder, save_decoder
+
+    root = tmp_path_factory.mktemp("runs")
+    folders = []
+    for name in ("econ_t_5elink", "econ_t_2elink", "qkeras_5elink"):
+        config = Config.load(REPOSITORY / "configs" / f"{name}.yaml").override(
+            training={"decoder": {"width": 8, "layers": 1}})
+        folder = root / name
+        EncoderWeights.random(config.encoder, 3, density=0.4).save(folder / "weights.npz")
+        (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+        save_decoder(build_decoder(config.encoder, config.training.decoder, 1), folder / DECODER_FILE)
+        folders.append(folder)
+    return folders
+
+
+def test_ae_is_encoder_and_decoder(runs: list[Path]) -> None:
+    """Through registers, frames and mask comes what the encoder alone computes."""
+    from emulator import encode
+    from training.networks.decoder import decode, load_decoder
+    from training.physics.schemes import load_autoencoder
+
+    for folder in runs[:2]:
+        spec = Config.load(folder / "config.yaml").encoder
+        trace = encode(spec, EncoderWeights.load(folder / "weights.npz", spec), CALQ[:, image_order()])
+        received = load_autoencoder(folder).run(CALQ)
+        np.testing.assert_array_equal(received.latent, trace["latent_code"])
+        assert received.latent is not None and received.latent.any()
+        carried = FINE_SUM.estimate(FINE_SUM.encode(trace["module_sum"]))
+        np.testing.assert_array_equal(received.module_sum, carried)
+        pred = decode(load_decoder(folder, spec), spec.latent.value(trace["latent_code"]), trace["module_sum"])
+        np.testing.assert_allclose(received.charge, pred * carried[:, None], rtol=1e-4, atol=1e-3)
+        np.testing.assert_array_equal(received.bits, 14 + 16 * spec.latent_bits)
+
+
+def test_weights_of_plain_arithmetic_run_in_the_chips(runs: list[Path]) -> None:
+    from emulator import encode
+    from models.spec import EncoderSpec
+    from training.physics.schemes import load_autoencoder
+
+    one = load_autoencoder(runs[2])
+    assert "run in the chip's" in one.detail
+    codes = EncoderWeights.load(runs[2] / "weights.npz", Config.load(runs[2] / "config.yaml").encoder)
+    on_chip = EncoderWeights.from_flat(EncoderSpec.chip(5), codes.flat)
+    trace = encode(on_chip.spec, on_chip, CALQ[:, image_order()])
+    np.testing.assert_array_equal(one.run(CALQ).latent, trace["latent_code"])
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, Any]:
+    layer = np.repeat([5, 7, 9, 11], 100)
+    return compare(CALQ, {"layer": layer, "eta": np.linspace(-3, 3, 400), "entry": layer}, [], Options())
+
+
+def test_means_are_those_of_the_selected_modules(result: dict[str, Any]) -> None:
+    selected = CALQ.max(axis=1) > 35
+    assert result["n_selected"] == selected.sum() and result["n_modules"] == 400
+    rows = {(row["n_elinks"], row["name"]): row for row in result["schemes"]}
+    received = scheme("BC", 4).run(CALQ)
+    distance = emd(CALQ[selected], received.charge[selected])
+    row = rows[4, "BC"]
+    assert row["metrics"]["emd"]["mean"] == pytest.approx(distance.mean(), rel=1e-5)
+    assert row["metrics"]["emd"]["error"] == pytest.approx(distance.std() / np.sqrt(selected.sum()), rel=0.25)
+    assert sum(row["metrics"]["emd"]["counts"]) == selected.sum()
+    # A frame that was cut leaves a flat map to its receiver.
+    cut = threshold_sum(2, 0, 47).run(CALQ)
+    filled = np.where(cut.charge.any(axis=1, keepdims=True), cut.charge, 1.0)
+    row = rows[2, "TS 47"]
+    assert row["metrics"]["emd"]["mean"] == pytest.approx(emd(CALQ[selected], filled[selected]).mean(), rel=1e-5)
+    assert row["n_empty_output"] == (~cut.charge[selected].any(axis=1)).sum() > 0
+    assert row["cut_rate"] == pytest.approx(cut.cut.mean(), rel=1e-5)
+    assert {name: set(row["metrics"]) for name, row in rows.items()} == {name: set(METRICS) for name in rows}
+
+
+def test_profiles_add_up_to_the_means(result: dict[str, Any]) -> None:
+    names = [one["name"] for one in result["coordinates"]]
+    assert names[:4] == ["occupancy", "module_sum", "layer", "eta"] and len(names) == 7, "with three slices"
+    assert result["coordinates"][2]["edges"] == [4.5, 6.0, 8.0, 10.0, 11.5]
+    assert result["coordinates"][2]["labels"] == ["5", "7", "9", "11"]
+    occupancy = result["coordinates"][0]
+    assert occupancy["labels"][0] == "1" and len(occupancy["labels"]) == len(occupancy["n"])
+    for row in result["schemes"]:
+        for one in result["coordinates"][:4]:
+            mean = np.array(row["profiles"][one["name"]]["emd"]["mean"], dtype=float)
+            there = np.isfinite(mean)
+            total = (mean[there] * np.array(one["n"])[there]).sum() / result["n_selected"]
+            assert total == pytest.approx(row["metrics"]["emd"]["mean"], rel=1e-4)
+    slices = np.array([one["n"] for one in result["coordinates"][4:]])
+    np.testing.assert_array_equal(slices.sum(axis=0), result["coordinates"][0]["n"])
+
+
+def test_verdict_names_the_least_emd(result: dict[str, Any]) -> None:
+    assert [one["n_elinks"] for one in result["verdict"]] == list(LINKS)
+    for one in result["verdict"]:
+        means = {i: row["metrics"]["emd"]["mean"] for i, row in enumerate(result["schemes"])
+                 if row["n_elinks"] == one["n_elinks"]}
+        assert one["winner"] == min(means, key=lambda i: means[i])
+        algorithms = [result["schemes"][margin["scheme"]]["algorithm"] for margin in one["others"]]
+        assert len(set(algorithms)) == len(algorithms), "one of each"
+        for margin in one["others"]:
+            assert margin["behind"] == pytest.approx(means[margin["scheme"]] - means[one["winner"]], abs=2e-5)
+            assert margin["tie"] == (margin["behind"] < 3 * margin["error"])
+
+
+def test_displays_show_what_was_received(result: dict[str, Any]) -> None:
+    schemes = all_schemes(Options(), CALQ, [])
+    assert {one["n_elinks"] for one in result["displays"]} == set(LINKS)
+    for one in result["displays"]:
+        np.testing.assert_array_equal(one["true"], CALQ[one["row"]])
+        for shown in one["maps"][:2]:
+            expected = schemes[shown["scheme"]].run(CALQ).charge[one["row"]]
+            np.testing.assert_allclose(shown["charge"], expected, rtol=1e-5)
+
+
+def test_result_is_json(result: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_no_selected_module_is_one_line() -> None:
+    with pytest.raises(InputError, match=r"3 modules, none with a cell above 35 CALQ"):
+        compare(np.ones((3, 48), dtype=np.int64), {}, [], Options())
+
+
+def test_a_coordinate_that_is_no_number_is_one_line() -> None:
+    layer = np.array(["7"] * 399 + ["nine"], dtype=object)
+    with pytest.raises(InputError, match=r"data row 400, column layer: 'nine', expected a number"):
+        compare(CALQ, {"layer": layer}, [], Options(n_elinks=(2,)))
+
+
+@pytest.mark.parametrize("n_elinks", [1, 13])
+def test_any_number_of_links(n_elinks: int) -> None:
+    found = compare(CALQ, {}, [], Options(n_elinks=(n_elinks,)))
+    assert {row["algorithm"] for row in found["schemes"]} == {"TS", "BC", "STC", "RPT"}
+    rpt = next(row for row in found["schemes"] if row["name"] == "RPT")
+    assert (rpt["metrics"]["emd"]["mean"] < 0.05) == (n_elinks == 13), "13 links carry every cell"
+
+
+def test_command_writes_json_and_csv(runs: list[Path], tmp_path: Path) -> None:
+    write_calq(tmp_path / "calq.csv", CALQ[:, image_order()])
+    arguments = ["compare", "--input", str(tmp_path / "calq.csv"), "--links", "2", "--links", "5", "--json",
+                 str(tmp_path / "physics.json"), "--nCSV", "20", "--n-modules", "300"]
+    for folder in runs:
+        arguments += ["--run", str(folder)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "physics.json").read_text())
+    encoders = {row["name"]: row["n_elinks"] for row in found["schemes"] if row["algorithm"] == "AE"}
+    assert encoders == {"AE econ_t_2elink": 2, "AE econ_t_5elink": 5, "AE qkeras_5elink": 5}
+    assert found["n_modules"] == 300 and "5 links: " in done.output
+    made_from = {f"AE {folder.name}": EncoderWeights.load(folder / "weights.npz", Config.load(
+        folder / "config.yaml").encoder).digest() for folder in runs}
+    assert found["weights"] == made_from
+    for folder in runs:
+        np.testing.assert_array_equal(read_calq(folder / "csv" / "input.csv").calq[:, np.argsort(image_order())],
+                                      CALQ[:20])
+        rows = {name: (folder / "csv" / name).read_text().splitlines() for name in ("latent.csv", "output.csv")}
+        assert [len(lines) for lines in rows.values()] == [21, 21]
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--input", "none.csv"], "none.csv"),
+    (["--run", "none"], "none"),
+    (["--order", "rows", "--input", "x"], "--order rows, expected tc or image"),
+])
+def test_bad_arguments_are_one_line(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["compare", *arguments, "--json", "physics.json"])
+    assert done.exit_code == 2 and message in done.output and done.output.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_need_names_and_budgets(runs: list[Path], tmp_path: Path) -> None:
+    twice = CliRunner().invoke(app, ["compare", "--run", str(runs[0]), "--run", str(runs[0])])
+    assert twice.exit_code == 2 and "two runs are called econ_t_5elink" in twice.output
+    other = CliRunner().invoke(app, ["compare", "--run", str(runs[0]), "--links", "3"])
+    assert other.exit_code == 2 and "AE econ_t_5elink is for 5 links" in other.output
+
+
+def test_codes_of_bc_cost_little_on_real_modules(shared_data: Path) -> None:
+    """BC against the largest cells with their exact charges: the 4E3M code adds little, and never gains."""
+    calq = read_calq(shared_data / "CALQ_output.csv").calq[:, np.argsort(image_order())].astype(np.int64)
+    calq = calq[calq.max(axis=1) > 35]
+    order = np.argsort(-calq, axis=1, kind="stable")
+    for n_elinks in LINKS:
+        largest = order[:, : CELLS_SENT[n_elinks - 1]]
+        exact = np.zeros_like(calq)
+        np.put_along_axis(exact, largest, np.take_along_axis(calq, largest, axis=1), axis=1)
+        added = emd(calq, scheme("BC", n_elinks).run(calq).charge).mean() - emd(calq, exact).mean()
+        assert 0 < added < 0.025, n_elinks

@@ -1,0 +1,84 @@
+"""The EMD against POT's own entry point on the full maps, and where the answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from models.trigger_cells import ROTATION, distance_matrix
+from training.physics.emd import EMPTY_INPUT, EMPTY_OUTPUT, emd
+from training.production.toy import generate
+
+CHARGES = hnp.arrays(np.float64, (3, 48), elements=st.sampled_from([0.0, 0.0, 1.0, 2.0, 35.0, 4000.0, 0.37]))
+
+
+def direct(true: np.ndarray, pred: np.ndarray) -> float:
+    """POT on the cells with charge, nothing cancelled."""
+    import ot
+
+    a, b = true / true.sum(), pred / pred.sum()
+    cost = np.ascontiguousarray(distance_matrix()[np.ix_(a > 0, b > 0)])
+    return float(ot.emd2(a[a > 0], b[b > 0] / b.sum(), cost))
+
+
+@settings(max_examples=60, deadline=None)
+@given(CHARGES, CHARGES)
+def test_equals_pot(true: np.ndarray, pred: np.ndarray) -> None:
+    for value, t, p in zip(emd(true, pred), true, pred, strict=True):
+        if not t.any():
+            assert value == EMPTY_INPUT
+        elif not p.any():
+            assert value == EMPTY_OUTPUT
+        else:
+            assert value == pytest.approx(direct(t, p), abs=1e-9)
+
+
+def test_busy_maps_equal_pot() -> None:
+    true = generate(300, seed=1).astype(float)
+    pred = np.random.default_rng(1).random((300, 48)) ** 3 + true / true.sum(axis=1, keepdims=True)
+    expected = [direct(t, p) for t, p in zip(true, pred, strict=True)]
+    np.testing.assert_allclose(emd(true, pred), expected, rtol=0, atol=1e-9)
+
+
+def test_known_answers() -> None:
+    one_hot = np.eye(48)
+    moved = np.roll(one_hot, 1, axis=0)
+    np.testing.assert_allclose(emd(one_hot, moved), [distance_matrix()[i, i - 1] for i in range(48)], atol=1e-9)
+    assert emd(one_hot[:1], one_hot[1:2])[0] == pytest.approx(2.0, abs=1e-6), "neighbours are two sensor cells apart"
+    np.testing.assert_array_equal(emd(one_hot, 7 * one_hot), 0)
+    np.testing.assert_array_equal(emd(np.zeros((1, 48)), np.zeros((1, 48))), EMPTY_INPUT)
+
+
+def test_symmetric_and_the_same_after_a_turn() -> None:
+    true, pred = np.split(generate(100, seed=3).astype(float), 2)
+    np.testing.assert_allclose(emd(true, pred), emd(pred, true), atol=1e-9)
+    np.testing.assert_allclose(emd(true, pred), emd(true[:, ROTATION], pred[:, ROTATION]), atol=1e-6)
+
+
+def test_processes_give_the_same_in_order() -> None:
+    true, pred = np.split(generate(3000, seed=4).astype(float), 2)
+    seen = []
+
+    def note(chunks, total):  # type: ignore[no-untyped-def]
+        for chunk in chunks:
+            seen.append(len(chunk))
+            yield chunk
+
+    np.testing.assert_array_equal(emd(true, pred, n_processes=2, progress=note), emd(true, pred, n_processes=1))
+    assert sum(seen) == 1500 and len(seen) > 1
+
+
+@pytest.mark.parametrize(("true", "pred"), [
+    (np.zeros((2, 47)), np.zeros((2, 48))), (np.zeros((2, 48)), np.zeros((3, 48))), (np.zeros(48), np.zeros(48)),
+    (np.full((1, 48), -1.0), np.ones((1, 48))), (np.ones((1, 48)), np.full((1, 48), np.nan)),
+])
+def test_bad_maps_are_refused(true: np.ndarray, pred: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"true|pred"):
+        emd(true, pred)
+
+
+def test_no_events() -> None:
+    assert emd(np.empty((0, 48)), np.empty((0, 48))).shape == (0,)

@@ -1,0 +1,332 @@
+"""The report of a run: all its parts, in a browser, as JSON and as files."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bitexact_tests.conftest import REPOSITORY, missing
+from models.config import Config
+from models.trigger_cells import image_order
+from models.weights import EncoderWeights
+from training.__main__ import app
+from training.physics.comparison import Options, compare
+from training.physics.schemes import autoencoder
+from training.production.toy import generate
+from training.report.page import gather, write_report
+
+CONFIG_FILE = REPOSITORY / "configs" / "econ_t_5elink.yaml"
+CONFIG = Config.load(CONFIG_FILE)
+SECTIONS = ["which_algorithm", "which_algorithm_for_which_module", "bits_against_emd", "all_figures_by_links",
+            "5_links_profiles", "5_links_modules_on_the_wafer", "5_links_distributions", "what_the_figures_mean",
+            "this_encoder", "learning_curves", "weights", "bit_exactness", "resources_and_latency", "number_formats"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, monkeypatch_module: pytest.MonkeyPatch) -> Path:
+    """The folder of a run with random weights, a decoder that spreads evenly, and everything that can be run."""
+    folder = tmp_path_factory.mktemp("run")
+    weights = EncoderWeights.random(CONFIG.encoder, 1, density=0.4)
+    weights.save(folder / "weights.npz")
+    epochs = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.1, 2.2, 2.1], "val_emd": [2.0, 1.2, 1.4]}
+    (folder / "history.json").write_text(json.dumps(epochs))
+    stage = {"stage": "latent_code", "n_values": 16000, "n_mismatches": 0, "n_events": 0}
+    (folder / "compare.json").write_text(json.dumps({
+        "config": CONFIG.name, "weights": weights.digest(), "arithmetic": "chip", "n_events": 1000,
+        "backends": {"vitis": {"equal": True, "stages": [stage], "first_mismatch": None}}}))
+    (folder / "metrics.json").write_text(json.dumps({
+        "config": CONFIG.name, "weights": weights.digest(), "n_modules": 1000, "n_selected": 900, "emd_mean": 1.25,
+        "emd_median": 1.125}))
+    even = np.full(48, 1 / 48)
+    monkeypatch_module.setattr("training.networks.decoder.decode",
+                               lambda model, latent, total: np.tile(even, (len(total), 1)))
+    encoder = autoencoder("AE <even> & flat", weights, None)
+    calq = generate(300, 3)[:, np.argsort(image_order())].astype(np.int64)
+    found = compare(calq, {"layer": np.repeat([7, 9, 11], 100)}, [encoder], Options(n_elinks=(2, 5)))
+    (folder / "physics.json").write_text(json.dumps(
+        {"data": "a <sample>", "weights": {encoder.name: weights.digest()}, **found}))
+    done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--run", str(folder), "--json",
+                                    str(folder / "report.json")])
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module() -> Any:
+    """`monkeypatch` for fixtures of a module."""
+    pytest.importorskip("tensorflow")
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+class Page(HTMLParser):
+    """Ids, links and texts of a page, and whether every element is closed where it should be."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[tuple[str, str]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.links += [(name, value or "") for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
+        if tag not in ("meta", "link", "br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+
+def test_page_is_whole_and_needs_nothing_else(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert not page.open
+    assert set(SECTIONS) <= set(page.ids)
+    for name, value in page.links:
+        assert value.startswith(("data:,", "data:image/png;base64,", "#")), f"{name}={value}"
+        if value.startswith("#"):
+            assert value[1:] in page.ids, f"{value} leads nowhere"
+    assert not re.search(r"@import|url\((?!#)", text)
+    figures = [one for one in page.ids if one.startswith("figure_")]
+    for wanted in ("pareto", "weights", "kernels", "learning_curves", "wafer_5_links_0", "image_5_links_0",
+                   "wafer_2_links_0", "profile_5_links_occupancy", "profile_5_links_module_sum",
+                   "profile_5_links_layer", "slices_5_links", "histogram_5_links_emd", "histogram_2_links_telescope"):
+        assert f"figure_{wanted}" in figures
+    assert len(figures) == len(set(figures)) == text.count("<svg") == text.count("<figcaption>")
+
+
+def test_text_of_a_user_is_no_markup(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "a &lt;sample&gt;" in text and "AE &lt;even&gt; &amp; flat" in text
+    assert "<sample>" not in text and "<even>" not in text
+
+
+def test_verdict_comes_first(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    shown = text[text.index('id="verdict"') : text.index("<nav>")]
+    assert "Emulator = HLS C++ (vitis): every bit of every stage of 1,000 events." in shown
+    assert "2 links: " in shown and "5 links: " in shown and "AE &lt;even&gt; &amp; flat" in shown
+    assert "Mean EMD 1.250, median 1.125 of this encoder on 900 of 1,000 held-out modules." in shown
+
+
+def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
+    physics = json.loads((run / "physics.json").read_text())
+    text = (run / "report.html").read_text(encoding="utf-8")
+    table = text[text.index('id="which_algorithm_for_which_module"') :]
+    shown = re.findall(r"<td[^>]*>([^<]*)</td>", table[: table.index("</table>")])
+    expected = []
+    for n_elinks in (2, 5):
+        expected.append(str(n_elinks))
+        for number in range(len(physics["coordinates"][0]["labels"])):
+            means = {row["name"]: row["profiles"]["occupancy"]["emd"]["mean"][number] for row in physics["schemes"]
+                     if row["n_elinks"] == n_elinks}
+            best = min(means, key=lambda name: means[name])
+            expected.append(escape(f"{best}: {means[best]:.2f}"))
+    assert shown == expected
+
+
+def test_everything_can_be_had_as_json(run: Path) -> None:
+    found = json.loads((run / "report.json").read_text())
+    weights = EncoderWeights.load(run / "weights.npz", CONFIG.encoder)
+    for name, codes in weights.arrays.items():
+        np.testing.assert_array_equal(found["weights"][name]["codes"], codes.ravel())
+    for part in ("physics", "metrics", "history"):
+        assert found[part] == json.loads((run / f"{part}.json").read_text())
+    assert found["bit_exactness"] == json.loads((run / "compare.json").read_text())
+    assert found["hardware"] and found["formats"]["latent sent"] == str(CONFIG.encoder.latent)
+
+
+def test_without_a_comparison_the_page_says_what_to_run(run: Path, tmp_path: Path) -> None:
+    for name in ("weights.npz", "history.json"):
+        shutil.copy(run / name, tmp_path)
+    text = write_report(CONFIG, tmp_path).read_text(encoding="utf-8")
+    for target in ("make compare", "make physics", "make evaluate"):
+        assert target in text
+
+
+def test_parts_of_other_weights_are_not_shown(run: Path, tmp_path: Path) -> None:
+    """Neither those of weights before, nor those of files that do not say of which weights they are."""
+    folder = shutil.copytree(run, tmp_path / "run")
+    parts = {"bit_exactness": ("compare.json", "make compare"), "metrics": ("metrics.json", "make evaluate"),
+             "physics": ("physics.json", "make physics")}
+    assert gather(CONFIG, folder)["older"] == {}
+    for part, (name, command) in parts.items():
+        content = json.loads((run / name).read_text())
+        other = {"AE other": "0123456789abcdef"} if part == "physics" else "0123456789abcdef"
+        for changed in (content | {"weights": other}, {key: content[key] for key in content if key != "weights"}):
+            (folder / name).write_text(json.dumps(changed))
+            found = gather(CONFIG, folder)
+            assert found["older"] == {part: f"{name} was made from other weights than those of this run: {command}."}
+            assert found[part] == {} and all(found[one] for one in parts if one != part)
+        (folder / name).write_text(json.dumps(content))
+    EncoderWeights.random(CONFIG.encoder, 2).save(folder / "weights.npz")
+    text = write_report(CONFIG, folder).read_text(encoding="utf-8")
+    assert "every bit of every stage" not in text and "1.250" not in text and "AE &lt;even" not in text
+    shown = text[text.index('id="verdict"') : text.index("<nav>")]
+    assert shown.count("was made from other weights") == 3
+    assert text.count("was made from other weights") == 5, "in the verdict, and where the part would stand"
+
+
+def test_a_comparison_without_weights_is_of_no_weights(run: Path, tmp_path: Path) -> None:
+    for name in ("weights.npz", "history.json"):
+        shutil.copy(run / name, tmp_path)
+    calq = generate(100, 3)[:, np.argsort(image_order())].astype(np.int64)
+    content = {"data": "no AE set", **compare(calq, {}, [], Options(n_elinks=(2,)))}
+    (tmp_path / "physics.json").write_text(json.dumps(content))
+    assert gather(CONFIG, tmp_path)["physics"] == content
+
+
+@pytest.mark.parametrize(("name", "change", "message"), [
+    ("metrics.json", {"emd_mean": "x"}, "emd_mean: Input should be a valid number (given: x)"),
+    ("metrics.json", {"emd_median": ...}, "key emd_median is missing"),
+    ("history.json", {"loss": 5}, "loss: Input should be a valid list (given: 5)"),
+    ("history.json", {"val_loss": []}, "val_loss: List should have at least 1 item"),
+    ("compare.json", {"backends": []}, "backends: Input should be a valid dictionary (given: [])"),
+    ("compare.json", {"backends": {"vitis": {}}}, "key backends.vitis.equal is missing"),
+    ("physics.json", {"options": {"min_charge": "35"}}, "options.min_charge: Input should be a valid number"),
+    ("physics.json", {"schemes": [None]}, "schemes.0: Input should be a valid dictionary"),
+    ("rtl_xc7.json", {"fold": "1"}, "fold: Input should be a valid integer"),
+    ("pareto/pareto.json", {"points": [{"nand2": "7"}]}, "points.0.nand2: Input should be a valid integer"),
+    ("constant/constant.json", {"implementations": [{"name": "x"}]}, "key implementations.0.tool is missing"),
+])
+def test_wrong_types_are_one_line(run: Path, tmp_path: Path, name: str, change: dict[str, Any], message: str) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+    made = {"rtl_xc7.json": {"technology": "xc7", "tool": "a tool", "total": {}, "fold": 1, "interval_clocks": 1,
+                             "latency_clocks": 4, "redundant": False, "levels": 1},
+            "pareto/pareto.json": {"epochs": 1, "tool": "a tool"}, "constant/constant.json": {"digest": ""}}
+    content = made.get(name) or json.loads((run / name).read_text())
+    content = {key: value for key, value in (content | change).items() if value is not ...}
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text(json.dumps(content))
+    done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--run", str(folder)])
+    assert done.exit_code == 2 and f"{folder / name}: {message}" in done.output, done.output
+    assert done.output.count("\n") == 1
+
+
+def test_broken_files_and_formats_are_one_line(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    before = (tmp_path / "run" / "report.html").read_bytes()
+    (tmp_path / "run" / "compare.json").write_text('{"digest": "0123456789abcdef"}')
+    for arguments, message in ((["--format", "gif"], "--format gif, expected pdf or png"),
+                               ([], "key backends is missing")):
+        done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--run", str(tmp_path / "run"),
+                                        *arguments])
+        assert done.exit_code == 2 and message in done.output and done.output.count("\n") == 1
+    assert (tmp_path / "run" / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize(("figure_format", "magic", "n_elinks"), [("png", b"\x89PNG", 5), ("pdf", b"%PDF", None)])
+def test_figures_as_files(run: Path, tmp_path: Path, figure_format: str, magic: bytes, n_elinks: int | None) -> None:
+    for name in ("weights.npz", "history.json"):
+        shutil.copy(run / name, tmp_path)
+    if n_elinks:
+        physics = json.loads((run / "physics.json").read_text())
+        physics["verdict"] = [one for one in physics["verdict"] if one["n_elinks"] == n_elinks]
+        physics["displays"] = [one for one in physics["displays"] if one["n_elinks"] == n_elinks][:1]
+        physics["metrics"] = {name: physics["metrics"][name] for name in ("emd", "energy_response", "occupancy_kept")}
+        (tmp_path / "physics.json").write_text(json.dumps(physics))
+    write_report(CONFIG, tmp_path, figures=tmp_path / "plots", figure_format=figure_format, label="Simulation")
+    ids = Page((tmp_path / "report.html").read_text(encoding="utf-8")).ids
+    names = {one.removeprefix("figure_") for one in ids if one.startswith("figure_")}
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {f"{name}.{figure_format}" for name in names}
+    for path in (tmp_path / "plots").iterdir():
+        assert path.read_bytes().startswith(magic) and path.stat().st_size > 2000
+
+
+# In the browser: a copy of the page with a script at its end that says what it found as attributes of the root element.
+
+PROBE = """<script>
+"use strict";
+window.addEventListener("load", function () {
+  var root = document.documentElement, table = document.querySelector("#which_algorithm table");
+  var column = function (index) {
+    return Array.from(table.tBodies[0].rows, function (row) { return row.cells[index].textContent; }).join(";");
+  };
+  var heads = table.querySelectorAll("th button");
+  heads[0].click();
+  root.dataset.up = column(0);
+  heads[0].click();
+  root.dataset.down = column(0);
+  root.dataset.sorted = table.querySelector("th").getAttribute("aria-sort");
+  document.querySelectorAll("details").forEach(function (one) { one.open = true; });
+  root.dataset.overflow = root.scrollWidth - root.clientWidth;
+  root.dataset.width = root.clientWidth;
+  root.dataset.ground = getComputedStyle(document.body).backgroundColor;
+  root.dataset.ink = getComputedStyle(document.querySelector("#figure_pareto svg text")).fill;
+  root.dataset.small = Array.from(document.querySelectorAll("figure svg")).filter(function (one) {
+    return one.getBoundingClientRect().width < 200; }).length;
+  FAULT
+  parent.postMessage(Object.assign({}, root.dataset), "*");
+});
+</script></body>"""
+
+# Windows of a browser have a least width, frames have none.
+FRAME = """<!doctype html><html><head><meta name="color-scheme" content="light dark"><script>
+window.addEventListener("message", function (event) { Object.assign(document.documentElement.dataset, event.data); });
+</script></head><body><iframe src="page.html" width="WIDTH" height="800"></iframe></body></html>"""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """A Chromium that can run without a screen."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        missing("chromium not found (Debian: apt-get install chromium)")
+    assert found is not None
+    return found
+
+
+def browse(
+    chromium: str, run: Path, folder: Path, width: int = 1280, dark: bool = False, fault: str = ""
+) -> tuple[dict[str, str], list[str]]:
+    """What the probe found in the report, and all that came on the console."""
+    text = (run / "report.html").read_text(encoding="utf-8")
+    (folder / "page.html").write_text(text.replace("</body>", PROBE.replace("FAULT", fault)), encoding="utf-8")
+    frame = folder / "frame.html"
+    frame.write_text(FRAME.replace("WIDTH", str(width)))
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions",
+               "--disable-background-networking", "--disable-component-update", "--disable-sync",
+               "--disable-dev-shm-usage", "--enable-logging=stderr", "--v=0", "--virtual-time-budget=10000",
+               f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--window-size=1400,900",
+               f"--user-data-dir={folder / 'profile'}", "--dump-dom", frame.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    root = re.search(r"<html[^>]*>", done.stdout)
+    assert root, done.stderr[-2000:]
+    found = dict(re.findall(r'data-(\w+)="([^"]*)"', root[0]))
+    return found, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def test_browser_light_and_wide(chromium: str, run: Path, tmp_path: Path) -> None:
+    found, console = browse(chromium, run, tmp_path)
+    assert console == []
+    assert found["up"] == "2;5" and found["down"] == "5;2" and found["sorted"] == "descending"
+    assert found["ground"] == "rgb(255, 255, 255)" and found["ink"] == "rgb(26, 32, 44)"
+    assert found["overflow"] == "0" and found["small"] == "0" and int(found["width"]) > 1200
+
+
+def test_browser_dark_on_a_phone(chromium: str, run: Path, tmp_path: Path) -> None:
+    found, console = browse(chromium, run, tmp_path, width=360, dark=True)
+    assert console == []
+    assert found["ground"] == "rgb(23, 28, 36)" and found["ink"] == "rgb(237, 242, 247)"
+    assert int(found["width"]) <= 360 and found["overflow"] == "0", "wider than the screen"
+    assert found["small"] == "0", "figures too small to read"
+
+
+def test_browser_faults_are_seen(chromium: str, run: Path, tmp_path: Path) -> None:
+    """The two tests above can fail: an error and a message arrive."""
+    _, console = browse(chromium, run, tmp_path, fault="console.log('hello'); nothing.at.all();")
+    assert len(console) == 2 and "hello" in console[0] and "nothing is not defined" in console[1]

@@ -1,0 +1,75 @@
+"""AE: the encoder's outputs behind the output mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator import fields
+from emulator.codes import FINE_SUM
+from emulator.encoder import encode
+from emulator.fields import LATENT_BITS, N_LATENTS
+from emulator.formatter import Decoded, Packets, Words, with_room
+from models.arrays import IntArray
+
+if TYPE_CHECKING:
+    from models.weights import EncoderWeights
+
+
+MAX_CAPACITY = 146
+"""Bits behind the sum with five links; more links stay empty."""
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """Settings of AE; bit 9 i + j of the mask is bit j of latent i."""
+
+    counter_field: ClassVar = fields.COUNTER
+
+    n_elinks: int
+    mask: int
+    weights: EncoderWeights
+
+    @property
+    def capacity(self) -> int:
+        """Bits behind BX counter and sum."""
+        head = fields.COUNTER.bits + FINE_SUM.bits
+        return min(32 * self.n_elinks - head, MAX_CAPACITY)
+
+    def sent_bits(self) -> tuple[tuple[int, ...], ...]:
+        """Per latent, which of its bits are sent, lowest first.
+
+        Those are what the mask keeps, counted from the lowest bit of latent 0 until the frame is full.
+        """
+        kept = [k for k in range(N_LATENTS * LATENT_BITS) if self.mask >> k & 1][: self.capacity]
+        return tuple(tuple(k % LATENT_BITS for k in kept if k // LATENT_BITS == i) for i in range(N_LATENTS))
+
+    @property
+    def layout(self) -> fields.Layout:
+        return fields.autoencoder(tuple(map(len, self.sent_bits())), self.capacity)
+
+    def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
+        trace = encode(self.weights.spec, self.weights, calq)
+        return {**trace, "sum_code": FINE_SUM.encode(trace["module_sum"])}
+
+    def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
+        output = stages["output_code"].astype(np.int64)
+        values: dict[str, IntArray] = {"bx_counter": counter, "module_sum": stages["sum_code"]}
+        for i, bits in enumerate(self.sent_bits()):
+            picked = output[:, i, None] >> np.array(bits, dtype=np.int64) & 1
+            values[f"latent_{i}"] = picked @ (1 << np.arange(len(bits)))
+        return Packets.fixed(fields.pack(self.layout, values), 2 * self.n_elinks)
+
+    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
+        """The latents with their bits back in place, zero where the mask took them."""
+        values = fields.unpack(self.layout, with_room(words))
+        latent = np.zeros((len(words), N_LATENTS), dtype=np.int64)
+        for i, bits in enumerate(self.sent_bits()):
+            for k, bit in enumerate(bits):
+                latent[:, i] |= (values[f"latent_{i}"] >> k & 1) << bit
+        columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "latent": latent}
+        return Decoded(columns, FINE_SUM.estimate(values["module_sum"]), None), 0

@@ -1,0 +1,41 @@
+"""RPT: all 48 charges, as many of them as the links carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator import fields
+from emulator.codes import CHARGE
+from emulator.fields import ABSENT, N_CELLS, WORD_BITS
+from emulator.formatter import Decoded, Packets, Words, with_room
+from models.arrays import IntArray
+
+
+@dataclass(frozen=True)
+class Repeater:
+    """Settings of RPT."""
+
+    counter_field: ClassVar = fields.COUNTER
+
+    n_elinks: int
+    dropped_bits: int
+
+    def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
+        return {"charge_code": CHARGE.encode(calq, self.dropped_bits)}
+
+    def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
+        words = fields.pack(fields.repeater(), {"bx_counter": counter, "charge": stages["charge_code"]})
+        return Packets.fixed(words, 2 * self.n_elinks)
+
+    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
+        values = fields.unpack(fields.repeater(), with_room(words))
+        n_whole = min(N_CELLS, (words.shape[1] * WORD_BITS - fields.COUNTER.bits) // CHARGE.bits)
+        charge = values["charge"]
+        charge[:, n_whole:] = ABSENT
+        calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)
+        return Decoded(values, np.full(len(words), ABSENT), calq), 0

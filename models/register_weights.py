@@ -1,0 +1,55 @@
+"""The encoder's weights in the chip's registers, both ways, and weights from either kind of file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from models.chip import ENCODER_MUX, N_WEIGHTS, WEIGHT_BITS, Algorithm
+from models.errors import InputError
+from models.registers import Registers
+from models.spec import EncoderSpec
+from models.weights import EncoderWeights
+
+
+def encoder_weights(registers: Registers, spec: EncoderSpec | None = None) -> EncoderWeights:
+    """The weights in these registers, for `spec` (default: the chip's own); InputError if they cannot fit it."""
+    spec = spec or EncoderSpec.chip(max(2, registers.n_elinks))
+    _check_fits(spec, registers.origin)
+    return EncoderWeights.from_flat(spec, registers.weight_codes())
+
+
+def with_weights(registers: Registers, weights: EncoderWeights) -> Registers:
+    """A copy of the settings that holds `weights` (S1.5 codes of 2144 parameters)."""
+    _check_fits(weights.spec, "weights")
+    return registers.with_weight_codes(weights.flat)
+
+
+def for_encoder(weights: EncoderWeights) -> Registers:
+    """Settings that run `weights` on a module of high density, as in the published autoencoder vectors."""
+    mask = weights.spec.ae_mask
+    return with_weights(Registers.reset(), weights).with_values({
+        "MFC_ALGORITHM_SEL_DENSITY.algo.select": Algorithm.AUTOENCODER,
+        "MFC_ALGORITHM_SEL_DENSITY.algo.density": 1,
+        "MFC_MUX_SELECT.mux_select_*": list(ENCODER_MUX),
+        "FMTBUF_ALL.config.eporttx_numen": weights.spec.n_elinks,
+        "FMTBUF_ALL.mask_ae": mask & ((1 << 128) - 1),
+        "FMTBUF_ALL.mask_ae2": mask >> 128,
+    })
+
+
+def load_weights(path: str | Path, spec: EncoderSpec) -> EncoderWeights:
+    """Weights from `weights.npz` or from a register file of the chip (YAML), chosen by the suffix."""
+    if Path(path).suffix in (".yaml", ".yml"):
+        return encoder_weights(Registers.load(path), spec)
+    return EncoderWeights.load(path, spec)
+
+
+def _check_fits(spec: EncoderSpec, origin: str) -> None:
+    n_weights = sum(int(np.prod(shape)) for shape in spec.weight_shapes.values())
+    formats = {name: form for name, form in spec.weight_formats.items()
+               if (form.width, form.integer_bits, form.signed) != (WEIGHT_BITS, 1, True)}
+    if n_weights != N_WEIGHTS or formats:
+        odd = "".join(f", {name} in {form}" for name, form in formats.items())
+        raise InputError(f"{origin}: {n_weights} weights{odd}, expected the {N_WEIGHTS} codes of S1.5 of the registers")

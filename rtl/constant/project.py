@@ -1,0 +1,148 @@
+"""Constant layers as a project: da4ml's Verilog with scripts for vendor tools, its simulation and its size."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import IntArray
+from models.spec import EncoderSpec
+from models.trigger_cells import N_TRIGGER_CELLS
+from models.weights import EncoderWeights
+from rtl.constant.layers import ConstantLayers
+from rtl.mapping import yosys
+from rtl.mapping.synthesis import TECHNOLOGIES
+from rtl.simulation.simulate import Port, Simulation, pack
+
+TOP = "constant_layers"
+"""Name of the Verilog module: `clk`, `model_inp` (codes of the channels, 0 lowest), `model_out` (output codes)."""
+
+
+@dataclass(frozen=True)
+class ConstantProject:
+    """A written project: Verilog in `src`, constraints, scripts for Vivado and Quartus."""
+
+    spec: EncoderSpec
+    pipeline: Any
+    """da4ml's Pipeline."""
+    folder: Path
+
+    @classmethod
+    def write(cls, weights: EncoderWeights, folder: Path, stages: int, part: str, clock_ns: float) -> ConstantProject:
+        """Trace the layers, cut them into stages and write all files; raises InputError for too many stages."""
+        from da4ml.codegen import VerilogModel
+
+        pipeline = ConstantLayers.trace(weights).pipelined(stages)
+        VerilogModel(pipeline, TOP, folder, print_latency=False, part_name=part, clock_period=clock_ns).write()
+        shutil.rmtree(folder / "sim")  # for da4ml's own simulation, as is the wrapper
+        (folder / "src" / f"{TOP}_wrapper.v").unlink()
+        return cls(weights.spec, pipeline, folder)
+
+    @property
+    def latency(self) -> int:
+        """Clocks from input codes at the port to output codes at the port: there are registers at both ends."""
+        return len(self.pipeline.solutions) + 1
+
+    @property
+    def n_luts(self) -> int:
+        """da4ml's estimate: a look-up table for each bit of each adder."""
+        n_luts: float = self.pipeline.cost
+        return round(n_luts)
+
+    @property
+    def n_registers(self) -> int:
+        """Flip-flops between the stages and at both ends."""
+        return int(self.pipeline.reg_bits)
+
+    @property
+    def sources(self) -> list[Path]:
+        """The Verilog files."""
+        return sorted((self.folder / "src").resolve().glob("**/*.v"))
+
+    @property
+    def output_formats(self) -> list[tuple[int, int]]:
+        """(wires, zeros below them) of each output in `model_out`, lowest first: bits that are always 0 have none."""
+        from da4ml.types import minimal_kif
+
+        formats = [minimal_kif(interval) for interval in self.pipeline.out_qint]
+        return [(sum(form), -form.fractional) for form in formats]
+
+    def simulation(self, folder: Path) -> Simulation:
+        """The Verilog compiled by Verilator; raises ToolMissing without it."""
+        ports = [Port("model_inp", N_TRIGGER_CELLS * self.spec.input.width, True),
+                 Port("model_out", sum(wires for wires, _ in self.output_formats), False)]
+        return Simulation.compile(self.sources, TOP, ports, True, folder)
+
+    def run(self, simulation: Simulation, image_code: IntArray, folder: Path) -> npt.NDArray[np.int64]:
+        """An event in every clock: input codes (n, 48) -> output codes (n, outputs)."""
+        clocks = simulation.idle(len(image_code) + self.latency)
+        field = clocks["model_inp"]
+        field[: len(image_code)] = pack(image_code, self.spec.input.width, field.shape[1])
+        found = simulation.run(clocks, folder)["model_out"][self.latency :]
+        bits = np.unpackbits(found, axis=1, bitorder="little").astype(np.int64)
+        outputs, start = [], 0
+        for wires, zeros in self.output_formats:
+            outputs.append(bits[:, start : start + wires] @ (1 << np.arange(wires)) << zeros)
+            start += wires
+        return np.stack(outputs, axis=1)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What the logic of all stages takes after mapping."""
+
+    tool: str
+    n_luts: int
+    delay_ns: float
+    """The longest path of a stage through its cells, without wires."""
+
+
+def mapped(project: ConstantProject, timeout_seconds: float = 3600) -> Mapped:
+    """Yosys on each stage of the Verilog, for Xilinx 7 series."""
+    n_stages = len(project.pipeline.solutions)
+    stages = [_mapped_stage(project, f"{TOP}_stage{i}", timeout_seconds) for i in range(n_stages)]
+    return Mapped(yosys.version(), sum(n for n, _ in stages), max(delay for _, delay in stages))
+
+
+def _mapped_stage(project: ConstantProject, name: str, timeout_seconds: float) -> tuple[int, float]:
+    """Look-up tables and nanoseconds of one stage, which is without registers."""
+    target = TECHNOLOGIES["xc7"]
+    with tempfile.TemporaryDirectory() as folder:
+        stat = Path(folder) / "stat.json"
+        log = yosys.run([
+            # Deferred: a part of da4ml is only whole with its parameters.
+            *(f"read_verilog -defer {yosys.quoted(path)}" for path in project.sources),
+            f"hierarchy -check -top {name}", "proc", "flatten", "opt", "wreduce", "opt_clean -purge", *target.passes,
+            f"tee -q -o {yosys.quoted(stat)} stat -json",
+            # Delays of the cells are in Yosys' models of them.
+            "read_verilog -lib -specify +/xilinx/cells_sim.v", "sta"], timeout_seconds)
+        cells = json.loads(stat.read_text(encoding="utf-8"))["modules"][f"\\{name}"]["num_cells_by_type"]
+    delay = re.search(r"Latest arrival time in '\S+' is (\d+)", log)
+    n_luts = target.counted(Counter({cell: int(n) for cell, n in cells.items()}))["lut"]
+    return n_luts, int(delay[1]) / 1000 if delay else 0.0
+
+
+def rows(project: ConstantProject, clock_ns: float, found: Mapped | None) -> list[dict[str, Any]]:
+    """Rows of the hardware table as plain JSON: da4ml's estimate, and what mapping found if it was run."""
+    name = "RTL, these weights as constants (the two layers alone)"
+    times = {"latency_cycles": project.latency, "interval_cycles": 1, "clock_ns": clock_ns}
+    result: list[dict[str, Any]] = [{
+        "name": name, "tool": f"da4ml {metadata.version('da4ml')}, estimate", "lut": project.n_luts,
+        "ff": project.n_registers, "dsp": 0, "bram": 0, **times}]
+    if found is not None:
+        result.append({
+            "name": f"{name} in Xilinx 7 series",
+            "tool": f"{found.tool} on da4ml's Verilog, before placement; fmax by cells alone, without wires",
+            "lut": found.n_luts, "ff": project.n_registers, "dsp": 0, "bram": 0, **times,
+            "fmax_mhz": 1000 / found.delay_ns if found.delay_ns else None})
+    return result

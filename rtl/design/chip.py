@@ -1,0 +1,106 @@
+"""The top level: charges and register writes in, words on the links out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value, unsigned
+from amaranth.lib.data import ArrayLayout
+from amaranth.lib.wiring import In, Out
+
+from models.spec import EncoderSpec
+from models.trigger_cells import N_TRIGGER_CELLS
+from rtl.design import encoder, formatter
+from rtl.design.arithmetic import Target
+from rtl.design.block import Block
+from rtl.design.encoder import ParallelEncoder
+from rtl.design.folded import FoldedEncoder
+from rtl.design.formatter import LINK_BITS, Formatter, n_words
+from rtl.design.normaliser import CHARGE_BITS
+from rtl.design.registers import ADDRESS_BITS, RegisterFile
+
+TRACE = ("image_code", "hidden_code", "output_code")
+"""Outputs that only observe; when, is what `observed` of the encoder says."""
+
+
+class AutoencoderChip(Block):
+    """Normaliser, encoder, mask and formatter with their registers.
+
+    valid: the charges of a bunch crossing are at `calq`; orbit_start: it is number 0 of an orbit. They are taken in a
+    clock with `ready`, and not needed after it; without `ready` nothing happens. The words of the frame are at `etx`,
+    link 0 first, `latency` clocks later, with `etx_valid`. `ready` comes back after `interval` clocks. A write stores
+    `data` at `address` of the chip's register map. `rst` empties the pipeline and leaves the registers alone;
+    `registers_clear` gives them the values of a chip after reset. `refresh` rewrites every register with the vote of
+    its copies (redundant ones only).
+    """
+
+    clocked = True
+
+    def __init__(self, spec: EncoderSpec, target: Target = "asic", redundant: bool = False, fold: int = 1) -> None:
+        """fold: 1 for an event every clock, else the slices of the folded encoder."""
+        self.spec, self.target, self.redundant, self.fold = spec, target, redundant, fold
+        self.register_file = RegisterFile(spec, redundant)
+        n_bits = len(self.register_file.weights)
+        self._encoder: ParallelEncoder | FoldedEncoder = (
+            ParallelEncoder(spec, n_bits, target) if fold == 1 else FoldedEncoder(spec, n_bits, target, fold))
+        self.interval, self.latency = self._encoder.interval, self._encoder.latency + formatter.LATENCY
+        self.observed = self._encoder.observed
+        outputs, width = spec.dense.outputs, spec.dense.output.width
+        super().__init__("autoencoder_chip", {
+            "valid": In(1),
+            "orbit_start": In(1),
+            "ready": Out(1),
+            "calq": In(ArrayLayout(unsigned(CHARGE_BITS), N_TRIGGER_CELLS)),
+            "write": In(1),
+            "address": In(ADDRESS_BITS),
+            "data": In(8),
+            "registers_clear": In(1),
+            "refresh": In(1),
+            "etx": Out(ArrayLayout(unsigned(LINK_BITS), n_words(outputs * width))),
+            "etx_valid": Out(1),
+            "image_code": Out(ArrayLayout(unsigned(spec.input.width), N_TRIGGER_CELLS)),
+            "hidden_code": Out(self._encoder.hidden_code.shape()),
+            "output_code": Out(ArrayLayout(unsigned(width), outputs)),
+        })
+        self.uses(self.register_file)
+        self.uses(self._encoder)
+        self._formatter = self.uses(Formatter(outputs * width))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        registers = self.place(m, "registers", self.register_file, clear=self.registers_clear, refresh=self.refresh,
+                               write=self.write, address=self.address, data=self.data)
+        accepted = self._accept(m)
+        start = {"start": accepted} if self.interval > 1 else {}
+        found = self.place(m, "encoder", self._encoder, calq=self.calq, weights=registers["weights"], **start)
+        m.d.comb += [getattr(self, stage).eq(found[stage]) for stage in TRACE]
+        marks = Cat(accepted, self.orbit_start & accepted)
+        for clock in range(self._encoder.latency):
+            delayed = Signal.like(marks, name=f"marks_{clock}")
+            m.d.sync += delayed.eq(marks)
+            marks = delayed
+        frame = self.place(m, "formatter", self._formatter, valid=marks[0], orbit_start=marks[1],
+                           module_sum=found["module_sum"], payload=found["output_code"],
+                           mask=registers["mask"], n_links=registers["n_links"])
+        m.d.comb += [self.etx.eq(frame["words"]), self.etx_valid.eq(frame["words_valid"])]
+        return m
+
+    def describe(self) -> dict[str, Any]:
+        """Spec, architecture and fold, clocks from event to event and from charges to words, copies of registers."""
+        return {"digest": self.spec.digest(), "architecture": "parallel" if self.fold == 1 else "folded",
+                "fold": self.fold, "interval_clocks": self.interval, "latency_clocks": self.latency,
+                "redundant": self.redundant}
+
+    def _accept(self, m: Module) -> Value:
+        """Whether the charges are taken; after that `ready` is away for the rest of the interval."""
+        accepted, pause = Signal(), Signal(range(self.interval))
+        m.d.comb += [self.ready.eq(pause == 0), accepted.eq(self.valid & self.ready)]
+        with m.If(accepted):
+            m.d.sync += pause.eq(self.interval - 1)
+        with m.Elif(pause != 0):
+            m.d.sync += pause.eq(pause - 1)
+        return accepted
+
+
+LATENCY = encoder.LATENCY + formatter.LATENCY
+"""Clocks from charges to words with the parallel encoder: four bunch crossings."""

@@ -1,0 +1,21 @@
+"""The majority vote of triple redundancy (TMR)."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, unsigned
+from amaranth.lib.wiring import In, Out
+
+from rtl.design.block import Block
+
+
+class Voter(Block):
+    """The majority of three, bit by bit."""
+
+    def __init__(self, width: int) -> None:
+        bits = unsigned(width)
+        super().__init__(f"voter_{width}", {"a": In(bits), "b": In(bits), "c": In(bits), "voted": Out(bits)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.voted.eq((self.a & self.b) | (self.c & (self.a | self.b)))
+        return m

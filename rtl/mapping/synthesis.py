@@ -1,0 +1,197 @@
+"""Yosys synthesis block by block: every definition once, then the sum over its instances."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import ToolMissing
+from models.files import atomic_directory
+from rtl.design.block import Block
+from rtl.design.registers import RegisterFile
+from rtl.mapping import yosys
+from rtl.mapping.timing import BlockTiming, block_timing
+
+DESIGN_FILE = "design.json"
+"""Beside netlists that are kept: what they were made from."""
+_TO_ALU = f"techmap -map {yosys.quoted(Path(__file__).with_name('add_to_alu.v'))}"
+# Purged of names: those of array elements (`code[0]`) would meet the names that Yosys gives to single bits.
+_PREPARE = ("proc", "opt", "wreduce", "opt_clean -purge")
+_XILINX = "-nodsp -noiopad -noclkbuf -nobram"
+
+
+@dataclass(frozen=True)
+class Technology:
+    """A target of synthesis: the passes after reading, and which cells are counted as what."""
+
+    name: str
+    passes: tuple[str, ...]
+    counted: Callable[[Counter[str]], dict[str, int]]
+    stat: str = "stat -json -tech cmos"
+
+
+def _lut_cells(cells: Counter[str]) -> dict[str, int]:
+    return {
+        "lut": sum(n for cell, n in cells.items() if re.fullmatch(r"LUT\d", cell)),
+        "ff": sum(n for cell, n in cells.items() if re.fullmatch(r"FD\w+", cell)),
+        "carry": sum(n for cell, n in cells.items() if re.fullmatch(r"CARRY\d", cell)),
+    }
+
+
+def _ecp5_cells(cells: Counter[str]) -> dict[str, int]:
+    # A CCU2C is a pair of LUT4 with a carry.
+    return {"lut": cells["LUT4"] + 2 * cells["CCU2C"], "ff": cells["TRELLIS_FF"], "carry": cells["CCU2C"]}
+
+
+def _gate_cells(cells: Counter[str]) -> dict[str, int]:
+    transistors = cells.pop("transistors", 0)
+    return {"nand2": round(transistors / 4), "ff": sum(n for cell, n in cells.items() if "DFF" in cell)}
+
+
+def _standard_cells(cells: Counter[str]) -> dict[str, int]:
+    return {"area_um2": cells["area"], "ff": sum(n for cell, n in cells.items() if re.fullmatch(r"DFF\w+", cell))}
+
+
+OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
+# Sums become trees of full adders (alumacc, maccmap). Silicon has no values at power-on.
+_TO_GATES = ("setattr -unset init", "alumacc", "opt", "maccmap", "opt", "techmap", "opt",
+             "dfflegalize -cell $_DFF_P_ x")
+
+TECHNOLOGIES = {
+    "xc7": Technology("xc7", (_TO_ALU, f"synth_xilinx -family xc7 {_XILINX}"), _lut_cells),
+    "xcup": Technology("xcup", (_TO_ALU, f"synth_xilinx -family xcup {_XILINX}"), _lut_cells),
+    "ecp5": Technology("ecp5", (_TO_ALU, "synth_ecp5 -nodsp -nobram"), _ecp5_cells),
+    # One NAND2 is four transistors.
+    "gates": Technology("gates", (*_TO_GATES, "abc -g cmos", "opt_clean"), _gate_cells),
+    # Standard cells of a 180 nm process; Debian has them in qflow-tech-osu018.
+    "osu018": Technology("osu018", (*_TO_GATES, f"read_liberty -lib {OSU018}", f"dfflibmap -liberty {OSU018}",
+                                    f"abc -liberty {OSU018}", "opt_clean"),
+                         _standard_cells, f"stat -json -liberty {OSU018}"),
+}
+"""By name; the FPGA ones want blocks built for carry chains, those of silicon want blocks built open."""
+
+SILICON = ("gates", "osu018")
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What one definition takes, without the blocks placed in it."""
+
+    block: str
+    instances: int
+    resources: dict[str, int]
+    levels: int
+    """Gates or look-up tables on the longest path between registers or ports."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole design in one technology, by a tool of a version."""
+
+    technology: str
+    tool: str
+    blocks: tuple[BlockResult, ...]
+    design: dict[str, Any]
+    """What was synthesised: architecture and fold, clocks per event and of latency, redundancy."""
+    levels: int
+    """Longest path of an event through the whole design; see `rtl.mapping.timing`."""
+    memory_bits: int
+    """Bits in memories; registers are flip-flops and not among them."""
+    register_bits: int
+    """Flip-flops of the registers that the bus writes, with their copies."""
+
+    @property
+    def total(self) -> dict[str, int]:
+        names = dict.fromkeys(name for row in self.blocks for name in row.resources)
+        return {name: sum(row.instances * row.resources[name] for row in self.blocks) for name in names}
+
+    def to_json(self) -> str:
+        content = asdict(self)
+        design = content.pop("design")
+        return json.dumps({**content, **design, "total": self.total}, indent=1) + "\n"
+
+
+def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Result:
+    """Map every block of `top` once and count; each Yosys run ends after `timeout_seconds`.
+
+    keep: a folder for the mapped netlists, BLOCK.netlist (Yosys JSON), and DESIGN_FILE: all of them or the older ones.
+    """
+    if technology == "osu018" and not OSU018.exists():
+        raise ToolMissing(f"{OSU018} is not there: install the Debian package qflow-tech-osu018")
+    rows: list[BlockResult] = []
+    timing: dict[str, BlockTiming] = {}
+    memory_bits = 0
+    with atomic_directory(keep, guarded=True) if keep else tempfile.TemporaryDirectory() as folder:
+        files = {path.stem: path for path in yosys.export(top, Path(folder))}
+        placed = {name: _placements(path, files) for name, path in files.items()}
+        counts = instance_counts(top.module_name, placed)
+        for block in top.definitions():
+            name = block.module_name
+            row, memory = _synthesise_block(files[name], [files[child] for child in placed[name]],
+                                            TECHNOLOGIES[technology], counts[name], timeout_seconds)
+            memory_bits += counts[name] * memory
+            rows.append(row)
+            timing[name] = block_timing(_netlist(files[name]), name, timing, block.static)
+        (Path(folder) / DESIGN_FILE).write_text(json.dumps({"technology": technology, **top.describe()}, indent=1))
+    registers = sum(counts[block.module_name] * block.n_bits for block in top.definitions()
+                    if isinstance(block, RegisterFile))
+    return Result(technology, yosys.version(), tuple(rows), top.describe(), timing[top.module_name].longest,
+                  memory_bits, registers)
+
+
+def _netlist(path: Path) -> Path:
+    return path.with_suffix(".netlist")
+
+
+def _placements(path: Path, known: Mapping[str, Path]) -> Counter[str]:
+    """How often each block is placed directly in the one of this RTLIL file."""
+    cells = re.findall(r"^\s*cell \\(\w+) ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return Counter(cell for cell in cells if cell in known)
+
+
+def instance_counts(top: str, placed: Mapping[str, Counter[str]]) -> Counter[str]:
+    """How often each block stands in the whole design."""
+    counts: Counter[str] = Counter()
+
+    def count(name: str, times: int) -> None:
+        counts[name] += times
+        for child, n in placed[name].items():
+            count(child, times * n)
+
+    count(top, 1)
+    return counts
+
+
+def _synthesise_block(
+    path: Path, children: Sequence[Path], technology: Technology, instances: int, timeout_seconds: float
+) -> tuple[BlockResult, int]:
+    """The row of a block, and the bits of its memories."""
+    name = path.stem
+    stat, prepared = path.with_suffix(".json"), path.with_suffix(".prepared")
+    log = yosys.run([
+        f"read_rtlil {yosys.quoted(path)}",
+        *(f"read_rtlil {yosys.quoted(child)}" for child in children),
+        # Blocks placed inside are counted on their own: here they are black boxes.
+        *(f"blackbox {child.stem}" for child in children),
+        f"hierarchy -top {name}", *_PREPARE, f"tee -q -o {yosys.quoted(prepared)} stat -json", *technology.passes,
+        f"tee -q -o {yosys.quoted(stat)} {technology.stat}",
+        f"select {name}", f"write_json -selected {yosys.quoted(_netlist(path))}", "select -clear",
+        # A path ends at a block placed inside.
+        f"select {name}/*", *(f"select -del {name}/t:{child.stem}" for child in children),
+        # `ltp` knows Yosys' own flip-flops, not those of a library.
+        *(f"select -del {name}/t:{flip_flop}" for flip_flop in ("FD?E", "TRELLIS_FF", "DFF*")),
+        "log == path ==", "ltp -noff",
+    ], timeout_seconds)
+    module, before = (json.loads(file.read_text(encoding="utf-8"))["modules"][f"\\{name}"] for file in (stat, prepared))
+    cells = Counter({cell: int(n) for cell, n in module["num_cells_by_type"].items()})
+    cells["transistors"] = int(str(module.get("estimated_num_transistors", "0")).rstrip("+"))
+    cells["area"] = round(float(module.get("area", 0)))
+    length = re.search(r"Longest topological path in \S+ \(length=(\d+)\)", log[log.index("== path ==") :])
+    row = BlockResult(name, instances, technology.counted(cells), int(length[1]) if length else 0)
+    return row, int(before["num_memory_bits"])

@@ -1,0 +1,117 @@
+"""Switching activity of a mapped design on events: what dynamic power is proportional to, without a cell library.
+
+Energy goes into nets that change and into the clock pins of flip-flops. Both are counted per event, back to back at
+the design's interval, in the netlist whose gates `rtl synth` counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.arrays import IntArray
+from models.errors import InputError
+from models.files import read_json
+from models.weights import EncoderWeights
+from rtl.design.chip import AutoencoderChip
+from rtl.design.normaliser import CHARGE_BITS
+from rtl.mapping.gates import GateSimulation, Netlist
+from rtl.mapping.synthesis import DESIGN_FILE
+from rtl.simulation.bench import format_writes, weight_writes
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Means per event; a change is one of the output of one gate or flip-flop."""
+
+    events: int
+    changes: float
+    """Of all gates and flip-flops but the registers that the bus writes, which stay."""
+    flip_flop_changes: float
+    clocked_flip_flops: int
+    """Clock pins that see an edge: flip-flops, those of the registers too, times clocks per event."""
+    changes_per_net_and_clock: float
+    by_block: dict[str, float]
+
+
+class GateBench:
+    """The netlist of a chip, its registers loaded, and streams of events through it."""
+
+    def __init__(self, top: AutoencoderChip, netlists: Path, weights: EncoderWeights, n_words: int = 4) -> None:
+        """The registers are not simulated: their outputs are the given weights and the format of the spec.
+
+        Raises InputError for netlists of another design than `top`, or not of gates.
+        """
+        self.top = top
+        made_from = read_json(netlists / DESIGN_FILE)
+        for key, wanted in {"technology": "gates", **top.describe()}.items():
+            if made_from.get(key) != wanted:
+                raise InputError(f"{netlists / DESIGN_FILE}: {key} {made_from.get(key)}, expected {wanted}")
+        registers = top.register_file
+        self.netlist = Netlist.load(netlists, top.module_name, [registers.module_name])
+        self.simulation = GateSimulation(self.netlist, n_words)
+        mask, links = (data for _, data in format_writes(top.spec.ae_mask, top.spec.n_elinks))
+        contents = {"weights": b"".join(data for _, data in weight_writes(weights)), "mask": mask,
+                    "n_links": bytes([links[0] >> 4])}
+        for port, nets in self.netlist.left_out["registers"].items():
+            if port in contents:
+                bits = np.unpackbits(np.frombuffer(contents[port], np.uint8), bitorder="little")
+                self.simulation.drive(nets, np.resize(bits.astype(bool), len(nets))[None])
+
+    @property
+    def n_streams(self) -> int:
+        return 64 * int(self.simulation.values.shape[1])
+
+    def run(self, calq: IntArray, n_filling: int) -> IntArray:
+        """Output codes (streams, events, outputs) of the events (streams, events, 48), which enter back to back.
+
+        Changes are counted from event `n_filling` on; the charges stay at the port until the next.
+        """
+        simulation, top = self.simulation, self.top
+        interval, delay = top.interval, top.observed["output_code"][0]
+        bits = calq[..., None] >> np.arange(CHARGE_BITS) & 1
+        streams = bits.reshape(*calq.shape[:2], -1).astype(bool)
+        n_events, found = calq.shape[1], []
+        high = np.ones((1, 1), dtype=bool)
+        for clock in range(n_events * interval + delay):
+            event = min(clock // interval, n_events - 1)
+            if clock == n_filling * interval:
+                simulation.clear()
+            if clock == n_events * interval:
+                self.counted = simulation.toggles.copy()
+            simulation.settle({"calq": streams[:, event], "valid": high})
+            if clock >= delay and (clock - delay) % interval == 0:
+                found.append(simulation.read("output_code"))
+            simulation.edge()
+        width = top.spec.dense.output.width
+        codes = np.stack(found, axis=1).reshape(*calq.shape[:2], -1, width)
+        return codes @ (1 << np.arange(width))
+
+
+def measure(top: AutoencoderChip, netlists: Path, weights: EncoderWeights, calq: IntArray) -> Activity:
+    """Activity on the events (n, 48), cut into streams of consecutive ones; the first of each fill the pipeline.
+
+    The output codes are not looked at: that netlists of this design compute what the emulator computes, is a test's to
+    show, as nothing here may import the emulator.
+    """
+    bench = GateBench(top, netlists, weights)
+    n_filling = -(-top.latency // top.interval)
+    per_stream = len(calq) // bench.n_streams
+    if per_stream <= n_filling:
+        raise InputError(f"{len(calq)} events, expected at least {(n_filling + 1) * bench.n_streams}")
+    bench.run(calq[: per_stream * bench.n_streams].reshape(bench.n_streams, per_stream, -1), n_filling)
+    netlist, toggles = bench.netlist, bench.counted
+    n_events = bench.n_streams * (per_stream - n_filling)
+    driven = netlist.owner >= 0
+    by_block = np.bincount(netlist.owner[driven], toggles[driven], minlength=len(netlist.blocks)) / n_events
+    n_flip_flops = len(netlist.flip_flops) + top.register_file.n_bits
+    return Activity(
+        events=n_events,
+        changes=float(by_block.sum()),
+        flip_flop_changes=float(toggles[netlist.flip_flops[:, 1]].sum() / n_events),
+        clocked_flip_flops=n_flip_flops * top.interval,
+        changes_per_net_and_clock=float(by_block.sum() / driven.sum() / top.interval),
+        by_block=dict(zip(netlist.blocks, by_block.tolist(), strict=True)),
+    )

@@ -1,0 +1,150 @@
+"""The command `python -m training compare`: read, run every scheme, show the tables, write JSON and CSV."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy.typing as npt
+import typer
+
+from models.errors import InputError, one_line_errors
+from training.physics.wording import verdict_text, with_error
+
+if TYPE_CHECKING:
+    from models.calq_io import CalqTable
+    from models.weights import EncoderWeights
+    from training.physics.schemes import Scheme
+
+SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
+"""Metrics in the table of the terminal; the JSON has all."""
+
+
+def compare(
+    run: Annotated[list[Path] | None, typer.Option(help="Folder of a run, an AE set; may be repeated.")] = None,
+    input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
+    order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns; default: that of the first "
+                                                   "run, else tc.")] = None,
+    n_modules: Annotated[int | None, typer.Option(min=1, help="Rows to take; without input, modules to "
+                                                              "generate (5000).")] = None,
+    data_seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 1001,
+    links: Annotated[list[int] | None, typer.Option(min=1, max=13, help="Link budget; may be repeated. Default: 2 to 5 "
+                                                                        "and those of the runs.")] = None,
+    min_charge: Annotated[float, typer.Option(min=0, help="Modules count if a cell has more CALQ, as do cells.")] = 35,
+    drop_lsb: Annotated[int, typer.Option(min=0, max=4, help="Low bits that the chip drops from a charge.")] = 0,
+    ts_threshold: Annotated[list[int] | None, typer.Option(min=0, help="Threshold of TS in CALQ; may be repeated. "
+                                                                       "Default: 47.")] = None,
+    ts_cut: Annotated[float, typer.Option(min=0, max=1, help="Part of its frames that a fitted TS may lose.")] = 0.001,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 1,
+    json_: Annotated[str | None, typer.Option("--json", help="Write the result; - is stdout.")] = None,
+    n_csv: Annotated[int, typer.Option("--nCSV", min=0, help="Write so many rows of input, latent and output into "
+                                                             "RUN/csv of every AE set.")] = 0,
+    n_processes: Annotated[int | None, typer.Option(min=1, help="Processes for the EMD; default: what pays.")] = None,
+) -> None:
+    """All algorithms of the chip on the same modules, bit by bit through chip and frame decoder: which one keeps most?
+
+    AE needs runs; TS, BC, STC and RPT need none. Rows are consecutive bunch crossings of one chip.
+    Example: python -m training compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
+    """
+    with one_line_errors():
+        from models.config import Config
+        from models.files import write_text
+        from models.trigger_cells import to_trigger_cells
+        from training.commands.console import emd_progress
+        from training.physics.comparison import Options
+        from training.physics.comparison import compare as run_comparison
+        from training.physics.schemes import MIN_THRESHOLD_CALQ, load_autoencoder
+
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes many decoders for a mistake
+        encoders = [load_autoencoder(folder) for folder in run or []]
+        names = [scheme.name for scheme in encoders]
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated:
+            raise InputError(f"two runs are called {repeated.removeprefix('AE ')}, expected folders of different names")
+        budgets = sorted(set(links or {2, 3, 4, 5, *(scheme.n_elinks for scheme in encoders)}))
+        unused = next((scheme for scheme in encoders if scheme.n_elinks not in budgets), None)
+        if unused:
+            raise InputError(f"{unused.name} is for {unused.n_elinks} links, expected one of {budgets} as --links")
+        options = Options(tuple(budgets), min_charge, drop_lsb, tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), ts_cut,
+                          seed=seed)
+        configured = Config.load(run[0] / "config.yaml").data.order if run else "tc"
+        table, source = _modules(input, order, configured, n_modules, data_seed)
+        calq = to_trigger_cells(table.calq)
+        extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
+        made_from = {scheme.name: _weights(folder).digest() for folder, scheme in zip(run or [], encoders, strict=True)}
+        result = {"data": source, "weights": made_from,
+                  **run_comparison(calq, extra, encoders, options, emd_progress, n_processes)}
+        show_comparison(result)
+        if json_:
+            write_text(json_, json.dumps(result, ensure_ascii=False) + "\n")
+        for folder, scheme in zip(run or [], encoders, strict=True):
+            if n_csv:
+                write_csv(folder / "csv", scheme, calq[:n_csv])
+
+
+def _modules(
+    files: Sequence[str] | None, order: str | None, configured: Any, n_modules: int | None, seed: int
+) -> tuple[CalqTable, str]:
+    """The charges and where they come from, in words."""
+    from models.calq_io import CalqTable, column_order, read_calq
+
+    if files:
+        table = read_calq(files, column_order(order, configured), n_modules)
+        chosen = slice(0, n_modules)
+        return CalqTable(table.calq[chosen], table.extra.iloc[chosen]), ", ".join(map(str, files))
+    import pandas as pd
+
+    from training.production.toy import generate
+
+    calq = generate(n_modules or 5000, seed)
+    return CalqTable(calq, pd.DataFrame(index=range(len(calq)))), f"simple generator, seed {seed}"
+
+
+def _weights(run: Path) -> EncoderWeights:
+    from models.config import Config
+    from models.weights import EncoderWeights
+
+    return EncoderWeights.load(run / "weights.npz", Config.load(run / "config.yaml").encoder)
+
+
+def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
+    """Rows of one AE set: input.csv (CALQ), latent.csv (the bits that are sent), output.csv (CALQ, decoded).
+
+    calq: (n, 48) in trigger-cell order, which is also the order of the columns.
+    """
+    from models.calq_io import write_calq, write_latents
+    from models.trigger_cells import image_order
+
+    received = scheme.run(calq)
+    charge: Any = received.charge
+    assert received.latent is not None
+    write_calq(folder / "input.csv", calq[:, image_order()])
+    write_latents(folder / "latent.csv", received.latent)
+    write_calq(folder / "output.csv", charge[:, image_order()])
+
+
+def show_comparison(result: Mapping[str, Any]) -> None:
+    """A table per link budget, best first, and one line about who wins by how much."""
+    import sys
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
+    for verdict in result["verdict"]:
+        table = Table("scheme", box=SIMPLE_HEAD, title=f"{verdict['n_elinks']} links, {result['n_selected']:,} of "
+                                                       f"{result['n_modules']:,} modules of {result['data']}")
+        for title in (*(result["metrics"][name]["short"] for name in SHOWN), "bits", "used", "cut", "empty"):
+            table.add_column(title, justify="right", no_wrap=True)
+        rows = [row for row in result["schemes"] if row["n_elinks"] == verdict["n_elinks"]]
+        for row in sorted(rows, key=lambda row: row["metrics"]["emd"]["mean"]):
+            emd, *others = (row["metrics"][name] for name in SHOWN)
+            figures = [with_error(emd), *("-" if one["mean"] is None else f"{one['mean']:.3f}" for one in others)]
+            table.add_row(row["name"], *figures, f"{row['bits']:.1f}", f"{row['link_occupancy']:.0%}",
+                          f"{row['cut_rate']:.2%}", str(row["n_empty_output"]))
+        console.print(table)
+        console.print(verdict_text(result, verdict), highlight=False)

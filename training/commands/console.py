@@ -1,0 +1,123 @@
+"""What the commands show on the terminal: progress, tables, one-line results. All on stderr: `-` can be stdout."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from models.config import Config
+from training.physics.evaluation import MEANINGS
+
+_CONSOLE = Console(stderr=True)
+
+
+def log_to_console() -> None:
+    """Show what this project logs; other libraries only warn."""
+    handler = RichHandler(console=_CONSOLE, show_time=False, show_path=False, show_level=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("training").setLevel(logging.INFO)
+
+
+class TrainingProgress:
+    """A bar over the epochs; where there is no terminal to redraw, about ten lines."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(), TimeRemainingColumn(), console=_CONSOLE)
+        self._task = self._progress.add_task(config.name, total=config.training.epochs, figures="starting")
+
+    def __enter__(self) -> TrainingProgress:
+        if _CONSOLE.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if _CONSOLE.is_terminal:
+            self._progress.stop()
+
+    def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Show the figures of a finished epoch."""
+        text = f"loss {figures['loss']:.4g}  validation {figures['val_loss']:.4g}  EMD {figures['val_emd']:.3f}"
+        self._progress.update(self._task, completed=epoch, figures=text)
+        total = self._config.training.epochs
+        if not _CONSOLE.is_terminal and (epoch in (1, total) or epoch % max(total // 10, 1) == 0):
+            _CONSOLE.print(f"{self._config.name}: epoch {epoch} of {total}: {text}", highlight=False, soft_wrap=True)
+
+
+def show_training(config: Config, output: Path, summary: Mapping[str, Any]) -> None:
+    """One line about a finished run."""
+    _CONSOLE.print(f"{config.name}: {summary['epochs']} epochs on {summary['n_train']} modules, best epoch "
+                   f"{summary['best_epoch']}: validation EMD {summary['val_emd']:.3f}; written to {output}",
+                   highlight=False, soft_wrap=True)
+
+
+def show_metrics(config: Config, figures: Mapping[str, float | int | None]) -> None:
+    """The figures of an evaluation and what they mean."""
+    encoder = config.encoder
+    show_figures(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent", figures,
+                 MEANINGS)
+
+
+def show_figures(title: str, figures: Mapping[str, float | int | None], meanings: Mapping[str, str]) -> None:
+    """A table of named figures and what they mean."""
+    table = Table("figure", title=title)
+    table.add_column("value", justify="right")
+    table.add_column("meaning")
+    for name, meaning in meanings.items():
+        value = figures[name]
+        shown = "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+        table.add_row(name, shown, meaning)
+    _CONSOLE.print(table)
+
+
+def emd_progress(
+    chunks: Iterator[npt.NDArray[np.float64]], total: int
+) -> Iterator[npt.NDArray[np.float64]]:
+    """A bar over the chunks of an EMD computation."""
+    with Progress(console=_CONSOLE, transient=True) as progress:
+        yield from progress.track(chunks, total=total, description="EMD")
+
+
+@contextmanager
+def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], None]]:
+    """A bar over the parts of a job; yields what to call as each of them is done."""
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_CONSOLE,
+                  disable=not _CONSOLE.is_terminal) as progress:
+        task = progress.add_task("parts", total=total)
+        yield lambda name, counts: progress.advance(task)
+
+
+def show_distributions(rows: list[tuple[str, ...]]) -> None:
+    """Samples side by side, as `training.production.distributions.compare` gives them."""
+    table = Table("per module", title="mean and percentiles")
+    table.add_column("sample", overflow="fold")
+    for column in ("mean", "5%", "25%", "50%", "75%", "95%"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    _CONSOLE.print(table)
+
+
+def show_table(title: str, rows: list[dict[str, Any]]) -> None:
+    """A table of equal records, one row each."""
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name, value in rows[0].items():
+        table.add_column(name, justify="left" if isinstance(value, str) else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no"
+                        if value is False else "-" if value is None else str(value) for value in row.values()))
+    _CONSOLE.print(table)

@@ -1,0 +1,33 @@
+"""Losses by name, learned ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from training.losses.charge_maps import LOSSES, Loss
+
+# isort: split
+
+
+def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
+    """A loss by name; those called emd_loss1, ... come from a folder that `python -m training emd-loss` wrote.
+
+    Raises InputError if that folder has no such loss.
+    """
+    if name in LOSSES:
+        return LOSSES[name]
+    from training.losses.learned import load_emd_loss
+
+    return load_emd_loss(Path(emd_loss_models), name)
+
+
+def learned_digests(names: Sequence[str], emd_loss_models: str | Path) -> list[str]:
+    """Digests of the weights of those losses that have any, in the order given."""
+    learned = [name for name in names if name not in LOSSES]
+    if not learned:
+        return []
+    from training.losses.learned import digest_of, load_model
+
+    return [digest_of(load_model(Path(emd_loss_models), name)) for name in learned]

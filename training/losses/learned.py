@@ -1,0 +1,195 @@
+"""Small convolutional networks that approximate the earth mover's distance of two charge maps, as training losses.
+
+Whatever the weights, such a loss has what the EMD has by its nature: it depends on true - pred alone, is 0 if and only
+if the maps are equal, is the same with the maps exchanged, grows in proportion to the difference, and lies between the
+least and the greatest distance of two cells times the charge that moves. The network only says where in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from models.arrays import Float64Array, IntArray
+from models.config import AugmentConfig
+from models.errors import InputError
+from models.files import atomic_directory
+from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix
+from training.data.augment import augment
+from training.losses.charge_maps import Loss
+from training.losses.learned_file import FIGURES_FILE, SIZES, SUFFIX, Size, read, save
+from training.losses.learned_pairs import make_pairs
+from training.networks.catalogue import arrangement
+
+# isort: split
+import tensorflow as tf
+import tf_keras
+
+Tensor = Any
+
+_RATE, _LAST_RATE = 2e-3, 0.01
+_BATCH = 256
+_PREDICT_BATCH = 4096
+_LEAST_EMD = 0.05
+"""Errors count relative to the exact EMD, and below this one absolutely, in sensor-cell pitches."""
+_HELD_OUT_STREAM = 1 << 20  # no epoch has this number
+
+
+def build(size: Size, seed: int) -> Any:
+    """A tf_keras model [true (n, 48), pred (n, 48)] -> EMD (n, 1) in sensor-cell pitches."""
+    layers = tf_keras.layers
+    true, pred = (layers.Input((N_TRIGGER_CELLS,), name=name) for name in ("true", "pred"))
+    difference = tf.subtract(true, pred)
+    moved = tf.reduce_sum(tf.abs(difference), axis=-1, keepdims=True) / 2
+    direction = tf.math.divide_no_nan(difference, moved)
+    places = arrangement(size.image)
+    # Places of an image without a cell read a 49th cell that is always empty.
+    image = tf.gather(tf.pad(direction, [[0, 0], [0, 1]]), np.where(places < 0, N_TRIGGER_CELLS, places).tolist(),
+                      axis=1)
+    network = _network(size, places.shape, seed)
+    either = (network(image) + network(-image)) / 2
+    distances = distance_matrix()[~np.eye(N_TRIGGER_CELLS, dtype=bool)]
+    least, greatest = float(distances.min()), float(distances.max())
+    return tf_keras.Model([true, pred], moved * (least + (greatest - least) * tf.sigmoid(either)))
+
+
+def _network(size: Size, shape: tuple[int, ...], seed: int) -> Any:
+    layers = tf_keras.layers
+
+    def seeded(index: int) -> Any:
+        return tf_keras.initializers.GlorotUniform(seed=1000 * seed + index)
+
+    # Swish, because the gradient is what the loss is for, and that of a ReLU jumps.
+    x = image = layers.Input(shape)
+    for index in range(size.layers):
+        x = layers.Conv2D(size.filters, size.kernel, padding="same", activation="swish",
+                          kernel_initializer=seeded(index))(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(size.units, activation="swish", kernel_initializer=seeded(size.layers))(x)
+    return tf_keras.Model(image, layers.Dense(1, kernel_initializer=seeded(size.layers + 1))(x))
+
+
+class _Member:
+    """One network of the family while it is trained."""
+
+    def __init__(self, size: Size, seed: int, n_steps: int) -> None:
+        self.size, self.seed, self.model = size, seed, build(size, seed)
+        rate = tf_keras.optimizers.schedules.CosineDecay(_RATE, n_steps, alpha=_LAST_RATE)
+        self._optimizer = tf_keras.optimizers.legacy.Adam(rate)
+        # A step without gradient makes its variables, which a traced function could not.
+        self._optimizer.apply_gradients([(tf.zeros_like(weight), weight) for weight in self.model.trainable_weights])
+        self._optimizer.iterations.assign(0)
+
+    @tf.function(reduce_retracing=True)
+    def run_epoch(self, true: Tensor, pred: Tensor, exact: Tensor) -> None:
+        """Train once on all pairs: mean square of the relative error."""
+        for step in tf.range(tf.shape(true)[0] // _BATCH):
+            part = slice(step * _BATCH, (step + 1) * _BATCH)
+            with tf.GradientTape() as tape:
+                error = self.model([true[part], pred[part]])[:, 0] - exact[part]
+                loss = tf.reduce_mean(tf.square(error / tf.maximum(exact[part], _LEAST_EMD)))
+            weights = self.model.trainable_weights
+            self._optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))  # noqa: B905  (AutoGraph)
+
+
+def train_family(
+    train: IntArray, held_out: IntArray, options: AugmentConfig, epochs: int, n_models: int, best: int, n_pairs: int,
+    seed: int, output: Path, report: Callable[[str, Mapping[str, int]], None] = lambda name, counts: None,
+) -> dict[str, Any]:
+    """Train `n_models` networks, keep the `best` of them; returns the content of emd_loss.json.
+
+    train, held_out: charges (n, 48) in trigger-cell order. Every epoch has `n_pairs` new pairs, of modules augmented by
+    `options`. Best is the least mean absolute error on pairs of `held_out`, the same for all. Writes emd_loss1.npz
+    (the best) to emd_lossN.npz and emd_loss.json into `output`, whole or not at all. `report` is called after each
+    epoch of each network.
+    """
+    tf.config.experimental.enable_op_determinism()
+    n_pairs = max(n_pairs, _BATCH)
+    members = [_Member(SIZES[k % len(SIZES)], seed + k // len(SIZES), epochs * (n_pairs // _BATCH))
+               for k in range(n_models)]
+    for epoch in range(epochs):
+        rng = np.random.default_rng([seed, epoch])
+        modules = augment(train[rng.integers(len(train), size=n_pairs)], options, rng)
+        true, pred, exact = make_pairs(modules, n_pairs, rng)
+        order = rng.permutation(len(true))
+        pairs = [tf.constant(part[order], tf.float32) for part in (true, pred, exact)]
+        for member in members:
+            member.run_epoch(*pairs)
+            report(f"epoch {epoch + 1}", {})
+    true, pred, exact = held_out_pairs(held_out, n_pairs, seed)
+    found = [(accuracy(predict(member.model, true, pred), exact), member) for member in members]
+    found.sort(key=lambda entry: entry[0]["mean_absolute_error"])
+    rows = [{"name": f"emd_loss{rank}", **asdict(member.size), "seed": member.seed,
+             "n_weights": member.model.count_params(), "digest": digest_of(member.model), **figures}
+            for rank, (figures, member) in enumerate(found[:best], 1)]
+    result = {"seed": seed, "epochs": epochs, "n_pairs_per_epoch": n_pairs, "n_trained": n_models,
+              "n_held_out_modules": len(held_out), "n_held_out_pairs": len(exact), "mean_emd": float(exact.mean()),
+              "models": rows}
+    with atomic_directory(output) as folder:
+        for row, (_, member) in zip(rows, found, strict=False):
+            save(folder / f"{row['name']}{SUFFIX}", member.size, member.model.get_weights())
+        (folder / FIGURES_FILE).write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def held_out_pairs(calq: IntArray, n_pairs: int, seed: int) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """The pairs that all networks of a family are ranked by, from charges (n, 48) that none was trained on."""
+    return make_pairs(calq, n_pairs, np.random.default_rng([seed, _HELD_OUT_STREAM]))
+
+
+def predict(model: Any, true: Float64Array, pred: Float64Array) -> Float64Array:
+    """Approximate EMD (n,) of pairs of maps (n, 48) with sum 1."""
+    found = [np.asarray(model([true[i : i + _PREDICT_BATCH].astype(np.float32),
+                               pred[i : i + _PREDICT_BATCH].astype(np.float32)]))[:, 0]
+             for i in range(0, len(true), _PREDICT_BATCH)]
+    return np.concatenate([np.empty(0), *found])
+
+
+def accuracy(found: Float64Array, exact: Float64Array) -> dict[str, float]:
+    """How far approximate EMDs (n,) are from exact ones, in sensor-cell pitches but for the correlation."""
+    error = found - exact
+    return {"mean_absolute_error": float(np.abs(error).mean()), "bias": float(error.mean()),
+            "spread": float(error.std()), "correlation": float(np.corrcoef(found, exact)[0, 1])}
+
+
+def load_emd_loss(folder: Path, name: str) -> Loss:
+    """The loss `name` of a folder that `train_family` wrote; its weights stay as they are.
+
+    Raises InputError, with what the folder has, if it is not there, or if the file is no such network.
+    """
+    model = load_model(folder, name)
+    return lambda true, pred: model([true, pred])[:, 0]
+
+
+def load_model(folder: Path, name: str) -> Any:
+    """The tf_keras model of a loss: [true (n, 48), pred (n, 48)] -> EMD (n, 1)."""
+    path = folder / f"{name}{SUFFIX}"
+    if not path.is_file():
+        there = len(list(folder.glob(f"emd_loss*{SUFFIX}")))
+        known = f"the folder has emd_loss1 to emd_loss{there}" if there else (
+            f"expected what python -m training emd-loss --output {folder} writes")
+        raise InputError(f"{path}: no such file for loss {name} (training.emd_loss_models); {known}")
+    size, weights = read(path)
+    model = build(size, 0)
+    if len(weights) != model.count_params():
+        raise InputError(f"{path}: {len(weights)} weights, expected {model.count_params()} of a network of {size}")
+    shapes = [weight.shape for weight in model.get_weights()]
+    parts = np.split(weights, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
+    model.trainable = False
+    return model
+
+
+def digest_of(model: Any) -> str:
+    """16 hex digits of the weights."""
+    content = hashlib.sha256()
+    for weight in model.get_weights():
+        content.update(repr(weight.shape).encode() + np.ascontiguousarray(weight, "<f4").tobytes())
+    return content.hexdigest()[:16]

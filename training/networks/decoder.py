@@ -1,0 +1,108 @@
+"""The decoder, off the detector and in floating point, and what it sees: latents and module sum of a frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from emulator.codes import FINE_SUM, bit_length
+from models.arrays import FloatArray
+from models.config import DecoderConfig
+from models.errors import InputError
+from models.spec import EncoderSpec
+from models.trigger_cells import N_TRIGGER_CELLS
+from training.networks.keras_archive import load_model, save_model
+
+# isort: split
+import tf_keras
+
+DECODER_FILE = "decoder.keras"
+
+_MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of runs
+
+_BATCH = 4096
+
+
+
+def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int) -> Any:
+    """A tf_keras model: latent (n, outputs) and, if it sees the sum, context (n, 2) -> charge fractions (n, 48).
+
+    Cells are in trigger-cell order. Dense layers with ReLU, the later ones residual; the softmax at the end makes the
+    fractions sum to 1. With several `members`, equal but for the seed, the fractions are the mean of theirs: the EMD of
+    a mean is at most the mean of the EMDs.
+    """
+    layers = tf_keras.layers
+    inputs = [layers.Input((spec.dense.outputs,), name="latent")]
+    if options.sees_sum:
+        inputs.append(layers.Input((2,), name="context"))
+    x = layers.Concatenate(name="inputs")(inputs) if len(inputs) > 1 else inputs[0]
+    members = [_member(x, options, seed + _MEMBER_SEEDS * k, f"_{k}" if k else "") for k in range(options.members)]
+    output = layers.Average(name="mean")(members) if len(members) > 1 else members[0]
+    return tf_keras.Model(inputs, output, name="decoder")
+
+
+def _member(x: Any, options: DecoderConfig, seed: int, suffix: str) -> Any:
+    layers = tf_keras.layers
+
+    def dense(units: int, index: int, name: str, **kwargs: Any) -> Any:
+        initial = tf_keras.initializers.GlorotUniform(seed=1000 * seed + index)
+        return layers.Dense(units, kernel_initializer=initial, name=name + suffix, **kwargs)
+
+    x = dense(options.width, 0, "dense_0", activation="relu")(x)
+    for index in range(1, options.layers):
+        step = dense(options.width, index, f"dense_{index}", activation="relu")(x)
+        x = layers.Add(name=f"add_{index}{suffix}")([x, step])
+    x = dense(N_TRIGGER_CELLS, options.layers, "logits")(x)
+    return layers.Softmax(name=f"decoder_output{suffix}")(x)
+
+
+def members_of(decoder: Any) -> Any:
+    """The decoder before its mean: the same inputs, the fractions (n, 48) of each member, or of the only one."""
+    last = decoder.layers[-1]
+    return tf_keras.Model(decoder.inputs, last.input) if last.name == "mean" else decoder
+
+
+def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
+    """What the decoder learns from the module sum as the frame carries it, in 5E4M: (n,) -> (n, 2) float32.
+
+    The logarithm of the sum, and how far the sum is above the power of two that the chip's normaliser divides by.
+    """
+    carried = np.maximum(FINE_SUM.decode(FINE_SUM.encode(module_sum)), 1)
+    exponent = bit_length(carried) - 1
+    logarithm = np.log2(carried)
+    return np.stack([logarithm / 8 - 1, logarithm - exponent - 0.5], axis=1).astype(np.float32)
+
+
+def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.integer[Any]]) -> FloatArray:
+    """Charge fractions (n, 48) in trigger-cell order from latents (n, outputs) and module sums (n,)."""
+    inputs = [np.asarray(latent_value, np.float32)]
+    if len(decoder.inputs) > 1:
+        inputs.append(context(module_sum))
+    # Called, not decoder.predict: that makes a data set, of which TensorFlow complains where training was before.
+    fractions = [np.empty((0, N_TRIGGER_CELLS), np.float32)]
+    for start in range(0, len(latent_value), _BATCH):
+        fractions.append(np.asarray(decoder([part[start : start + _BATCH] for part in inputs])))
+    return np.concatenate(fractions)
+
+
+def save_decoder(decoder: Any, path: Path) -> None:
+    """Write the decoder as `.keras`."""
+    save_model(decoder, path)
+
+
+def load_decoder(path: Path, spec: EncoderSpec) -> Any:
+    """Read a decoder from its file, or from the folder of a run; raises InputError if it does not fit `spec`."""
+    file = path / DECODER_FILE if path.is_dir() else path
+    if not file.exists():
+        raise InputError(f"{file}: no such file, expected the decoder of a training run")
+    decoder = load_model(file, "a decoder")
+    found = [tuple(tensor.shape) for tensor in (*decoder.inputs, *decoder.outputs)]
+    latent, seen, fractions = (None, spec.dense.outputs), (None, 2), (None, N_TRIGGER_CELLS)
+    if found not in ([latent, fractions], [latent, seen, fractions]):
+        raise InputError(f"{file}: inputs and outputs of shape {', '.join(map(str, found[:4]))}, expected {latent}, "
+                         f"{seen} to {fractions}")
+    return decoder

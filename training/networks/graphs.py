@@ -1,0 +1,139 @@
+"""Trained models as files for other programs: SavedModel folders, frozen graphs and ONNX, checked after writing.
+
+Names that existing programs look for are kept: the encoder's output is `encoded_vector/Relu`, the decoder's
+`decoder_output/Sigmoid`, whatever operation made them.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from models.files import atomic_directory, atomic_path
+from models.spec import EncoderSpec
+from models.trigger_cells import IMAGE_SIZE
+from models.weights import EncoderWeights
+from training.networks.chip_encoder import ExactEncoder
+
+# isort: split
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+ENCODER_OUTPUT = "encoded_vector/Relu"
+DECODER_OUTPUT = "decoder_output/Sigmoid"
+DECODER_ERROR = 1e-5
+"""Largest difference of decoded charge fractions between the model and its files."""
+
+_OPSET = 17  # of 2022: old enough for any ONNX program of today, new enough for all that the models do
+
+Tensor = Any
+
+
+class EncoderModule(tf.Module):  # type: ignore[misc]
+    """image (n, 8, 8, 1), values of `spec.input` -> latent values (n, outputs), through the arithmetic of the spec."""
+
+    def __init__(self, spec: EncoderSpec, weights: EncoderWeights) -> None:
+        super().__init__(name="encoder")
+        self._encoder = ExactEncoder(spec, seed=0)
+        self._encoder.build((None, IMAGE_SIZE, IMAGE_SIZE))
+        self._encoder.set_codes(weights)
+        self._scale = 2.0**spec.input.fraction_bits
+        self.signature = [tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE, 1), tf.float32, name="input_1")]
+        self.function = tf.function(self._run, input_signature=self.signature)
+
+    def _run(self, image: Tensor) -> Tensor:
+        return tf.identity(self._encoder(image[..., 0] * self._scale), name=ENCODER_OUTPUT)
+
+
+class DecoderModule(tf.Module):  # type: ignore[misc]
+    """latent (n, outputs) and, if the decoder sees the sum, context (n, 2) -> charge fractions (n, 48)."""
+
+    def __init__(self, decoder: Any) -> None:
+        super().__init__(name="decoder")
+        self._decoder = decoder
+        names = ["decoder_input", "context"]
+        self.signature = [tf.TensorSpec((None, inp.shape[-1]), tf.float32, name=name)
+                          for name, inp in zip(names, decoder.inputs, strict=False)]
+        self.function = tf.function(self._run, input_signature=self.signature)
+
+    def _run(self, *inputs: Tensor) -> Tensor:
+        return tf.identity(self._decoder(list(inputs) if len(inputs) > 1 else inputs[0]), name=DECODER_OUTPUT)
+
+
+def export_graphs(spec: EncoderSpec, weights: EncoderWeights, decoder: Any, output: Path) -> None:
+    """Write encoder and decoder as SavedModel folder, frozen graph (.pb) and ONNX; each is read back and compared.
+
+    Raises RuntimeError if a file does not compute what the model does: the encoder bit for bit, the decoder, whose sums
+    in floating point depend on their order, within DECODER_ERROR.
+    """
+    rng = np.random.default_rng(1)
+    for module, name, output_name, error in (
+        (EncoderModule(spec, weights), "encoder", ENCODER_OUTPUT, 0.0),
+        (DecoderModule(decoder), "decoder", DECODER_OUTPUT, DECODER_ERROR),
+    ):
+        inputs = [tf.constant(rng.integers(0, 128, (64, *shape.shape[1:])) / 128, tf.float32)
+                  for shape in module.signature]
+        expected = module.function(*inputs).numpy()
+        with atomic_directory(output / name, guarded=True) as folder:
+            tf.saved_model.save(module, str(folder), signatures=module.function)
+            served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+            found = served(**{spec.name: value for spec, value in zip(module.signature, inputs, strict=True)})
+            _check(output / name, next(iter(found.values())).numpy(), expected, error)
+        frozen = convert_variables_to_constants_v2(module.function.get_concrete_function())
+        with atomic_path(output / f"{name}.pb") as temporary:
+            temporary.write_bytes(frozen.graph.as_graph_def().SerializeToString())
+            _check(output / f"{name}.pb", run_frozen(temporary, module.signature, inputs, output_name), expected, error)
+        with atomic_path(output / f"{name}.onnx") as temporary:
+            temporary.write_bytes(to_onnx(frozen.graph.as_graph_def(), module.signature, output_name))
+            _check(output / f"{name}.onnx", run_onnx(temporary, module.signature, inputs, output_name), expected, error)
+        logging.getLogger(__name__).info("%s: %s.pb, %s.onnx and folder %s, output %s, equal after reading back",
+                                         output, name, name, name, output_name)
+
+
+def to_onnx(definition: Any, signature: list[Any], output_name: str) -> bytes:
+    """A frozen graph as ONNX, with the same names of inputs and output."""
+    import tf2onnx
+
+    tf.get_logger().setLevel(logging.ERROR)  # it warns of what tf2onnx uses of the first TensorFlow
+    model, _ = tf2onnx.convert.from_graph_def(
+        definition, input_names=[f"{spec.name}:0" for spec in signature], output_names=[f"{output_name}:0"],
+        opset=_OPSET)
+    graph = model.graph
+    outside = {value.name: value.name.removesuffix(":0") for value in (*graph.input, *graph.output)}
+    for value in (*graph.input, *graph.output):
+        value.name = outside[value.name]
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [outside.get(name, name) for name in names]
+    return bytes(model.SerializeToString())
+
+
+def run_onnx(path: Path, signature: list[Any], inputs: list[Tensor], output_name: str) -> np.ndarray:
+    """Run an ONNX file by the names of its inputs and output."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    feed = {spec.name: value.numpy() for spec, value in zip(signature, inputs, strict=True)}
+    result: np.ndarray = session.run([output_name], feed)[0]
+    return result
+
+
+def run_frozen(path: Path, signature: list[Any], inputs: list[Tensor], output_name: str) -> np.ndarray:
+    """Run a frozen graph by the names of its inputs and output."""
+    definition = tf.compat.v1.GraphDef()
+    definition.ParseFromString(path.read_bytes())
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(definition, name="")
+    feed = {f"{spec.name}:0": value.numpy() for spec, value in zip(signature, inputs, strict=True)}
+    with tf.compat.v1.Session(graph=graph) as session:
+        result: np.ndarray = session.run(f"{output_name}:0", feed)
+    return result
+
+
+def _check(path: Path, found: np.ndarray, expected: np.ndarray, error: float) -> None:
+    if found.shape != expected.shape or not (np.abs(found - expected) <= error).all():
+        raise RuntimeError(f"{path}: read back, it does not compute what was written")

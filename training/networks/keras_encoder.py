@@ -1,0 +1,165 @@
+"""The networks of the catalogue that are not the chip's, as Keras models behind the interface of the chip's encoder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from emulator.encoder import normalise
+from models.arrays import IntArray
+from models.config import Config
+from models.errors import InputError
+from models.fixed_point import FixedPoint
+from models.spec import EncoderSpec, LayerFormats
+from models.trigger_cells import IMAGE_TO_TC, N_TRIGGER_CELLS
+from models.weights import NETWORK_FILE, WEIGHTS_FILE
+from training.networks.catalogue import Network, arrangement, find
+from training.networks.chip_encoder import ExactEncoder
+from training.networks.keras_archive import load_model, save_model
+
+# isort: split
+import tensorflow as tf
+import tf_keras
+
+Tensor = Any
+
+_BATCH = 4096
+
+
+class NetworkEncoder:
+    """image codes (n, 8, 8) of `spec.input` -> latent values (n, outputs), as `ExactEncoder`, for any network.
+
+    The model itself takes the image of its own geometry with values from 0 to 2, as the normaliser makes them.
+    """
+
+    def __init__(self, spec: EncoderSpec, network: Network, model: Any) -> None:
+        self.spec, self.network, self.model = spec, network, model
+        self.trainable_weights = model.trainable_weights
+        self._pixels = _pixels(arrangement(network.image))
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Latents of image codes (n, 8, 8)."""
+        flat = tf.reshape(image, (-1, IMAGE_TO_TC.size))
+        return self.model(tf.gather(flat, self._pixels, axis=1) * self.spec.input.lsb)
+
+    def encode(self, calq: IntArray) -> tuple[IntArray, npt.NDArray[np.float32]]:
+        """Module sums (n,) and latents (n, outputs) of charges (n, 48) in image order."""
+        module_sum, _, image = normalise(self.spec.input, calq.T.astype(np.int64))
+        codes = np.moveaxis(image, -1, 0).astype(np.float32)
+        latents = [np.empty((0, self.spec.dense.outputs), np.float32)]
+        latents += [self(codes[start : start + _BATCH]).numpy() for start in range(0, len(codes), _BATCH)]
+        return module_sum, np.concatenate(latents)
+
+    def codes(self) -> NetworkEncoder:
+        """Itself, every quantised weight put on its grid: what is saved is what the forward pass sees.
+
+        Raises InputError if a weight is not finite.
+        """
+        for weight in self.trainable_weights:
+            if not np.isfinite(weight.numpy()).all():
+                raise InputError(f"encoder: {weight.name} has a value that is not finite")
+        for layer in self.model.layers:
+            if hasattr(layer, "get_quantizers") and layer.trainable_weights:
+                for quantizer, weight in zip(layer.get_quantizers(), layer.trainable_weights, strict=False):
+                    weight.assign(quantizer(weight))
+        return self
+
+    def save(self, path: Path) -> None:
+        """Write the model as `.keras`."""
+        with _quiet_quantizers():
+            save_model(self.model, path)
+
+
+def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:
+    """The untrained encoder of a configuration: the chip's, unless `training.network` names another."""
+    spec, seed = config.encoder, config.training.seed
+    if config.training.network:
+        _, network = find(config.training.network)
+        return NetworkEncoder(spec, network, build(spec, network, seed))
+    encoder = ExactEncoder(spec, seed, name="encoder")
+    encoder.build((None, 8, 8))
+    return encoder
+
+
+def encoder_file(config: Config) -> str:
+    """Name of the file in the folder of a run that holds the trained encoder."""
+    return NETWORK_FILE if config.training.network else WEIGHTS_FILE
+
+
+def load(path: Path, config: Config) -> NetworkEncoder:
+    """Read `encoder.keras` of a run with that configuration; raises InputError if it does not fit."""
+    if not config.training.network:
+        raise InputError(f"{path}: configuration {config.name} names no training.network, expected the config.yaml "
+                         "beside it")
+    _, network = find(config.training.network)
+    known: dict[str, Any] = {}
+    if network.formats != "float":
+        from qkeras.utils import _add_supported_quantized_objects
+
+        _add_supported_quantized_objects(known)
+    with _quiet_quantizers():
+        model = load_model(path, "an encoder", known)
+    found = *model.input_shape[1:], model.output_shape[-1]
+    expected = *arrangement(network.image).shape, config.encoder.dense.outputs
+    if found != expected:
+        raise InputError(f"{path}: sizes {found} of image and latents, expected {expected}")
+    return NetworkEncoder(config.encoder, network, model)
+
+
+def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
+    """A tf_keras model of standard layers, or of QKeras' in the formats of `spec`: image -> latents (outputs,)."""
+    layers = tf_keras.layers
+    seeds = count(1000 * seed)
+
+    def weighted(kind: str, form: LayerFormats, *size: int, **options: Any) -> Any:
+        options |= {"kernel_initializer": tf_keras.initializers.HeUniform(seed=next(seeds))}
+        if network.formats == "float":
+            return getattr(layers, kind)(*size, **options)
+        import qkeras  # a second and a half that float networks and the chip's encoder do without
+
+        return getattr(qkeras, f"Q{kind}")(*size, kernel_quantizer=form.weight.as_qkeras(),
+                                           bias_quantizer=form.bias.as_qkeras(), **options)
+
+    def activation(form: FixedPoint, name: str) -> Any:
+        if network.formats == "float":
+            return layers.ReLU(name=name)
+        import qkeras
+
+        return qkeras.QActivation(form.as_qkeras(), name=name)
+
+    x = image = layers.Input(arrangement(network.image).shape, name="image")
+    if network.filters:
+        x = weighted("Conv2D", spec.conv, network.filters, 3, strides=network.stride, padding=network.padding,
+                     name="conv")(x)
+        if network.pool:
+            x = layers.MaxPooling2D(2, name="pool")(x)
+        x = layers.Flatten(name="flatten")(activation(spec.conv.output, "hidden")(x))
+    for index, units in enumerate(network.hidden):
+        x = weighted("Dense", spec.dense, units, name=f"dense_{index}")(x)
+        x = activation(spec.conv.output, f"hidden_{index}")(x)  # as after a convolution: only latents go over links
+    x = weighted("Dense", spec.dense, spec.dense.outputs, name="dense")(x)
+    return tf_keras.Model(image, activation(spec.latent, "encoded_vector")(x), name="encoder")
+
+
+@contextmanager
+def _quiet_quantizers() -> Iterator[None]:
+    """Keep off the terminal that QKeras serialises its quantisers by way of constraints."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The `keras.constraints.serialize", UserWarning)
+        yield
+
+
+def _pixels(cells: IntArray) -> npt.NDArray[np.int64]:
+    """Where in the flat 8x8 image each of the trigger cells is; the last pixel, always zero, stands for none (-1)."""
+    pixel = np.full(N_TRIGGER_CELLS + 1, IMAGE_TO_TC.size - 1)
+    flat = IMAGE_TO_TC.ravel()
+    pixel[flat[flat >= 0]] = np.flatnonzero(flat >= 0)
+    return pixel[cells]

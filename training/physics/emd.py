@@ -1,0 +1,109 @@
+"""Exact earth mover's distance between two charge maps of a module, the figure of merit of the trigger primitives.
+
+Distances obey the triangle inequality, so charge that both maps have in the same cell never needs to move: only the
+differences are transported, which leaves the value unchanged and the problem small.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import Float64Array
+from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix
+
+EMPTY_INPUT = -1.0
+EMPTY_OUTPUT = -0.5
+"""What stands for a distance that does not exist; leave these out of any mean."""
+
+_CHUNK = 512  # events per task: long enough to hide the start of a task, short enough for a smooth progress bar
+_MAX_ITERATIONS = 100_000
+_WORTH_A_PROCESS = 50_000  # events: starting an interpreter costs about as much as these in this one
+
+Progress = Callable[[Iterator[Float64Array], int], Iterator[Float64Array]]
+"""Wraps the iterator of finished chunks, whose number it gets, and yields them."""
+
+
+def emd(
+    true: npt.ArrayLike, pred: npt.ArrayLike, n_processes: int | None = None, progress: Progress | None = None
+) -> Float64Array:
+    """EMD of each pair of maps, in sensor-cell pitches.
+
+    true, pred: (n, 48) charges >= 0 in trigger-cell order, of any scale: each map is normalised to 1. Returns (n,),
+    with EMPTY_INPUT where `true` has no charge and EMPTY_OUTPUT where only `pred` has none. `n_processes` defaults to
+    what pays, at most the number of CPUs; 1 stays in this process. Raises ValueError on wrong shapes, negative or
+    non-finite charges.
+    """
+    true, pred = np.asarray(true, dtype=np.float64), np.asarray(pred, dtype=np.float64)
+    for name, charge in (("true", true), ("pred", pred)):
+        if charge.ndim != 2 or charge.shape[1] != N_TRIGGER_CELLS or len(charge) != len(true):
+            raise ValueError(f"{name} has shape {charge.shape}, expected (n, {N_TRIGGER_CELLS}) for both maps")
+        if not (np.isfinite(charge) & (charge >= 0)).all():
+            raise ValueError(f"{name} has a negative or non-finite charge")
+    tasks = [(true[i : i + _CHUNK], pred[i : i + _CHUNK]) for i in range(0, len(true), _CHUNK)]
+    wrap = progress or (lambda chunks, total: chunks)
+    if n_processes is None:
+        n_processes = min(os.cpu_count() or 1, 1 + len(true) // _WORTH_A_PROCESS)
+    if n_processes <= 1 or len(tasks) <= 1:
+        return np.concatenate([np.empty(0), *wrap(map(_chunk, tasks), len(tasks))])
+    # A fresh interpreter: a fork of a process that runs TensorFlow threads may hang.
+    with ProcessPoolExecutor(min(n_processes, len(tasks)), get_context("spawn"), initializer=_quiet_solver) as pool:
+        return np.concatenate(list(wrap(pool.map(_chunk, tasks), len(tasks))))
+
+
+def emd_and_potential(true: npt.ArrayLike, pred: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
+    """EMD of each pair and the potential that proves it: the gradient of the EMD by `true`, minus that by `pred`.
+
+    true, pred: (n, 48) charges >= 0 in trigger-cell order. Returns (n,) and (n, 48). The potential f changes by at most
+    the distance from cell to cell, and sum(f * (true - pred)) over the normalised maps is the EMD (Kantorovich and
+    Rubinstein). Both are 0 where a map is empty.
+    """
+    _quiet_solver()
+    from ot.lp.emd_wrap import emd_c
+
+    distances = distance_matrix()
+    true, pred = np.asarray(true, dtype=np.float64), np.asarray(pred, dtype=np.float64)
+    true_sum, pred_sum = true.sum(axis=1), pred.sum(axis=1)
+    value, potential = np.zeros(len(true)), np.zeros_like(pred)
+    for i in np.flatnonzero((true_sum > 0) & (pred_sum > 0)):
+        value[i], potential[i] = _transport(emd_c, distances, true[i] / true_sum[i] - pred[i] / pred_sum[i])
+    return value, potential
+
+
+def _quiet_solver() -> None:
+    """POT looks for every array library that is installed; TensorFlow alone would cost each process seconds."""
+    os.environ["POT_BACKEND_DISABLE_TENSORFLOW"] = "1"
+
+
+def _chunk(task: tuple[Float64Array, Float64Array]) -> Float64Array:
+    _quiet_solver()
+    from ot.lp.emd_wrap import emd_c
+
+    distances = distance_matrix()
+    true, pred = task
+    true_sum, pred_sum = true.sum(axis=1), pred.sum(axis=1)
+    result = np.where(true_sum == 0, EMPTY_INPUT, np.where(pred_sum == 0, EMPTY_OUTPUT, 0.0))
+    for i in np.flatnonzero(result == 0):
+        result[i], _ = _transport(emd_c, distances, true[i] / true_sum[i] - pred[i] / pred_sum[i])
+    return result
+
+
+def _transport(solver: Any, distances: Float64Array, surplus: Float64Array) -> tuple[float, Float64Array | float]:
+    """Least cost of moving what is too much, surplus > 0, to where it lacks; and the potential of every cell."""
+    source, target = np.flatnonzero(surplus > 0), np.flatnonzero(surplus < 0)
+    if not len(source) or not len(target):
+        return 0.0, 0.0
+    supply, demand = surplus[source], -surplus[target]
+    demand *= supply.sum() / demand.sum()  # the solver wants equal sums to the last bit
+    to_target = distances[:, target]
+    _, value, _, at_target, status = solver(supply, demand, to_target[source], _MAX_ITERATIONS, 1)
+    if status != 1:
+        raise RuntimeError(f"the EMD solver stopped with status {status} on {surplus.tolist()}")
+    # The solver knows the potential at the targets; the least that the distances allow continues it to all cells.
+    return float(value), (to_target - at_target).min(axis=1)

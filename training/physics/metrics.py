@@ -1,0 +1,113 @@
+"""What a received charge map keeps of the true one: figures per module, their means with errors, and profiles.
+
+Charges are in CALQ and trigger-cell order. A figure that does not exist for a module (a centroid of an empty map) is
+NaN and is left out of means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from models.arrays import FloatArray
+from models.trigger_cells import COORDINATES, PITCH, SUPER_CELLS, super_cell_weights
+from training.physics.statistics import ratio
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure per module: how it is called, which value is good, and the range of its histogram."""
+
+    title: str
+    short: str
+    best: Literal["low", "high", "zero", "one"]
+    span: tuple[float, float]
+    meaning: str
+
+
+METRICS = {
+    "emd": Metric("EMD", "EMD", "low", (0.0, 6.0), (
+        "exact earth mover's distance in sensor-cell pitches; a received map without charge counts as flat, which is "
+        "all that its module sum tells")),
+    "energy_response": Metric("energy response", "energy", "one", (0.0, 1.6), (
+        "charge of the received map over true charge")),
+    "sum_response": Metric("sum response", "sum", "one", (0.8, 1.2), (
+        "module sum that the frame carries over true charge")),
+    "largest_cell": Metric("largest-cell error", "largest", "zero", (-1.0, 1.0), (
+        "received charge in the truly largest cell over its true charge, minus 1")),
+    "centroid": Metric("centroid error", "centroid", "low", (0.0, 5.0), (
+        "distance of the charge-weighted centres, in sensor-cell pitches")),
+    "width": Metric("width error", "width", "zero", (-3.0, 3.0), (
+        "charge-weighted rms radius, received minus true, in sensor-cell pitches")),
+    "correlation": Metric("cross-correlation", "correl.", "high", (0.0, 1.0), (
+        "correlation of the 48 charges, true with received")),
+    "telescope": Metric("telescope metric", "telescope", "low", (0.0, 0.02), (
+        "4 x cells + 2 x super cells + thirds: squared error of charge fractions times the larger of the two")),
+    "occupancy_kept": Metric("occupancy kept", "occup.", "one", (0.0, 1.0), (
+        "of the cells above one transverse MIP, the part that is received above it")),
+}
+"""Every figure of a comparison, in the order of its tables."""
+
+
+def event_metrics(
+    true: FloatArray, received: FloatArray, module_sum: FloatArray, min_charge: float
+) -> dict[str, FloatArray]:
+    """All of `METRICS` but the EMD, (n,) each.
+
+    true, received: (n, 48); module_sum: (n,) as the frames carry it, NaN where they do not. No true map may be empty;
+    `min_charge` is the charge above which a cell counts as occupied.
+    """
+    total = true.sum(axis=1)
+    largest = true.argmax(axis=1)[:, None]
+    peak = np.take_along_axis(true, largest, axis=1)[:, 0]
+    occupied = true > min_charge
+    n_occupied = occupied.sum(axis=1)
+    true_centre, true_width = _moments(true)
+    centre, width = _moments(received)
+    return {
+        "energy_response": received.sum(axis=1) / total,
+        "sum_response": module_sum / total,
+        "largest_cell": np.take_along_axis(received, largest, axis=1)[:, 0] / peak - 1,
+        "centroid": np.hypot(*(centre - true_centre).T),
+        "width": width - true_width,
+        "correlation": correlation(true, received),
+        "telescope": telescope(fractions(true), fractions(received)),
+        "occupancy_kept": ratio((occupied & (received > min_charge)).sum(axis=1), n_occupied),
+    }
+
+
+def fractions(charge: FloatArray) -> FloatArray:
+    """Each map divided by its sum; NaN for an empty one."""
+    return ratio(charge, charge.sum(axis=1, keepdims=True))
+
+
+def _moments(charge: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centre (n, 2) and rms radius (n,) of each map, in sensor-cell pitches."""
+    place = (COORDINATES - COORDINATES.mean(axis=0)) / (PITCH / 2)
+    weight = fractions(charge)
+    centre = weight @ place
+    squared = weight @ np.square(place).sum(axis=1) - np.square(centre).sum(axis=1)
+    return centre, np.sqrt(np.maximum(squared, 0.0))
+
+
+def correlation(true: FloatArray, received: FloatArray) -> FloatArray:
+    """Pearson's correlation of the 48 charges of each pair, (n,); NaN if one of the maps is flat or empty."""
+    a, b = (charge - charge.mean(axis=1, keepdims=True) for charge in (true, received))
+    norm = np.sqrt(np.square(a).sum(axis=1) * np.square(b).sum(axis=1))
+    return ratio((a * b).sum(axis=1), norm)
+
+
+def telescope(true: FloatArray, received: FloatArray) -> FloatArray:
+    """The loss `training.losses.charge_maps.telescope` of charge fractions (n, 48), in double precision: (n,)."""
+
+    def weighted(a: FloatArray, b: FloatArray) -> FloatArray:
+        return np.square(a - b) * np.maximum(a, b)
+
+    super_true, super_received = true[:, SUPER_CELLS].sum(axis=2), received[:, SUPER_CELLS].sum(axis=2)
+    third_true, third_received = (charge.reshape(-1, 3, 16).sum(axis=2) for charge in (true, received))
+    value: FloatArray = (4 * weighted(true, received).mean(axis=1)
+                         + 2 * (weighted(super_true, super_received) * super_cell_weights()).mean(axis=1)
+                         + weighted(third_true, third_received).mean(axis=1))
+    return value

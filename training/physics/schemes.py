@@ -1,0 +1,217 @@
+"""The ways to send a module on a number of links: settings of the chip, and what the receiver makes of its frames.
+
+Everything goes through the emulator of the whole chip, frame by frame, and back through its frame decoder. Rows are
+consecutive bunch crossings of one chip, which matters for TS alone: its frames wait in the output buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator import Decoded, EconT, fields
+from emulator.algorithms.super_trigger_cell import TYPES
+from emulator.algorithms.threshold_sum import TYPE_TRUNCATED
+from emulator.chip import algorithm_block
+from emulator.codes import CHARGE
+from emulator.decode import decode_stream
+from emulator.output_buffer import NOTHING
+from models.arrays import FloatArray, IntArray
+from models.chip import Algorithm
+from models.errors import InputError
+from models.register_weights import for_encoder
+from models.registers import Registers
+from models.trigger_cells import N_TRIGGER_CELLS, SUPER_CELLS, image_order
+from models.weights import EncoderWeights
+
+Decoder = Callable[[IntArray, IntArray], FloatArray]
+"""Charge fractions (n, 48) in trigger-cell order of latents (n, 16), the bits that are sent, and module sums (n,)."""
+
+MIN_THRESHOLD_CALQ = 47
+"""TS threshold of the published vectors: 1.35 transverse MIP."""
+
+BUFFER_BX = 12
+"""Bunch crossings of waiting words that TS may fill: the published setting T1 = 120 words on 5 links."""
+
+_CHUNK = 4096  # bunch crossings through the chip at a time; bounds the memory of its stages
+_FLUSH = 32  # empty bunch crossings behind the last row, more than the buffer can hold
+
+STC_ORDER: IntArray = SUPER_CELLS[:27].reshape(3, 9, 4)[:, [0, 2, 6, 8]].ravel()
+"""Mux for STC, the trigger cell of each channel: four channels are one 2x2 block, sixteen one third of the module."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """What arrives of n modules.
+
+    charge: (n, 48) in CALQ, trigger-cell order; module_sum: (n,) as the frames carry it, NaN where they do not; bits:
+    (n,) of each frame without its filling, TS in whole words; cut: (n,) whether the buffer replaced the frame; latent:
+    (n, 16) for AE, the bits that are sent.
+    """
+
+    charge: FloatArray
+    module_sum: FloatArray
+    bits: IntArray
+    cut: npt.NDArray[np.bool_]
+    latent: IntArray | None = None
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One algorithm with its settings.
+
+    `n_elinks` is the budget; the chip may run on fewer links (`registers.n_elinks`) where more have no use. `order` is
+    the trigger cell at each channel behind the mux; `spread` puts an STC sum evenly over its group instead of on the
+    address that is sent.
+    """
+
+    name: str
+    algorithm: Algorithm
+    n_elinks: int
+    registers: Registers
+    order: IntArray
+    detail: str
+    spread: bool = False
+    decoder: Decoder | None = None
+    latent_bits: int = 0
+
+    def run(self, calq: IntArray) -> Received:
+        """Send charges (n, 48) in trigger-cell order through chip and frame decoder."""
+        decoded = self._decoded(calq)
+        latent = decoded.columns.get("latent")
+        if latent is not None:
+            latent = latent >> (fields.LATENT_BITS - self.latent_bits)
+        charge = self._charge(decoded, latent)
+        module_sum = np.where(decoded.module_sum < 0, np.nan, decoded.module_sum)
+        cut = decoded.columns.get("type", np.zeros(len(calq), dtype=np.int64)) >= TYPE_TRUNCATED
+        return Received(charge, module_sum, self._bits(decoded, cut), cut, latent)
+
+    def _decoded(self, calq: IntArray) -> Decoded:
+        channels = np.concatenate([calq[:, self.order], np.zeros((_FLUSH, N_TRIGGER_CELLS), calq.dtype)])
+
+        def frames() -> Iterator[IntArray]:
+            chip, bx, waiting = EconT(self.registers), 0, NOTHING
+            for start in range(0, len(channels), _CHUNK):
+                sent = chip.run_calq(channels[start : start + _CHUNK], bx, waiting)
+                bx, waiting = sent.next_bx, sent.waiting
+                yield sent.etx
+
+        whole = Decoded.concatenate(list(decode_stream(self.registers, frames())))
+        n = len(calq)
+        return Decoded({name: column[:n] for name, column in whole.columns.items()}, whole.module_sum[:n],
+                       None if whole.calq is None else whole.calq[:n])
+
+    def _charge(self, decoded: Decoded, latent: IntArray | None) -> FloatArray:
+        if decoded.calq is None:
+            assert self.decoder is not None and latent is not None
+            return self.decoder(latent, decoded.module_sum) * decoded.module_sum[:, None]
+        charge = decoded.calq.astype(np.float64)
+        if self.spread:
+            size = TYPES[self.registers.stc_type].group_size
+            charge = np.repeat(charge.reshape(len(charge), -1, size).mean(axis=2), size, axis=1)
+        placed = np.empty_like(charge)
+        placed[:, self.order] = charge
+        return placed
+
+    def _bits(self, decoded: Decoded, cut: npt.NDArray[np.bool_]) -> IntArray:
+        n = len(cut)
+        if self.algorithm is Algorithm.THRESHOLD_SUM:
+            words = np.array([fields.n_words(fields.threshold_sum(k)) for k in range(N_TRIGGER_CELLS + 1)])
+            return fields.WORD_BITS * words[np.where(cut, 0, (decoded.columns["charge"] >= 0).sum(axis=1))]
+        if self.algorithm is Algorithm.REPEATER:
+            n_cells = int((decoded.columns["charge"][:1] >= 0).sum())
+            return np.full(n, fields.COUNTER.bits + CHARGE.bits * n_cells)
+        layout: fields.Layout = algorithm_block(self.registers).layout  # type: ignore[attr-defined]
+        return np.full(n, sum(field.width for field in layout if field.name != "unused"))
+
+
+def classical_schemes(n_elinks: int, dropped_bits: int, thresholds: tuple[int, ...]) -> list[Scheme]:
+    """TS at each threshold, BC, every type of STC, and RPT on a budget of links."""
+    order = np.arange(N_TRIGGER_CELLS)
+    schemes = [threshold_sum(n_elinks, dropped_bits, threshold) for threshold in thresholds]
+    for algorithm, detail in ((Algorithm.BEST_CHOICE, "the largest cells"), (Algorithm.REPEATER, "the first cells")):
+        registers = _registers(algorithm, n_elinks, dropped_bits)
+        schemes.append(Scheme(algorithm.short_name, algorithm, n_elinks, registers, order, f"{detail}, as many as fit"))
+    for number, kind in enumerate(TYPES):
+        links = min(n_elinks, len(kind.groups_sent))  # with more, this type sends nothing
+        registers = _registers(Algorithm.SUPER_TRIGGER_CELL, links, dropped_bits, stc_type=number)
+        detail = f"{kind.groups_sent[links - 1]} of {kind.n_groups} groups, on {links} links"
+        for spread in (False, True) if kind.address_bits else (True,):
+            image = "spread over the group" if spread else "at the largest cell"
+            schemes.append(Scheme(f"{kind.name} {'spread' if spread else 'at largest'}", Algorithm.SUPER_TRIGGER_CELL,
+                                  n_elinks, registers, STC_ORDER, f"{detail}; {image}", spread))
+    return schemes
+
+
+def threshold_sum(n_elinks: int, dropped_bits: int, threshold: int, name: str = "") -> Scheme:
+    """TS with one threshold for all cells."""
+    registers = _registers(Algorithm.THRESHOLD_SUM, n_elinks, dropped_bits, threshold)
+    return Scheme(name or f"TS {threshold}", Algorithm.THRESHOLD_SUM, n_elinks, registers, np.arange(N_TRIGGER_CELLS),
+                  f"cells from {threshold} CALQ on")
+
+
+def fitted_threshold_sum(n_elinks: int, dropped_bits: int, calq: IntArray, max_cut: float) -> Scheme:
+    """TS with the lowest threshold at which the buffer cuts at most the part `max_cut` of the frames of these rows.
+
+    Found by bisection: more cells never make a queue shorter, so the rate falls with the threshold but for rare ties.
+    """
+    low, high = 0, int(calq.max(initial=0)) + 1  # at `high` no cell is sent
+    while low < high:
+        middle = (low + high) // 2
+        if threshold_sum(n_elinks, dropped_bits, middle).run(calq).cut.mean() <= max_cut:
+            high = middle
+        else:
+            low = middle + 1
+    return threshold_sum(n_elinks, dropped_bits, low, f"TS {low} (cut ≤ {max_cut:.1%})")
+
+
+def _registers(
+    algorithm: Algorithm, n_elinks: int, dropped_bits: int, threshold: int = 0, stc_type: int = 0
+) -> Registers:
+    return Registers.reset().with_values({
+        "MFC_ALGORITHM_SEL_DENSITY.algo.select": int(algorithm),
+        "MFC_ALGORITHM_SEL_DENSITY.algo.density": 1,
+        "ALGO_DROPLSB.drop_lsb": dropped_bits,
+        "ALGO_THRESHOLD_VAL.threshold_val_*": threshold,
+        "FMTBUF_ALL.config.eporttx_numen": n_elinks,
+        "FMTBUF_ALL.config.use_sum": 1,  # the receiver wants the energy of the module, not of its rest
+        "FMTBUF_ALL.config.stc_type": stc_type,
+        "FMTBUF_ALL.buff_t1": 2 * n_elinks * BUFFER_BX,
+        "FMTBUF_ALL.buff_t2": 511,  # T2 and T3 off, as after reset
+        "FMTBUF_ALL.buff_t3": 0,
+    })
+
+
+def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
+    """AE with trained weights in the chip's registers; `decoder` is the tf_keras model of the same run.
+
+    The chip computes in its own arithmetic, whatever arithmetic the weights were trained for.
+    """
+    spec = weights.spec
+    if spec.dense.output.width != fields.LATENT_BITS or spec.dense.outputs != fields.N_LATENTS:
+        raise InputError(f"{name}: {spec.dense.outputs} latents in {spec.dense.output}, expected {fields.N_LATENTS} of "
+                         f"{fields.LATENT_BITS} bits: the chip has no others")
+
+    def decoded(latent: IntArray, module_sum: IntArray) -> FloatArray:
+        from training.networks.decoder import decode
+
+        return decode(decoder, spec.latent.value(latent), module_sum).astype(np.float64)
+
+    note = "" if spec.arithmetic == "chip" else ", trained for exact products but run in the chip's"
+    return Scheme(name, Algorithm.AUTOENCODER, spec.n_elinks, for_encoder(weights), image_order(),
+                  f"{spec.latent_bits} bits per latent{note}", decoder=decoded, latent_bits=spec.latent_bits)
+
+
+def load_autoencoder(run: Path) -> Scheme:
+    """AE from the folder of a training run, by whose name it goes: config.yaml, weights.npz and decoder.keras."""
+    from models.config import Config
+    from training.networks.decoder import load_decoder
+
+    config = Config.load(run / "config.yaml")
+    weights = EncoderWeights.load(run / "weights.npz", config.encoder)
+    return autoencoder(f"AE {run.resolve().name}", weights, load_decoder(run, config.encoder))

@@ -1,0 +1,85 @@
+"""Means with bootstrap errors, and profiles over bins of a coordinate; NaN counts as absent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import FloatArray
+
+_BLOCK = 1 << 22  # resampled numbers in memory at a time
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Resamples of n modules: how often each module is in each of them. Equal seeds resample alike, so that the
+    difference of two algorithms on the same modules has its own, smaller error."""
+
+    n_modules: int
+    n_resamples: int = 200
+    seed: int = 1
+
+    def means(self, values: FloatArray) -> FloatArray:
+        """The mean of every resample, (n_resamples, ...) of values (n_modules, ...); NaN counts as not there."""
+        flat = np.asarray(values, dtype=np.float64).reshape(self.n_modules, -1)
+        there = np.isfinite(flat)
+        filled, there = np.where(there, flat, 0.0), there.astype(np.float64)
+        rng = np.random.default_rng(self.seed)
+        rows = max(1, min(self.n_resamples, _BLOCK // max(self.n_modules, 1)))
+        parts = []
+        for first in range(0, self.n_resamples, rows):
+            count = min(rows, self.n_resamples - first)
+            picked = rng.integers(self.n_modules, size=(count, self.n_modules))
+            offset = np.arange(count)[:, None] * self.n_modules
+            times = np.bincount((picked + offset).ravel(), minlength=count * self.n_modules)
+            times = times.reshape(count, self.n_modules).astype(np.float64)
+            parts.append(ratio(times @ filled, times @ there))
+        return np.concatenate(parts).reshape(self.n_resamples, *np.shape(values)[1:])
+
+    def mean_and_error(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean over the modules and its standard error, of values (n_modules, ...)."""
+        there = np.isfinite(values)
+        mean = ratio(np.where(there, values, 0.0).sum(axis=0), there.sum(axis=0))
+        resampled = self.means(values)
+        good = np.isfinite(resampled)
+        n_good = good.sum(axis=0)
+        centre = ratio(np.where(good, resampled, 0.0).sum(axis=0), n_good)
+        squares = np.where(good, np.square(resampled - centre), 0.0).sum(axis=0)
+        return mean, np.sqrt(ratio(squares, np.maximum(n_good - 1, 0)))
+
+
+def bin_edges(coordinate: FloatArray, n_bins: int) -> FloatArray:
+    """Edges that hold about equally many modules each; fewer bins where values repeat. Empty if all are equal.
+
+    A bin holds what is at or above its lower edge and below its upper; the last one holds its upper edge too.
+    """
+    edges = np.unique(np.quantile(coordinate, np.linspace(0, 1, n_bins + 1)))
+    return edges if len(edges) > 1 else np.empty(0)
+
+
+def bin_numbers(coordinate: FloatArray, edges: FloatArray) -> npt.NDArray[np.int64]:
+    """The bin of each module, (n,)."""
+    return np.clip(np.searchsorted(edges, coordinate, side="right") - 1, 0, len(edges) - 2)
+
+
+def profile(
+    values: FloatArray, bins: npt.NDArray[np.int64], n_bins: int, bootstrap: Bootstrap
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and error of values (n, ...) in each bin, (n_bins, ...), NaN where a bin has none; bin -1 is left out."""
+    shape = (n_bins, *np.shape(values)[1:])
+    mean, error = np.full(shape, np.nan), np.full(shape, np.nan)
+    for number in range(n_bins):
+        rows = np.flatnonzero(bins == number)
+        if len(rows):
+            inside = Bootstrap(len(rows), bootstrap.n_resamples, bootstrap.seed)
+            mean[number], error[number] = inside.mean_and_error(values[rows])
+    return mean, error
+
+
+def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> FloatArray:
+    """Quotient, NaN where the denominator is not positive."""
+    result: FloatArray = numerator / np.where(denominator > 0, denominator, np.nan)
+    return result

@@ -1,0 +1,91 @@
+"""Module charges out of a seed: showers and pile-up on the hexagonal cell grid, digitised to CALQ.
+
+The default data set of the project, so that everything runs without a file. A model of what a trigger cell sees, not
+of the detector: its few numbers were set so that occupancy, module sum and largest cell look like those of 200
+pile-up modules at the depth of the shower maximum. `compare` shows how well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import FloatArray
+from models.trigger_cells import CALQ_PER_MIPT, COORDINATES, N_TRIGGER_CELLS, PITCH, image_order
+
+_BLOCK = 5000  # modules; bounds the memory of the shower profiles
+_MAX_SHOWERS = 6
+_SHOWERS_PER_MODULE = 1.1
+_KINDS = (0.32, 0.46, 0.22)
+"""Fractions of sparse, ordinary and busy modules."""
+_MAX_CALQ = 5355
+"""A saturated cell: the largest charge of 10 bits after calibration, about 150 MIP_T."""
+
+
+
+def generate(n_modules: int, seed: int) -> npt.NDArray[np.uint32]:
+    """Charges (n_modules, 48) in image order. No module is empty; equal for equal arguments.
+
+    The first modules of a larger sample are those of a smaller one with the same seed.
+    """
+    seeds = np.random.SeedSequence(seed).spawn(-(-n_modules // _BLOCK))
+    blocks = [_block(np.random.default_rng(child)) for child in seeds]
+    calq: npt.NDArray[np.uint32] = np.concatenate(blocks)[:n_modules, image_order()] if blocks else np.empty(
+        (0, N_TRIGGER_CELLS), np.uint32)
+    return calq
+
+
+def _block(rng: np.random.Generator) -> npt.NDArray[np.uint32]:
+    """One block of modules in TC order; modules that come out empty are replaced by the next ones that do not."""
+    calq = np.concatenate([_digitise(rng, _pile_up(rng, _BLOCK) + _showers(rng, _BLOCK)) for _ in range(2)])
+    kept = calq[calq.any(axis=1)][:_BLOCK]
+    assert len(kept) == _BLOCK
+    return kept
+
+
+def _pile_up(rng: np.random.Generator, n: int) -> FloatArray:
+    """Soft particles: mostly single cells, their number spread over two orders of magnitude from module to module."""
+    # Sparse modules far from the beam, most modules, and busy ones near it.
+    kind = rng.choice(3, n, p=_KINDS)
+    particles = rng.gamma(np.array([1.6, 2.0, 5.0])[kind], np.array([4.0, 10.0, 21.0])[kind])
+    # The rate falls along one direction of the module, as it falls away from the beam.
+    direction = rng.uniform(0, 2 * np.pi, n)
+    along = (COORDINATES - COORDINATES.mean(axis=0)) / np.abs(COORDINATES - COORDINATES.mean(axis=0)).max()
+    slope = np.exp(rng.exponential(0.5, n)[:, None] * (np.cos(direction)[:, None] * along[:, 0]
+                                                      + np.sin(direction)[:, None] * along[:, 1]))
+    rate = particles[:, None] * slope / slope.sum(axis=1, keepdims=True)
+    hits = rng.poisson(rate)
+    # The sum of `hits` log-normal deposits is one draw with a width that shrinks as they add up.
+    spread = np.sqrt(np.log1p((np.exp(1.05**2) - 1) / np.maximum(hits, 1)))
+    mean = 23.0 * hits
+    return np.where(hits > 0, mean * np.exp(spread * rng.standard_normal(hits.shape) - spread**2 / 2), 0.0)
+
+
+def _showers(rng: np.random.Generator, n: int) -> FloatArray:
+    """Electromagnetic showers: a narrow core and a wide halo around a point anywhere on or near the module."""
+    count = np.minimum(rng.poisson(_SHOWERS_PER_MODULE * rng.gamma(1.0, 1.0, n)), _MAX_SHOWERS)
+    total = np.zeros((n, N_TRIGGER_CELLS))
+    for shower in range(_MAX_SHOWERS):
+        module = np.flatnonzero(count > shower)
+        cell = rng.integers(N_TRIGGER_CELLS, size=len(module))
+        centre = COORDINATES[cell] + rng.uniform(-0.6, 0.6, (len(module), 2)) * PITCH
+        distance = np.hypot(*np.moveaxis(COORDINATES[None] - centre[:, None], -1, 0)) / PITCH
+        core, halo = rng.uniform(0.18, 0.45, (len(module), 1)), rng.uniform(0.7, 1.3, (len(module), 1))
+        profile = 0.85 * _spot(distance, core) + 0.15 * _spot(distance, halo)
+        energy = CALQ_PER_MIPT * np.minimum(rng.pareto(1.6, (len(module), 1)) * 4.0, 300.0)
+        # Cells fluctuate: few secondary particles carry the charge of the outer ones.
+        total[module] += energy * profile * rng.gamma(2.0, 0.5, profile.shape)
+    return total
+
+
+def _spot(distance: FloatArray, radius: FloatArray) -> FloatArray:
+    """An exponential profile that sums to one over the plane of cells (not over the module: showers leak out)."""
+    spot: FloatArray = np.exp(-distance / radius)
+    return spot / (spot.sum(axis=1, keepdims=True) + 0.1)
+
+
+def _digitise(rng: np.random.Generator, charge: FloatArray) -> npt.NDArray[np.uint32]:
+    """Zero suppression and truncation to integers; charges are transverse, so thresholds differ between modules."""
+    threshold = np.clip(rng.gamma(6.0, 0.9, (len(charge), 1)), 2.0, 12.0)
+    kept = np.where(charge >= threshold, np.minimum(charge, _MAX_CALQ), 0.0)
+    return kept.astype(np.uint32)

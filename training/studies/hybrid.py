@@ -1,0 +1,169 @@
+"""Beyond the chip: codes of fewer latents and, in the bits that this frees, the address of the module's largest cell.
+
+A code fills at most the bits that a link budget gives to 16 latents. The address is 6 bits, the first encoder channel
+with the largest image code; the value, if sent, is the top bits of that image code. Everything is integers, as in the
+chip; the decoder gets the latents, the address as 48 inputs of which one is 1, and the value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from emulator import encode
+from models.arrays import IntArray
+from models.config import Config
+from models.errors import parsing
+from models.files import write_text
+from models.spec import EncoderSpec
+from models.trigger_cells import N_TRIGGER_CELLS, channel_to_pixel, to_trigger_cells
+from models.weights import EncoderWeights
+from training.data.modules import Split, load_modules, split_rows
+from training.data.selection import select
+from training.fit.run import alone, fingerprint_of
+from training.fit.trainer import Trainer
+from training.networks.chip_encoder import ExactEncoder
+from training.networks.decoder import build_decoder, decode
+from training.physics.emd import emd
+from training.physics.evaluation import metrics, shown
+from training.results import HybridCode, check
+
+# isort: split
+import tensorflow as tf
+
+ADDRESS_BITS = 6
+RESULT_FILE = "hybrid.json"
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Code:
+    """What a frame carries: latents of `latent_bits`, and the address of the largest cell and bits of its value."""
+
+    n_latents: int
+    latent_bits: int
+    address: bool = False
+    value_bits: int = 0
+
+    @property
+    def bits(self) -> int:
+        return self.n_latents * self.latent_bits + ADDRESS_BITS * self.address + self.value_bits
+
+
+def codes(spec: EncoderSpec) -> dict[str, Code]:
+    """The codes that are compared, none of more bits than the latents of `spec`: latents alone, address, and value.
+
+    The value gets what is left, or a latent's place if that is less than two bits; never more than the image has.
+    """
+    bits = spec.latent_bits
+    n_latents, left = divmod(spec.dense.outputs * bits - ADDRESS_BITS, bits)
+    with_value = (n_latents, left) if left >= 2 else (n_latents - 1, left + bits)
+    return {
+        "latents": Code(spec.dense.outputs, bits),
+        "latents and address": Code(n_latents, bits, True),
+        "latents, address and value": Code(with_value[0], bits, True, min(with_value[1], spec.input.width)),
+    }
+
+
+class HybridEncoder(ExactEncoder):
+    """As `ExactEncoder`, with what the code says of the largest cell behind the latents: (n, outputs + 48 [+ 1])."""
+
+    def __init__(self, spec: EncoderSpec, code: Code, seed: int) -> None:
+        super().__init__(spec, seed, name="encoder")
+        self._code = code
+
+    def call(self, image: Tensor) -> Tensor:
+        cells = tf.gather(tf.reshape(image, (-1, image.shape[1] * image.shape[2])), channel_to_pixel(), axis=1)
+        parts = [super().call(image)]
+        if self._code.address:
+            parts.append(tf.one_hot(tf.argmax(cells, axis=1), N_TRIGGER_CELLS))
+        if self._code.value_bits:
+            largest = tf.reduce_max(cells, axis=1, keepdims=True)
+            parts.append(tf.floor(largest / self._cut) * self._cut * self.spec.input.lsb)
+        return tf.concat(parts, axis=1)
+
+    @property
+    def _cut(self) -> float:
+        return float(2 ** (self.spec.input.width - self._code.value_bits))
+
+
+class HybridTrainer(Trainer):
+    """Training of an encoder and a decoder for one code."""
+
+    def __init__(self, config: Config, code: Code, train: IntArray, validation: IntArray) -> None:
+        self._code = code
+        super().__init__(config, train, validation)
+
+    def _build(self) -> tuple[HybridEncoder, Any]:
+        spec, training = self.config.encoder, self.config.training
+        encoder = HybridEncoder(spec, self._code, training.seed)
+        encoder.build((None, 8, 8))
+        n_inputs = spec.dense.outputs + N_TRIGGER_CELLS * self._code.address + bool(self._code.value_bits)
+        return encoder, build_decoder(_with_outputs(spec, n_inputs), training.decoder, training.seed)
+
+
+def _with_outputs(spec: EncoderSpec, outputs: int) -> EncoderSpec:
+    return spec.model_copy(update={"dense": spec.dense.model_copy(update={"outputs": outputs})})
+
+
+def received(spec: EncoderSpec, code: Code, weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, Any]:
+    """Module sums (n,) and what the decoder gets (n, ...), from the NumPy emulator's integers."""
+    trace = encode(spec, weights, calq, keep=["module_sum", "latent_code", "image_code"])
+    cells = trace["image_code"].reshape(len(calq), -1)[:, channel_to_pixel()]
+    parts = [spec.latent.value(trace["latent_code"])]
+    if code.address:
+        parts.append(np.eye(N_TRIGGER_CELLS)[cells.argmax(axis=1)])
+    if code.value_bits:
+        cut = spec.input.width - code.value_bits
+        parts.append((cells.max(axis=1, keepdims=True) >> cut << cut) * spec.input.lsb)
+    return trace["module_sum"], np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def compare(config: Config, output: Path, report: Callable[[str], None] = lambda text: None) -> list[dict[str, Any]]:
+    """Train every code of `codes` on the same rows and evaluate it on the held-out ones; kept in `hybrid.json`.
+
+    Codes that are there already, with the same configuration and charges, are not trained again.
+    Raises InputError if another process is at work in the folder.
+    """
+    table = select(load_modules(config.data, config.encoder.n_elinks), config.data)
+    split = split_rows(table.calq, config)
+    with alone(output):
+        return _compare(config, table.calq, split, output, report)
+
+
+def _compare(
+    config: Config, charges: IntArray, split: Split, output: Path, report: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    calq = to_trigger_cells(charges)
+    path = output / RESULT_FILE
+    known: dict[str, dict[str, Any]] = {}
+    if path.exists():
+        with parsing(path, "the rows of an earlier comparison"):
+            known = {row["fingerprint"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
+        for row in known.values():
+            check(path, row, HybridCode)
+    rows = []
+    for name, code in codes(config.encoder).items():
+        chosen = config.model_copy(update={"encoder": _with_outputs(config.encoder, code.n_latents)})
+        fingerprint = f"{fingerprint_of(chosen, charges)}/{code.address:d}/{code.value_bits}"
+        if fingerprint not in known:
+            trainer = HybridTrainer(chosen, code, calq[split.train], calq[split.validation])
+            while not trainer.finished:
+                trainer.run_epoch()
+            trainer.restore_best()
+            test = charges[split.test]
+            module_sum, seen = received(chosen.encoder, code, trainer.encoder.codes(), test)
+            figures = metrics(test, emd(calq[split.test], decode(trainer.decoder, seen, module_sum)))
+            known[fingerprint] = {"code": name, **asdict(code), "bits": code.bits, "epochs": trainer.epoch,
+                                  **figures, "fingerprint": fingerprint}
+            write_text(path, json.dumps([*known.values()], indent=1) + "\n")
+        rows.append(known[fingerprint])
+        report(f"{name}: {code.bits} bits, mean EMD {shown(rows[-1]['emd_mean'])}")
+    return rows

@@ -1,0 +1,134 @@
+"""Area against EMD over bit widths: encoders that differ in their widths alone, each trained and mapped to gates.
+
+A folder holds one run per encoder. Trainings continue where they were and gate counts are kept with what they were made
+from, so an interrupted scan loses little and a finished one is not repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.calq_io import read_calq
+from models.config import Config
+from models.errors import InputError
+from models.files import read_json, write_text
+from models.fixed_point import FixedPoint
+from models.spec import EncoderSpec
+from models.weights import EncoderWeights
+from training.physics.evaluation import evaluate, shown
+from training.results import Gates, check
+
+RESULT_FILE = "pareto.json"
+_TECHNOLOGY = "gates"
+_SECONDS = 3600  # for a block: wide weights on a busy machine
+Widths = tuple[int, int]
+"""Bits of weights and biases, bits of the encoder's input."""
+
+
+def scan(config: Config, weight_bits: Sequence[int], input_bits: Sequence[int]) -> list[Widths]:
+    """The widths of a scan: each weight width at the input of the configuration, each input width at its weights."""
+    own = config.encoder.conv.weight.width, config.encoder.input.width
+    weights, inputs = ((bits, own[1]) for bits in weight_bits), ((own[0], bits) for bits in input_bits)
+    return list(dict.fromkeys([own, *weights, *inputs]))
+
+
+def with_widths(spec: EncoderSpec, widths: Widths) -> EncoderSpec:
+    """The same encoder with other widths: integer bits stay, and products are cut to the same LSB where they have it.
+
+    Raises InputError if there is no such encoder.
+    """
+    weight_bits, input_bits = widths
+    content: dict[str, Any] = spec.model_dump()
+    try:
+        data = content["input"] = _resized(spec.input, input_bits)
+        for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
+            weight = _resized(layer.weight, weight_bits)
+            content[name] |= {"weight": weight, "bias": _resized(layer.bias, weight_bits)}
+            if layer.product is not None:
+                fraction_bits = min(layer.product.fraction_bits, data.fraction_bits + weight.fraction_bits)
+                content[name]["product"] = _resized(layer.product, layer.product.integer_bits + fraction_bits)
+            data = layer.output
+        return EncoderSpec.model_validate(content)
+    except ValueError as error:  # pydantic's is one too
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = reason.removeprefix("Value error, ")
+        raise InputError(f"{weight_bits} bits of weights on {input_bits} bits of input: {reason}") from None
+
+
+def _resized(form: FixedPoint, width: int) -> FixedPoint:
+    return replace(form, width=width)
+
+
+def run_scan(
+    config: Config, output: Path, widths: Iterable[Widths], report: Callable[[str], None] = lambda text: None
+) -> dict[str, Any]:
+    """Train and map every encoder of a scan; writes `pareto.json` after each of them and returns its content.
+
+    `report` is called with one line per encoder. Raises InputError for widths that make no encoder, before any work.
+    """
+    configs = {pair: config.model_copy(update={"name": f"{config.name}_w{pair[0]}_i{pair[1]}",
+                                               "encoder": with_widths(config.encoder, pair)}) for pair in widths}
+    content: dict[str, Any] = {"config": config.name, "epochs": config.training.epochs, "tool": "", "points": []}
+    for (weight_bits, input_bits), chosen in configs.items():
+        folder = output / f"w{weight_bits}_i{input_bits}"
+        area = gates(chosen.encoder, folder)
+        figures = trained(chosen, folder)
+        content["tool"] = area["tool"]
+        content["points"].append({
+            "name": f"{weight_bits}-bit weights, {input_bits}-bit input", "weight_bits": weight_bits,
+            "input_bits": input_bits, "digest": chosen.encoder.digest(), "own": chosen.encoder == config.encoder,
+            "nand2": area["total"]["nand2"], "ff": area["total"]["ff"], "emd_mean": figures["emd_mean"],
+            "emd_median": figures["emd_median"], "n_modules": figures["n_selected"],
+        })
+        write_text(output / RESULT_FILE, json.dumps(content, indent=1) + "\n")
+        last = content["points"][-1]
+        report(f"{last['name']}: {last['nand2']:,} NAND2, mean EMD {shown(last['emd_mean'])}")
+    return content
+
+
+def trained(config: Config, folder: Path) -> dict[str, Any]:
+    """Figures of `training.physics.evaluation` on the held-out rows after a training in `folder`."""
+    from training.fit.train import train
+    from training.networks.decoder import load_decoder
+
+    train(config, folder)
+    weights = EncoderWeights.load(folder / "weights.npz", config.encoder)
+    calq = read_calq([str(folder / "test.csv")], config.data.order).calq
+    return evaluate(config.encoder, weights, load_decoder(folder, config.encoder), calq)
+
+
+def gates(spec: EncoderSpec, folder: Path) -> dict[str, Any]:
+    """The gates of the whole block, as `python -m rtl synth` counts them; kept in `folder`."""
+    from rtl.design.chip import AutoencoderChip
+    from rtl.mapping import yosys
+    from rtl.mapping.synthesis import synthesise
+
+    path = folder / f"rtl_{_TECHNOLOGY}.json"
+    made_from = _made_from(spec, yosys.version())
+    kept = read_json(path, optional=True)
+    if kept.get("made_from") == made_from:
+        check(path, kept, Gates)
+        return kept
+    try:
+        result = synthesise(AutoencoderChip(spec, "asic"), _TECHNOLOGY, _SECONDS)
+    except ValueError as error:  # the RTL has no such encoder
+        raise InputError(f"{folder.name}: {error}") from None
+    content = {**json.loads(result.to_json()), "made_from": made_from}
+    write_text(path, json.dumps(content, indent=1) + "\n")
+    return content
+
+
+def _made_from(spec: EncoderSpec, tool: str) -> str:
+    """Changes with whatever changes the gates: spec, tool and the sources of the RTL."""
+    state = hashlib.sha256(f"{spec.digest()} {tool}".encode())
+    for path in sorted(Path(str(resources.files("rtl"))).glob("**/*.py")):
+        state.update(path.read_bytes())
+    return state.hexdigest()[:16]

@@ -1,0 +1,136 @@
+"""Beyond the chip: a search for encoders of the chip's size, by Optuna.
+
+Size is the bits of all weights and biases, the registers that a chip would spend; none has more than the encoder of the
+configuration, and none sends more bits. Kernel, stride, bits per latent and bits per weight are searched; latents and
+filters are as many as fit. The objective is the mean EMD of the validation rows after a short training.
+
+A folder holds the study (`study.log`) and one run per encoder: a search that was interrupted continues.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from models.config import Config
+from models.cost import cost
+from models.errors import InputError, ToolMissing
+from models.files import read_json, write_text
+from models.spec import LATENT_BITS, EncoderSpec
+from training.data.modules import load_modules
+from training.data.selection import select
+from training.fit.run import FINGERPRINT_FILE, alone
+from training.studies.pareto import trained, with_widths
+
+SPACE = {
+    "kernel": [2, 3, 4, 5],
+    "stride": [1, 2, 3, 4],
+    "latent_bits": sorted(LATENT_BITS.values()),
+    "weight_bits": [4, 5, 6, 7, 8],
+}
+RESULT_FILE = "search.json"
+
+_LARGEST = 64  # filters or latents that a spec may have
+_MOST_CHOICES = 20  # per encoder that is asked for: the space is finite, and not all that it holds fits
+
+
+def encoder(spec: EncoderSpec, kernel: int, stride: int, latent_bits: int, weight_bits: int) -> EncoderSpec | None:
+    """The largest encoder of these choices that is no larger than `spec` and sends no more bits; None if none is."""
+    resized = with_widths(spec, (weight_bits, spec.input.width))
+    outputs = min(spec.dense.outputs * spec.latent_bits // latent_bits, _LARGEST)
+    links = next(n_elinks for n_elinks, bits in LATENT_BITS.items() if bits == latent_bits)
+    limit = cost(spec)["parameter_bits"]
+    for filters in range(_LARGEST, 0, -1):
+        found = resized.model_copy(update={
+            "n_elinks": links,
+            "conv": resized.conv.model_copy(update={"kernel": kernel, "stride": stride, "filters": filters}),
+            "dense": resized.dense.model_copy(update={"outputs": outputs}),
+        })
+        if cost(found)["parameter_bits"] <= limit:
+            return EncoderSpec.model_validate(found.model_dump())
+    return None
+
+
+def search(
+    config: Config, output: Path, n_trials: int, report: Callable[[str], None] = lambda text: None
+) -> list[dict[str, Any]]:
+    """Go on until `n_trials` encoders have been tried; the encoder of the configuration is the first.
+
+    Writes `search.json`: all encoders, the one with the least mean EMD of the validation rows first, with their figures
+    on the held-out rows. Raises InputError if the folder holds a search with another configuration, or one at work.
+    """
+    optuna = _optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # trials are told by `report`, errors by us
+    select(load_modules(config.data, config.encoder.n_elinks), config.data)  # bad data, before anything is written
+    with alone(output):
+        return _search(optuna, config, output, n_trials, report)
+
+
+def _search(
+    optuna: Any, config: Config, output: Path, n_trials: int, report: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    backend = optuna.storages.journal.JournalFileBackend(str(output / "study.log"))
+    study = optuna.create_study(storage=optuna.storages.JournalStorage(backend), study_name="encoders",
+                                load_if_exists=True)
+    made_from = config.model_dump(mode="json")
+    if study.user_attrs.get("config", made_from) != made_from:
+        raise InputError(f"{output}: a search with another configuration, expected an empty folder or the same options")
+    study.set_user_attr("config", made_from)
+    own = {"kernel": config.encoder.conv.kernel, "stride": config.encoder.conv.stride,
+           "latent_bits": config.encoder.latent_bits, "weight_bits": config.encoder.conv.weight.width}
+    _take_up(optuna, study, own)
+
+    def objective(trial: Any) -> float:
+        choices = {name: trial.suggest_categorical(name, sorted({*values, own[name]}))
+                   for name, values in SPACE.items()}
+        spec = encoder(config.encoder, **choices)
+        if spec is None:
+            raise optuna.TrialPruned
+        folder = output / spec.digest()
+        figures = trained(config.model_copy(update={"encoder": spec}), folder)
+        value = float(read_json(folder / FINGERPRINT_FILE, ("val_emd",))["val_emd"])
+        result = {**choices, "filters": spec.conv.filters, "latents": spec.dense.outputs, **cost(spec), **figures}
+        trial.set_user_attr("result", {**result, "val_emd": value})
+        report(f"{trial.number}: {choices}: validation EMD {value:.3f}")
+        return value
+
+    while len(results := _results(optuna, study)) < n_trials:
+        study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + len(study.trials))
+        study.optimize(objective, n_trials=1)
+        if len(study.trials) > _MOST_CHOICES * n_trials:
+            raise InputError(f"{output}: {len(results)} different encoders in {len(study.trials)} choices, "
+                             f"expected {n_trials}")
+    write_text(output / RESULT_FILE, json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def _take_up(optuna: Any, study: Any, first: dict[str, int]) -> None:
+    """Queue `first` in a new study, and in an older one what was being tried when it was stopped."""
+    states = optuna.trial.TrialState
+    if not study.trials:
+        study.enqueue_trial(first)
+    finished = [trial.params for trial in study.get_trials(states=(states.COMPLETE,))]
+    for trial in study.get_trials(states=(states.RUNNING, states.FAIL)):
+        if trial.state == states.RUNNING:
+            study.tell(trial.number, state=states.FAIL)
+        if trial.params not in finished:
+            study.enqueue_trial(trial.params)
+
+
+def _results(optuna: Any, study: Any) -> list[dict[str, Any]]:
+    """What came out for every encoder, best first; one that was chosen twice counts once."""
+    finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    distinct = {json.dumps(trial.params, sort_keys=True): trial.user_attrs["result"] for trial in finished}
+    return sorted(distinct.values(), key=lambda result: float(result["val_emd"]))
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise ToolMissing("optuna is not installed: pip install '.[search]'") from None
+    optuna.logging.set_verbosity(logging.WARNING)
+    return optuna
