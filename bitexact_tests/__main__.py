@@ -51,7 +51,7 @@ def compare(
         chosen = Config.load(config)
         codes = load_weights(weights, chosen.encoder)
         calq = read_calq(input, column_order(order, chosen.data.order)).calq
-        reference = encode(chosen.encoder, codes, calq)
+        reference = encode(codes, calq)
         results = {}
         for name in backend or [chosen.hls.backend]:
             results[name] = compare_with(chosen, calq, reference, run_csim(chosen, codes, calq, backend=name), name)

@@ -79,7 +79,7 @@ COLUMNS = (*BACKENDS, "rtl", "rtl folded")
 
 def reference(config: Config, weights: EncoderWeights, calq: IntArray) -> Stages:
     """The emulator's stages and, of an encoder as it is in the chip, the words of the frames, (n, 5)."""
-    stages: dict[str, IntArray] = dict(encode(config.encoder, weights, calq))
+    stages: dict[str, IntArray] = dict(encode(weights, calq))
     if config.encoder == EncoderSpec.chip(config.encoder.n_elinks):
         frames = EconT(for_encoder(weights)).run_calq(calq.astype(np.int64))
         stages["words"] = frames.etx[:, :5].astype(np.int64)

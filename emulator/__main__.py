@@ -52,7 +52,7 @@ def encode(
         chosen = Config.load(config)
         codes = load_weights(weights, chosen.encoder)
         table = read_calq(input, column_order(order, chosen.data.order))
-        stages = run_encoder(chosen.encoder, codes, table.calq, keep=STAGES if trace else ["latent_code"])
+        stages = run_encoder(codes, table.calq, keep=STAGES if trace else ["latent_code"])
         if trace:
             content: dict[str, Any] = {"digest": np.array(chosen.encoder.digest()), **stages}
             with atomic_path(trace) as temporary, temporary.open("wb") as file:

@@ -21,15 +21,21 @@ from emulator.output_buffer import NOTHING, OutputBuffer
 from emulator.trace import Trace
 from models.arrays import IntArray
 from models.chip import Algorithm
-from models.register_weights import encoder_weights
 from models.registers import Registers
+
+
+def _autoencoder(registers: Registers) -> Autoencoder:
+    from models.register_weights import encoder_weights  # brings pydantic, which the other algorithms do without
+
+    return Autoencoder(registers.n_elinks, registers.ae_mask, encoder_weights(registers))
+
 
 _BLOCKS: dict[Algorithm, Callable[[Registers], AlgorithmBlock]] = {
     Algorithm.THRESHOLD_SUM: lambda r: ThresholdSum(r.threshold, r.dropped_bits, r.use_sum, r.tx_sync_word),
     Algorithm.SUPER_TRIGGER_CELL: lambda r: SuperTriggerCell(r.n_elinks, r.stc_type, r.dropped_bits),
     Algorithm.BEST_CHOICE: lambda r: BestChoice(r.n_elinks, r.dropped_bits, r.use_sum),
     Algorithm.REPEATER: lambda r: Repeater(r.n_elinks, r.dropped_bits),
-    Algorithm.AUTOENCODER: lambda r: Autoencoder(r.n_elinks, r.ae_mask, encoder_weights(r)),
+    Algorithm.AUTOENCODER: _autoencoder,
 }
 
 

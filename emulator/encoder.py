@@ -17,35 +17,32 @@ from models.fixed_point import FixedPoint
 from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel
 
 if TYPE_CHECKING:  # the emulator itself needs NumPy alone
-    from models.spec import ConvFormats, EncoderSpec, LayerFormats
+    from models.spec import ConvFormats, LayerFormats
     from models.weights import EncoderWeights
 
 
 _BLOCK = 1024  # events; the largest temporary is then 256 kB
 
 
-def encode(
-    spec: EncoderSpec, weights: EncoderWeights, calq: IntArray, keep: Collection[str] = STAGES
-) -> Trace:
-    """Run the encoder.
+def encode(weights: EncoderWeights, calq: IntArray, keep: Collection[str] = STAGES) -> Trace:
+    """Run the encoder that the weights are of.
 
     calq: (n, 48) unsigned, at most 22 bits each, in the order after the mux. Returns a Trace with the stages named in
     `keep`: module_sum (n,), shift (n,), image_code (n, 8, 8), conv_sum (n, rows, columns, filters), hidden_code
     (n, hidden), dense_sum (n, outputs), output_code (n, outputs) and latent_code (n, outputs), all codes of the formats
-    in `spec`. Raises ValueError on a wrong shape, type or range.
+    of `weights.spec`. Raises ValueError on a wrong shape, type or range.
     """
     calq = np.asarray(calq)
     if calq.ndim != 2 or calq.shape[1] != N_TRIGGER_CELLS or calq.dtype.kind not in "iu":
         raise ValueError(f"calq is {calq.dtype}{calq.shape}, expected integers of shape (n, {N_TRIGGER_CELLS})")
     if calq.size and (calq.min() < 0 or calq.max() >> CALQ_BITS):
         raise ValueError(f"calq spans {calq.min()}..{calq.max()}, expected 0..{(1 << CALQ_BITS) - 1}")
-    if weights.spec != spec:
-        raise ValueError(f"weights of spec {weights.spec.digest()}, expected {spec.digest()}")
     starts = range(0, max(len(calq), 1), _BLOCK)
-    return Trace.concatenate([_encode_block(spec, weights, calq[i : i + _BLOCK], keep) for i in starts])
+    return Trace.concatenate([_encode_block(weights, calq[i : i + _BLOCK], keep) for i in starts])
 
 
-def _encode_block(spec: EncoderSpec, weights: EncoderWeights, calq: IntArray, keep: Collection[str]) -> Trace:
+def _encode_block(weights: EncoderWeights, calq: IntArray, keep: Collection[str]) -> Trace:
+    spec = weights.spec
     conv, dense = spec.conv, spec.dense
     module_sum, shift, image = normalise(spec.input, calq.T.astype(np.int64))
     patches = patches_of(conv, image)

@@ -38,7 +38,7 @@ class Flipped:
 
 def weight_flips(weights: EncoderWeights, calq: IntArray) -> Iterator[Flipped]:
     """Every single flip of a weight bit, in blocks by filter, then by output; calq: (n, 48) after the mux."""
-    trace = encode(weights.spec, weights, calq, keep=["image_code", "conv_sum", "hidden_code", "dense_sum"])
+    trace = encode(weights, calq, keep=["image_code", "conv_sum", "hidden_code", "dense_sum"])
     stages = {name: np.moveaxis(array, 0, -1).astype(np.int64) for name, array in trace.items()}
     yield from _conv_flips(weights, stages)
     yield from _dense_flips(weights, stages)

@@ -205,6 +205,16 @@ class EncoderSpec(_Strict):
             "dense": {"weight": "S1.5", "bias": "S1.5", "product": "S2.8", "output": "U1.8 floor saturate"},
         })
 
+    def difference(self, other: EncoderSpec) -> str:
+        """The first field in which two specs differ, with both values in words; empty if they are equal."""
+        if self.n_elinks != other.n_elinks:
+            return f"{self.n_elinks} links, not {other.n_elinks}"
+        if self.arithmetic != other.arithmetic:
+            return f"{self.arithmetic} arithmetic, not {other.arithmetic}"
+        ours, theirs = _leaves(self.model_dump(mode="json")), _leaves(other.model_dump(mode="json"))
+        return next((f"{name} {value}, not {theirs[name]}" for name, value in ours.items() if value != theirs[name]),
+                    "")
+
     @cached_property
     def _digest(self) -> str:
         canonical: dict[str, Any] = self.model_dump(mode="json")
@@ -213,3 +223,13 @@ class EncoderSpec(_Strict):
     def digest(self) -> str:
         """16 hex digits that every artefact of this spec carries: equal if and only if all fields are equal."""
         return self._digest
+
+
+def _leaves(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted name."""
+    return {
+        name: leaf
+        for key, value in section.items()
+        for name, leaf in (_leaves(value, f"{prefix}{key}.") if isinstance(value, dict)
+                           else {f"{prefix}{key}": value}).items()
+    }

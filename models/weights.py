@@ -7,7 +7,7 @@ reading it for another spec is an error.
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import IntArray
-from models.errors import InputError
+from models.chip import MAX_ELINKS
+from models.errors import InputError, parsing
 from models.files import atomic_path
 from models.npz import read_npz
 from models.spec import EncoderSpec
@@ -25,6 +26,9 @@ from models.spec import EncoderSpec
 WEIGHTS_FILE = "weights.npz"
 NETWORK_FILE = "encoder.keras"
 """In the folder of a run, the encoder: the chip's, or a network of another shape or without formats."""
+WEIGHT_ARRAYS = ("conv_kernel", "conv_bias", "dense_kernel", "dense_bias")
+
+log = logging.getLogger(__name__)
 
 
 
@@ -114,30 +118,51 @@ class EncoderWeights:
         return {name: self.spec.weight_formats[name].value(code) for name, code in self.arrays.items()}
 
     def save(self, path: str | Path) -> None:
-        """Write `weights.npz`: the four code arrays, their formats and the digest of the spec."""
-        formats = json.dumps({name: str(form) for name, form in self.spec.weight_formats.items()})
-        content: dict[str, Any] = {"formats": np.array(formats), "digest": np.array(self.spec.digest()), **self.arrays}
+        """Write `weights.npz`: the four code arrays, the spec and its digest."""
+        content: dict[str, Any] = {"spec": np.array(self.spec.model_dump_json()),
+                                   "digest": np.array(self.spec.digest()), **self.arrays}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **content)
 
     @classmethod
-    def load(cls, path: str | Path, spec: EncoderSpec) -> EncoderWeights:
-        """Read `weights.npz` for `spec`.
+    def load(cls, path: str | Path, spec: EncoderSpec | None = None) -> EncoderWeights:
+        """Read `weights.npz`, whose spec it holds; raises InputError if another one is expected.
 
-        A file without a digest (made by hand) is checked by shapes and ranges alone; another digest is refused, and so
-        is a network that is not the chip's.
+        A file that does not hold its spec, from an older version or made by hand, needs `spec`, unless its digest is
+        that of the chip's encoder. Without a digest, shapes and ranges alone are checked.
         """
         path = Path(path)
         if path.name == NETWORK_FILE or (not path.exists() and (path.parent / NETWORK_FILE).exists()):
-            raise InputError(f"{path.parent / NETWORK_FILE} is no encoder of the chip and cannot be loaded into it, "
-                             f"expected {WEIGHTS_FILE} of a network that 'python -m training networks' marks so")
-        content = read_npz(path, set(spec.weight_shapes), {"digest", "formats"})
-        digest = str(content.pop("digest", spec.digest()))
-        if digest != spec.digest():
-            raise InputError(f"{path}: weights of spec {digest}, expected {spec.digest()}: "
-                             "use the configuration these weights were made with, or go through a register file")
+            raise InputError(f"{path.parent / NETWORK_FILE} is not an encoder of the chip and cannot be loaded into "
+                             f"it; expected the {WEIGHTS_FILE} of a network that 'econ-t networks' marks as on chip")
+        content = read_npz(path, set(WEIGHT_ARRAYS), {"digest", "formats", "spec"})
         content.pop("formats", None)
+        own = _own_spec(path, content.pop("spec", None), content.pop("digest", None), spec)
+        if spec is not None and own != spec:
+            raise InputError(f"{path}: weights are for {own.difference(spec)} (spec {own.digest()}, expected "
+                             f"{spec.digest()})")
         try:
-            return cls(spec, **content)
+            return cls(own, **content)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+
+
+def _own_spec(path: Path, stored: Any, digest: Any, expected: EncoderSpec | None) -> EncoderSpec:
+    """The spec that a file says it is of; `expected`, or the chip's, for one that does not say it."""
+    if stored is not None:
+        with parsing(path, "a spec"):
+            own = EncoderSpec.model_validate_json(str(stored))
+        if digest is not None and str(digest) != own.digest():
+            raise InputError(f"{path}: digest {digest}, expected {own.digest()} of the spec in the same file")
+        return own
+    known = [expected] if expected else []
+    known += [EncoderSpec.chip(n) for n in sorted(range(2, MAX_ELINKS + 1), key=lambda n: n != 5)]
+    if digest is None:
+        if expected is None:
+            log.warning("%s does not say what it is for: read as the chip's encoder on 5 links", path)
+        return known[0]
+    found = next((one for one in known if one.digest() == str(digest)), None)
+    if found is None:
+        wanted = f", expected {expected.digest()}" if expected else "; --config names its configuration"
+        raise InputError(f"{path}: weights of spec {digest}, which the file does not hold{wanted}")
+    return found

@@ -24,7 +24,7 @@ CALQ = np.random.default_rng(1).integers(0, 400, (N_EVENTS, 48)).astype(np.uint3
 
 def unblocked(spec: Any, weights: EncoderWeights, calq: np.ndarray) -> np.ndarray:
     """The dense layer's products as one large array, the way one writes it first: less work than the whole encoder."""
-    trace = encode(spec, weights, calq, keep=["hidden_code"])
+    trace = encode(weights, calq, keep=["hidden_code"])
     cut = 4 if spec.arithmetic == "chip" else 0
     products = trace["hidden_code"][:, :, None] * weights.dense_kernel.astype(np.int32)
     total: np.ndarray = (products >> cut).sum(axis=1)
@@ -51,7 +51,7 @@ def test_encode(benchmark: Any, name: str, implementation: str, request: pytest.
         return
     with threadpool_limits(1):
         if implementation == "emulator":
-            measure(benchmark, lambda: encode(spec, weights, CALQ, keep=["latent_code"]), N_EVENTS)
+            measure(benchmark, lambda: encode(weights, CALQ, keep=["latent_code"]), N_EVENTS)
         else:
             calq = CALQ[:5_000]
             measure(benchmark, lambda: unblocked(spec, weights, calq), len(calq))

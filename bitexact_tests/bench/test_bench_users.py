@@ -78,14 +78,14 @@ def test_hls4ml_csim(benchmark: Any, hls4ml_model: Any, encoder: Any, backend: s
     config, weights = encoder
     spec = config.encoder
     calq = charges(benchmark, 8_192)
-    codes = encode(spec, weights, calq, keep=["image_code"])["image_code"]
+    codes = encode(weights, calq, keep=["image_code"])["image_code"]
     image = (codes[..., None] / 2**spec.input.fraction_bits).astype(np.float32)
     if ours == "csim":
         compiled(config, backend)
 
     def run_ours() -> np.ndarray:
         result = run_csim(config, weights, calq, backend, keep=["latent_code"]) if ours == "csim" \
-            else encode(spec, weights, calq, keep=["latent_code"])
+            else encode(weights, calq, keep=["latent_code"])
         return result["latent_code"]
 
     benchmark.group = f"hls4ml {backend} csim"
@@ -120,7 +120,7 @@ def test_row_wise_encoder(benchmark: Any) -> None:
     table = pd.DataFrame(calq)
     benchmark.group = "row-wise pandas encoder"
     found, expected = side_by_side(
-        benchmark, lambda: encode(spec, weights, calq, keep=["latent_code"])["latent_code"],
+        benchmark, lambda: encode(weights, calq, keep=["latent_code"])["latent_code"],
         lambda: table.apply(encode_row, axis=1, args=(codes,)), len(calq))
     assert found.any()
     np.testing.assert_array_equal(found, expected.tolist())

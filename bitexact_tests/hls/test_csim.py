@@ -49,7 +49,7 @@ def test_hls_equals_emulator(projects: None, name: str, backend: str, family: st
     config = LOADED[name]
     weights = FAMILIES[family](config.encoder)
     result = compare_stages(
-        config.encoder, CALQ, encode(config.encoder, weights, CALQ), run_csim(config, weights, CALQ, backend)
+        config.encoder, CALQ, encode(weights, CALQ), run_csim(config, weights, CALQ, backend)
     )
     assert result.equal, str(result.first)
     assert tuple(row.stage for row in result.stages) == STAGES
@@ -148,8 +148,8 @@ def test_a_saturating_normaliser_saturates(gxx: str) -> None:
     encoder = LOADED["econ_t_5elink"].encoder.model_dump(mode="json") | {"input": "U1.7 floor saturate"}
     config = LOADED["econ_t_5elink"].model_copy(update={"encoder": EncoderSpec.model_validate(encoder)})
     weights = EncoderWeights.random(config.encoder, 4)
-    reference = encode(config.encoder, weights, CALQ)
-    wrapping = encode(LOADED["econ_t_5elink"].encoder, EncoderWeights.random(LOADED["econ_t_5elink"].encoder, 4), CALQ)
+    reference = encode(weights, CALQ)
+    wrapping = encode(EncoderWeights.random(LOADED["econ_t_5elink"].encoder, 4), CALQ)
     assert (reference["image_code"] != wrapping["image_code"]).any(), "the charges must exercise the difference"
     for backend in BACKENDS:
         result = compare_stages(config.encoder, CALQ, reference, run_csim(config, weights, CALQ, backend))

@@ -21,7 +21,7 @@ def test_ranges_hold_for_every_configuration(config: Config) -> None:
     calq[::2] = rng.integers(0, 300, (1000, 48))
     for density in (0.1, 1.0):
         weights = EncoderWeights.random(spec, 1, density)
-        trace, ranges = encode(spec, weights, calq), accumulator_ranges(weights)
+        trace, ranges = encode(weights, calq), accumulator_ranges(weights)
         for stage, interval in ranges.items():
             sums = trace[stage].reshape(-1, len(interval.low))
             assert (sums >= interval.low).all() and (sums <= interval.high).all(), stage

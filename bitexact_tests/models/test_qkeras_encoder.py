@@ -28,7 +28,7 @@ def test_qkeras_equals_emulator(name: str, family: str) -> None:
     rng = np.random.default_rng(3)
     charges = rng.exponential(10 ** rng.uniform(0, 4, (500, 1)), (500, 48))
     calq = np.where(rng.random((500, 48)) < 0.4, charges, 0).astype(np.uint32)
-    trace = encode(spec, weights, calq)
+    trace = encode(weights, calq)
     model = build_encoder(spec)
     set_weights(model, weights)
     found = model.predict(spec.input.value(trace["image_code"])[..., None].astype(np.float32), verbose=0)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bitexact_tests.conftest import REPOSITORY
 from models.config import Config
 from models.errors import InputError
+from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 
 SPEC = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").encoder
@@ -56,8 +57,31 @@ def test_digest_is_of_spec_and_all_codes(tmp_path: Path) -> None:
 
 def test_file_of_another_spec_is_refused(tmp_path: Path) -> None:
     EncoderWeights.random(SPEC, 1).save(tmp_path / "weights.npz")
-    with pytest.raises(InputError, match=f"weights of spec {SPEC.digest()}, expected {OTHER.digest()}"):
+    words = rf"weights are for \d links, not \d \(spec {SPEC.digest()}, expected {OTHER.digest()}\)"
+    with pytest.raises(InputError, match=words):
         EncoderWeights.load(tmp_path / "weights.npz", OTHER)
+
+
+def test_a_file_tells_its_spec(tmp_path: Path) -> None:
+    EncoderWeights.random(OTHER, 1).save(tmp_path / "weights.npz")
+    assert EncoderWeights.load(tmp_path / "weights.npz").spec == OTHER
+
+
+def test_a_file_without_its_spec_is_known_by_the_digest_of_the_chip(tmp_path: Path) -> None:
+    weights = EncoderWeights.random(EncoderSpec.chip(3), 1)
+    np.savez(tmp_path / "weights.npz", digest=np.array(weights.spec.digest()), **weights.arrays)
+    assert EncoderWeights.load(tmp_path / "weights.npz").spec == EncoderSpec.chip(3)
+    np.savez(tmp_path / "weights.npz", digest=np.array("0" * 16), **weights.arrays)
+    with pytest.raises(InputError, match="weights of spec 0000000000000000, which the file does not hold; --config"):
+        EncoderWeights.load(tmp_path / "weights.npz")
+
+
+def test_a_digest_of_another_spec_in_the_same_file_is_refused(tmp_path: Path) -> None:
+    weights = EncoderWeights.random(SPEC, 1)
+    np.savez(tmp_path / "weights.npz", spec=np.array(weights.spec.model_dump_json()),
+             digest=np.array(OTHER.digest()), **weights.arrays)
+    with pytest.raises(InputError, match=f"digest {OTHER.digest()}, expected {SPEC.digest()}"):
+        EncoderWeights.load(tmp_path / "weights.npz")
 
 
 def test_file_without_digest_is_checked_by_range(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from training.results import BitExactness
 
 SPEC = Config.load(REPOSITORY / "configs" / "econ_t_3elink.yaml").encoder
 CALQ = np.random.default_rng(5).integers(0, 200, (40, 48)).astype(np.uint32)
-TRACE = encode(SPEC, EncoderWeights.random(SPEC, 5, density=0.3), CALQ)
+TRACE = encode(EncoderWeights.random(SPEC, 5, density=0.3), CALQ)
 
 
 def test_equal_traces() -> None:

@@ -65,7 +65,8 @@ def test_a_sample_is_found_and_a_harmless_change_is_not() -> None:
 @pytest.mark.parametrize(("change", "message"), [
     ({"text": "def activate_"}, "emulator/encoder.py: kernel transposed: 'def activate_' stands there 0 times"),
     ({"text": "spec"}, r"'spec' stands there \d\d times, expected once"),
-    ({"tests": "emulator/test_encoder.py -k no_such_test"}, "must pass on the code without a fault: pytest ended with status 5"),
+    ({"tests": "emulator/test_encoder.py -k no_such_test"},
+     "must pass on the code without a fault: pytest ended with status 5"),
 ])
 def test_what_can_not_be_checked_is_an_error(change: dict[str, str], message: str) -> None:
     fault = replace(by_name("emulator/encoder.py", "kernel transposed"), **change)

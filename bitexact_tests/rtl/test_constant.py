@@ -50,7 +50,7 @@ def charges(n: int = 1500) -> np.ndarray:
 
 def expected(spec: EncoderSpec, weights: EncoderWeights, calq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Input codes of the channels and output codes, by the emulator."""
-    trace = encode(spec, weights, calq)
+    trace = encode(weights, calq)
     return trace["image_code"].reshape(-1, 64)[:, channel_to_pixel()], trace["output_code"]
 
 

@@ -47,7 +47,7 @@ def mapped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def expected(weights: EncoderWeights, calq: np.ndarray) -> np.ndarray:
     """(streams, events, 48) -> output codes (streams, events, outputs)."""
-    return encode(weights.spec, weights, calq.reshape(-1, 48))["output_code"].reshape(*calq.shape[:2], -1)
+    return encode(weights, calq.reshape(-1, 48))["output_code"].reshape(*calq.shape[:2], -1)
 
 
 @pytest.mark.parametrize("seed", [0, 9])

@@ -73,7 +73,7 @@ def assert_stages(bench: Bench, outputs: Records, first: int, weights: EncoderWe
     image = np.zeros((len(calq), 64), dtype=np.int64)
     image[:, channel_to_pixel()] = found["image_code"]
     found["image_code"] = image.reshape(-1, 8, 8)
-    reference = encode(weights.spec, weights, calq)
+    reference = encode(weights, calq)
     comparison = compare_stages(weights.spec, calq, reference, found)
     assert comparison.equal, comparison.first
 

@@ -53,7 +53,7 @@ class Autoencoder:
         return fields.autoencoder(tuple(map(len, self.sent_bits())), self.capacity)
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
-        trace = encode(self.weights.spec, self.weights, calq)
+        trace = encode(self.weights, calq)
         return {**trace, "sum_code": FINE_SUM.encode(trace["module_sum"])}
 
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:

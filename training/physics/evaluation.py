@@ -66,7 +66,7 @@ def evaluate_run(
 
 
 def _latents(spec: EncoderSpec, weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, FloatArray]:
-    trace = encode(spec, weights, calq, keep=["module_sum", "latent_code"])
+    trace = encode(weights, calq, keep=["module_sum", "latent_code"])
     return trace["module_sum"], spec.latent.value(trace["latent_code"])
 
 

@@ -115,7 +115,7 @@ def _with_outputs(spec: EncoderSpec, outputs: int) -> EncoderSpec:
 
 def received(spec: EncoderSpec, code: Code, weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, Any]:
     """Module sums (n,) and what the decoder gets (n, ...), from the NumPy emulator's integers."""
-    trace = encode(spec, weights, calq, keep=["module_sum", "latent_code", "image_code"])
+    trace = encode(weights, calq, keep=["module_sum", "latent_code", "image_code"])
     cells = trace["image_code"].reshape(len(calq), -1)[:, channel_to_pixel()]
     parts = [spec.latent.value(trace["latent_code"])]
     if code.address:

@@ -86,7 +86,7 @@ class Receiver:
 
     def plain_emd(self) -> float:
         """Mean EMD of the events without any flip."""
-        trace = encode(self.spec, self.weights, self.calq, keep=["latent_code", "module_sum"])
+        trace = encode(self.weights, self.calq, keep=["latent_code", "module_sum"])
         events = np.arange(len(self.calq))
         return float(self.emd(events, trace["latent_code"], FINE_SUM.encode(trace["module_sum"])).mean())
 
@@ -128,7 +128,7 @@ def weight_upsets(
     dropped = spec.dense.output.width - spec.latent_bits
     n_bits = sum(array.size * spec.weight_formats[name].width for name, array in weights.arrays.items())
     figures = {name: np.zeros(n_bits) for name in MEANINGS}
-    plain = encode(spec, weights, calq, keep=["latent_code"])["latent_code"]
+    plain = encode(weights, calq, keep=["latent_code"])["latent_code"]
     for block in weight_flips(weights, calq):
         difference = np.abs((block.output_code >> dropped) - plain[:, block.outputs])
         figures["latent_changed"][block.bits] = difference.any(axis=2).mean(axis=1)
@@ -149,7 +149,7 @@ def _weight_emd(receiver: Receiver, n_bits: int, progress: Progress | None) -> F
     """Mean change of the EMD for each bit; events whose latents a bit leaves alone are not computed again."""
     spec, weights, calq = receiver.spec, receiver.weights, receiver.calq
     dropped = spec.dense.output.width - spec.latent_bits
-    trace = encode(spec, weights, calq, keep=["latent_code", "module_sum"])
+    trace = encode(weights, calq, keep=["latent_code", "module_sum"])
     plain, sum_code = trace["latent_code"], FINE_SUM.encode(trace["module_sum"])
     bits, events, latents = [], [], []
     for block in weight_flips(weights, calq):
@@ -228,7 +228,7 @@ def redundancy(receiver: Receiver, chip: FlipBench, n_events: int, n_bits: int |
     give other frames than the emulator with this bit wrong.
     """
     calq, weights = receiver.calq[:n_events], receiver.weights
-    trace = encode(receiver.spec, weights, calq, keep=["output_code", "module_sum"])
+    trace = encode(weights, calq, keep=["output_code", "module_sum"])
     sum_code = FINE_SUM.encode(trace["module_sum"])
     plain, total = chip.clean(calq), 8 * len(chip.stored)
     bits = np.unique(np.linspace(0, total - 1, n_bits or total).astype(int))

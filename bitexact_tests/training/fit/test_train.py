@@ -229,7 +229,7 @@ def test_trained_weights_equal_the_emulator(config: Config, tmp_path: Path) -> N
     trainer.run_epoch()
     weights = trainer.encoder.codes()
     assert len(np.unique(weights.flat)) > 10
-    latent_code = encode(config.encoder, weights, calq)["latent_code"]
+    latent_code = encode(weights, calq)["latent_code"]
     np.testing.assert_array_equal(
         trainer.encoder(image_codes(config.encoder, calq)).numpy(), config.encoder.latent.value(latent_code))
 

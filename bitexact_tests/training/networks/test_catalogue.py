@@ -184,7 +184,7 @@ def test_the_chips_networks_run_in_the_emulator(name: str, tmp_path: Path) -> No
         trainer = trained(config)
         trainer.encoder.codes().save(tmp_path / WEIGHTS_FILE)
         weights = EncoderWeights.load(tmp_path / WEIGHTS_FILE, config.encoder)
-        latent_code = encode(config.encoder, weights, GENERATED)["latent_code"]
+        latent_code = encode(weights, GENERATED)["latent_code"]
         np.testing.assert_array_equal(
             trainer.encoder(image_codes(config.encoder, GENERATED)).numpy(), config.encoder.latent.value(latent_code))
 

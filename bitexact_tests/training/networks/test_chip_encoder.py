@@ -35,7 +35,7 @@ def encoder_with(spec: EncoderSpec, weights: EncoderWeights | None = None) -> Ex
 def assert_equals_emulator(encoder: ExactEncoder, calq: np.ndarray) -> None:
     spec = encoder.spec
     image = image_codes(spec, calq)
-    trace = encode(spec, encoder.codes(), calq)
+    trace = encode(encoder.codes(), calq)
     np.testing.assert_array_equal(image, trace["image_code"])
     for stage, tensor in encoder.stages(image).items():
         np.testing.assert_array_equal(tensor.numpy().reshape(trace[stage].shape), trace[stage], err_msg=stage)

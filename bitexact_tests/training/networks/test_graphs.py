@@ -43,7 +43,7 @@ def test_files_compute_what_the_emulator_does(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{model}{suffix}" for model in ("encoder", "decoder") for suffix in ("", ".pb", ".onnx")}
     calq = generate(200, seed=1)
-    trace = encode(spec, weights, calq)
+    trace = encode(weights, calq)
     expected = spec.latent.value(trace["latent_code"])
     image = tf.constant(image_codes(spec, calq)[..., None] / 128)
     encoder = EncoderModule(spec, weights)
@@ -77,7 +77,7 @@ def test_onnx_of_every_arithmetic(name: str, tmp_path: Path) -> None:
     calq = generate(500, seed=2)
     image = tf.constant(image_codes(spec, calq)[..., None] / 128)
     found = run_onnx(tmp_path / "encoder.onnx", module.signature, [image], ENCODER_OUTPUT)
-    code = encode(spec, weights, calq)["latent_code"]
+    code = encode(weights, calq)["latent_code"]
     assert len(np.unique(code)) > 5
     np.testing.assert_array_equal(found, spec.latent.value(code))
 

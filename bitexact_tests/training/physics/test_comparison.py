@@ -168,7 +168,7 @@ def test_ae_is_encoder_and_decoder(runs: list[Path]) -> None:
 
     for folder in runs[:2]:
         spec = Config.load(folder / "config.yaml").encoder
-        trace = encode(spec, EncoderWeights.load(folder / "weights.npz", spec), CALQ[:, image_order()])
+        trace = encode(EncoderWeights.load(folder / "weights.npz", spec), CALQ[:, image_order()])
         received = load_autoencoder(folder).run(CALQ)
         np.testing.assert_array_equal(received.latent, trace["latent_code"])
         assert received.latent is not None and received.latent.any()
@@ -188,7 +188,7 @@ def test_weights_of_plain_arithmetic_run_in_the_chips(runs: list[Path]) -> None:
     assert "run in the chip's" in one.detail
     codes = EncoderWeights.load(runs[2] / "weights.npz", Config.load(runs[2] / "config.yaml").encoder)
     on_chip = EncoderWeights.from_flat(EncoderSpec.chip(5), codes.flat)
-    trace = encode(on_chip.spec, on_chip, CALQ[:, image_order()])
+    trace = encode(on_chip, CALQ[:, image_order()])
     np.testing.assert_array_equal(one.run(CALQ).latent, trace["latent_code"])
 
 

@@ -33,7 +33,7 @@ def test_an_encoder_of_other_widths_runs(widths: tuple[int, int]) -> None:
     assert (spec.conv.weight.width, spec.dense.bias.width, spec.input.width) == (widths[0], widths[0], widths[1])
     assert (spec.conv.weight.integer_bits, spec.input.integer_bits) == (1, 1)
     assert (spec.conv.product, spec.dense.product) == (CONFIG.encoder.conv.product, CONFIG.encoder.dense.product)
-    trace = encode(spec, EncoderWeights.random(spec, 1), generate(50, 1))
+    trace = encode(EncoderWeights.random(spec, 1), generate(50, 1))
     assert trace["output_code"].max() <= spec.dense.output.max_code and trace["image_code"].max() < 1 << widths[1]
 
 

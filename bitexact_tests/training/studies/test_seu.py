@@ -79,7 +79,7 @@ def fake_decode(latent: np.ndarray, module_sum: np.ndarray) -> np.ndarray:
 def test_shortcut_equals_a_plain_run_with_the_bit_flipped(spec: EncoderSpec, density: float) -> None:
     weights = EncoderWeights.random(spec, 5, density)
     calq = generate(40, seed=3)
-    plain = encode(spec, weights, calq)["output_code"]
+    plain = encode(weights, calq)["output_code"]
     blocks = list(weight_flips(weights, calq))
     np.testing.assert_array_equal(np.sort(np.concatenate([block.bits for block in blocks])), np.arange(N_WEIGHT_BITS))
     found = {int(bit): (block, m) for block in blocks for m, bit in enumerate(block.bits)}
@@ -87,7 +87,7 @@ def test_shortcut_equals_a_plain_run_with_the_bit_flipped(spec: EncoderSpec, den
         block, m = found[bit]
         outputs = plain.copy()
         outputs[:, block.outputs] = block.output_code[m]
-        expected = encode(spec, flipped(weights, bit), calq)["output_code"]
+        expected = encode(flipped(weights, bit), calq)["output_code"]
         np.testing.assert_array_equal(outputs, expected, err_msg=f"weight bit {bit}")
 
 
@@ -100,7 +100,7 @@ def test_figures_of_weights_equal_a_plain_loop() -> None:
     found = weight_upsets(receiver, calq)
     figures = {name: np.concatenate([one.figures[name] for one in found]) for name in found[0].figures}
     assert [len(one.place) for one in found] == [432, 48, 12288, 96]
-    plain = encode(spec, weights, calq)
+    plain = encode(weights, calq)
 
     def distances(latent: np.ndarray) -> np.ndarray:
         module_sum = FINE_SUM.decode(FINE_SUM.encode(plain["module_sum"][:12]))
@@ -110,12 +110,12 @@ def test_figures_of_weights_equal_a_plain_loop() -> None:
     assert receiver.plain_emd() == pytest.approx(before.mean(), rel=1e-12)
     n_changed = 0
     for bit in some_bits(30, seed=2).tolist():
-        latent = encode(spec, flipped(weights, bit), calq)["latent_code"]
+        latent = encode(flipped(weights, bit), calq)["latent_code"]
         difference = np.abs(latent - plain["latent_code"]).sum(axis=1)
         assert figures["latent_changed"][bit] == (difference > 0).mean(), bit
         assert figures["code_difference"][bit] == pytest.approx(difference.mean(), rel=1e-12), bit
         sums = FINE_SUM.encode(plain["module_sum"])
-        outputs = encode(spec, flipped(weights, bit), calq)["output_code"]
+        outputs = encode(flipped(weights, bit), calq)["output_code"]
         changed = (frames_of(weights, outputs, sums) != frames_of(weights, plain["output_code"], sums)).any(axis=1)
         assert figures["frame_changed"][bit] == changed.mean(), bit
         change = (distances(latent) - before).mean()
@@ -129,7 +129,7 @@ def test_frames_are_the_chips_and_read_back(n_elinks: int) -> None:
     spec = EncoderSpec.chip(n_elinks)
     weights = EncoderWeights.random(spec, 3, 0.3)
     calq = generate(40, seed=5)
-    trace = encode(spec, weights, calq)
+    trace = encode(weights, calq)
     sum_code = FINE_SUM.encode(trace["module_sum"])
     frames = frames_of(weights, trace["output_code"], sum_code)
     registers = for_encoder(weights)
@@ -260,19 +260,19 @@ def pipeline_bits(chip: FlipBench, name: str) -> list[tuple[int, int]]:
 
 
 def expected_frames(receiver: Receiver, output_code: np.ndarray) -> np.ndarray:
-    module_sum = encode(receiver.spec, receiver.weights, receiver.calq)["module_sum"]
+    module_sum = encode(receiver.weights, receiver.calq)["module_sum"]
     return frames_of(receiver.weights, output_code, FINE_SUM.encode(module_sum))
 
 
 def test_frames_without_flips(chip: FlipBench, receiver: Receiver) -> None:
-    trace = encode(receiver.spec, receiver.weights, receiver.calq)
+    trace = encode(receiver.weights, receiver.calq)
     found = chip.clean(receiver.calq)
     np.testing.assert_array_equal(found[:, :-1], expected_frames(receiver, trace["output_code"]))
     np.testing.assert_array_equal(found[:, -1], 1)
 
 
 def test_flipped_output_codes_and_words(chip: FlipBench, receiver: Receiver) -> None:
-    trace, clean = encode(receiver.spec, receiver.weights, receiver.calq), chip.clean(receiver.calq)
+    trace, clean = encode(receiver.weights, receiver.calq), chip.clean(receiver.calq)
     for name in ("output_code", "kept_payload"):
         bits = pipeline_bits(chip, name)
         found = chip.pipeline_flips(receiver.calq, bits)
@@ -290,7 +290,7 @@ def test_flipped_output_codes_and_words(chip: FlipBench, receiver: Receiver) -> 
 
 def test_flipped_hidden_codes(chip: FlipBench, receiver: Receiver) -> None:
     """Of pixels that see a charge; the others have bits that the dense layer takes for zero."""
-    dense, hidden = receiver.spec.dense, encode(receiver.spec, receiver.weights, receiver.calq)["hidden_code"]
+    dense, hidden = receiver.spec.dense, encode(receiver.weights, receiver.calq)["hidden_code"]
     bits = [bit for bit in pipeline_bits(chip, "hidden_code") if bit[1] // 64 not in (10, 11, 14, 15)][::5]
     assert len(bits) > 100
     found = chip.pipeline_flips(receiver.calq, bits)
@@ -318,7 +318,7 @@ def test_a_flip_of_the_pipeline_changes_one_frame_but_those_that_count_crossings
 
 def test_flipped_settings_and_weights_without_redundancy(chip: FlipBench, receiver: Receiver) -> None:
     weights, calq = receiver.weights, receiver.calq
-    trace = encode(receiver.spec, weights, calq)
+    trace = encode(weights, calq)
     stages = {"output_code": trace["output_code"], "sum_code": FINE_SUM.encode(trace["module_sum"])}
     counter = np.concatenate([[31], np.arange(1, len(calq)) % 16])
     found = chip.stored_flips(calq, range(N_WEIGHT_BITS, N_WEIGHT_BITS + 152))
@@ -331,7 +331,7 @@ def test_flipped_settings_and_weights_without_redundancy(chip: FlipBench, receiv
     bits = some_bits(20, seed=3)[::8].tolist()
     found = chip.stored_flips(calq, bits)
     for k, bit in enumerate(bits):
-        outputs = encode(receiver.spec, flipped(weights, bit), calq)["output_code"]
+        outputs = encode(flipped(weights, bit), calq)["output_code"]
         np.testing.assert_array_equal(found[k, :, :-1], expected_frames(receiver, outputs), err_msg=f"weight {bit}")
 
 
@@ -357,7 +357,7 @@ def test_figures_of_the_rtl(chip: FlipBench, receiver: Receiver) -> None:
 
 
 def test_figures_of_frames_equal_a_plain_loop(receiver: Receiver) -> None:
-    trace = encode(receiver.spec, receiver.weights, receiver.calq)
+    trace = encode(receiver.weights, receiver.calq)
     sum_code = FINE_SUM.encode(trace["module_sum"])
     plain = np.pad(frames_of(receiver.weights, trace["output_code"], sum_code), ((0, 0), (0, 1)))
     rng = np.random.default_rng(4)
