@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 from importlib import resources
 from pathlib import Path
+
+from filelock import FileLock
 
 from hls.backends import BACKENDS
 from models.config import Config
@@ -23,8 +24,8 @@ def compiled(config: Config, backend: str) -> Path:
     compiler = find_compiler()
     folder = cache_root() / f"{backend}-{_key(config, backend, compiler)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once: the second waits and finds the work done
+    # Two commands at once: the second waits and finds the work done.
+    with FileLock(folder.parent / f"{folder.name}.lock"):
         if not (folder / "csim").exists():
             with atomic_directory(folder) as temporary:
                 convert(config, temporary, backend)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from models.arrays import IntArray
 from models.config import Config
@@ -69,10 +70,9 @@ def finished(output: Path, fingerprint: str, encoder: str) -> dict[str, Any] | N
 def alone(output: Path) -> Iterator[None]:
     """Hold a folder, which is made if need be; raises InputError at once if another process holds it."""
     output.mkdir(parents=True, exist_ok=True)
-    with (output / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{output}: another process is training there, expected its end or another --output"
-                             ) from None
+    try:
+        held = FileLock(output / ".lock", blocking=False).acquire()
+    except Timeout:
+        raise InputError(f"{output}: locked by another process; wait for it or choose another --output") from None
+    with held:
         yield

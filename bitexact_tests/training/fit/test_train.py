@@ -155,7 +155,7 @@ def test_summary_of_a_finished_run_is_checked(run: Path, tmp_path: Path) -> None
 
 
 def test_a_folder_in_which_another_training_is_at_work_is_refused(tmp_path: Path) -> None:
-    with alone(tmp_path), pytest.raises(InputError, match=f"^{tmp_path}: another process is training there"):
+    with alone(tmp_path), pytest.raises(InputError, match=f"^{tmp_path}: locked by another process"):
         train(small(epochs=1), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {".lock"}
 

@@ -90,7 +90,7 @@ def test_address_helps_where_there_is_one_cell(tmp_path: Path, monkeypatch: pyte
     lines: list[str] = []
     path.write_text(json.dumps([row | {"emd_mean": None} for row in rows]))
     compare(config, tmp_path, lines.append)
-    with alone(tmp_path), pytest.raises(InputError, match="another process is training there"):
+    with alone(tmp_path), pytest.raises(InputError, match="locked by another process"):
         compare(config, tmp_path)
     assert lines[0] == "latents: 48 bits, mean EMD -", "no module is selected"
     path.write_text(json.dumps([row | {"emd_mean": "x"} for row in rows]))
@@ -146,7 +146,7 @@ def test_search_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert second == json.loads((tmp_path / "search.json").read_text())
     n_tried = len(tried)
     assert search(config, tmp_path, 3) == second and len(tried) == n_tried
-    with alone(tmp_path), pytest.raises(InputError, match="another process is training there"):
+    with alone(tmp_path), pytest.raises(InputError, match="locked by another process"):
         search(config, tmp_path, 4)
     with pytest.raises(InputError, match="a search with another configuration"):
         search(config.override(training={"epochs": 2}), tmp_path, 4)
