@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.charges import maps
 from models.config import Config
 from models.trigger_cells import image_order
 from models.weights import EncoderWeights
@@ -43,14 +44,6 @@ def test_report(benchmark: Any, calq: Any, tmp_path: Path) -> None:
     page = benchmark.pedantic(write_report, (config, tmp_path), rounds=1)
     assert page.stat().st_size > 1_000_000
     benchmark.extra_info["events_per_s"] = N_MODULES / benchmark.stats.stats.median if benchmark.stats else 0
-
-
-def maps(received: str, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of charge maps; 14 cells are BC on 5 links, 48 are any decoder."""
-    true = generate(n, 1).astype(np.float64)
-    if received == "14 largest cells":
-        return true, np.where(true >= np.sort(true, axis=1)[:, [-14]], true, 0.0)
-    return true, true * 0.7 + true.mean(axis=1, keepdims=True) * np.random.default_rng(1).random(true.shape)
 
 
 @pytest.mark.parametrize("n_processes", [1, 2])

@@ -18,7 +18,7 @@ import pyarrow.parquet as pa_parquet
 
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.fuzz.mutations import Arrays, Pick, edit_arrays, edit_bytes, edit_words, edit_zip
-from bitexact_tests.hls.test_vendor_reports import CATAPULT, CSYNTH, TIMING, UTILIZATION
+from bitexact_tests.samples.vendor_reports import CATAPULT, CSYNTH, TIMING, UTILIZATION
 from emulator.links import ERX, ETX, LinkFile
 from hls.vendor_reports import read_catapult, read_csynth, read_vivado
 from models import register_file

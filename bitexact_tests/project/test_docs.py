@@ -19,7 +19,7 @@ import yaml
 
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.fuzz.readers import catalogue
-from bitexact_tests.training.production.test_farm import BATCH_SYSTEM
+from bitexact_tests.samples import batch_system
 from models.calq_io import write_calq
 from models.config import Config
 from models.weights import EncoderWeights
@@ -132,11 +132,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("jobs", "bin"):
         (root / folder).mkdir()
     vendor = '#!/bin/sh\nfor script; do :; done; test -f "$script"\n'
-    batch = BATCH_SYSTEM.format(python=sys.executable, jobs=str(root / "jobs"))
-    for tool, text in (("vitis-run", vendor), ("vivado", vendor), ("catapult", vendor), ("condor_submit", batch),
-                       ("condor_rm", batch)):
-        (root / "bin" / tool).write_text(text, encoding="utf-8")
+    for tool in ("vitis-run", "vivado", "catapult"):
+        (root / "bin" / tool).write_text(vendor, encoding="utf-8")
         (root / "bin" / tool).chmod(0o755)
+    batch_system.install(root / "bin", root / "jobs", batch_system.COMMANDS["htcondor"])
     return root
 
 

@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator, SimulatorContext
 
-from bitexact_tests.conftest import REPOSITORY, missing
+from bitexact_tests.samples.rtl import CHIP, QKERAS, build
 from emulator.algorithms.autoencoder import Autoencoder
 from emulator.codes import FINE_SUM
 from emulator.formatter import bx_counter
-from models.config import Config
-from models.errors import ToolMissing
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
@@ -24,18 +22,7 @@ from rtl.design.layers import InputCode, Neuron
 from rtl.design.normaliser import CHARGE_BITS
 from rtl.design.registers import RegisterBank, RegisterFile
 from rtl.design.voter import Voter
-from rtl.simulation.simulate import Simulation, pack, unpack
-
-QKERAS = Config.load(REPOSITORY / "configs" / "qkeras_5elink.yaml").encoder
-CHIP = EncoderSpec.chip(5)
-
-
-def build(top: Block, folder: Path) -> Simulation:
-    try:
-        return Simulation.build(top, folder)
-    except ToolMissing as error:
-        missing(str(error))
-        raise
+from rtl.simulation.simulate import pack, unpack
 
 
 def test_formatter_over_an_orbit(tmp_path: Path) -> None:

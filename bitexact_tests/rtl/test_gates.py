@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY, missing
-from bitexact_tests.rtl.test_simulation import charges
+from bitexact_tests.samples.charges import charges
 from emulator import encode
 from models.errors import InputError, ToolMissing
 from models.spec import EncoderSpec

@@ -10,7 +10,8 @@ import pytest
 
 from bitexact_tests.comparison import compare_stages
 from bitexact_tests.conftest import SHARED_DATA
-from bitexact_tests.rtl.test_blocks import CHIP, QKERAS, build
+from bitexact_tests.samples.charges import charges
+from bitexact_tests.samples.rtl import CHIP, QKERAS, build
 from emulator import encode
 from emulator.chip import EconT
 from emulator.links import ERX, ETX
@@ -76,18 +77,6 @@ def assert_stages(bench: Bench, outputs: Records, first: int, weights: EncoderWe
     reference = encode(weights, calq)
     comparison = compare_stages(weights.spec, calq, reference, found)
     assert comparison.equal, comparison.first
-
-
-def charges(n: int, seed: int) -> np.ndarray:
-    """Realistic, extreme and empty modules in turn."""
-    rng = np.random.default_rng(seed)
-    calq = rng.integers(0, 500, (n, 48)) * (rng.random((n, 48)) < rng.random((n, 1)))
-    calq[1::8] = rng.integers(0, 1 << CHARGE_BITS, calq[1::8].shape)
-    calq[3::16] = (1 << CHARGE_BITS) - 1
-    calq[5::16] = 0
-    one = np.eye(48, dtype=np.int64)[rng.integers(0, 48, len(calq[7::16]))]
-    calq[7::16] = one << rng.integers(0, CHARGE_BITS, (len(one), 1))
-    return calq
 
 
 @pytest.mark.parametrize("name", AE_SETS)

@@ -13,6 +13,7 @@ from numpy.testing import assert_array_equal
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.runs import small
 from models.calq_io import CALQ_COLUMNS, CalqTable
 from models.config import LOSS_NAMES, DataConfig
 from models.errors import InputError
@@ -90,7 +91,6 @@ def test_occupancy_weights() -> None:
 def test_masks_and_weight_change_a_run(tmp_path: Path) -> None:
     """Other held-out rows, another loss of the same modules, another fingerprint."""
     pytest.importorskip("tensorflow")
-    from bitexact_tests.training.fit.test_train import small
     from training.fit.train import train
     from training.production.toy import generate
 

@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.runs import small
 from emulator import encode
 from models.calq_io import read_calq, write_calq
 from models.config import Config
@@ -37,14 +38,6 @@ from training.fit.trainer import Trainer
 from training.networks.decoder import DECODER_FILE, build_decoder, context, decode, load_decoder, save_decoder
 
 OUTPUTS = {"weights.npz", DECODER_FILE, "history.json", "test.csv", "config.yaml", FINGERPRINT_FILE}
-
-
-def small(name: str = "econ_t_3elink", **training: Any) -> Config:
-    """A run of seconds."""
-    config = Config.load(REPOSITORY / "configs" / f"{name}.yaml")
-    options = {"epochs": 4, "batch_size": 32, "learning_rate": 0.01, "loss": "kernel", "final_fraction": 0.25,
-               "augment": {"pool": 500}, "decoder": {"width": 24, "layers": 2}}
-    return config.override(data={"source": "toy", "n_modules": 400}, training=options | training)
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +89,8 @@ def test_other_seed_other_weights_same_held_out_rows(run: Path, tmp_path: Path) 
 KILLED = """
 import os, sys
 from pathlib import Path
-import training.train as module
-from bitexact_tests.test_training import small
+import training.fit.train as module
+from bitexact_tests.samples.runs import small
 module._CHECKPOINT_SECONDS = 0.0
 def report(epoch, figures):
     if epoch == 3:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples import batch_system
 from models.errors import InputError, ToolMissing
 from training.production.farm import FarmConfig, Outcome, Part, make_cluster, run
 
@@ -182,43 +182,6 @@ def test_job_of_a_batch_system(tmp_path: Path, text: str, expected: list[str]) -
         assert line in script, script
 
 
-BATCH_SYSTEM = """#!{python}
-import os, pathlib, re, shlex, signal, subprocess, sys
-name, jobs = pathlib.Path(sys.argv[0]).name, pathlib.Path({jobs!r})
-def text_of(file):
-    return pathlib.Path(file).read_text()
-def condor_words(text):
-    # Double quotes around all, single ones around a word with spaces; either is doubled to stand for itself.
-    body = re.search('(?m)^Arguments = "(.*)"$', text)[1].replace('""', '"')
-    return [word.replace("''", "'") if not word.startswith("'") else word[1:-1].replace("''", "'")
-            for word in re.findall("'(?:[^']|'')*'|[^ ]+", body)]
-if name in ("condor_submit", "sbatch"):
-    text = text_of(sys.argv[-1])
-    for number in range(1, 100):  # two may be handed in at once
-        try:
-            (jobs / f"{{number}}.job").open("x").write(text)
-            break
-        except FileExistsError:
-            pass
-    script = jobs / f"{{number}}.sh"
-    script.write_text(text)
-    condor = name == "condor_submit"
-    run = [re.search("(?m)^Executable = (.*)$", text)[1], *condor_words(text)] if condor else ["bash", str(script)]
-    with (jobs / f"{{number}}.log").open("w") as log:
-        process = subprocess.Popen(run, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-    (jobs / f"{{number}}.pid").write_text(str(process.pid))
-    print(f"1 job(s) submitted to cluster {{number}}." if condor else f"Submitted batch job {{number}}")
-else:
-    number = sys.argv[-1].split(".")[0]
-    (jobs / f"{{number}}.cancelled").touch()
-    try:
-        os.killpg(int(text_of(jobs / f"{{number}}.pid")), signal.SIGKILL)
-    except ProcessLookupError:
-        sys.exit(1)
-"""
-"""Commands of HTCondor and SLURM that start jobs on this machine at once, as whole process groups, and end them."""
-
-
 @pytest.fixture(params=["htcondor", "slurm"])
 def batch(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
           ) -> Iterator[tuple[Path, Path]]:
@@ -227,9 +190,7 @@ def batch(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     commands, jobs = tmp_path / "bin", tmp_path / "jobs"
     for folder in (commands, jobs):
         folder.mkdir()
-    for name in {"htcondor": ("condor_submit", "condor_rm"), "slurm": ("sbatch", "scancel")}[request.param]:
-        (commands / name).write_text(BATCH_SYSTEM.format(python=sys.executable, jobs=str(jobs)))
-        (commands / name).chmod(0o755)
+    batch_system.install(commands, jobs, batch_system.COMMANDS[request.param])
     monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
     monkeypatch.chdir(REPOSITORY)  # jobs start where they are handed in
     (tmp_path / "farm.yaml").write_text(

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import CONFIGS, REPOSITORY
-from bitexact_tests.hls.test_vendor_reports import CATAPULT, CONFIG, CONFIG_FILE, project, write
+from bitexact_tests.samples.vendor_reports import CATAPULT, CONFIG, CONFIG_FILE, project, write
 from hls.__main__ import app
 from hls.backends import BACKENDS
 from hls.report import CHIP, counted_figures

@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.runs import small
 from models.calq_io import write_calq
 from models.config import Config
 from models.cost import cost
@@ -24,7 +25,6 @@ from training.production.toy import generate
 
 pytest.importorskip("tensorflow")
 
-from bitexact_tests.training.fit.test_train import small
 from training.fit.run import alone
 from training.networks.chip_encoder import image_codes
 from training.studies import search as search_module
