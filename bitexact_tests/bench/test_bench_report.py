@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
-from bitexact_tests.samples.charges import maps
+from bitexact_tests.samples.charge_maps import maps
 from models.config import Config
 from models.trigger_cells import image_order
 from models.weights import EncoderWeights

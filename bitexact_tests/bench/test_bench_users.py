@@ -16,8 +16,8 @@ import pytest
 from bitexact_tests.bench.side_by_side import side_by_side
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.samples import scalar_chip
-from bitexact_tests.samples.charges import maps
-from bitexact_tests.samples.chip_registers import registers_of
+from bitexact_tests.samples.charge_maps import maps
+from bitexact_tests.samples.chip_settings import registers_of
 from emulator import EconT, encode
 from hls.backends import BACKENDS
 from hls.compile import compiled

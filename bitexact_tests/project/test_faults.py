@@ -54,7 +54,8 @@ def test_a_sample_is_found_and_a_harmless_change_is_not() -> None:
     found: list[str] = []
     outcomes = check(sample, 300, 2, lambda title, outcome: found.append(title))
     assert [outcome.caught_by is not None for outcome in outcomes] == [True, True, True, False]
-    assert outcomes[0].caught_by == "emulator/test_chip_codes.py::test_network_against_scalar_compare_exchange"
+    assert outcomes[0].caught_by == (
+        "emulator/algorithms/test_best_choice.py::test_network_against_scalar_compare_exchange")
     assert outcomes[3].problem == ""
     assert sorted(found) == sorted([f"{fault.file}: {fault.what}" for fault in sample]
                                    + [f"without a fault: {fault.tests}" for fault in sample])

@@ -1,11 +1,10 @@
-"""Charges of modules, and maps of charge as a decoder gives them."""
+"""Charges of modules for chip, RTL and emulator."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from models.trigger_cells import CALQ_BITS
-from training.production.toy import generate
 
 
 def charges(n: int, seed: int) -> np.ndarray:
@@ -20,9 +19,9 @@ def charges(n: int, seed: int) -> np.ndarray:
     return calq
 
 
-def maps(received: str, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of charge maps; 14 cells are BC on 5 links, 48 are any decoder."""
-    true = generate(n, 1).astype(np.float64)
-    if received == "14 largest cells":
-        return true, np.where(true >= np.sort(true, axis=1)[:, [-14]], true, 0.0)
-    return true, true * 0.7 + true.mean(axis=1, keepdims=True) * np.random.default_rng(1).random(true.shape)
+def charges_of_any_size(seed: int, n: int) -> np.ndarray:
+    """Charges of every size, many equal, some zero, some far above what a code can say."""
+    rng = np.random.default_rng(seed)
+    bits = rng.integers(0, 23, (n, 1))
+    calq = rng.integers(0, 1 << 22, (n, 48)) >> (22 - rng.integers(0, bits + 1, (n, 48)))
+    return np.where(rng.random((n, 48)) < rng.random((n, 1)), calq & ~rng.integers(0, 8, (n, 1)), 0)

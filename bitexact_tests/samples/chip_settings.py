@@ -1,6 +1,8 @@
-"""Registers of the chip for the settings of the scalar chip."""
+"""Settings of the chip, as the scalar chip takes them and as registers."""
 
 from __future__ import annotations
+
+from hypothesis import strategies as st
 
 from bitexact_tests.samples import scalar_chip
 from models.chip import Algorithm
@@ -11,6 +13,25 @@ from models.weights import EncoderWeights
 
 SELECT = {algorithm.short_name: algorithm for algorithm in Algorithm}
 WEIGHTS = EncoderWeights.random(EncoderSpec.chip(5), seed=4, density=0.3)
+
+
+@st.composite
+def chip_settings(draw: st.DrawFn, algorithm: str | None = None) -> scalar_chip.Settings:
+    """Any settings, with thresholds of the buffer that fill and empty it."""
+    return scalar_chip.Settings(
+        algorithm=algorithm or draw(st.sampled_from(sorted(SELECT))),
+        n_elinks=draw(st.integers(1, 13)),
+        drop_lsb=draw(st.integers(0, 7)),
+        use_sum=draw(st.booleans()),
+        stc_type=draw(st.integers(0, 3)),
+        thresholds=[draw(st.sampled_from([0, 1, 47, 300, 5000, 1 << 20]))] * 40 + draw(
+            st.lists(st.integers(0, 1 << 22), min_size=8, max_size=8)),
+        sync_word=draw(st.integers(0, 0xFFFF)),
+        t1=draw(st.integers(26, 120)),
+        t2=draw(st.integers(0, 60)),
+        t3=draw(st.integers(0, 25)),
+        mask=draw(st.one_of(st.integers(0, (1 << 144) - 1), st.sampled_from([0, (1 << 144) - 1]))),
+    )
 
 
 def registers_of(s: scalar_chip.Settings) -> Registers:
