@@ -24,7 +24,7 @@ import numpy.typing as npt
 from bitexact_tests.comparison import compare_stages
 from emulator import EconT, encode
 from hls.backends import BACKENDS
-from hls.compile import cache_root
+from hls.cache import cache_root
 from hls.csim import run_csim
 from models.arrays import IntArray
 from models.config import Config

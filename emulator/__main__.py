@@ -99,7 +99,7 @@ def decode(
     Example: python -m emulator decode --registers init.yaml --input testOutput.csv --output fields.csv
     """
     with one_line_errors():
-        from emulator.decode import decode_stream
+        from emulator.decoding import decode_stream
         from emulator.links import ETX, open_output
         from models.errors import InputError
         from models.registers import Registers

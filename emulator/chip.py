@@ -57,12 +57,20 @@ class Frames:
     next_bx: int
     waiting: Words
 
+    def __repr__(self) -> str:
+        n_used = int(self.etx.any(axis=0).sum())
+        return (f"<Frames of {len(self.etx)} bunch crossings before BX {self.next_bx}: {n_used} links carry data, "
+                f"{len(self.waiting)} words wait>")
+
 
 @dataclass(frozen=True)
 class EconT:
     """A chip with its settings; it keeps no state, `run` hands it from call to call."""
 
     registers: Registers
+
+    def __repr__(self) -> str:
+        return f"<EconT: {self.registers.summary()} ({self.registers.origin})>"
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> EconT:

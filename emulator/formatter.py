@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from emulator.fields import ABSENT, MAX_WORDS, SHORT_COUNTER, Field
 from models.arrays import IntArray
+from models.notebook import array_rows, html_table
 
 Words = npt.NDArray[np.uint16]
 
@@ -65,6 +66,14 @@ class Decoded:
 
     def __len__(self) -> int:
         return len(self.module_sum)
+
+    def __repr__(self) -> str:
+        return f"<Decoded {len(self)} frames: {', '.join(self._table())}>"
+
+    def _repr_html_(self) -> str:
+        n_absent = [int((array == ABSENT).sum()) for array in self._table().values()]
+        rows = [(*row, n) for row, n in zip(array_rows(self._table().items()), n_absent, strict=True)]
+        return html_table(f"{len(self)} decoded frames", ("column", "shape", "lowest", "highest", "absent"), rows)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Decoded]) -> Decoded:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import IntArray
+from models.notebook import array_rows, html_table
 
 STAGES = (
     "module_sum", "shift", "image_code", "conv_sum", "hidden_code", "dense_sum", "output_code", "latent_code"
@@ -29,6 +30,18 @@ class Trace(Mapping[str, IntArray]):
 
     def __len__(self) -> int:
         return len(self.stages)
+
+    @property
+    def n_events(self) -> int:
+        """Events of which the stages are kept; 0 of a trace without stages."""
+        return len(next(iter(self.stages.values()), ()))
+
+    def __repr__(self) -> str:
+        return f"<Trace of {self.n_events} events: {', '.join(self.stages)}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Stages of {self.n_events} events", ("stage", "shape", "lowest", "highest"),
+                          array_rows(self.stages.items()))
 
     @classmethod
     def concatenate(cls, parts: list[Trace]) -> Trace:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emulator.chip import EconT
-from emulator.decode import decode_stream
+from emulator.decoding import decode_stream
 from emulator.fields import ABSENT
 from emulator.formatter import Decoded
 from emulator.links import ERX, ETX

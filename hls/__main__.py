@@ -38,7 +38,7 @@ def convert(
     --output runs/econ_t_5elink/hls_vitis --backend vitis
     """
     with one_line_errors():
-        from hls.convert import convert as run
+        from hls.conversion import convert as run
         from models.config import Config
         from models.register_weights import load_weights
 
@@ -67,7 +67,7 @@ def csim(
         from rich.console import Console
         from rich.progress import Progress
 
-        from hls.compile import compiled
+        from hls.cache import compiled
         from hls.csim import run_csim
         from hls.testbench import STAGES
         from models.calq_io import column_order, read_calq, write_latents

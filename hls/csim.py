@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hls.compile import compiled
+from hls.cache import compiled
 from hls.testbench import STAGES, _split, control_words, row_length
 from models.arrays import IntArray
 from models.config import Config

@@ -26,7 +26,8 @@ import pyarrow.parquet as pa_parquet
 
 from models.errors import InputError, parsing
 from models.files import atomic_path
-from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS, image_order
+from models.notebook import wafer_svg
+from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS, image_order, to_trigger_cells
 
 Order = Literal["tc", "image"]
 
@@ -55,6 +56,14 @@ class CalqTable:
 
     calq: npt.NDArray[np.uint32]
     extra: pd.DataFrame
+
+    def __repr__(self) -> str:
+        columns = ", ".join(map(str, self.extra.columns)) or "none"
+        return f"<CalqTable of {len(self.calq)} modules, further columns: {columns}>"
+
+    def _repr_html_(self) -> str:
+        mean = to_trigger_cells(self.calq).mean(axis=0) if len(self.calq) else np.zeros(N_TRIGGER_CELLS)
+        return f"<p>Mean charges of {len(self.calq)} modules, in CALQ</p>{wafer_svg(np.round(mean, 2))}"
 
 
 def read_calq(

@@ -146,6 +146,11 @@ class Config(_Section):
     hls: HlsConfig = HlsConfig()
     rtl: RtlConfig = RtlConfig()
 
+    def __repr__(self) -> str:
+        return f"<Config {self.name}: {self.encoder!r}>"
+
+    __str__ = __repr__
+
     @classmethod
     def load(cls, path: str | Path) -> Config:
         """Read and check a configuration file; raises InputError `file:line: key: ...`.

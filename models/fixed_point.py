@@ -43,6 +43,9 @@ class FixedPoint:
         if self.overflow not in ("wrap", "saturate"):
             raise ValueError(f"overflow '{self.overflow}' must be wrap or saturate")
 
+    def __repr__(self) -> str:
+        return f"FixedPoint.parse('{self}')"
+
     @classmethod
     def parse(cls, text: object) -> FixedPoint:
         """Read `U1.7`, `S1.5 half_even saturate`, ... Raises ValueError naming the text."""

@@ -31,6 +31,16 @@ class Registers:
     given: frozenset[str] = frozenset()
     origin: str = "registers"
 
+    def __repr__(self) -> str:
+        return f"<Registers: {self.summary()}, {len(self.given)} settings given ({self.origin})>"
+
+    def summary(self) -> str:
+        """The algorithm and the number of links, in words."""
+        select = self.read("MFC_ALGORITHM_SEL_DENSITY.algo.select")
+        if select >= len(Algorithm):
+            return f"algorithm {select}"
+        return f"{Algorithm(select).short_name} on {self.n_elinks} links"
+
     @classmethod
     def reset(cls) -> Registers:
         return cls(bytes(register_map().reset_memory()))

@@ -140,6 +140,14 @@ class EncoderSpec(_Strict):
             _check_width(f"the sum of {name}", total, _CODE_BITS)
         return self
 
+    def __repr__(self) -> str:
+        conv, dense = self.conv, self.dense
+        return (f"<EncoderSpec for {self.n_elinks} links: {conv.filters} filters of {conv.kernel}x{conv.kernel}, "
+                f"stride {conv.stride}, {dense.outputs} latents of {self.latent_bits} bits, "
+                f"{self.arithmetic} arithmetic>")
+
+    __str__ = __repr__
+
     @property
     def arithmetic(self) -> Literal["chip", "qkeras"]:
         """`chip` if any product is cut before it is added, else `qkeras`."""

@@ -20,6 +20,7 @@ from models.arrays import IntArray
 from models.chip import MAX_ELINKS
 from models.errors import InputError, parsing
 from models.files import atomic_path
+from models.notebook import array_rows, html_table
 from models.npz import read_npz
 from models.spec import EncoderSpec
 
@@ -58,6 +59,17 @@ class EncoderWeights:
             frozen = code.astype(np.int16 if form.width > 8 else np.int8)
             frozen.flags.writeable = False
             object.__setattr__(self, name, frozen)
+
+    def __repr__(self) -> str:
+        codes = self.flat
+        return (f"<EncoderWeights for {self.spec.n_elinks} links: {codes.size} codes, "
+                f"{codes.size - np.count_nonzero(codes)} of them zero, digest {self.digest()}>")
+
+    def _repr_html_(self) -> str:
+        rows = [(*row, self.spec.weight_formats[name], array.size - np.count_nonzero(array))
+                for row, (name, array) in zip(array_rows(self.arrays.items()), self.arrays.items(), strict=True)]
+        return html_table(f"Weights for {self.spec.n_elinks} links, digest {self.digest()}",
+                          ("array", "shape", "lowest", "highest", "format", "zeros"), rows)
 
     @property
     def arrays(self) -> dict[str, IntArray]:

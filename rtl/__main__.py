@@ -167,7 +167,7 @@ def formal(
     Example: python -m rtl formal --only "mask of 16 bits"
     """
     with one_line_errors():
-        from rtl.mapping.formal import PROOFS, prove
+        from rtl.mapping.proofs import PROOFS, prove
 
         unknown = next((name for name in only or () if name not in PROOFS), None)
         if unknown is not None:

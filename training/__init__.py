@@ -1,1 +1,22 @@
-"""How weights come to be: data, generator, chip-arithmetic training, losses, evaluation and report."""
+"""How weights come to be: losses, training through the chip's arithmetic, decoder, generator, EMD, report."""
+
+from typing import TYPE_CHECKING
+
+from models.lazy import public_face
+
+if TYPE_CHECKING:
+    from training.fit.train import train as train
+    from training.physics.comparison import compare as compare
+    from training.physics.emd import emd as emd
+    from training.physics.evaluation import evaluate as evaluate
+    from training.production.toy import generate as generate
+    from training.report.page import write_report as write_report
+
+__getattr__, __dir__, __all__ = public_face(__name__, {
+    "training.fit.train": ("train",),
+    "training.physics.comparison": ("compare",),
+    "training.physics.emd": ("emd",),
+    "training.physics.evaluation": ("evaluate",),
+    "training.production.toy": ("generate",),
+    "training.report.page": ("write_report",),
+})

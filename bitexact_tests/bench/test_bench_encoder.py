@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from bitexact_tests.conftest import REPOSITORY
 from emulator import encode
 from hls.backends import BACKENDS
-from hls.compile import compiled
+from hls.cache import compiled
 from hls.csim import run_csim
 from models.calq_io import read_calq, write_calq
 from models.config import Config

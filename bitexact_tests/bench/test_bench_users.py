@@ -20,7 +20,7 @@ from bitexact_tests.samples.charge_maps import maps
 from bitexact_tests.samples.chip_settings import registers_of
 from emulator import EconT, encode
 from hls.backends import BACKENDS
-from hls.compile import compiled
+from hls.cache import compiled
 from hls.csim import run_csim
 from models.config import Config
 from models.trigger_cells import distance_matrix, image_order
@@ -52,7 +52,7 @@ def encoder(name: str) -> tuple[Config, EncoderWeights]:
 @pytest.fixture(scope="module")
 def hls4ml_model(encoder: Any, backend: str, gxx: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The encoder as hls4ml's tutorials convert and compile it; the precisions make it the same encoder."""
-    from hls.convert import layer_precisions
+    from hls.conversion import layer_precisions
     from models.qkeras_encoder import build_encoder, set_weights
 
     # isort: split

@@ -13,7 +13,7 @@ from bitexact_tests.samples import scalar_chip
 from bitexact_tests.samples.charges import charges_of_any_size
 from bitexact_tests.samples.chip_settings import SELECT, chip_settings, registers_of
 from emulator import Decoded, EconT, decode
-from emulator.decode import decode_stream
+from emulator.decoding import decode_stream
 from emulator.fields import ABSENT
 from models.registers import Registers
 

@@ -10,7 +10,7 @@ import pytest
 
 from bitexact_tests.conftest import SHARED_DATA
 from emulator import Decoded, EconT, decode
-from emulator.decode import decode_stream
+from emulator.decoding import decode_stream
 from emulator.fields import ABSENT
 from emulator.links import ERX, ETX
 from emulator.verify import INPUT_FILE, OUTPUT_FILE, REGISTER_FILE, find_sets, verify_set, verify_sets

@@ -20,7 +20,8 @@ from bitexact_tests.conftest import CONFIGS, REPOSITORY
 from bitexact_tests.matrix import FAMILIES, charges
 from emulator import STAGES, encode
 from hls.backends import BACKENDS
-from hls.compile import build, cache_root, compiled, find_compiler
+from hls.cache import cache_root, compiled
+from hls.compile import build, find_compiler
 from hls.csim import run_csim
 from models.config import Config
 from models.errors import ToolFailed, ToolMissing, one_line_errors
@@ -86,7 +87,7 @@ def test_two_command_lines_write_the_same_file(projects: None, tmp_path: Path) -
 
 
 def test_project_is_whole_and_without_weights_in_its_code(tmp_path: Path) -> None:
-    from hls.convert import convert
+    from hls.conversion import convert
 
     config = LOADED["econ_t_5elink"]
     for backend in BACKENDS:

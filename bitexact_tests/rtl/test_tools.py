@@ -30,7 +30,7 @@ from rtl.design.chip import AutoencoderChip
 from rtl.design.normaliser import ChannelShifter, FloatEncoder
 from rtl.design.registers import RegisterBank, TripleBank
 from rtl.mapping import synthesis, yosys
-from rtl.mapping.formal import PROOFS, Disproved, prove
+from rtl.mapping.proofs import PROOFS, Disproved, prove
 from rtl.mapping.synthesis import instance_counts, synthesise
 from rtl.simulation.simulate import Port, Simulation
 from rtl.simulation.upsets import registers

@@ -45,6 +45,9 @@ class Block(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
         self.module_name = module_name
         self._children: dict[str, Block] = {}
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.module_name}: {len(list(self.definitions()))} blocks>"
+
     def uses(self, block: B) -> B:
         """Declare that this block places `block`; returns the one of that name declared first."""
         first = self._children.setdefault(block.module_name, block)

@@ -13,6 +13,7 @@ from typing import Any
 
 from models.errors import ToolMissing
 from models.files import atomic_directory
+from models.notebook import html_table
 from rtl.design.block import Block
 from rtl.design.registers import RegisterFile
 from rtl.mapping import yosys
@@ -105,6 +106,16 @@ class Result:
     """Bits in memories; registers are flip-flops and not among them."""
     register_bits: int
     """Flip-flops of the registers that the bus writes, with their copies."""
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{number:,} {name}" for name, number in self.total.items())
+        return f"<Result of {self.technology}: {counts}, {self.levels} levels>"
+
+    def _repr_html_(self) -> str:
+        names = list(self.total)
+        rows = [(row.block, row.instances, *(row.resources.get(name, "") for name in names), row.levels)
+                for row in self.blocks]
+        return html_table(f"{self.technology}, by {self.tool}", ("block", "instances", *names, "levels"), rows)
 
     @property
     def total(self) -> dict[str, int]:

@@ -64,6 +64,11 @@ class Simulation:
     program: Path
     ports: tuple[Port, ...]
 
+    def __repr__(self) -> str:
+        names = [port.name for port in self.ports if port.is_input], [port.name for port in self.ports
+                                                                     if not port.is_input]
+        return f"<Simulation {self.program}: {', '.join(names[0])} -> {', '.join(names[1])}>"
+
     @classmethod
     def build(cls, top: Block, folder: Path, timeout_seconds: float = 600,
               flippable: Sequence[Register] = ()) -> Simulation:

@@ -19,7 +19,7 @@ from emulator.algorithms.super_trigger_cell import TYPES
 from emulator.algorithms.threshold_sum import TYPE_TRUNCATED
 from emulator.chip import algorithm_block
 from emulator.codes import CHARGE
-from emulator.decode import decode_stream
+from emulator.decoding import decode_stream
 from emulator.output_buffer import NOTHING
 from models.arrays import FloatArray, IntArray
 from models.chip import Algorithm

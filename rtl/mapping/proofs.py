@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from amaranth.hdl import Module, unsigned
@@ -36,7 +36,7 @@ class Proof:
     """A block and the module `miter` that compares it."""
 
     block: Callable[[], Block]
-    miter: str
+    miter: str = field(repr=False)
 
 
 _FLOAT = """

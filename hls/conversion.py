@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hls.backends import BACKENDS, PROJECT_FILE, Backend
+from hls.testbench import control_words
 from models.config import Config
 from models.errors import ToolMissing
 from models.files import atomic_directory
@@ -54,8 +55,6 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
         for name, text in chosen.scripts(config).items():
             (folder / name).write_text(text)
         if weights is not None:
-            from hls.testbench import control_words
-
             control_words(config.encoder, weights).tofile(folder / "control.bin")
             weights.save(folder / "weights.npz")
         (folder / PROJECT_FILE).write_text(json.dumps(describe(config, backend), indent=1) + "\n")
