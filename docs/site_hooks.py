@@ -8,6 +8,8 @@ from typing import Any
 
 import typer.main
 
+from models.command_line import LazyGroup
+
 PACKAGES = ("training", "emulator", "hls", "rtl", "models", "bitexact_tests")
 MARK = "<!-- commands -->"
 
@@ -28,7 +30,8 @@ def _lines(command: Any, name: str, level: int) -> Iterator[str]:
     yield from ("", f"{'#' * level} {name}", "", *_paragraphs(command.help or ""), "")
     if hasattr(command, "commands"):
         for sub_name, sub in command.commands.items():
-            yield from _lines(sub, f"{name} {sub_name}", level + 1)
+            known = command.load(sub_name) if isinstance(command, LazyGroup) else sub
+            yield from _lines(known, f"{name} {sub_name}", level + 1)
         return
     context = command.make_context(name, [], resilient_parsing=True)
     records = [param.get_help_record(context) for param in command.params if param.name != "help"]

@@ -1,23 +1,35 @@
-"""The command `python -m training compare`: read, run every scheme, show the tables, write JSON and CSV."""
+"""The command `compare`: read, run every scheme, show the tables, write JSON and CSV."""
 
 from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy.typing as npt
+import pandas as pd
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
 
-from models.errors import InputError, one_line_errors
+from models.calq_io import CalqTable, column_order, read_calq, write_calq, write_latents
+from models.config import Config
+from models.errors import InputError
+from models.files import write_text
+from models.options import JsonFile
+from models.trigger_cells import image_order, to_trigger_cells
+from models.weights import EncoderWeights
+from training.commands.console import emd_progress
+from training.commands.options import EmdProcesses
+from training.physics.comparison import Options
+from training.physics.comparison import compare as run_comparison
+from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencoder
 from training.physics.wording import verdict_text, with_error
-
-if TYPE_CHECKING:
-    from models.calq_io import CalqTable
-    from models.weights import EncoderWeights
-    from training.physics.schemes import Scheme
+from training.production.toy import generate
 
 SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
 """Metrics in the table of the terminal; the JSON has all."""
@@ -39,74 +51,56 @@ def compare(
                                                                        "Default: 47.")] = None,
     ts_cut: Annotated[float, typer.Option(min=0, max=1, help="Part of its frames that a fitted TS may lose.")] = 0.001,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 1,
-    json_: Annotated[str | None, typer.Option("--json", help="Write the result; - is stdout.")] = None,
+    json_: JsonFile = None,
     n_csv: Annotated[int, typer.Option("--nCSV", min=0, help="Write so many rows of input, latent and output into "
                                                              "RUN/csv of every AE set.")] = 0,
-    n_processes: Annotated[int | None, typer.Option(min=1, help="Processes for the EMD; default: what pays.")] = None,
+    n_processes: EmdProcesses = None,
 ) -> None:
     """All algorithms of the chip on the same modules, bit by bit through chip and frame decoder: which one keeps most?
 
     AE needs runs; TS, BC, STC and RPT need none. Rows are consecutive bunch crossings of one chip.
     Example: python -m training compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
     """
-    with one_line_errors():
-        from models.config import Config
-        from models.files import write_text
-        from models.trigger_cells import to_trigger_cells
-        from training.commands.console import emd_progress
-        from training.physics.comparison import Options
-        from training.physics.comparison import compare as run_comparison
-        from training.physics.schemes import MIN_THRESHOLD_CALQ, load_autoencoder
-
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes many decoders for a mistake
-        encoders = [load_autoencoder(folder) for folder in run or []]
-        names = [scheme.name for scheme in encoders]
-        repeated = next((name for name in names if names.count(name) > 1), None)
-        if repeated:
-            raise InputError(f"two runs are called {repeated.removeprefix('AE ')}, expected folders of different names")
-        budgets = sorted(set(links or {2, 3, 4, 5, *(scheme.n_elinks for scheme in encoders)}))
-        unused = next((scheme for scheme in encoders if scheme.n_elinks not in budgets), None)
-        if unused:
-            raise InputError(f"{unused.name} is for {unused.n_elinks} links, expected one of {budgets} as --links")
-        options = Options(tuple(budgets), min_charge, drop_lsb, tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), ts_cut,
-                          seed=seed)
-        configured = Config.load(run[0] / "config.yaml").data.order if run else "tc"
-        table, source = _modules(input, order, configured, n_modules, data_seed)
-        calq = to_trigger_cells(table.calq)
-        extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
-        made_from = {scheme.name: _weights(folder).digest() for folder, scheme in zip(run or [], encoders, strict=True)}
-        result = {"data": source, "weights": made_from,
-                  **run_comparison(calq, extra, encoders, options, emd_progress, n_processes)}
-        show_comparison(result)
-        if json_:
-            write_text(json_, json.dumps(result, ensure_ascii=False) + "\n")
-        for folder, scheme in zip(run or [], encoders, strict=True):
-            if n_csv:
-                write_csv(folder / "csv", scheme, calq[:n_csv])
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes many decoders for a mistake
+    encoders = [load_autoencoder(folder) for folder in run or []]
+    names = [scheme.name for scheme in encoders]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated:
+        raise InputError(f"two runs are called {repeated.removeprefix('AE ')}, expected folders of different names")
+    budgets = sorted(set(links or {2, 3, 4, 5, *(scheme.n_elinks for scheme in encoders)}))
+    unused = next((scheme for scheme in encoders if scheme.n_elinks not in budgets), None)
+    if unused:
+        raise InputError(f"{unused.name} is for {unused.n_elinks} links, expected one of {budgets} as --links")
+    options = Options(tuple(budgets), min_charge, drop_lsb, tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), ts_cut,
+                      seed=seed)
+    configured = Config.load(run[0] / "config.yaml").data.order if run else "tc"
+    table, source = _modules(input, order, configured, n_modules, data_seed)
+    calq = to_trigger_cells(table.calq)
+    extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
+    made_from = {scheme.name: _weights(folder).digest() for folder, scheme in zip(run or [], encoders, strict=True)}
+    result = {"data": source, "weights": made_from,
+              **run_comparison(calq, extra, encoders, options, emd_progress, n_processes)}
+    show_comparison(result)
+    if json_:
+        write_text(json_, json.dumps(result, ensure_ascii=False) + "\n")
+    for folder, scheme in zip(run or [], encoders, strict=True):
+        if n_csv:
+            write_csv(folder / "csv", scheme, calq[:n_csv])
 
 
 def _modules(
     files: Sequence[str] | None, order: str | None, configured: Any, n_modules: int | None, seed: int
 ) -> tuple[CalqTable, str]:
     """The charges and where they come from, in words."""
-    from models.calq_io import CalqTable, column_order, read_calq
-
     if files:
         table = read_calq(files, column_order(order, configured), n_modules)
         chosen = slice(0, n_modules)
         return CalqTable(table.calq[chosen], table.extra.iloc[chosen]), ", ".join(map(str, files))
-    import pandas as pd
-
-    from training.production.toy import generate
-
     calq = generate(n_modules or 5000, seed)
     return CalqTable(calq, pd.DataFrame(index=range(len(calq)))), f"simple generator, seed {seed}"
 
 
 def _weights(run: Path) -> EncoderWeights:
-    from models.config import Config
-    from models.weights import EncoderWeights
-
     return EncoderWeights.load(run / "weights.npz", Config.load(run / "config.yaml").encoder)
 
 
@@ -115,9 +109,6 @@ def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
 
     calq: (n, 48) in trigger-cell order, which is also the order of the columns.
     """
-    from models.calq_io import write_calq, write_latents
-    from models.trigger_cells import image_order
-
     received = scheme.run(calq)
     charge: Any = received.charge
     assert received.latent is not None
@@ -128,12 +119,6 @@ def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
 
 def show_comparison(result: Mapping[str, Any]) -> None:
     """A table per link budget, best first, and one line about who wins by how much."""
-    import sys
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
     for verdict in result["verdict"]:
         table = Table("scheme", box=SIMPLE_HEAD, title=f"{verdict['n_elinks']} links, {result['n_selected']:,} of "

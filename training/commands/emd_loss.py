@@ -1,4 +1,4 @@
-"""The command `python -m training emd-loss`: losses that learn the earth mover's distance."""
+"""The command `emd-loss`: losses that learn the earth mover's distance."""
 
 from __future__ import annotations
 
@@ -8,68 +8,69 @@ from typing import Annotated
 
 import typer
 
-from models.errors import InputError, one_line_errors
+from models.config import Config
+from models.errors import InputError
+from models.options import ConfigFile, Order, Settings
+from models.trigger_cells import to_trigger_cells
+from training.commands.console import log_to_console, part_progress, show_table
+from training.commands.old_options import CommandWithOldOptions
+from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
+from training.data.modules import load_modules, split_rows
+from training.data.selection import select
+from training.losses.learned import train_family
+from training.losses.learned_file import is_ours
+
+app = typer.Typer(add_completion=False)
 
 
+@app.command(cls=CommandWithOldOptions)
 def emd_loss(
-    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")] = Path("econ_t_5elink"),
+    config: ConfigFile = Path("econ_t_5elink"),
     output: Annotated[Path, typer.Option(help="Folder of the losses, replaced if it holds some.")] = Path(
         "runs/emd_loss"),
-    data: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
-    order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns.")] = None,
-    nrows_per_file: Annotated[int | None, typer.Option(min=1, help="Read only the first rows of each file.")] = None,
-    n_modules: Annotated[int | None, typer.Option(min=10, help="Modules to generate when no file is given.")] = None,
+    data: TrainingFiles = None,
+    order: Order = None,
+    nrows_per_file: RowsPerFile = None,
+    n_modules: ModulesToGenerate = None,
     epochs: Annotated[int, typer.Option(min=1, help="Of each network, every one on new pairs.")] = 20,
     best: Annotated[int, typer.Option(min=1, max=99, help="Keep so many, those of the least error.")] = 8,
     n_trained: Annotated[int | None, typer.Option(min=1, max=200, help="Networks to choose from; default: half as many "
                                                                        "again as are kept.")] = None,
     n_pairs: Annotated[int, typer.Option(min=256, max=10_000_000, help="Pairs of maps in an epoch.")] = 30_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of pairs and first weights.")] = 1,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Any other value of the configuration: "
-                                                                 "section.key=value; may be repeated.")] = None,
+    set_: Settings = None,
 ) -> None:
     """Train small networks that approximate the exact EMD: emd_loss1, the best, and so on, for `train --loss`.
 
     Training rows teach, validation rows rank; held-out rows of the configuration are not touched.
     Example: python -m training emd-loss --data calq.csv --output runs/emd_loss --best 8
     """
-    with one_line_errors():
-        from models.config import Config
-        from models.trigger_cells import to_trigger_cells
-        from training.commands.console import log_to_console, part_progress, show_table
-        from training.data.modules import load_modules, split_rows
-        from training.data.selection import select
-
-        log_to_console()
-        n_models = n_trained or -(-3 * best // 2)
-        if n_models < best:
-            raise InputError(f"--n-trained {n_models} leaves no --best {best} to keep, expected at least {best}")
-        _check_folder(output)
-        chosen = Config.load(config).override(
-            data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
-        ).with_settings(set_ or [])
-        table = select(load_modules(chosen.data, chosen.encoder.n_elinks), chosen.data)
-        split = split_rows(table.calq, chosen)
-        calq = to_trigger_cells(table.calq)
-        from training.losses.learned import train_family
-
-        # It takes the functions of several networks for one that is traced again and again.
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        with part_progress(n_models * epochs) as done:
-            result = train_family(calq[split.train], calq[split.validation], chosen.training.augment, epochs, n_models,
-                                  best, n_pairs, seed, output, done)
-        show_table(f"against the exact EMD, {result['n_held_out_pairs']} held-out pairs of mean "
-                   f"{result['mean_emd']:.3f}", [
-            {"loss": row["name"], "image": row["image"], "conv": "{layers} x {filters} x {kernel}".format(**row),
-             "dense": row["units"], "seed": row["seed"], "mean |error|": row["mean_absolute_error"],
-             "bias": row["bias"], "spread": row["spread"], "corr.": row["correlation"]} for row in result["models"]])
+    log_to_console()
+    n_models = n_trained or -(-3 * best // 2)
+    if n_models < best:
+        raise InputError(f"--n-trained {n_models} leaves no --best {best} to keep, expected at least {best}")
+    _check_folder(output)
+    chosen = Config.load(config).override(
+        data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
+    ).with_settings(set_ or [])
+    table = select(load_modules(chosen.data, chosen.encoder.n_elinks), chosen.data)
+    split = split_rows(table.calq, chosen)
+    calq = to_trigger_cells(table.calq)
+    # It takes the functions of several networks for one that is traced again and again.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with part_progress(n_models * epochs) as done:
+        result = train_family(calq[split.train], calq[split.validation], chosen.training.augment, epochs, n_models,
+                              best, n_pairs, seed, output, done)
+    show_table(f"against the exact EMD, {result['n_held_out_pairs']} held-out pairs of mean "
+               f"{result['mean_emd']:.3f}", [
+        {"loss": row["name"], "image": row["image"], "conv": "{layers} x {filters} x {kernel}".format(**row),
+         "dense": row["units"], "seed": row["seed"], "mean |error|": row["mean_absolute_error"],
+         "bias": row["bias"], "spread": row["spread"], "corr.": row["correlation"]} for row in result["models"]])
 
 
 def _check_folder(output: Path) -> None:
     """Raise InputError if `output` is there and holds anything but losses: it will be replaced as a whole."""
     if output.is_dir():
-        from training.losses.learned_file import is_ours
-
         other = next((path.name for path in sorted(output.iterdir()) if not is_ours(path)), None)
         if other:
             raise InputError(f"--output {output} holds {other}, expected a folder of losses, an empty or a new one")

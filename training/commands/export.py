@@ -1,4 +1,4 @@
-"""Commands about a trained model for others: `export` writes TensorFlow and ONNX files, `flops` counts operations."""
+"""The command `export`: encoder and decoder as files of TensorFlow and ONNX."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ from typing import Annotated
 
 import typer
 
-from models.errors import one_line_errors
+from models.config import Config
+from models.weights import EncoderWeights
+from training.commands.console import log_to_console
+from training.commands.options import RunFolder
+from training.networks.decoder import load_decoder
+from training.networks.graphs import export_graphs
 
 
 def export(
-    run: Annotated[Path, typer.Option(help="Folder of a training run.")],
+    run: RunFolder,
     output: Annotated[Path | None, typer.Option(help="Folder to write; default RUN/graphs.")] = None,
 ) -> None:
     """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, read them back and compare.
 
     Example: python -m training export --run runs/econ_t_5elink
     """
-    with one_line_errors():
-        from models.config import Config
-        from models.weights import EncoderWeights
-        from training.commands.console import log_to_console
-
-        log_to_console()
-        spec = Config.load(run / "config.yaml").encoder
-        weights = EncoderWeights.load(run / "weights.npz", spec)
-        from training.networks.decoder import load_decoder
-        from training.networks.graphs import export_graphs
-
-        export_graphs(spec, weights, load_decoder(run, spec), output or run / "graphs")
+    log_to_console()
+    spec = Config.load(run / "config.yaml").encoder
+    weights = EncoderWeights.load(run / "weights.npz", spec)
+    export_graphs(spec, weights, load_decoder(run, spec), output or run / "graphs")

@@ -13,7 +13,7 @@ from typing import Any
 from typer import echo
 from typer.core import TyperCommand
 
-from models.errors import InputError, one_line_errors
+from models.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ class CommandWithOldOptions(TyperCommand):
     """A command that also takes `OPTIONS`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with one_line_errors():
-            args, notes = translate(args)
+        args, notes = translate(args)
         for note in notes:
             echo(note, err=True)
         return super().parse_args(ctx, args)

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from models.errors import InputError, one_line_errors
+from models.config import Config
+from models.errors import InputError
+from models.files import atomic_path
+from models.options import ConfigFile, Settings
+from training.commands.console import log_to_console
+from training.commands.options import Epochs, StudyFolder, TrainingFiles
+from training.figures.pareto import area_against_emd
+from training.figures.style import style
+from training.studies.pareto import run_scan, scan
 
 
 def _numbers(option: str, text: str) -> list[int]:
@@ -19,32 +27,23 @@ def _numbers(option: str, text: str) -> list[int]:
 
 
 def pareto(
-    config: Annotated[Path, typer.Option(help="Configuration file (YAML).")],
-    output: Annotated[Path | None, typer.Option(help="Folder of the scan; default runs/NAME/pareto.")] = None,
+    config: ConfigFile,
+    output: StudyFolder = None,
     weight_bits: Annotated[str, typer.Option(help="Widths of weights and biases.")] = "3,4,5,6,7,8",
     input_bits: Annotated[str, typer.Option(help="Widths of the encoder's input.")] = "4,5,6,7,8",
-    epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 20,
-    data: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Any other value of the configuration: "
-                                                                 "section.key=value; may be repeated.")] = None,
+    epochs: Epochs = 20,
+    data: TrainingFiles = None,
+    set_: Settings = None,
 ) -> None:
     """Area against EMD over bit widths: train and synthesise encoders of other widths, write pareto.json and .png.
 
     Can be interrupted and started again. Example: python -m training pareto --config configs/econ_t_5elink.yaml
     """
-    with one_line_errors():
-        from models.config import Config
-        from models.files import atomic_path
-        from training.commands.console import log_to_console
-        from training.figures.pareto import area_against_emd
-        from training.figures.style import style
-        from training.studies.pareto import run_scan, scan
-
-        log_to_console()
-        chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})
-        chosen = chosen.with_settings(set_ or [])
-        folder = output or Path("runs") / chosen.name / "pareto"
-        widths = scan(chosen, _numbers("--weight-bits", weight_bits), _numbers("--input-bits", input_bits))
-        found = run_scan(chosen, folder, widths, logging.getLogger(__name__).info)
-        with style("experiment"), atomic_path(folder / "pareto.png") as picture:
-            area_against_emd(found).savefig(picture, dpi=150)
+    log_to_console()
+    chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})
+    chosen = chosen.with_settings(set_ or [])
+    folder = output or Path("runs") / chosen.name / "pareto"
+    widths = scan(chosen, _numbers("--weight-bits", weight_bits), _numbers("--input-bits", input_bits))
+    found = run_scan(chosen, folder, widths, logging.getLogger(__name__).info)
+    with style("experiment"), atomic_path(folder / "pareto.png") as picture:
+        area_against_emd(found).savefig(picture, dpi=150)

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from models.errors import one_line_errors
-from training.commands.hybrid import ConfigFile, Data, Epochs, Output, Settings, _chosen, _titled
+from models.options import ConfigFile, Settings
+from training.commands.console import log_to_console, show_table
+from training.commands.options import Epochs, StudyFolder, TrainingFiles
+from training.commands.study import configured_study, titled
+from training.studies.search import search as run_search
 
-if TYPE_CHECKING:
-    pass
 
-
-def search(config: ConfigFile, output: Output = None, trials: Annotated[int, typer.Option(min=1)] = 20,
-           epochs: Epochs = 20, data: Data = None, set_: Settings = None) -> None:
+def search(config: ConfigFile, output: StudyFolder = None,
+           trials: Annotated[int, typer.Option(min=1, help="Encoders to try.")] = 20,
+           epochs: Epochs = 20, data: TrainingFiles = None, set_: Settings = None) -> None:
     """Search for an encoder of the same size that reaches a lower EMD; can be interrupted and started again.
 
     Writes search.json. Example: python -m training search --config configs/econ_t_3elink.yaml --trials 30
     """
-    with one_line_errors():
-        from training.commands.console import log_to_console, show_table
-        from training.studies.search import search as run_search
-
-        log_to_console()
-        chosen = _chosen(config, epochs, data, set_)
-        results = run_search(chosen, output or Path("runs") / chosen.name / "search", trials,
-                             logging.getLogger(__name__).info)
-        shown = {"kernel": "kernel", "stride": "stride", "filters": "filters", "weight_bits": "w bits",
-                 "latents": "latents", "latent_bits": "bits", "macs": "macs", "val_emd": "val EMD", "emd_mean": "EMD"}
-        show_table(f"{chosen.name}: encoders of the same size, best first", _titled(results, shown))
+    log_to_console()
+    chosen = configured_study(config, epochs, data, set_)
+    results = run_search(chosen, output or Path("runs") / chosen.name / "search", trials,
+                         logging.getLogger(__name__).info)
+    shown = {"kernel": "kernel", "stride": "stride", "filters": "filters", "weight_bits": "w bits",
+             "latents": "latents", "latent_bits": "bits", "macs": "macs", "val_emd": "val EMD", "emd_mean": "EMD"}
+    show_table(f"{chosen.name}: encoders of the same size, best first", titled(results, shown))

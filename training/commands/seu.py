@@ -1,19 +1,33 @@
-"""The command `python -m training seu`: flip every bit, show the tables, write JSON and figures."""
+"""The command `seu`: flip every bit, show the tables, write JSON and figures."""
 
 from __future__ import annotations
 
 import json
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
 
-from models.errors import one_line_errors
-
-if TYPE_CHECKING:
-    from training.studies.seu import Bits
+from models.calq_io import column_order, read_calq
+from models.config import Config
+from models.files import atomic_path, write_text
+from models.options import Order
+from models.weights import EncoderWeights
+from training.commands.console import emd_progress
+from training.commands.options import RunFolder
+from training.figures.seu import critical_bits
+from training.figures.style import style
+from training.networks.decoder import decode, load_decoder
+from training.studies import seu as upsets
+from training.studies.seu import Bits
+from training.studies.seu_rtl import FlipBench
 
 N_RANKED = 50
 PERIODS_S = (1.0, 60.0, 3600.0, 86400.0)
@@ -22,9 +36,9 @@ UPSETS_PER_HOUR = 1.0
 
 
 def seu(
-    run: Annotated[Path, typer.Option(help="Folder of a run: config.yaml, weights.npz, decoder.keras.")],
+    run: RunFolder,
     input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; default: RUN/test.csv.")] = None,
-    order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns.")] = None,
+    order: Order = None,
     n_events: Annotated[int, typer.Option(min=1, help="Events for the figures of latents.")] = 2000,
     n_emd: Annotated[int, typer.Option(min=12, help="Events for EMD and RTL.")] = 64,
     n_votes: Annotated[int, typer.Option(min=1, help="Stored bits to flip in redundant copies.")] = 1500,
@@ -37,47 +51,32 @@ def seu(
 
     Example: python -m training seu --run runs/econ_t_5elink
     """
-    with one_line_errors():
-        import tempfile
-
-        from models.calq_io import column_order, read_calq
-        from models.config import Config
-        from models.files import atomic_path, write_text
-        from models.weights import EncoderWeights
-        from training.commands.console import emd_progress
-        from training.figures.seu import critical_bits
-        from training.figures.style import style
-        from training.networks.decoder import decode, load_decoder
-        from training.studies import seu as upsets
-
-        config = Config.load(run / "config.yaml")
-        weights, decoder = EncoderWeights.load(run / "weights.npz", config.encoder), load_decoder(run, config.encoder)
-        files = input or [str(run / "test.csv")]
-        calq = read_calq(files, column_order(order, config.data.order)).calq
-        receiver = upsets.Receiver(weights, lambda latent, total: decode(decoder, latent, total),
-                                   calq[upsets.choose_events(calq, n_emd)])
-        events = calq[upsets.choose_events(calq, n_events)]
-        bits = upsets.weight_upsets(receiver, events, emd_progress)
-        result: dict[str, Any] = {
-            "config": config.name, "data": ", ".join(map(str, files)), "n_events": len(events),
-            "n_emd": len(receiver.calq), "emd": receiver.plain_emd(), "meanings": upsets.MEANINGS}
-        if rtl:
-            from training.studies.seu_rtl import FlipBench
-
-            with tempfile.TemporaryDirectory() as folder:
-                chip = FlipBench.build(weights, Path(folder))
-                settings_and_pipeline, result["pipeline"] = upsets.rtl_upsets(receiver, chip)
-                bits += settings_and_pipeline
-                result["redundancy"] = upsets.redundancy(receiver, chip, 4, n_votes)
-        n_weight_bits = sum(len(one.place) for one in bits if one.kind == "weights")
-        result |= {
-            "bits": [as_json(one) for one in bits], "ranking": ranking(bits, N_RANKED),
-            "accumulation": {"n_bits": n_weight_bits, "upsets_per_hour": UPSETS_PER_HOUR,
-                             "periods": upsets.accumulation(n_weight_bits, UPSETS_PER_HOUR, PERIODS_S)}}
-        show(result)
-        write_text(json_ or str(run / "seu.json"), json.dumps(result, ensure_ascii=False) + "\n")
-        with style("experiment"), atomic_path((figures or run / "seu") / f"critical_bits.{format}") as temporary:
-            critical_bits(result, config.encoder).savefig(temporary, dpi=150)
+    config = Config.load(run / "config.yaml")
+    weights, decoder = EncoderWeights.load(run / "weights.npz", config.encoder), load_decoder(run, config.encoder)
+    files = input or [str(run / "test.csv")]
+    calq = read_calq(files, column_order(order, config.data.order)).calq
+    receiver = upsets.Receiver(weights, lambda latent, total: decode(decoder, latent, total),
+                               calq[upsets.choose_events(calq, n_emd)])
+    events = calq[upsets.choose_events(calq, n_events)]
+    bits = upsets.weight_upsets(receiver, events, emd_progress)
+    result: dict[str, Any] = {
+        "config": config.name, "data": ", ".join(map(str, files)), "n_events": len(events),
+        "n_emd": len(receiver.calq), "emd": receiver.plain_emd(), "meanings": upsets.MEANINGS}
+    if rtl:
+        with tempfile.TemporaryDirectory() as folder:
+            chip = FlipBench.build(weights, Path(folder))
+            settings_and_pipeline, result["pipeline"] = upsets.rtl_upsets(receiver, chip)
+            bits += settings_and_pipeline
+            result["redundancy"] = upsets.redundancy(receiver, chip, 4, n_votes)
+    n_weight_bits = sum(len(one.place) for one in bits if one.kind == "weights")
+    result |= {
+        "bits": [as_json(one) for one in bits], "ranking": ranking(bits, N_RANKED),
+        "accumulation": {"n_bits": n_weight_bits, "upsets_per_hour": UPSETS_PER_HOUR,
+                         "periods": upsets.accumulation(n_weight_bits, UPSETS_PER_HOUR, PERIODS_S)}}
+    show(result)
+    write_text(json_ or str(run / "seu.json"), json.dumps(result, ensure_ascii=False) + "\n")
+    with style("experiment"), atomic_path((figures or run / "seu") / f"critical_bits.{format}") as temporary:
+        critical_bits(result, config.encoder).savefig(temporary, dpi=150)
 
 
 def as_json(bits: Bits) -> dict[str, Any]:
@@ -100,12 +99,6 @@ def ranking(bits: Sequence[Bits], n: int) -> list[dict[str, Any]]:
 
 def show(result: Mapping[str, Any]) -> None:
     """Tables: figures of each array and register, the first of the ranking, redundancy."""
-    import sys
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
     table = Table("kind", "name", box=SIMPLE_HEAD,
                   title=f"{result['config']}: part of the events that one flipped bit changes, mean over the bits; "

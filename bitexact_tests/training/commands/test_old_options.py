@@ -25,7 +25,7 @@ OLD_README = ["-i", "-o", "--epoch", "--AEonly", "--nELinks", "--noHeader", "--m
 def test_every_old_option_is_known_and_documented() -> None:
     from typer.main import get_command
 
-    ours = {name for parameter in get_command(app).commands["train"].params  # type: ignore[attr-defined]
+    ours = {name for parameter in get_command(app).load("train").params  # type: ignore[attr-defined]
             for name in parameter.opts}
     page = (REPOSITORY / "docs/training.md").read_text()
     for name in OLD_README:

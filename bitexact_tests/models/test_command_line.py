@@ -1,0 +1,96 @@
+"""The command line: what is imported when, and what a user sees of an error."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from bitexact_tests.conftest import REPOSITORY
+from models.command_line import LazyGroup, lazy_app
+
+PACKAGES = ("training",)
+
+
+def commands(group: LazyGroup) -> Iterator[tuple[str, str, Any]]:
+    """Name, target and command of everything in a group and the groups in it, imported."""
+    for name, (target, _) in group.table.items():
+        command = group.load(name)
+        yield name, target, command
+        if isinstance(command, LazyGroup):
+            yield from commands(command)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_command_of_the_tables_is_in_a_file_of_its_name_and_says_what_it_does(package: str) -> None:
+    group = get_command(importlib.import_module(f"{package}.__main__").app)
+    assert isinstance(group, LazyGroup)
+    for name, target, command in commands(group):
+        assert target.partition(":")[0].split(".")[-1] == name.replace("-", "_")
+        assert command.help and command.callback, name
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_help_of_a_group_imports_no_command(package: str) -> None:
+    """Names and descriptions come out of the table: NumPy is the lightest of what the commands import."""
+    code = ("import runpy, sys\n"
+            f"sys.argv = ['{package}', '--help']\n"
+            "try:\n"
+            f"    runpy.run_module('{package}', run_name='__main__')\n"
+            "except SystemExit as end:\n"
+            "    sys.exit(end.code or ('numpy' in sys.modules) * 9)\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "COMMAND [ARGS]" in done.stdout
+
+
+MODULE = """
+from models.errors import InputError, ToolMissing
+
+def run(problem: str) -> None:
+    \"\"\"Raise what is asked for.\"\"\"
+    raise {"input": InputError("a.csv:3: 'x'"), "tool": ToolMissing("g++ is missing"), "bug": ZeroDivisionError(),
+           "file": FileNotFoundError(2, "No such file", "b.csv")}[problem]
+"""
+
+
+@pytest.mark.parametrize(("problem", "line"), [
+    ("input", "error: a.csv:3: 'x'\n"), ("tool", "error: g++ is missing\n"), ("file", "error: b.csv: No such file\n")])
+def test_errors_of_a_user_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str, line: str
+) -> None:
+    (tmp_path / "command_of_a_test.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    inner = lazy_app("Inner.", {"run": ("command_of_a_test:run", "Raise.")})
+    monkeypatch.setattr(sys.modules[__name__], "inner", inner, raising=False)
+    for app, arguments in ((inner, ["run"]), (lazy_app("Outer.", {"in": (f"{__name__}:inner", "Raise.")}),
+                                              ["in", "run"])):
+        result = CliRunner().invoke(app, [*arguments, problem])
+        assert (result.exit_code, result.stderr) == (2, line)
+        assert isinstance(CliRunner().invoke(app, [*arguments, "bug"]).exception, ZeroDivisionError)
+
+
+def test_a_command_whose_package_is_not_installed_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "command_that_needs_more.py").write_text("import package_that_nobody_has\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    app = lazy_app("A group.", {"run": ("command_that_needs_more:run", "Needs more.")})
+    assert "Needs more." in CliRunner().invoke(app, ["--help"]).stdout
+    result = CliRunner().invoke(app, ["run"])
+    assert result.exit_code == 2
+    assert result.stderr == ("error: package package_that_nobody_has is not installed: "
+                             "pip install '.[training,data,rtl,search]'\n")
+
+
+def test_a_name_that_is_not_known_gets_a_suggestion() -> None:
+    app = lazy_app("A group.", {"report": ("nowhere:report", "Report."), "train": ("nowhere:train", "Train.")})
+    result = CliRunner().invoke(app, ["reprot"])
+    assert result.exit_code == 2 and "Did you mean 'report'?" in result.stderr

@@ -1,0 +1,22 @@
+"""The command `data double`."""
+
+from __future__ import annotations
+
+from training.commands.data.options import Farm, Folder, Format, Inputs, Seed, Workers
+from training.commands.data.parts import run_parts
+from training.production import steps
+
+
+def double(
+    inputs: Inputs,
+    output: Folder,
+    seed: Seed = 1,
+    format: Format = "csv",
+    workers: Workers = 1,
+    farm: Farm = None,
+) -> None:
+    """Every row, and as many overlays of two rows: busier modules.
+
+    Example: python -m training data double skimmed --output doubled
+    """
+    run_parts(steps.double_parts(inputs, output, f".{format}", seed), output, workers, farm)

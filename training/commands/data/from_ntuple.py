@@ -1,0 +1,34 @@
+"""The command `data from-ntuple`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.calq_io import column_order
+from training.commands.data.options import ColumnOrder, Farm, Folder, Format, Workers
+from training.commands.data.parts import run_parts
+from training.production import steps
+
+
+def from_ntuple(
+    inputs: Annotated[list[Path], typer.Argument(help="ROOT files.")],
+    output: Folder,
+    tree: Annotated[str, typer.Option(help="Name of the tree.")] = "hgcalTriggerNtuplizer/HGCalTriggerNtuple",
+    charge: Annotated[str | None, typer.Option(help="Branch of the charge; default: the first of those known.")] = None,
+    order: ColumnOrder = "tc",
+    erx: Annotated[bool, typer.Option("--erx", help="Also write link words and registers of every module.")] = False,
+    events_per_part: Annotated[int, typer.Option(min=1, help="Events of an input file in one output file.")] = 200,
+    format: Format = "parquet",
+    workers: Workers = 1,
+    farm: Farm = None,
+) -> None:
+    """Trigger-primitive ntuples to charges, through link words and the front end of the chip.
+
+    Example: python -m training data from-ntuple ntuple_1.root ntuple_2.root --output calq --workers 2
+    """
+    columns = column_order(order, "tc")
+    parts = steps.ntuple_parts(inputs, events_per_part, output, f".{format}", columns, tree, charge, erx)
+    run_parts(parts, output, workers, farm)

@@ -1,0 +1,88 @@
+"""The command `data generate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from models.calq_io import SUFFIXES, column_order, read_calq, write_calq
+from models.config import DataConfig
+from models.errors import InputError
+from training.commands.console import log_to_console, show_distributions
+from training.commands.data.options import ColumnOrder, Farm, Format, Seed, Workers
+from training.commands.data.parts import run_parts
+from training.data.modules import load_modules
+from training.production import CACHE, steps
+from training.production.calorimeter import Sample
+from training.production.distributions import compare
+from training.production.geometry import trigger_layers
+from training.production.pythia_events import check_process
+
+
+def generate(
+    output: Annotated[str, typer.Option(help="File (.csv, .csv.gz, .parquet; - is stdout), or folder with --events.")],
+    source: Annotated[Literal["toy", "pythia"], typer.Option(help="Pythia 8, or the simple generator.")] = "pythia",
+    n_modules: Annotated[int, typer.Option(min=10, max=10_000_000, help="Modules, unless --events is given.")] = 20_000,
+    seed: Seed = 1,
+    order: ColumnOrder = "tc",
+    compare_to: Annotated[list[Path] | None, typer.Option(help="CALQ file to show beside; may be repeated.")] = None,
+    n_elinks: Annotated[int, typer.Option(min=2, max=13, help="Pythia: layers with so many links.")] = 5,
+    events: Annotated[int | None, typer.Option(min=1, help="Pythia: this many events, all their modules.")] = None,
+    first_event: Annotated[int, typer.Option(min=0, help="Number of the first event.")] = 0,
+    process: Annotated[str, typer.Option(help="minbias, ttbar, jets or electrons.")] = "ttbar",
+    pile_up: Annotated[float, typer.Option(min=0, help="Mean number of other collisions per event.")] = 200.0,
+    pool_size: Annotated[int, typer.Option(min=1, help="Different minimum-bias collisions.")] = 2000,
+    layers: Annotated[str | None, typer.Option(help="Only these layers: 9 or 7,9,11.")] = None,
+    erx: Annotated[Path | None, typer.Option(help="Also write the input link words, as the chip reads them.")] = None,
+    events_per_part: Annotated[int, typer.Option(min=1, help="Events in a file of the output folder.")] = 25,
+    format: Format = "parquet",
+    cache: Annotated[Path, typer.Option(help="Folder that keeps collisions.")] = CACHE,
+    workers: Workers = 1,
+    farm: Farm = None,
+) -> None:
+    """Make module charges, and show their distributions.
+
+    Examples: python -m training data generate --n-modules 20000 --seed 1 --output calq.csv
+
+    python -m training data generate --process ttbar --events 1000 --output ttbar --workers 2
+    """
+    log_to_console()
+    columns = column_order(order, "tc")
+    others = {str(path): read_calq(path).calq for path in compare_to or []}
+    if events is None:
+        if erx is not None:
+            raise InputError("--erx needs --events")
+        table = load_modules(DataConfig(source=source, n_modules=n_modules, seed=seed), n_elinks, cache)
+        calq = table.calq
+        write_calq(output, calq, columns, table.extra)
+    elif source == "toy":
+        raise InputError("--events needs --source pythia")
+    else:
+        check_process(process)
+        sample = Sample(process, pile_up, pool_size, seed, _layers(layers))
+        if output == "-":
+            raise InputError("--events writes files, expected an --output that is a file or a folder")
+        if output.endswith(SUFFIXES):
+            steps.generate(sample, first_event, first_event + events, Path(output), columns, cache, erx)
+        elif erx is not None:
+            raise InputError(f"--erx needs an --output that is one file, {', '.join(SUFFIXES)}")
+        else:
+            parts = steps.generate_parts(sample, first_event, events, events_per_part, Path(output), f".{format}",
+                                         columns, cache)
+            run_parts(parts, Path(output), workers, farm)
+            return
+        calq = read_calq(output, columns).calq
+    show_distributions(compare({"generated": calq, **others}))
+
+
+def _layers(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    known = {str(layer) for layer in trigger_layers()}
+    for item in text.split(","):
+        if item.strip() not in known:
+            raise InputError(f"--layers {text}: '{item}', expected layers that are read for the trigger: "
+                             "1, 3, .. 27, 29, 30, .. 50")
+    return tuple(sorted({int(item) for item in text.split(",")}))

@@ -1,0 +1,26 @@
+"""The command `data shuffle`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.data.options import Inputs, Seed
+from training.commands.data.parts import show_counts
+from training.production import transform
+from training.production.stream import data_files
+
+
+def shuffle(
+    inputs: Inputs,
+    output: Annotated[Path, typer.Option(help="File to write (.csv, .csv.gz, .parquet).")],
+    seed: Seed = 1,
+    rows_in_memory: Annotated[int, typer.Option(min=1000, help="Largest number of rows held at a time.")] = 200_000,
+) -> None:
+    """All rows of all files in random order, in bounded memory.
+
+    Example: python -m training data shuffle skimmed --output shuffled.csv
+    """
+    show_counts("rows", transform.shuffle(data_files(inputs), output, seed, rows_in_memory))

@@ -1,0 +1,31 @@
+"""The command `data skim`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from training.commands.data.options import Farm, Folder, Format, Inputs, ModuleList, Workers
+from training.commands.data.parts import run_parts
+from training.production import steps
+
+
+def skim(
+    inputs: Inputs,
+    output: Folder,
+    partial: Annotated[bool, typer.Option("--partial/--no-partial", help="Keep modules that are cut.")] = False,
+    min_sim_energy: Annotated[float, typer.Option(min=-1, help="SimEnergyFraction above this; -1: any.")] = 0.0,
+    min_charge: Annotated[int, typer.Option(min=0, help="Smallest module sum in CALQ.")] = 1,
+    modules: ModuleList = None,
+    format: Format = "csv",
+    workers: Workers = 1,
+    farm: Farm = None,
+) -> None:
+    """Leave out partial modules, those without energy of the process, and those with little charge.
+
+    Example: python -m training data skim split/nElinks_5 --output skimmed
+    """
+    least = None if min_sim_energy < 0 else min_sim_energy
+    parts = steps.skim_parts(inputs, output, f".{format}", not partial, least, min_charge, modules)
+    run_parts(parts, output, workers, farm)

@@ -1,0 +1,19 @@
+"""Options that several commands of the training have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunFolder = Annotated[Path, typer.Option("--run", help="Folder of a training run.")]
+TrainingFiles = Annotated[list[str] | None, typer.Option("--data", help="CALQ file or folder; may be repeated.")]
+Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Epochs of each training.")]
+StudyFolder = Annotated[Path | None, typer.Option("--output", help="Folder; default runs/NAME/COMMAND.")]
+RowsPerFile = Annotated[int | None, typer.Option("--nrows-per-file", min=1,
+                                                 help="Read only the first rows of each file.")]
+ModulesToGenerate = Annotated[int | None, typer.Option("--n-modules", min=10,
+                                                       help="Modules to generate when no file is given.")]
+EmdProcesses = Annotated[int | None, typer.Option("--n-processes", min=1,
+                                                  help="Processes for the EMD; default: chosen automatically.")]

@@ -1,0 +1,20 @@
+"""What the commands `hybrid` and `search` share: configuration from options, and tables of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from models.config import Config
+
+
+def configured_study(config: Path, epochs: int, data: Sequence[str] | None, settings: Sequence[str] | None) -> Config:
+    """The configuration of each training of a study."""
+    chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})
+    return chosen.with_settings(settings or [])
+
+
+def titled(rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The columns in `shown`, under their titles."""
+    return [{title: row[name] for name, title in shown.items()} for row in rows]

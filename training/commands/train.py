@@ -1,0 +1,65 @@
+"""The command `train`: encoder and decoder of a configuration, or several networks by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.config import Config
+from models.options import ConfigFile, Order, Settings
+from training.commands.console import TrainingProgress, log_to_console, show_training
+from training.commands.old_options import CommandWithOldOptions
+from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
+from training.commands.train_networks import configured, train_networks
+from training.fit.train import train as run_training
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(cls=CommandWithOldOptions)
+def train(
+    config: ConfigFile = Path("econ_t_5elink"),
+    output: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/NAME.")] = None,
+    models: Annotated[str | None, typer.Option(help="Networks by name, with commas between, instead of the configured "
+                                                    "encoder: each in a folder of its name inside --output.")] = None,
+    quantize: Annotated[bool, typer.Option("--quantize", help="The quantised versions of --models.")] = False,
+    data: TrainingFiles = None,
+    order: Order = None,
+    nrows_per_file: RowsPerFile = None,
+    n_modules: ModulesToGenerate = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the configured number.")] = None,
+    loss: Annotated[str | None, typer.Option(help="Instead of the configured loss.")] = None,
+    mask_partials: Annotated[bool | None, typer.Option("--mask-partials", help="Leave out cut modules.")] = None,
+    mask_energies: Annotated[float | None, typer.Option(help="Leave out modules with at most this "
+                                                             "SimEnergyFraction.")] = None,
+    occupancy_weight: Annotated[float | None, typer.Option(help="0 to 1: how much rare occupancies count.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; held-out rows stay.")] = None,
+    set_: Settings = None,
+    start: Annotated[Path | None, typer.Option(help="Run to begin with; may be of another link budget.")] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train again, even if this very run is finished.")] = False,
+) -> None:
+    """Train encoder and decoder; an interrupted run continues, a finished one is not repeated.
+
+    Example: python -m training train --config configs/econ_t_5elink.yaml --output runs/econ_t_5elink
+    """
+    log_to_console()
+
+    def with_options(config: Config) -> Config:
+        return config.override(
+            data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules,
+                  "mask_partials": mask_partials, "mask_energies": mask_energies},
+            training={"epochs": epochs, "loss": loss, "seed": seed, "occupancy_weight": occupancy_weight},
+        ).with_settings(set_ or [])
+
+    chosen = with_options(Config.load(config))
+    if models or quantize:
+        # A network depends on the links, and options on the network.
+        chosen_networks = [with_options(one) for one in configured(chosen, models, quantize, start)]
+        train_networks(chosen_networks, output or Path("runs"), retrain)
+        return
+    folder = output or Path("runs") / chosen.name
+    with TrainingProgress(chosen) as progress:
+        summary = run_training(chosen, folder, retrain, progress.epoch, start)
+    show_training(chosen, folder, summary)
