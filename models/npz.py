@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from models.errors import InputError, parsing
 
-_MAX_FILE_BYTES = 16 << 20  # thousands of times the size of any encoder: a larger array is no weight file
+_MAX_UNPACKED_BYTES = 16 << 20  # thousands of times the size of any encoder; what is larger has to be as large packed
 
 
 def read_npz(path: Path, required: set[str], optional: Set[str] = frozenset()) -> dict[str, npt.NDArray[Any]]:
@@ -21,8 +21,9 @@ def read_npz(path: Path, required: set[str], optional: Set[str] = frozenset()) -
     with parsing(path, "npz"):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > _MAX_FILE_BYTES:
-            raise InputError(f"{path}: {unpacked} bytes unpacked, expected at most {_MAX_FILE_BYTES}")
+        most = max(_MAX_UNPACKED_BYTES, path.stat().st_size)
+        if unpacked > most:
+            raise InputError(f"{path}: {unpacked} bytes unpacked, expected at most {most}")
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files if name in known}
     damaged = next((name for name, array in content.items() if not isinstance(array, np.ndarray)), None)

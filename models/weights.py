@@ -25,7 +25,7 @@ from models.npz import read_npz
 from models.spec import EncoderSpec
 
 WEIGHTS_FILE = "weights.npz"
-NETWORK_FILE = "encoder.keras"
+NETWORK_FILE = "network.npz"
 """In the folder of a run, the encoder: the chip's, or a network of another shape or without formats."""
 WEIGHT_ARRAYS = ("conv_kernel", "conv_bias", "dense_kernel", "dense_bias")
 

@@ -23,7 +23,7 @@ from emulator.links import ERX, ETX, LinkFile
 from hls.vendor_reports import read_catapult, read_csynth, read_vivado
 from models import register_file
 from models.calq_io import CALQ_COLUMNS, read_calq
-from models.config import Config, DecoderConfig
+from models.config import Config
 from models.errors import InputError
 from models.files import read_json
 from models.keras_file import import_keras
@@ -39,7 +39,7 @@ from training.production.pythia_events import stored
 from training.production.stream import read_tables
 
 CONFIG = REPOSITORY / "configs" / "econ_t_5elink.yaml"
-_EDITS = {".keras": edit_zip, ".npz": edit_zip, **dict.fromkeys(
+_EDITS = {".npz": edit_zip, **dict.fromkeys(
     (".csv", ".yaml", ".json", ".netlist", ".xml", ".rpt"), edit_words)}
 """By what the suffix says of a file; others are bytes."""
 
@@ -167,12 +167,6 @@ def _read_decoder(path: Path) -> object:
     return load_decoder(path, Config.load(CONFIG).encoder)
 
 
-def _write_decoder(path: Path, _: Arrays) -> None:
-    from training.networks.decoder import build_decoder, save_decoder
-
-    save_decoder(build_decoder(Config.load(CONFIG).encoder, DecoderConfig(width=4, layers=1), 1), path)
-
-
 def _quantised_network() -> Config:
     return Config.load(CONFIG).override(training={"network": "8x8_c8_pool_tele_quantized"})
 
@@ -217,6 +211,8 @@ def catalogue() -> dict[str, Reader]:
     npz = {"digest": np.array(config.encoder.digest()), "formats": np.array("{}"), **weights.arrays}
     size = np.array(json.dumps(asdict(emd_loss_file.SIZES[0])))
     emd_loss = {"size": size, "weights": np.linspace(-1, 1, 9, dtype=np.float32)}
+    options = {"latents": config.encoder.dense.outputs, "width": 4, "layers": 1, "sees_sum": True, "members": 1}
+    decoder = {"size": np.array(json.dumps(options)), "weights": np.linspace(-1, 1, 316, dtype=np.float32)}
     keras = {f"encoder/{name}": values.astype(np.float32) for name, values in weights.values().items()}
     calq = [f"{','.join(CALQ_COLUMNS)}\n", *(f"{','.join(map(str, range(row, row + 48)))}\n" for row in range(3))]
     links = "Layer,ModU,ModV,ECONT_eTX,ModType\n9,1,2,5,F\n9,1,3,5,a\n10,0,1,2,F\n"
@@ -254,7 +250,7 @@ def catalogue() -> dict[str, Reader]:
         "vivado_timing": Reader(lambda path: read_vivado(_beside(path, UTILIZATION), path), ".rpt", _text(TIMING)),
         "catapult": Reader(read_catapult, ".rpt", _text(CATAPULT)),
         "collisions": Reader(stored, ".npz", _write_npz, _particles()),
-        "decoder": Reader(_read_decoder, ".keras", _write_decoder),
-        "network": Reader(_read_network, ".keras", _write_network),
+        "decoder": Reader(_read_decoder, ".npz", _write_npz, decoder),
+        "network": Reader(_read_network, ".npz", _write_network),
         "checkpoint": Reader(_restore, ".npz", _write_checkpoint),
     }

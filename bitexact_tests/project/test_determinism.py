@@ -34,7 +34,7 @@ def test_files_do_not_depend_on_processors_or_process(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, f"{name}: {errors}"
     found = {name: {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in runs}
-    assert {"weights.npz", "decoder.keras", "history.json", "test.csv"} <= set(found["one"])
+    assert {"weights.npz", "decoder.npz", "history.json", "test.csv"} <= set(found["one"])
     assert sorted(found["all"]) == sorted(found["one"])
     assert not [file for file in found["one"] if found["all"][file] != found["one"][file]]
     assert found["other seed"]["weights.npz"] != found["one"]["weights.npz"]

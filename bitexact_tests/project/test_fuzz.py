@@ -8,10 +8,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.fuzz.hostile import HOSTILE
 from bitexact_tests.fuzz.readers import catalogue
-from models.config import Config, DecoderConfig
+from models.config import Config
 from models.errors import InputError
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
@@ -56,49 +56,39 @@ def test_hostile_files_take_little_memory(tmp_path: Path) -> None:
     assert not {name: mb for name, (_, mb) in found.items() if mb > MOST_MB}
 
 
-def _rewritten(source: Path, target: Path, change: Any) -> Path:
-    """A `.keras` file with another config.json: `change` is given its layers."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        for entry in old.infolist():
-            content = old.read(entry)
-            if entry.filename == "config.json":
-                config = json.loads(content)
-                change(config["config"]["layers"])
-                content = json.dumps(config).encode()
-            new.writestr(entry.filename, content)
-    return target
+def _decoder_file(path: Path, **size: Any) -> Path:
+    """A decoder with 316 weights: those of 16 latents, one layer of 4 and the module sum. `size`: other claims."""
+    claimed = {"latents": 16, "width": 4, "layers": 1, "sees_sum": True, "members": 1} | size
+    with path.open("wb") as file:
+        np.savez(file, size=np.array(json.dumps(claimed)), weights=np.zeros(18 * 4 + 4 + 4 * 48 + 48, np.float32))
+    return path
 
 
-def test_decoder_file_names_no_code_and_no_giant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.networks.decoder import build_decoder, load_decoder, save_decoder
+@pytest.mark.parametrize(("size", "expected"), [
+    ({"width": 8192, "layers": 16, "members": 64}, "316 weights, expected 64[0-9]{9} of a decoder of DecoderConfig"),
+    ({"width": 5}, "316 weights, expected 383 of a decoder"),
+    ({"sees_sum": False}, "316 weights, expected 308 of a decoder"),
+    ({"width": 1 << 40}, "not readable as the size of a decoder: .*width"),
+    ({"width": "4"}, "not readable as the size of a decoder: .*width"),
+    ({"members": 0}, "not readable as the size of a decoder: .*members"),
+    ({"activation": "os.system"}, "not readable as the size of a decoder: .*activation"),
+    ({"latents": 8}, "a decoder of 8 latents, expected 16"),
+    ({"latents": None}, "a decoder of None latents, expected 16"),
+])
+def test_decoder_of_another_size_is_refused_before_it_is_built(
+    size: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    from training.networks.decoder import load_decoder
 
     spec = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").encoder
-    good = tmp_path / "decoder.keras"
-    save_decoder(build_decoder(spec, DecoderConfig(width=4, layers=1), 1), good)
-    assert load_decoder(good, spec).count_params() == 18 * 4 + 4 + 4 * 48 + 48
-    (tmp_path / "trap.py").write_text("raise SystemExit('a file made us import a module')", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    trap = {"module": "trap", "class_name": "function", "config": "x", "registered_name": "x"}
-    operation = {"module": "keras.layers", "class_name": "TFOpLambda", "registered_name": None, "name": "negative",
-                 "config": {"name": "negative", "trainable": True, "dtype": "float32", "function": "math.negative"},
-                 "inbound_nodes": [["decoder_output", 0, 0, {}]]}
-    initial = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": "Custom>x"}
-    for change, expected in (
-        (lambda layers: layers[3]["config"].update(kernel_initializer=trap), "names 'function' of module 'trap'"),
-        (lambda layers: layers[3]["config"].update(activation=trap), "names 'function' of module 'trap'"),
-        (lambda layers: layers.append(operation), "names 'TFOpLambda' of module 'keras.layers'"),
-        (lambda layers: layers[3].update(class_name="Lambda"), "names 'Lambda' of module 'keras.layers'"),
-        (lambda layers: layers[3].update(module=None), "names 'Dense' of module 'None'"),
-        (lambda layers: layers[3]["config"].update(kernel_initializer=initial), "registered as 'Custom>x'"),
-        (lambda layers: layers[3]["config"].update(units=1 << 40), "layers of up to"),
-        (lambda layers: layers[3]["config"].update(units="x"), "not readable as a decoder"),
-    ):
-        with pytest.raises(InputError, match=expected):
-            load_decoder(_rewritten(good, tmp_path / "bad.keras", change), spec)
+    good = _decoder_file(tmp_path / "good.npz")
+    assert load_decoder(good, spec).count_params() == 316
+    with pytest.raises(InputError, match=expected):
+        load_decoder(_decoder_file(tmp_path / "bad.npz", **size), spec)
     for content in (b"", good.read_bytes()[:-30], good.read_bytes()[:900], b"PK\x05\x06" + bytes(18)):
-        (tmp_path / "bad.keras").write_bytes(content)
-        with pytest.raises(InputError, match=r"bad\.keras"):
-            load_decoder(tmp_path / "bad.keras", spec)
+        (tmp_path / "bad.npz").write_bytes(content)
+        with pytest.raises(InputError, match=r"bad\.npz"):
+            load_decoder(tmp_path / "bad.npz", spec)
 
 
 SOURCES = sorted(path for package in ("models", "emulator", "hls", "rtl", "training")

@@ -31,6 +31,7 @@ from training.networks.keras_encoder import encoder_file
 # isort: split
 import tensorflow as tf
 
+_OLDER_FILES = ("decoder.keras", "encoder.keras")  # of an older version: a folder holds one encoder and one decoder
 CHECKPOINT_FILE = "checkpoint.npz"
 _CHECKPOINT_SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
 EpochReport = Callable[[int, dict[str, float]], None]
@@ -44,7 +45,7 @@ def train(
 
     `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget,
     and with other decoder options it gives its weights alone.
-    Writes into `output`: weights.npz (encoder.keras, if `training.network` names one), decoder.keras, history.json,
+    Writes into `output`: weights.npz (network.npz, if `training.network` names one), decoder.npz, history.json,
     test.csv (the held-out rows, columns in the order of the configuration), config.yaml and, last, fingerprint.json.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process trains into `output`.
     """
@@ -101,10 +102,10 @@ def _write_results(
         write_calq(held_out, table.calq[split.test], config.data.order, table.extra.iloc[split.test])
         # Results of another run are no longer whole from here on.
         (output / FINGERPRINT_FILE).unlink(missing_ok=True)
-        for name in (WEIGHTS_FILE, NETWORK_FILE):
+        for name in (WEIGHTS_FILE, NETWORK_FILE, *_OLDER_FILES):
             (output / name).unlink(missing_ok=True)
         weights.save(output / encoder_file(config))
-        save_decoder(trainer.decoder, output / DECODER_FILE)
+        save_decoder(trainer.decoder, config.training.decoder, output / DECODER_FILE)
         write_text(output / "history.json", json.dumps(trainer.history, indent=1) + "\n")
         write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     summary = {

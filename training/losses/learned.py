@@ -27,6 +27,7 @@ from training.losses.charge_maps import Loss
 from training.losses.learned_file import FIGURES_FILE, SIZES, SUFFIX, Size, read, save
 from training.losses.learned_pairs import make_pairs
 from training.networks.catalogue import arrangement
+from training.networks.model_file import check_count, fill
 
 # isort: split
 import tensorflow as tf
@@ -178,11 +179,8 @@ def load_model(folder: Path, name: str) -> Any:
         raise InputError(f"{path}: no such file for loss {name} (training.emd_loss_models); {known}")
     size, weights = read(path)
     model = build(size, 0)
-    if len(weights) != model.count_params():
-        raise InputError(f"{path}: {len(weights)} weights, expected {model.count_params()} of a network of {size}")
-    shapes = [weight.shape for weight in model.get_weights()]
-    parts = np.split(weights, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
-    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
+    check_count(path, weights, model.count_params(), f"a network of {size}")
+    fill(model, weights)
     model.trainable = False
     return model
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from models.arrays import FloatArray
 from models.config import LEARNED_LOSS
-from models.errors import InputError, parsing
-from models.files import atomic_path
-from models.npz import read_npz
+from models.errors import InputError
 from training.networks.catalogue import Image
+from training.networks.model_file import read_model, write_model
 
 FIGURES_FILE = "emd_loss.json"
 SUFFIX = ".npz"
-
 
 
 @dataclass(frozen=True)
@@ -41,9 +36,7 @@ SIZES = (
 
 def save(path: Path, size: Size, weights: Sequence[FloatArray]) -> None:
     """Write a loss of one of SIZES; `weights` are arrays in the order of the layers. Equal losses give equal bytes."""
-    flat = np.concatenate([np.ravel(weight) for weight in weights]).astype(np.float32)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, size=np.array(json.dumps(asdict(size))), weights=flat)
+    write_model(path, asdict(size), weights)
 
 
 def read(path: Path) -> tuple[Size, FloatArray]:
@@ -51,18 +44,10 @@ def read(path: Path) -> tuple[Size, FloatArray]:
 
     Whether there are as many weights as such a network has is for who builds it.
     """
-    content = read_npz(path, {"size", "weights"})
-    with parsing(path, "a learned loss"):
-        found = json.loads(str(content["size"]))
+    found, weights = read_model(path, "a learned loss")
     size = next((size for size in SIZES if asdict(size) == found), None)
     if size is None:
-        raise InputError(f"{path}: a network of size {str(found)[:120]}, expected one of training.emd_loss_file.SIZES")
-    weights = content["weights"]
-    if weights.dtype != np.float32 or weights.ndim != 1:
-        raise InputError(f"{path}: weights of type {weights.dtype} and shape {weights.shape}, expected float32 (n,)")
-    if not np.isfinite(weights).all():
-        first = int(np.flatnonzero(~np.isfinite(weights))[0])
-        raise InputError(f"{path}: weights[{first}] = {weights[first]}, expected a finite number")
+        raise InputError(f"{path}: a network of size {str(found)[:120]}, expected one of learned_file.SIZES")
     return size, weights
 
 

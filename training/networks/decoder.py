@@ -12,20 +12,19 @@ import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the 
 from emulator.codes import FINE_SUM, bit_length
 from models.arrays import FloatArray
 from models.config import DecoderConfig
-from models.errors import InputError
+from models.errors import InputError, parsing
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
-from training.networks.keras_archive import load_model, save_model
+from training.networks.model_file import check_count, fill, read_model, write_model
 
 # isort: split
 import tf_keras
 
-DECODER_FILE = "decoder.keras"
+DECODER_FILE = "decoder.npz"
 
 _MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of runs
 
 _BATCH = 4096
-
 
 
 def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int) -> Any:
@@ -89,20 +88,31 @@ def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.in
     return np.concatenate(fractions)
 
 
-def save_decoder(decoder: Any, path: Path) -> None:
-    """Write the decoder as `.keras`."""
-    save_model(decoder, path)
+def save_decoder(decoder: Any, options: DecoderConfig, path: Path) -> None:
+    """Write a decoder that was built with these options."""
+    size = {"latents": decoder.inputs[0].shape[-1], **options.model_dump()}
+    write_model(path, size, decoder.get_weights())
 
 
 def load_decoder(path: Path, spec: EncoderSpec) -> Any:
     """Read a decoder from its file, or from the folder of a run; raises InputError if it does not fit `spec`."""
-    file = path / DECODER_FILE if path.is_dir() else path
-    if not file.exists():
-        raise InputError(f"{file}: no such file, expected the decoder of a training run")
-    decoder = load_model(file, "a decoder")
-    found = [tuple(tensor.shape) for tensor in (*decoder.inputs, *decoder.outputs)]
-    latent, seen, fractions = (None, spec.dense.outputs), (None, 2), (None, N_TRIGGER_CELLS)
-    if found not in ([latent, fractions], [latent, seen, fractions]):
-        raise InputError(f"{file}: inputs and outputs of shape {', '.join(map(str, found[:4]))}, expected {latent}, "
-                         f"{seen} to {fractions}")
+    path = path / DECODER_FILE if path.is_dir() else path
+    size, weights = read_model(path, "a decoder")
+    latents = size.pop("latents", None)
+    if latents != spec.dense.outputs:
+        raise InputError(f"{path}: a decoder of {str(latents)[:40]} latents, expected {spec.dense.outputs}")
+    with parsing(path, "the size of a decoder"):
+        options = DecoderConfig.model_validate(size, strict=True)
+    check_count(path, weights, _n_parameters(spec, options), f"a decoder of {options!r}")
+    decoder = build_decoder(spec, options, 0)
+    fill(decoder, weights)
     return decoder
+
+
+def _n_parameters(spec: EncoderSpec, options: DecoderConfig) -> int:
+    """Weights and biases of a decoder that is not built yet: a file may claim any size."""
+    units = spec.dense.outputs + (2 if options.sees_sum else 0)
+    total = 0
+    for width in (*[options.width] * options.layers, N_TRIGGER_CELLS):
+        total, units = total + (units + 1) * width, width
+    return total * options.members

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from models.trigger_cells import IMAGE_TO_TC, N_TRIGGER_CELLS
 from models.weights import NETWORK_FILE, WEIGHTS_FILE
 from training.networks.catalogue import Network, arrangement, find
 from training.networks.chip_encoder import ExactEncoder
-from training.networks.keras_archive import load_model, save_model
+from training.networks.model_file import check_count, fill, read_model, write_model
 
 # isort: split
 import tensorflow as tf
@@ -73,9 +71,15 @@ class NetworkEncoder:
         return self
 
     def save(self, path: Path) -> None:
-        """Write the model as `.keras`."""
-        with _quiet_quantizers():
-            save_model(self.model, path)
+        """Write `network.npz`."""
+        write_model(path, _size(self.spec, self.network), self.model.get_weights())
+
+
+def _size(spec: EncoderSpec, network: Network) -> dict[str, Any]:
+    """What decides shapes and arithmetic of a network; the loss that it is trained on does not."""
+    size = {**asdict(network), "hidden": list(network.hidden), "outputs": spec.dense.outputs, "digest": spec.digest()}
+    del size["loss"]
+    return size
 
 
 def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:
@@ -95,22 +99,20 @@ def encoder_file(config: Config) -> str:
 
 
 def load(path: Path, config: Config) -> NetworkEncoder:
-    """Read `encoder.keras` of a run with that configuration; raises InputError if it does not fit."""
+    """Read `network.npz` of a run with that configuration; raises InputError if it does not fit."""
     if not config.training.network:
-        raise InputError(f"{path}: configuration {config.name} names no training.network, expected the config.yaml "
-                         "beside it")
+        raise InputError(f"{path}: configuration {config.name} names no training.network, expected the configuration "
+                         "of the run")
     _, network = find(config.training.network)
-    known: dict[str, Any] = {}
-    if network.formats != "float":
-        from qkeras.utils import _add_supported_quantized_objects
-
-        _add_supported_quantized_objects(known)
-    with _quiet_quantizers():
-        model = load_model(path, "an encoder", known)
-    found = *model.input_shape[1:], model.output_shape[-1]
-    expected = *arrangement(network.image).shape, config.encoder.dense.outputs
-    if found != expected:
-        raise InputError(f"{path}: sizes {found} of image and latents, expected {expected}")
+    found, weights = read_model(path, "an encoder")
+    expected = _size(config.encoder, network)
+    different = next((key for key in (*expected, *found) if found.get(key) != expected.get(key)), None)
+    if different is not None:
+        raise InputError(f"{path}: a network with {different[:40]} {str(found.get(different))[:40]}, expected "
+                         f"{expected.get(different)} of {config.training.network}")
+    model = build(config.encoder, network, 0)
+    check_count(path, weights, model.count_params(), config.training.network)
+    fill(model, weights)
     return NetworkEncoder(config.encoder, network, model)
 
 
@@ -147,14 +149,6 @@ def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
         x = activation(spec.conv.output, f"hidden_{index}")(x)  # as after a convolution: only latents go over links
     x = weighted("Dense", spec.dense, spec.dense.outputs, name="dense")(x)
     return tf_keras.Model(image, activation(spec.latent, "encoded_vector")(x), name="encoder")
-
-
-@contextmanager
-def _quiet_quantizers() -> Iterator[None]:
-    """Keep off the terminal that QKeras serialises its quantisers by way of constraints."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The `keras.constraints.serialize", UserWarning)
-        yield
 
 
 def _pixels(cells: IntArray) -> npt.NDArray[np.int64]:

@@ -331,15 +331,15 @@ def test_context_is_what_the_frame_carries() -> None:
 def test_decoder_file(tmp_path: Path) -> None:
     config = small()
     decoder = build_decoder(config.encoder, config.training.decoder, seed=1)
-    save_decoder(decoder, tmp_path / DECODER_FILE)
+    save_decoder(decoder, config.training.decoder, tmp_path / DECODER_FILE)
     latent = np.random.default_rng(1).random((20, 16))
     module_sum = np.arange(20)
     expected = decode(decoder, latent, module_sum)
     np.testing.assert_allclose(expected.sum(axis=1), 1, rtol=1e-5)
     for path in (tmp_path, tmp_path / DECODER_FILE):
         np.testing.assert_array_equal(decode(load_decoder(path, config.encoder), latent, module_sum), expected)
-    (tmp_path / "bad.keras").write_bytes(b"no zip")
-    for path, match in ((tmp_path / "bad.keras", "not readable as a decoder"), (tmp_path / "none", "no such file")):
+    (tmp_path / "bad.npz").write_bytes(b"no zip")
+    for path, match in ((tmp_path / "bad.npz", "not readable as npz"), (tmp_path / "none", "no such file")):
         with pytest.raises(InputError, match=match):
             load_decoder(path, config.encoder)
 

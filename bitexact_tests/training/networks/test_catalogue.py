@@ -211,17 +211,19 @@ def test_what_is_refused(tmp_path: Path) -> None:
     config = small("8x8_c8_pool_tele_quantized")
     train(config, tmp_path)
     for path in (tmp_path / NETWORK_FILE, tmp_path / WEIGHTS_FILE):
-        with pytest.raises(InputError, match=r"encoder\.keras is not an encoder of the chip and cannot"):
+        with pytest.raises(InputError, match=r"network\.npz is not an encoder of the chip and cannot be loaded"):
             load_weights(path, config.encoder)
     with pytest.raises(InputError, match="expected no --start"):
         train(config.override(training={"epochs": 2}), tmp_path / "more", start=tmp_path)
     with pytest.raises(InputError, match=r"names no training\.network"):
         load(tmp_path / NETWORK_FILE, small("8x8_c8_S2_qK_RTL"))
-    with pytest.raises(InputError, match=r"sizes \(8, 8, 1, 16\) of image and latents, expected \(4, 4, 3, 16\)"):
+    with pytest.raises(InputError, match=r"with image 8x8, expected 4x4x3 of 4x4x3_c8_tele_quantized"):
         load(tmp_path / NETWORK_FILE, small("4x4x3_c8_tele_quantized"))
-    (tmp_path / "bad.keras").write_bytes(b"no zip")
-    with pytest.raises(InputError, match="not readable as an encoder"):
-        load(tmp_path / "bad.keras", config)
+    with pytest.raises(InputError, match=r"with digest [0-9a-f]{16}, expected [0-9a-f]{16} of 8x8_c8_pool"):
+        load(tmp_path / NETWORK_FILE, small("8x8_c8_pool_tele_quantized", "econ_t_2elink"))
+    (tmp_path / "bad.npz").write_bytes(b"no zip")
+    with pytest.raises(InputError, match="not readable as npz"):
+        load(tmp_path / "bad.npz", config)
     with pytest.raises(InputError, match="configuration qkeras_3elink has qkeras ones"):
         small("8x8_c8_S2_qK_RTL", "qkeras_3elink")
     with pytest.raises(InputError, match="did you mean '8x8_c8_pool_tele'"):

@@ -155,7 +155,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         folder = root / name
         EncoderWeights.random(config.encoder, 3, density=0.4).save(folder / "weights.npz")
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
-        save_decoder(build_decoder(config.encoder, config.training.decoder, 1), folder / DECODER_FILE)
+        options = config.training.decoder
+        save_decoder(build_decoder(config.encoder, options, 1), options, folder / DECODER_FILE)
         folders.append(folder)
     return folders
 

@@ -1,0 +1,62 @@
+"""Keras models in `.npz` files: their size and their numbers, from which the reader builds the model itself.
+
+No file names a class or a function, and equal models give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import FloatArray
+from models.errors import InputError, parsing
+from models.files import atomic_path
+from models.npz import read_npz
+
+_OLDER = ".keras"
+
+
+def write_model(path: Path, size: Mapping[str, Any], weights: Sequence[FloatArray]) -> None:
+    """Write the size of a model, as plain JSON, and its weights in the order of its layers."""
+    flat = np.concatenate([np.ravel(weight) for weight in weights]).astype(np.float32)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, size=np.array(json.dumps(size)), weights=flat)
+
+
+def read_model(path: Path, kind: str) -> tuple[dict[str, Any], npt.NDArray[np.float32]]:
+    """Size and weights (n,) of a model; raises InputError, naming `kind`, if the file holds anything else."""
+    older = path.with_suffix(_OLDER)
+    if path.suffix == _OLDER or (not path.exists() and older.exists()):
+        raise InputError(f"{older}: {kind} of an older version, which this one does not read; train again")
+    if not path.exists():
+        raise InputError(f"{path}: no such file, expected {kind}")
+    content = read_npz(path, {"size", "weights"})
+    with parsing(path, kind):
+        size = json.loads(str(content["size"]))
+    if not isinstance(size, dict):
+        raise InputError(f"{path}: size {str(size)[:40]!r}, expected a JSON object")
+    weights = content["weights"]
+    if weights.dtype != np.float32 or weights.ndim != 1:
+        raise InputError(f"{path}: weights of type {weights.dtype} and shape {weights.shape}, expected float32 (n,)")
+    if not np.isfinite(weights).all():
+        first = int(np.flatnonzero(~np.isfinite(weights))[0])
+        raise InputError(f"{path}: weights[{first}] = {weights[first]}, expected a finite number")
+    return size, weights
+
+
+def check_count(path: Path, weights: npt.NDArray[np.float32], expected: int, what: str) -> None:
+    """Raise InputError unless there are as many weights as the model has; before it is built, if it could be large."""
+    if len(weights) != expected:
+        raise InputError(f"{path}: {len(weights)} weights, expected {expected} of {what}")
+
+
+def fill(model: Any, weights: npt.NDArray[np.float32]) -> None:
+    """Put all weights, in the order of its layers, into a model that was just built."""
+    shapes = [weight.shape for weight in model.get_weights()]
+    parts = np.split(weights, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
