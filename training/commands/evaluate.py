@@ -21,7 +21,7 @@ def evaluate(
     config: ConfigFile,
     weights: WeightsFile,
     input: CalqFiles,
-    decoder: Annotated[Path | None, typer.Option(help="decoder.keras or the folder of a run; default: that of the "
+    decoder: Annotated[Path | None, typer.Option(help="decoder.npz or the folder of a run; default: that of the "
                                                       "weights.")] = None,
     json_: JsonFile = None,
     order: Order = None,

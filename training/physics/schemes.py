@@ -208,7 +208,7 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
 
 
 def load_autoencoder(run: Path) -> Scheme:
-    """AE from the folder of a training run, by whose name it goes: config.yaml, weights.npz and decoder.keras."""
+    """AE from the folder of a training run, by whose name it goes: config.yaml, weights.npz and decoder.npz."""
     from models.config import Config
     from training.networks.decoder import load_decoder
 
