@@ -6,10 +6,7 @@ columns of a file stand: `tc` (trigger cell 0..47) or `image` (after the chip's 
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,20 +21,25 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
+from models.calq_csv import (
+    CALQ_COLUMNS,
+    EXPECTED_CHARGE,
+    MAX_CALQ,
+    CsvFile,
+    charge_names,
+    check_columns,
+    no_rows,
+)
 from models.errors import InputError, parsing
 from models.files import atomic_path
 from models.notebook import wafer_svg
-from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS, image_order, to_trigger_cells
+from models.trigger_cells import N_TRIGGER_CELLS, image_order, to_trigger_cells
 
 Order = Literal["tc", "image"]
 
-CALQ_COLUMNS = [f"CALQ_{i}" for i in range(N_TRIGGER_CELLS)]
-MAX_CALQ = (1 << CALQ_BITS) - 1
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 """Of data files."""
-_LONGEST_LINE = 1 << 16
 _MOST_ROWS = 1 << 25
-_EXPECTED = f"an integer 0..{MAX_CALQ}"
 _CALQ_TYPES = {name: pa.uint32() for name in CALQ_COLUMNS}
 
 
@@ -111,27 +113,44 @@ def is_data_file(file: Path) -> bool:
 
 
 def _read_file(path: str, nrows: int | None) -> pa.Table:
-    table = _read_parquet(path) if path.endswith(".parquet") else _read_csv(path, nrows)
+    table = _read_parquet(path) if is_parquet(path) else _read_csv(path, nrows)
     if not len(table):
-        raise InputError(f"{path}: a header but no rows, expected {N_TRIGGER_CELLS} charges per row")
+        raise no_rows(path)
     if nrows is not None:
         table = table.slice(0, nrows)
-    check_charges(path, table)
-    return table
+    return whole_charges(path, table)
 
 
-def check_charges(path: str, table: pa.Table, start: int = 0) -> None:
-    """Raise InputError naming row (`start` rows of the file came before), column and value of what is no charge."""
+def is_parquet(path: str | Path) -> bool:
+    """Whether a file is Parquet, by its content or else by its name; a pipe is CSV."""
+    if not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as file:
+        return file.read(4) == b"PAR1" or str(path).endswith(".parquet")
+
+
+def whole_charges(path: str, table: pa.Table, start: int = 0) -> pa.Table:
+    """The table with integers as charges, also where it holds them as floats.
+
+    Raises InputError naming row (`start` rows of the file came before), column and value of what is no charge.
+    """
     for name in CALQ_COLUMNS:
         column = table[name]
-        if not pa.types.is_integer(column.type):
+        floats = pa.types.is_float32(column.type) or pa.types.is_float64(column.type)
+        if not floats and not pa.types.is_integer(column.type):
             raise InputError(f"{path}: column {name} has type {column.type}, expected integers")
-        check_filled(path, name, column, _EXPECTED, start)
+        check_filled(path, name, column, EXPECTED_CHARGE, start)
         values = column.to_numpy()
         bad = (values < 0) | (values > MAX_CALQ)
+        if floats:
+            bad |= values != np.rint(values)
         if bad.any():
             row = int(np.argmax(bad))
-            raise InputError(f"{path}: data row {start + row + 1}, column {name}: {values[row]}, expected {_EXPECTED}")
+            raise InputError(f"{path}: data row {start + row + 1}, column {name}: {values[row]}, "
+                             f"expected {EXPECTED_CHARGE}")
+        if floats:
+            table = table.set_column(table.column_names.index(name), name, column.cast(pa.uint32()))
+    return table
 
 
 def check_filled(path: str, name: str, column: pa.ChunkedArray, expected: str, start: int = 0) -> None:
@@ -147,105 +166,25 @@ def _read_parquet(path: str) -> pa.Table:
         names, rows = file.schema_arrow.names, file.metadata.num_rows
     if rows > _MOST_ROWS:  # equal rows pack to next to nothing
         raise InputError(f"{path}: {rows} rows, expected at most {_MOST_ROWS}")
+    names = charge_names(names)
     check_columns(path, names)
     with parsing(path, "Parquet"):
-        return file.read()
+        return file.read().rename_columns(names)
 
 
 def _read_csv(path: str, nrows: int | None) -> pa.Table:
-    content = sys.stdin.buffer.read() if path == "-" else None
-    fields = first_line(path, content)
-    has_header = not all(_is_integer(field) for field in fields)
-    if has_header:
-        check_columns(path, fields)
-    elif len(fields) != N_TRIGGER_CELLS:
-        raise InputError(f"{path}: line 1: {len(fields)} columns and no header, expected {N_TRIGGER_CELLS}")
-    read_options = pa_csv.ReadOptions(column_names=None if has_header else CALQ_COLUMNS)
-    convert_options = pa_csv.ConvertOptions(column_types=_CALQ_TYPES)
-    source = path if content is None else pa.BufferReader(content)
-    try:
-        if nrows is None:
-            return pa_csv.read_csv(source, read_options=read_options, convert_options=convert_options)
-        batches, rows = [], 0
-        with pa_csv.open_csv(source, read_options=read_options, convert_options=convert_options) as reader:
-            for batch in reader:
-                batches.append(batch)
-                rows += batch.num_rows
-                if rows >= nrows:
-                    break
-            return pa.Table.from_batches(batches, schema=reader.schema)
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        names = fields if has_header else CALQ_COLUMNS
-        raise diagnose_csv(path, content, names, has_header, error) from None
-
-
-def _is_integer(field: str) -> bool:
-    return re.fullmatch(r"\s*-?\d{1,20}\s*", field, re.ASCII) is not None
-
-
-def _bounded_lines(path: str, text: IO[str]) -> Iterator[str]:
-    for number, line in enumerate(iter(lambda: text.readline(_LONGEST_LINE), ""), start=1):
-        if len(line) == _LONGEST_LINE:
-            raise InputError(f"{path}: line {number}: over {_LONGEST_LINE} characters, "
-                             f"expected {N_TRIGGER_CELLS} charges")
-        yield line
-
-
-def first_line(path: str, content: bytes | None = None) -> list[str]:
-    """Fields of the first line of a CSV file, which are the names of its columns if it has a header."""
-    with parsing(path, "CSV"), _open_text(path, content) as text:
-        fields = next(csv.reader([text.readline(_LONGEST_LINE).rstrip("\r\n").removeprefix("\ufeff")]), [])
-    if not fields:
-        raise InputError(f"{path}: line 1: empty, expected {N_TRIGGER_CELLS} charges or a header CALQ_0..CALQ_47")
-    return fields
-
-
-def check_columns(path: str, names: Sequence[str]) -> None:
-    """Raise InputError unless every column of charges is there once."""
-    missing = [name for name in CALQ_COLUMNS if name not in names]
-    if missing:
-        given = ", ".join(repr(name[:40]) for name in names[:3]) + (", ..." if len(names) > 3 else "")
-        raise InputError(f"{path}: column {missing[0]} is missing (given: {given}), expected CALQ_0..CALQ_47")
-    repeated = [name for name in CALQ_COLUMNS if list(names).count(name) > 1]
-    if repeated:
-        raise InputError(f"{path}: column {repeated[0]} is given twice")
-
-
-@contextmanager
-def _open_text(path: str, content: bytes | None) -> Iterator[IO[str]]:
-    binary: Any
-    if content is not None:
-        binary = io.BytesIO(content)
-    else:
-        binary = (gzip.open if path.endswith(".gz") else open)(path, "rb")
-    with io.TextIOWrapper(binary, encoding="utf-8", errors="replace", newline="") as text:
-        yield text
-
-
-def diagnose_csv(
-    path: str, content: bytes | None, names: Sequence[str], has_header: bool, error: Exception
-) -> InputError:
-    """Read again, slowly, to name the first bad line and column; only runs once a file is known to be bad."""
-    with parsing(path, "CSV"), _open_text(path, content) as text:
-        reader = csv.reader(_bounded_lines(path, text))
-        for fields in reader:
-            if not fields or (has_header and reader.line_num == 1):
-                continue
-            if len(fields) != len(names):
-                return InputError(f"{path}: line {reader.line_num}: {len(fields)} columns, expected {len(names)}")
-            for name, field in zip(names, fields, strict=True):
-                if name in _CALQ_TYPES and not (_is_integer(field) and 0 <= int(field) <= MAX_CALQ):
-                    return InputError(f"{path}: line {reader.line_num}, column {name}: {field[:40]!r}, "
-                                      f"expected {_EXPECTED}")
-    if "Empty CSV" in str(error):
-        return InputError(f"{path}: a header but no rows, expected {N_TRIGGER_CELLS} charges per row")
-    return InputError(f"{path}: not readable as CSV: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    file = CsvFile.open(path, sys.stdin.buffer.read() if path == "-" else None)
+    if nrows is None:
+        return file.read(_CALQ_TYPES)
+    batches, rows = [], 0
+    for batch in file.batches(_CALQ_TYPES):
+        batches.append(batch)
+        rows += batch.num_rows
+        if rows >= nrows:
+            break
+    if not batches:
+        raise no_rows(path)
+    return pa.Table.from_batches(batches)
 
 
 def write_calq(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import os
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +19,9 @@ from hypothesis.extra import numpy as hnp
 from models.calq_io import CALQ_COLUMNS, MAX_CALQ, read_calq, write_calq, write_latents
 from models.errors import InputError
 from models.trigger_cells import image_order
+from training.production.stream import read_tables
 
-CHARGES = np.arange(5 * 48).reshape(5, 48)
+CHARGES = np.arange(1, 5 * 48 + 1).reshape(5, 48)  # 0..47 would be names of columns
 HEADER = ",".join(CALQ_COLUMNS)
 ROWS = [",".join(map(str, row)) for row in CHARGES]
 
@@ -44,6 +49,60 @@ def test_columns_may_stand_anywhere_and_others_are_kept(tmp_path: Path) -> None:
         np.testing.assert_array_equal(table.calq, CHARGES)
         assert list(table.extra.columns) == ["layer", "SimEnergyFraction"]
         assert table.extra["layer"].tolist() == [1, 3, 5, 7, 9] and table.extra["SimEnergyFraction"].isna().sum() == 1
+
+
+FRAME = pd.DataFrame(CHARGES, columns=CALQ_COLUMNS)
+SAME = {
+    "pandas' names": FRAME.set_axis(range(48), axis=1).to_csv(index=False),
+    "pandas' names and index": FRAME.set_axis(range(48), axis=1).to_csv(),
+    "pandas' names, shuffled": FRAME.set_axis(range(48), axis=1).sample(frac=1, axis=1, random_state=1)
+    .to_csv(index=False),
+    "floats": FRAME.astype(float).to_csv(index=False),
+    "floats without header": FRAME.astype(float).to_csv(index=False, header=False),
+    "floats from the second row on": FRAME.to_csv(index=False).replace("\n49,", "\n49.0,"),
+    "NumPy's notation": "".join(",".join(f"{value:.18e}" for value in row) + "\n" for row in CHARGES),
+    "NumPy's header": f"# {HEADER}\n" + "\n".join(ROWS),
+    "blanks behind commas": "\n".join([HEADER, *ROWS]).replace(",", ", "),
+    "quoted": FRAME.to_csv(index=False, quoting=csv.QUOTE_ALL),
+    "byte order mark": "\ufeff" + FRAME.set_axis(range(48), axis=1).to_csv(index=False),
+    "carriage returns": FRAME.set_axis(range(48), axis=1).to_csv(index=False, lineterminator="\r"),
+}
+"""The same charges as other programs write them."""
+
+
+@pytest.mark.parametrize("variant", SAME)
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_the_same_charges_however_they_are_written(tmp_path: Path, variant: str, packed: bool) -> None:
+    data = SAME[variant].encode()
+    path = tmp_path / "calq.csv"  # its content, not its name, says that it is packed
+    path.write_bytes(gzip.compress(data) if packed else data)
+    np.testing.assert_array_equal(read_calq(path, "image").calq, CHARGES)
+    np.testing.assert_array_equal(read_calq(path, "image", nrows_per_file=2).calq, CHARGES[:2])
+    pieces = pa.concat_tables(read_tables([path], rows=2)).select(CALQ_COLUMNS)
+    np.testing.assert_array_equal(pieces.to_pandas().to_numpy(), CHARGES)
+    path.rename(tmp_path / "calq.csv.gz")
+    np.testing.assert_array_equal(read_calq(tmp_path / "calq.csv.gz", "image").calq, CHARGES)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "Int64", "uint16"])
+def test_whole_numbers_of_any_type_in_parquet(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "calq.csv"  # Parquet under a name of CSV is Parquet
+    FRAME.astype(kind).to_parquet(path)
+    np.testing.assert_array_equal(read_calq(path, "image").calq, CHARGES)
+    FRAME.set_axis(map(str, range(48)), axis=1).astype(kind).to_parquet(path)
+    np.testing.assert_array_equal(read_calq(path, "image").calq, CHARGES)
+    pieces = pa.concat_tables(read_tables([path], rows=2)).select(CALQ_COLUMNS)
+    np.testing.assert_array_equal(pieces.to_pandas().to_numpy(), CHARGES)
+
+
+def test_floats_begin_far_into_a_file(tmp_path: Path) -> None:
+    charges = np.random.default_rng(1).integers(0, MAX_CALQ + 1, (20_000, 48))
+    path = tmp_path / "calq.csv"
+    text = pd.DataFrame(charges, columns=CALQ_COLUMNS).to_csv(index=False)
+    path.write_text(text[:-1] + ".0\n")  # several blocks of the reader come before
+    np.testing.assert_array_equal(read_calq(path, "image").calq, charges)
+    pieces = pa.concat_tables(read_tables([path])).select(CALQ_COLUMNS)
+    np.testing.assert_array_equal(pieces.to_pandas().to_numpy(), charges)
 
 
 def test_many_files_folders_gzip_and_row_limit(tmp_path: Path) -> None:
@@ -102,6 +161,17 @@ BAD = {
     "long row": ([HEADER, ROWS[0], ROWS[1] + ",5"], "line 3: 49 columns, expected 48"),
     "word": ([HEADER, ROWS[0], replaced(ROWS[1], 7, "abc")], "line 3, column CALQ_7: 'abc', expected an integer"),
     "float": ([HEADER, replaced(ROWS[0], 2, "1.5")], "line 2, column CALQ_2: '1.5', expected an integer"),
+    "float in the first line": ([replaced(ROWS[0], 2, "1.5")], "line 1, column CALQ_2: '1.5', expected an integer"),
+    "hole in the first line": ([replaced(ROWS[0], 2, "")], "row 1, column CALQ_2: empty"),
+    "word in the first line": ([replaced(ROWS[0], 2, "n.a.")], "line 1, column CALQ_2: 'n.a.', expected an integer"),
+    "infinite": ([HEADER, replaced(ROWS[0], 2, "inf")], "line 2, column CALQ_2: 'inf', expected an integer"),
+    "float too large": ([HEADER, replaced(ROWS[0], 2, "4194304.0")], "data row 1, column CALQ_2: 4194304, expected"),
+    "semicolons": ([HEADER.replace(",", ";"), *ROWS], "line 1: fields are separated by semicolons, expected commas"),
+    "semicolons, no header": ([ROWS[0].replace(",", ";")], "line 1: fields are separated by semicolons"),
+    "tabs": ([ROWS[0].replace(",", "\t")], "line 1: fields are separated by tabs, expected commas"),
+    "blanks": ([ROWS[0].replace(",", " ")], "line 1: fields are separated by blanks, expected commas"),
+    "last comma": ([row + "," for row in ROWS], "line 1: 49 columns and no header, expected 48"),
+    "binary": (["\0\1\2"], "holds binary data, expected CSV"),
     "negative": ([HEADER, replaced(ROWS[0], 47, "-1")], "line 2, column CALQ_47: '-1', expected an integer"),
     "hole": ([HEADER, ROWS[0], replaced(ROWS[1], 0, "")], "row 2, column CALQ_0: empty"),
     "too large": ([HEADER, replaced(ROWS[0], 0, str(MAX_CALQ + 1))], f"column CALQ_0: {MAX_CALQ + 1}, expected"),
@@ -128,12 +198,31 @@ def test_bad_parquet_is_one_line(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1 no")
     with pytest.raises(InputError, match="not readable as Parquet"):
         read_calq(path)
-    pd.DataFrame(CHARGES * 1.0, columns=CALQ_COLUMNS).to_parquet(path)
-    with pytest.raises(InputError, match="column CALQ_0 has type double, expected integers"):
+    pd.DataFrame(CHARGES > 0, columns=CALQ_COLUMNS).to_parquet(path)
+    with pytest.raises(InputError, match="column CALQ_0 has type bool, expected integers"):
         read_calq(path)
-    pd.DataFrame(CHARGES - 1, columns=CALQ_COLUMNS).to_parquet(path)
+    pd.DataFrame(CHARGES + 0.5, columns=CALQ_COLUMNS).to_parquet(path)
+    with pytest.raises(InputError, match=r"row 1, column CALQ_0: 1\.5, expected an integer"):
+        read_calq(path)
+    pd.DataFrame(CHARGES - 2, columns=CALQ_COLUMNS).to_parquet(path)
     with pytest.raises(InputError, match="row 1, column CALQ_0: -1"):
         read_calq(path)
+
+
+def test_text_of_another_encoding_is_one_line(tmp_path: Path) -> None:
+    for encoding in ("utf-16", "utf-16-be"):
+        (tmp_path / "calq.csv").write_bytes(("\ufeff" + HEADER).encode(encoding))
+        with pytest.raises(InputError, match="text in UTF-16, expected UTF-8"):
+            read_calq(tmp_path / "calq.csv")
+
+
+def test_pipes_are_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_text, args=("\n".join([HEADER, *ROWS]),))
+    writer.start()
+    np.testing.assert_array_equal(read_calq(pipe, "image").calq, CHARGES)
+    writer.join()
 
 
 def test_folder_without_data_and_no_file(tmp_path: Path) -> None:

@@ -15,16 +15,14 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from emulator.links import ERX
+from models.calq_csv import CALQ_COLUMNS, CsvFile, charge_names, check_columns
 from models.calq_io import (
-    CALQ_COLUMNS,
     SUFFIXES,
-    check_charges,
-    check_columns,
     check_filled,
-    diagnose_csv,
-    first_line,
     is_data_file,
+    is_parquet,
     open_to_write,
+    whole_charges,
 )
 from models.errors import InputError, nearest, parsing
 from models.files import atomic_path
@@ -108,10 +106,9 @@ def read_tables(paths: Iterable[str | Path], rows: int = ROWS) -> Iterator[pa.Ta
 
 def _pieces(path: Path, rows: int) -> Iterator[pa.Table]:
     start = 0
-    for batch in (_parquet if path.name.endswith(".parquet") else _csv)(path, rows):
+    for batch in (_parquet if is_parquet(path) else _csv)(path, rows):
         # Made anew: without what else Parquet says of columns, such as that they have no holes.
-        table = pa.table(batch.columns, batch.schema.names)
-        check_charges(str(path), table, start)
+        table = whole_charges(str(path), pa.table(batch.columns, charge_names(batch.schema.names)), start)
         for index, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
             wanted = _TYPES.get(name)
             if wanted in _EXPECTED:
@@ -125,20 +122,14 @@ def _pieces(path: Path, rows: int) -> Iterator[pa.Table]:
 
 def _parquet(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
     with parsing(path, "Parquet"), pa_parquet.ParquetFile(path) as file:
-        _check_names(path, file.schema_arrow.names)
+        _check_names(path, charge_names(file.schema_arrow.names))
         yield from file.iter_batches(rows)
 
 
 def _csv(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
-    names = first_line(str(path))
-    _check_names(path, names)
-    options = pa_csv.ConvertOptions(column_types=_TYPES, strings_can_be_null=False)
-    with parsing(path, "CSV"):
-        try:
-            with pa_csv.open_csv(path, convert_options=options) as reader:
-                yield from reader
-        except pa.ArrowException as error:
-            raise diagnose_csv(str(path), None, names, True, error) from None
+    file = CsvFile.open(str(path))
+    _check_names(path, file.names)
+    yield from file.batches(_TYPES)
 
 
 def _check_names(path: Path, names: list[str]) -> None:
