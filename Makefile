@@ -1,4 +1,4 @@
-# `make` sets up and runs the main job; `make test` sets up and runs every test; `make help` lists the rest.
+# `make` sets up and runs the main job; `make test test-slow` sets up and runs every test; `make help` lists the rest.
 
 CONFIG  ?= configs/econ_t_5elink.yaml
 DATA    ?=
@@ -42,7 +42,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -131,8 +131,11 @@ seu: $(READY) ## flip every bit of weights and RTL registers of RUN: latents, fr
 report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
 	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)
 
-test: $(READY) ## every test, JOBS=2 at a time; with REQUIRE_TOOLS=1 a missing tool fails
-	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+test: $(READY) ## the tests of every part, in minutes, JOBS=2 at a time; with REQUIRE_TOOLS=1 a missing tool fails
+	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
+
+test-slow: $(READY) ## the other tests: long pages of the documentation, every fold of the RTL, flips inside it, kills
+	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile -m slow $(ARGS)
 
 compat: ## quick tests on the oldest and the newest supported Python of this machine, each in an environment of its own
 	@set -e; for python in $$(.ci/pythons); do \

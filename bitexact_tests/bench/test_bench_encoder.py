@@ -43,22 +43,24 @@ def test_encode(benchmark: Any, name: str, implementation: str, request: pytest.
     config = Config.load(REPOSITORY / "configs" / f"{name}.yaml")
     spec, weights = config.encoder, EncoderWeights.random(config.encoder, 1, density=0.5)
     benchmark.group = f"encode {name}"
+    calq = CALQ if benchmark.enabled else CALQ[:1000]
     if implementation in BACKENDS:
         request.getfixturevalue("gxx")
         compiled(config, implementation)
-        calq = CALQ[:20_000]
+        calq = calq[:20_000]
         measure(benchmark, lambda: run_csim(config, weights, calq, implementation, keep=["latent_code"]), len(calq))
         return
     with threadpool_limits(1):
         if implementation == "emulator":
-            measure(benchmark, lambda: encode(weights, CALQ, keep=["latent_code"]), N_EVENTS)
+            measure(benchmark, lambda: encode(weights, calq, keep=["latent_code"]), len(calq))
         else:
-            calq = CALQ[:5_000]
+            calq = calq[:5_000]
             measure(benchmark, lambda: unblocked(spec, weights, calq), len(calq))
 
 
 def test_read_csv(benchmark: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("bench") / "calq.csv"
-    write_calq(path, np.concatenate([CALQ] * 4))
+    calq = np.concatenate([CALQ] * 4) if benchmark.enabled else CALQ[:1000]
+    write_calq(path, calq)
     benchmark.group = "read CALQ"
-    measure(benchmark, lambda: read_calq(path), 4 * N_EVENTS)
+    measure(benchmark, lambda: read_calq(path), len(calq))

@@ -22,15 +22,17 @@ N_MODULES = 5000
 
 
 @pytest.fixture(scope="module")
-def calq() -> Any:
-    return generate(N_MODULES, 1)[:, np.argsort(image_order())].astype(np.int64)
+def calq(request: pytest.FixtureRequest) -> Any:
+    """5,000 modules for a benchmark, few for a test."""
+    n = N_MODULES if request.config.getoption("benchmark_enable") else 300
+    return generate(n, 1)[:, np.argsort(image_order())].astype(np.int64)
 
 
 def test_comparison(benchmark: Any, calq: Any) -> None:
     benchmark.group = "comparison and report"
     found = benchmark.pedantic(compare, (calq, {}, [], Options()), rounds=1)
-    assert found["n_modules"] == N_MODULES
-    benchmark.extra_info["events_per_s"] = N_MODULES / benchmark.stats.stats.median if benchmark.stats else 0
+    assert found["n_modules"] == len(calq)
+    benchmark.extra_info["events_per_s"] = len(calq) / benchmark.stats.stats.median if benchmark.stats else 0
 
 
 def test_report(benchmark: Any, calq: Any, tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_report(benchmark: Any, calq: Any, tmp_path: Path) -> None:
     benchmark.group = "comparison and report"
     page = benchmark.pedantic(write_report, (config, tmp_path), rounds=1)
     assert page.stat().st_size > 1_000_000
-    benchmark.extra_info["events_per_s"] = N_MODULES / benchmark.stats.stats.median if benchmark.stats else 0
+    benchmark.extra_info["events_per_s"] = len(calq) / benchmark.stats.stats.median if benchmark.stats else 0
 
 
 @pytest.mark.parametrize("n_processes", [1, 2])

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -36,12 +35,10 @@ CALQ = charges()
 
 
 @pytest.fixture(scope="module")
-def projects(gxx: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Every configuration and backend compiled from nothing, two at a time, in a cache of its own."""
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(os.cpu_count()) as pool:
-        patch.setenv("ECON_T_CACHE", str(tmp_path_factory.mktemp("cache")))
+def projects(gxx: str) -> None:
+    """Every configuration and backend compiled, several at a time."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda key: compiled(LOADED[key[0]], key[1]), ALL))
-        yield
 
 
 @pytest.mark.parametrize("family", FAMILIES)

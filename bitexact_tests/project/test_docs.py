@@ -152,7 +152,9 @@ def run_block(block: Block, folder: Path) -> None:
     assert done.returncode == 0, f"{block.code}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if code(page)], ids=name)
+@pytest.mark.parametrize("page", [
+    pytest.param(page, marks=[pytest.mark.slow] if takes_long(page) or len(code(page)) > 8 else [], id=name(page))
+    for page in PAGES if code(page)])
 def test_blocks_run(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     long = takes_long(page)
     if long:

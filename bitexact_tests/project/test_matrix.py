@@ -27,16 +27,13 @@ def small(name: str) -> Config:
         "conv": spec.conv.model_copy(update={"filters": 2}), "dense": spec.dense.model_copy(update={"outputs": 3})})})
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ECON_T_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+SLOW = {("econ_t_3elink", "rtl folded"), ("qkeras_4elink", "rtl"), ("qkeras_4elink", "rtl folded")}
 
 
-@pytest.mark.parametrize("column", COLUMNS)
-@pytest.mark.parametrize("name", ["econ_t_3elink", "qkeras_4elink"])
-def test_all_cells_are_equal(cache: None, gxx: str, name: str, column: str) -> None:
+@pytest.mark.parametrize(("name", "column"), [
+    pytest.param(name, column, marks=[pytest.mark.slow] if (name, column) in SLOW else [])
+    for name in ("econ_t_3elink", "qkeras_4elink") for column in COLUMNS])
+def test_all_cells_are_equal(gxx: str, name: str, column: str) -> None:
     families = [family for family in FAMILIES if family != "trained"]  # those are of the chip's size
     table = run_matrix([small(name)], families, [column], 500)
     assert list(table) == [(name, family) for family in families]
@@ -48,7 +45,7 @@ def test_all_cells_are_equal(cache: None, gxx: str, name: str, column: str) -> N
         assert set(cell.stages) >= {"image_code", "hidden_code", "output_code", "latent_code"}
 
 
-def test_parts_of_csim_join_without_a_seam(cache: None, gxx: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_csim_join_without_a_seam(gxx: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hls.csim._CHUNK", 64)
     (row,) = run_matrix([small("econ_t_3elink")], ["random"], ["vitis"], 100).values()
     assert row["vitis"].equal, str(row["vitis"])

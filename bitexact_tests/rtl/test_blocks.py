@@ -154,6 +154,7 @@ def test_a_product_cut_below_the_sign_of_its_weight_is_refused() -> None:
         Neuron(layer, CHIP.conv.output, [InputCode.of([1])], "asic")
 
 
+@pytest.mark.slow
 def test_redundant_registers_are_written_and_cleared_like_single_ones(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     n, cleared = 4000, 3000

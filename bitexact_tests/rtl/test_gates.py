@@ -35,7 +35,7 @@ class Mapped:
     netlists: Path
 
 
-@pytest.fixture(scope="module", params=[1, 4, 16], ids="fold{}".format)
+@pytest.fixture(scope="module", params=[1, pytest.param(4, marks=pytest.mark.slow), 16], ids="fold{}".format)
 def mapped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapped:
     top, folder = AutoencoderChip(SMALL, fold=request.param), tmp_path_factory.mktemp("netlists")
     try:

@@ -31,7 +31,7 @@ from rtl.simulation.simulate import Records, pack
 AE_SETS = sorted(path.parent.name for path in (SHARED_DATA / "econt_vectors" / "mcDataset").glob("AE*/init.yaml"))
 
 
-@pytest.fixture(scope="module", params=[1, 2, 16], ids="fold{}".format)
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow), 16], ids="fold{}".format)
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """The whole chip with each encoder, compiled once."""
     top = AutoencoderChip(CHIP, fold=request.param)
@@ -207,7 +207,8 @@ def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> 
     assert_frames(bench.frames(outputs, start, len(calq)), EconT(registers).run_calq(calq).etx)
 
 
-@pytest.mark.parametrize(("base", "stride", "fold"), [(CHIP, 3, 3), (QKERAS, 3, 9), (QKERAS, 2, 8)])
+@pytest.mark.parametrize(("base", "stride", "fold"), [
+    (CHIP, 3, 3), *(pytest.param(QKERAS, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9), (2, 8)))])
 def test_folds_of_other_geometries(base: EncoderSpec, stride: int, fold: int, tmp_path: Path) -> None:
     """Few filters and outputs; 9 pixels in 3 and 9 slices, and exact products."""
     spec = base.model_copy(update={"conv": base.conv.model_copy(update={"filters": 2, "stride": stride}),

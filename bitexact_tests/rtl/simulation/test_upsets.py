@@ -17,7 +17,7 @@ from rtl.mapping.yosys import YosysError, write_verilog
 from rtl.simulation.upsets import registers
 
 
-@pytest.mark.parametrize("redundant", [False, True])
+@pytest.mark.parametrize("redundant", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_register_of_the_verilog_is_forgotten(redundant: bool, tmp_path: Path) -> None:
     top = AutoencoderChip(EncoderSpec.chip(5), redundant=redundant)
     found = registers(top)

@@ -109,6 +109,7 @@ def same(left: ModuleTable, right: ModuleTable) -> None:
     assert left.info.equals(right.info)
 
 
+@pytest.mark.slow
 def test_event_does_not_depend_on_the_events_before(cache: Path, tmp_path: Path) -> None:
     """One event alone with its collisions made anew equals the same event as the third of three, and others differ."""
     three = [simulate(SAMPLE, event, cache) for event in range(24, 27)]  # across the border of two blocks of 25

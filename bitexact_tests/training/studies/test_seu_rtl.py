@@ -28,6 +28,8 @@ from training.studies.seu import (
 )
 from training.studies.seu_rtl import FlipBench
 
+pytestmark = pytest.mark.slow  # the chip in three copies compiles for minutes
+
 
 @pytest.fixture(scope="module")
 def chip(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlipBench]:
