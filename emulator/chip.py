@@ -31,7 +31,8 @@ def _autoencoder(registers: Registers) -> Autoencoder:
 
 
 _BLOCKS: dict[Algorithm, Callable[[Registers], AlgorithmBlock]] = {
-    Algorithm.THRESHOLD_SUM: lambda r: ThresholdSum(r.threshold, r.dropped_bits, r.use_sum, r.tx_sync_word),
+    Algorithm.THRESHOLD_SUM: lambda r: ThresholdSum(r.threshold, r.dropped_bits, r.use_sum, r.tx_sync_word,
+                                                       r.buffer_thresholds[0]),
     Algorithm.SUPER_TRIGGER_CELL: lambda r: SuperTriggerCell(r.n_elinks, r.stc_type, r.dropped_bits),
     Algorithm.BEST_CHOICE: lambda r: BestChoice(r.n_elinks, r.dropped_bits, r.use_sum),
     Algorithm.REPEATER: lambda r: Repeater(r.n_elinks, r.dropped_bits),
@@ -49,13 +50,14 @@ class Frames:
     """What the chip sends: etx (n, 13) 32-bit words, link 0 first, zero on links not in use.
 
     `trace` has the charges `calq` (n, 48) and the results of the algorithm; `next_bx` and `waiting` are the state from
-    which the next call goes on.
+    which the next call goes on. `n_lost` (n,) counts the words of each frame that the output buffer lost.
     """
 
     etx: npt.NDArray[np.uint32]
     trace: Trace
     next_bx: int
     waiting: Words
+    n_lost: IntArray
 
     def __repr__(self) -> str:
         n_used = int(self.etx.any(axis=0).sum())
@@ -98,10 +100,10 @@ class EconT:
         stages = block.run(calq)
         packets = block.packets(stages, bx_counter(first_bx + np.arange(len(calq))))
         buffer = OutputBuffer(self.registers.n_elinks, *self.registers.buffer_thresholds)
-        words, waiting = buffer.send(packets, waiting)
+        words, waiting, n_lost = buffer.send(packets, waiting)
         etx = np.zeros((len(calq), MAX_ELINKS), dtype=np.uint32)
         etx[:, : buffer.n_elinks] = words[:, 0::2].astype(np.uint32) << 16 | words[:, 1::2]
-        return Frames(etx, Trace({"calq": calq, **stages}), first_bx + len(calq), waiting)
+        return Frames(etx, Trace({"calq": calq, **stages}), first_bx + len(calq), waiting, n_lost)
 
     def stream(self, chunks: Iterable[IntArray], first_bx: int = 0) -> Iterator[Frames]:
         """Frames for chunks of eRx words that follow one another."""

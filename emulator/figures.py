@@ -10,7 +10,13 @@ from emulator import fields
 from emulator.algorithms.autoencoder import MAX_CAPACITY
 from emulator.algorithms.best_choice import CELLS_SENT
 from emulator.algorithms.super_trigger_cell import TYPES
-from emulator.algorithms.threshold_sum import TYPE_ADDRESSES, TYPE_EMPTY, TYPE_MAP, TYPE_TRUNCATED, TYPE_TRUNCATED_SHORT
+from emulator.algorithms.threshold_frames import (
+    TYPE_ADDRESSES,
+    TYPE_EMPTY,
+    TYPE_MAP,
+    TYPE_TRUNCATED,
+    TYPE_TRUNCATED_SHORT,
+)
 from emulator.fields import Field, Layout
 
 _LINK_BITS = 32

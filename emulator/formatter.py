@@ -18,6 +18,12 @@ Words = npt.NDArray[np.uint16]
 ORBIT = 3564
 """Bunch crossings in one orbit."""
 
+Ends = tuple[int, ...]
+"""Where the frame before a stream may have ended, in words behind the beginning of the stream."""
+
+EMPTY: Ends = (0,)
+"""Nothing waits at the beginning of a stream."""
+
 
 def bx_counter(bx: IntArray) -> npt.NDArray[np.int64]:
     """The 5-bit counter in a frame: 31 at the first bunch crossing of an orbit, else its number modulo 16."""
@@ -57,12 +63,14 @@ class Decoded:
 
     columns: field name -> (n,) or (n, count) integers. module_sum: (n,) in CALQ. calq: (n, 48) charges in CALQ in the
     order after the mux, or None for AE, whose latents need a trained decoder. `fields.ABSENT` (-1) stands where a frame
-    does not carry a number or could not be read; the charge of a cell that was not sent is 0.
+    does not carry a number or could not be read; the charge of a cell that was not sent is 0. n_lost: the frames that
+    could not be read because the output buffer lost words, of them or of those just before.
     """
 
     columns: dict[str, npt.NDArray[np.int64]]
     module_sum: npt.NDArray[np.int64]
     calq: npt.NDArray[np.int64] | None
+    n_lost: int = 0
 
     def __len__(self) -> int:
         return len(self.module_sum)
@@ -81,7 +89,8 @@ class Decoded:
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
         module_sum = np.concatenate([part.module_sum for part in parts])
         charges = [part.calq for part in parts if part.calq is not None]
-        return cls(columns, module_sum, np.concatenate(charges) if charges else None)
+        n_lost = sum(part.n_lost for part in parts)
+        return cls(columns, module_sum, np.concatenate(charges) if charges else None, n_lost)
 
     def _table(self) -> dict[str, npt.NDArray[np.int64]]:
         charges = {} if self.calq is None else {"calq": self.calq}
@@ -117,12 +126,12 @@ class AlgorithmBlock(Protocol):
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
         """Frames of these results; counter (n,) is the 5-bit BX counter."""
 
-    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
-        """Read the words (n, 2 links) of n bunch crossings.
+    def decode(self, words: Words, counter: IntArray, ends: Ends = EMPTY) -> tuple[Decoded, Ends]:
+        """Read the words (n, 2 links) of n bunch crossings; counter (n,) is the 5-bit BX counter that each should have.
 
-        The frame of the first one starts `skip` words behind its beginning. Returns what is whole in the stream, which
-        may be fewer bunch crossings, and the `skip` of the first one that is not. Raises InputError if the first frame
-        cannot be one.
+        The frame of the first one starts at one of `ends`. Returns what is whole in the stream, which may be fewer
+        bunch crossings, and the `ends` before the first one that is not. Raises InputError if the first frame cannot be
+        one.
         """
 
 

@@ -1,4 +1,8 @@
-"""The output buffer: frames wait in a queue of 16-bit words until the links have room, and are cut if many wait."""
+"""The output buffer: frames wait in a queue of 16-bit words until the links have room, and are cut if many wait.
+
+The queue is an array of 400 words that moves down by the words sent in each BX. What is written behind its end is lost,
+but still counted: the end of the array keeps what it held before the move, and that is sent in place of the lost words.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,12 @@ from models.arrays import IntArray
 _SHORT_BIT = 1 << MODULE_SUM.bits
 """The lowest bit of the frame type: it tells a frame cut by T2 and T3 from one cut by T1."""
 
+CAPACITY = 400
+"""Words that the buffer holds."""
+
+SAFE_T1 = CAPACITY - 25
+"""Up to this T1 the longest frame, 25 words, always finds room."""
+
 NOTHING: Words = np.zeros(0, dtype=np.uint16)
 
 
@@ -25,10 +35,10 @@ class OutputBuffer:
     t2: int
     t3: int
 
-    def send(self, packets: Packets, waiting: Words = NOTHING) -> tuple[Words, Words]:
+    def send(self, packets: Packets, waiting: Words = NOTHING) -> tuple[Words, Words, IntArray]:
         """What the links send in the bunch crossings of `packets`, (n, 2 links), and the words that wait after them.
 
-        `waiting` are the words that waited before.
+        `waiting` are the words that waited before. The third array (n,) counts the words that each frame lost.
         """
         n, per_bx = len(packets.n_words), 2 * self.n_elinks
         start, cut, left = self._schedule(packets.n_words.tolist(), len(waiting))
@@ -42,7 +52,10 @@ class OutputBuffer:
         used = np.arange(MAX_WORDS) < length[:, None]
         place = (np.arange(n) * per_bx + start)[:, None] + np.arange(MAX_WORDS)
         slots[place[used]] = words[used]
-        return slots[: n * per_bx].reshape(n, per_bx), slots[n * per_bx :].copy()
+        lost = used & (start[:, None] + np.arange(MAX_WORDS) >= CAPACITY)
+        if lost.any():
+            slots = _stale(slots, place[lost], per_bx)
+        return slots[: n * per_bx].reshape(n, per_bx), slots[n * per_bx :].copy(), lost.sum(axis=1)
 
     def _schedule(self, lengths: list[int], n_waiting: int) -> tuple[IntArray, IntArray, int]:
         """Where frames of these lengths go: words that wait before each, if it is cut, and the words left at the end.
@@ -63,3 +76,18 @@ class OutputBuffer:
                 cut.append(0)
             n_waiting = max(n_waiting + length - per_bx, 0)
         return np.array(start, dtype=np.int64), np.array(cut, dtype=np.int64), n_waiting
+
+
+def _stale(slots: Words, lost: IntArray, per_bx: int) -> Words:
+    """The words with what is sent in place of the lost ones: the last that was kept `per_bx` or a multiple before it.
+
+    A lost word would enter the array by a move, at a place that keeps what it held: the word `per_bx` before.
+    """
+    rows = -(-len(slots) // per_bx)
+    table = np.zeros(rows * per_bx, dtype=np.uint16)
+    table[: len(slots)] = slots
+    row = np.repeat(np.arange(rows), per_bx)
+    row[lost] = 0
+    kept = np.maximum.accumulate(row.reshape(rows, per_bx), axis=0)
+    found: Words = np.take_along_axis(table.reshape(rows, per_bx), kept, axis=0).ravel()[: len(slots)]
+    return found

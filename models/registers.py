@@ -138,14 +138,18 @@ class Registers:
         return self.read("FMTBUF_ALL.mask_ae2") << 128 | self.read("FMTBUF_ALL.mask_ae")
 
     @property
+    def n_elinks_given(self) -> bool:
+        """Whether the settings say how many links are in use."""
+        return bool({"FMTBUF_ALL.config", "FMTBUF_ALL.config.eporttx_numen"} & self.given)
+
+    @property
     def n_elinks(self) -> int:
         """eTx links in use.
 
-        Published autoencoder settings that leave the number out were run with the fewest links that carry the bits of
-        their mask; this is the only setting that does not fall back to its value after reset.
+        Published autoencoder settings may leave the number out, and the value after reset is not theirs: without an
+        output to infer it from (`emulator.verify`), it is the fewest links that carry the bits of the mask.
         """
-        given = {"FMTBUF_ALL.config", "FMTBUF_ALL.config.eporttx_numen"} & self.given
-        if self.algorithm is Algorithm.AUTOENCODER and not given:
+        if self.algorithm is Algorithm.AUTOENCODER and not self.n_elinks_given:
             return next(n for n in range(1, MAX_ELINKS + 1) if 32 * n - 14 >= self.ae_mask.bit_count())
         return self.read("FMTBUF_ALL.config.eporttx_numen")
 

@@ -11,18 +11,17 @@ from hypothesis import strategies as st
 
 from bitexact_tests.samples import scalar_chip
 from bitexact_tests.samples.charges import charges_of_any_size
-from bitexact_tests.samples.chip_settings import SELECT, chip_settings, registers_of
+from bitexact_tests.samples.chip_settings import (
+    SELECT,
+    assert_same_decoded,
+    chip_settings,
+    expected_words,
+    registers_of,
+)
 from emulator import Decoded, EconT, decode
 from emulator.decoding import decode_stream
 from emulator.fields import ABSENT
 from models.registers import Registers
-
-
-def expected_words(s: scalar_chip.Settings, calq: Any, trace: Any, first_bx: int = 0) -> Any:
-    n = len(calq)
-    latents = trace["output_code"].tolist() if s.algorithm == "AE" else [[0] * 16] * n
-    sums = trace["module_sum"].tolist() if s.algorithm == "AE" else [0] * n
-    return np.array(list(scalar_chip.run(s, calq.tolist(), latents, sums, first_bx)))
 
 
 @pytest.mark.parametrize("algorithm", sorted(SELECT))
@@ -73,17 +72,8 @@ def test_chunks_change_nothing(s: scalar_chip.Settings, seed: int, sizes: list[i
     np.testing.assert_array_equal(np.concatenate(parts), whole.etx)
     np.testing.assert_array_equal(waiting, whole.waiting)
     chunks = np.split(whole.etx, np.cumsum(sizes)[:-1])
-    assert_equal(Decoded.concatenate(list(decode_stream(chip.registers, chunks, 3560))),
-                 decode(chip.registers, whole.etx, 3560))
-
-
-def assert_equal(found: Decoded, expected: Decoded) -> None:
-    assert found.columns.keys() == expected.columns.keys()
-    for name, column in expected.columns.items():
-        np.testing.assert_array_equal(found.columns[name], column, err_msg=name)
-    np.testing.assert_array_equal(found.module_sum, expected.module_sum)
-    if expected.calq is not None:
-        np.testing.assert_array_equal(found.calq, expected.calq)
+    assert_same_decoded(Decoded.concatenate(list(decode_stream(chip.registers, chunks, 3560))),
+                        decode(chip.registers, whole.etx, 3560))
 
 
 @pytest.mark.parametrize("erx", [np.zeros((2, 11), int), np.zeros(12, int), np.zeros((2, 12))])

@@ -29,6 +29,7 @@ def test_decoder_reads_what_was_sent(s: scalar_chip.Settings, seed: int) -> None
     if s.algorithm == "TS":
         read &= columns["type"] < 0b110
         assert (columns["type"][~read & (columns["type"] != ABSENT)] >= 0b110).all()
+        assert not (read & (frames.n_lost > 0)).any()
     if s.algorithm in ("TS", "BC"):
         sent_codes = np.where(trace["sent"], trace["charge_code"], ABSENT)
         np.testing.assert_array_equal(columns["charge"][read], sent_codes[read])

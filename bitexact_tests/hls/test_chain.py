@@ -11,6 +11,7 @@ from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.matrix import charges
 from emulator import EconT
 from emulator.links import ERX, ETX
+from emulator.verify import settings_of
 from hls.backends import BACKENDS
 from hls.csim import run_csim
 from models.chip import Algorithm
@@ -38,9 +39,9 @@ def test_published_frames(backend: str, gxx: str, shared_data: Path) -> None:
             if Registers.load(path).algorithm == Algorithm.AUTOENCODER]
     assert sets
     for path in sets:
-        chip = EconT.from_yaml(path)
-        calq = chip.calq(ERX.read_all(path.parent.parent / "testInput.csv"))
         expected = ETX.read_all(path.parent / "testOutput.csv")
+        chip = EconT(settings_of(path, expected)[0])
+        calq = chip.calq(ERX.read_all(path.parent.parent / "testInput.csv"))
         found = csim_words(chip.registers, calq, backend)
         np.testing.assert_array_equal(found, expected[:, :5], f"{path.parent}, {backend}")
         assert not expected[:, 5:].any()

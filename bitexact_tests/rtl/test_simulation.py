@@ -15,6 +15,7 @@ from bitexact_tests.samples.rtl import CHIP, QKERAS, build
 from emulator import encode
 from emulator.chip import EconT
 from emulator.links import ERX, ETX
+from emulator.verify import settings_of
 from models.errors import InputError
 from models.i2c import i2c_writes
 from models.register_weights import encoder_weights, for_encoder
@@ -82,12 +83,13 @@ def assert_stages(bench: Bench, outputs: Records, first: int, weights: EncoderWe
 @pytest.mark.parametrize("name", AE_SETS)
 def test_published_vectors(bench: Bench, shared_data: Path, name: str) -> None:
     folder = shared_data / "econt_vectors" / "mcDataset"
-    registers = Registers.load(folder / name / "init.yaml")
+    expected = ETX.read_all(folder / name / "testOutput.csv")
+    registers, _ = settings_of(folder / name / "init.yaml", expected)
     calq = EconT(registers).calq(ERX.read_all(folder / "testInput.csv"))
     writes = [*i2c_writes(registers), *format_writes(registers.ae_mask, registers.n_elinks)]
     setup = bench.writing(writes)
     outputs = run(bench, setup, bench.events(calq, orbit_start=0))
-    assert_frames(bench.frames(outputs, len(setup), len(calq)), ETX.read_all(folder / name / "testOutput.csv"))
+    assert_frames(bench.frames(outputs, len(setup), len(calq)), expected)
     assert_stages(bench, outputs, len(setup), encoder_weights(registers, CHIP), calq)
 
 

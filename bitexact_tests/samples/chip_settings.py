@@ -1,10 +1,14 @@
-"""Settings of the chip, as the scalar chip takes them and as registers."""
+"""Settings of the chip, as the scalar chip takes them and as registers; what the scalar chip sends."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from hypothesis import strategies as st
 
 from bitexact_tests.samples import scalar_chip
+from emulator import Decoded
 from models.chip import Algorithm
 from models.register_weights import with_weights
 from models.registers import Registers
@@ -27,7 +31,7 @@ def chip_settings(draw: st.DrawFn, algorithm: str | None = None) -> scalar_chip.
         thresholds=[draw(st.sampled_from([0, 1, 47, 300, 5000, 1 << 20]))] * 40 + draw(
             st.lists(st.integers(0, 1 << 22), min_size=8, max_size=8)),
         sync_word=draw(st.integers(0, 0xFFFF)),
-        t1=draw(st.integers(26, 120)),
+        t1=draw(st.one_of(st.integers(26, 120), st.integers(376, 511))),
         t2=draw(st.integers(0, 60)),
         t3=draw(st.integers(0, 25)),
         mask=draw(st.one_of(st.integers(0, (1 << 144) - 1), st.sampled_from([0, (1 << 144) - 1]))),
@@ -51,3 +55,22 @@ def registers_of(s: scalar_chip.Settings) -> Registers:
         "ALGO_DROPLSB.drop_lsb": s.drop_lsb,
     }
     return with_weights(Registers.reset(), WEIGHTS).with_values(values)
+
+
+def expected_words(s: scalar_chip.Settings, calq: Any, trace: Any, first_bx: int = 0) -> Any:
+    """The words (n, 13) of the scalar chip; the encoder's latents and sums are those of the emulator's trace."""
+    n = len(calq)
+    latents = trace["output_code"].tolist() if s.algorithm == "AE" else [[0] * 16] * n
+    sums = trace["module_sum"].tolist() if s.algorithm == "AE" else [0] * n
+    return np.array(list(scalar_chip.run(s, calq.tolist(), latents, sums, first_bx)))
+
+
+def assert_same_decoded(found: Decoded, expected: Decoded) -> None:
+    """Every number that was read is the same."""
+    assert found.columns.keys() == expected.columns.keys()
+    for name, column in expected.columns.items():
+        np.testing.assert_array_equal(found.columns[name], column, err_msg=name)
+    np.testing.assert_array_equal(found.module_sum, expected.module_sum)
+    assert found.n_lost == expected.n_lost
+    if expected.calq is not None:
+        np.testing.assert_array_equal(found.calq, expected.calq)

@@ -132,7 +132,7 @@ def stc_frame(s: Settings, calq: Sequence[int], head: str, drop: int) -> str:
 def run(s: Settings, calqs: Sequence[Sequence[int]], latents: Sequence[Sequence[int]], ae_sums: Sequence[int],
         first_bx: int = 0) -> Iterator[list[int]]:
     """The 13 link words of each bunch crossing."""
-    queue: list[int] = []
+    buffer, n_waiting = [0] * 400, 0
     per_bx = 2 * s.n_elinks
     for i, calq in enumerate(calqs):
         bx = (first_bx + i) % 3564
@@ -142,15 +142,19 @@ def run(s: Settings, calqs: Sequence[Sequence[int]], latents: Sequence[Sequence[
             content = content.ljust(-(-len(content) // 16) * 16, "0")
             words = [int(content[k : k + 16], 2) for k in range(0, len(content), 16)]
             full_sum = encode(sum(calq), 5, 3)
-            if len(queue) + len(words) > s.t1:
+            if n_waiting + len(words) > s.t1:
                 words = [counter << 11 | 0b110 << 8 | full_sum]
-            elif len(queue) > s.t2 and len(words) <= s.t3:
+            elif n_waiting > s.t2 and len(words) <= s.t3:
                 words = [counter << 11 | 0b111 << 8 | full_sum]
             fill = counter << 11 | s.sync_word % 2048
         else:  # as long as the links, so it never waits
             content = content.ljust(16 * per_bx, "0")[: 16 * per_bx]
             words, fill = [int(content[k : k + 16], 2) for k in range(0, len(content), 16)], 0
-        queue += words
-        out = (queue[:per_bx] + [fill] * per_bx)[:per_bx]
-        queue = queue[per_bx:]
+        for k, word in enumerate(words):
+            if n_waiting + k < 400:
+                buffer[n_waiting + k] = word
+        n_waiting += len(words)
+        out = [buffer[k] if k < n_waiting else fill for k in range(per_bx)]
+        buffer = buffer[per_bx:] + buffer[-per_bx:]  # the end keeps what it held
+        n_waiting = max(n_waiting - per_bx, 0)
         yield [out[2 * k] << 16 | out[2 * k + 1] if k < s.n_elinks else 0 for k in range(13)]

@@ -13,7 +13,7 @@ from emulator import fields
 from emulator.codes import FINE_SUM
 from emulator.encoder import encode
 from emulator.fields import LATENT_BITS, N_LATENTS
-from emulator.formatter import Decoded, Packets, Words, with_room
+from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, with_room
 from models.arrays import IntArray
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class Autoencoder:
             values[f"latent_{i}"] = picked @ (1 << np.arange(len(bits)))
         return Packets.fixed(fields.pack(self.layout, values), 2 * self.n_elinks)
 
-    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
+    def decode(
+        self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
+    ) -> tuple[Decoded, Ends]:
         """The latents with their bits back in place, zero where the mask took them."""
         values = fields.unpack(self.layout, with_room(words))
         latent = np.zeros((len(words), N_LATENTS), dtype=np.int64)
@@ -72,4 +74,4 @@ class Autoencoder:
             for k, bit in enumerate(bits):
                 latent[:, i] |= (values[f"latent_{i}"] >> k & 1) << bit
         columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "latent": latent}
-        return Decoded(columns, FINE_SUM.estimate(values["module_sum"]), None), 0
+        return Decoded(columns, FINE_SUM.estimate(values["module_sum"]), None), EMPTY

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from emulator import fields
 from emulator.codes import CHARGE, SUM
 from emulator.fields import MAX_ELINKS
-from emulator.formatter import Decoded, Packets, Words, counter_code, with_room
+from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, counter_code, with_room
 from models.arrays import IntArray
 
 CELLS_SENT = (1, 4, 6, 9, 14, 18, 23, 28, 32, 37, 41, 46, 48)
@@ -88,9 +88,11 @@ class BestChoice:
         words = fields.pack(self.layout, values | fields.cell_values(stages["sent"], stages["charge_code"]))
         return Packets.fixed(words, 2 * self.n_elinks if self.n_elinks < MAX_ELINKS else fields.n_words(self.layout))
 
-    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
+    def decode(
+        self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
+    ) -> tuple[Decoded, Ends]:
         values = fields.unpack(self.layout, with_room(words))
         charge = fields.cell_charges(values)
         columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "charge": charge}
         calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)
-        return Decoded(columns, SUM.estimate(values["module_sum"], self.dropped_bits), calq), 0
+        return Decoded(columns, SUM.estimate(values["module_sum"], self.dropped_bits), calq), EMPTY

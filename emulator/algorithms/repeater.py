@@ -12,7 +12,7 @@ import numpy.typing as npt
 from emulator import fields
 from emulator.codes import CHARGE
 from emulator.fields import ABSENT, N_CELLS, WORD_BITS
-from emulator.formatter import Decoded, Packets, Words, with_room
+from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, with_room
 from models.arrays import IntArray
 
 
@@ -32,10 +32,12 @@ class Repeater:
         words = fields.pack(fields.repeater(), {"bx_counter": counter, "charge": stages["charge_code"]})
         return Packets.fixed(words, 2 * self.n_elinks)
 
-    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
+    def decode(
+        self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
+    ) -> tuple[Decoded, Ends]:
         values = fields.unpack(fields.repeater(), with_room(words))
         n_whole = min(N_CELLS, (words.shape[1] * WORD_BITS - fields.COUNTER.bits) // CHARGE.bits)
         charge = values["charge"]
         charge[:, n_whole:] = ABSENT
         calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)
-        return Decoded(values, np.full(len(words), ABSENT), calq), 0
+        return Decoded(values, np.full(len(words), ABSENT), calq), EMPTY

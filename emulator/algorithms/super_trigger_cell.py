@@ -12,7 +12,7 @@ import numpy.typing as npt
 from emulator import fields
 from emulator.codes import CHARGE, FINE_SUM, FloatCode
 from emulator.fields import ABSENT, N_CELLS
-from emulator.formatter import Decoded, Packets, Words, counter_code, with_room
+from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, counter_code, with_room
 from models.arrays import IntArray
 
 
@@ -87,7 +87,9 @@ class SuperTriggerCell:
         words_in_links = 2 * -(-fields.n_words(self.layout) // 2)
         return Packets.fixed(fields.pack(self.layout, values), words_in_links)
 
-    def decode(self, words: Words, skip: int = 0) -> tuple[Decoded, int]:
+    def decode(
+        self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
+    ) -> tuple[Decoded, Ends]:
         """The charge of a group is put at its address; without addresses (type 2) it is spread over the group."""
         n, kind = len(words), self.kind
         calq = np.zeros((n, kind.n_groups, kind.group_size), dtype=np.int64)
@@ -99,4 +101,4 @@ class SuperTriggerCell:
                 np.put_along_axis(calq[:, : self.n_sent], columns["address"][:, :, None], sums, axis=2)
             else:
                 calq[:, : self.n_sent] = sums // kind.group_size
-        return Decoded(columns, np.full(n, ABSENT), calq.reshape(n, N_CELLS)), 0
+        return Decoded(columns, np.full(n, ABSENT), calq.reshape(n, N_CELLS)), EMPTY

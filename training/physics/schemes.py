@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from emulator import Decoded, EconT, fields
 from emulator.algorithms.super_trigger_cell import TYPES
-from emulator.algorithms.threshold_sum import TYPE_TRUNCATED
+from emulator.algorithms.threshold_frames import TYPE_TRUNCATED
 from emulator.chip import algorithm_block
 from emulator.codes import CHARGE
 from emulator.decoding import decode_stream
