@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bitexact_tests.samples import scalar_chip
 from bitexact_tests.samples.chip_settings import assert_same_decoded, expected_words, registers_of
 from emulator import Decoded, EconT, decode
-from emulator.decode import decode_stream
+from emulator.decoding import decode_stream
 from emulator.fields import ABSENT
 
 
