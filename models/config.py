@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import InputError, nearest
 from models.spec import EncoderSpec
 from models.trigger_cells import IMAGE_SIZE
-from models.yaml_file import _BAD_YAML, _Location, read_yaml
+from models.validation import Evolving, explain
+from models.yaml_file import BAD_YAML, Location, read_yaml
 
 _CONFIGS = Path(__file__).parents[1] / "configs"  # beside the packages, in a clone as where it is installed
 LOSS_NAMES = ("telescope", "telescope_4x4x3", "telescope_6x6x3", "weighted_mse", "kernel", "sinkhorn", "emd")
@@ -32,7 +31,7 @@ def _loss_name(name: str) -> str:
 LossName = Annotated[str, AfterValidator(_loss_name)]
 
 
-class _Section(BaseModel):
+class _Section(Evolving):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -161,25 +160,17 @@ class Config(_Section):
         if not path.exists() and path.parent == Path() and not path.suffix:
             path = _of_this_project(path.name)
         content, lines = read_yaml(path)
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            raise InputError(_explain(path, lines, error)) from None
-
+        return _valid(content, path, lines)
 
     def override(self, **sections: Mapping[str, Any]) -> Config:
-        """This configuration with other values, by section and key; None leaves a key as it is.
+        """This configuration with values of a command line, by section and key; None leaves a key as it is.
 
         Raises InputError if a value is not valid.
         """
         content = self.model_dump()
         for section, values in sections.items():
             content[section] |= {key: value for key, value in values.items() if value not in (None, [])}
-        try:
-            return Config.model_validate(content)
-        except ValidationError as error:
-            raise InputError(_explain(Path("command line"), {}, error)) from None
-
+        return _valid(content, "command line")
 
     def with_settings(self, settings: Iterable[str]) -> Config:
         """This configuration with `section.key=value` strings applied (values in YAML); InputError if not valid."""
@@ -194,12 +185,16 @@ class Config(_Section):
                 raise InputError(f"--set {setting}: expected section.key=value, as --set training.epochs=100")
             try:
                 section[name] = yaml.safe_load(text)
-            except _BAD_YAML:
+            except BAD_YAML:
                 raise InputError(f"--set {setting}: '{text}' is no YAML value") from None
-        try:
-            return Config.model_validate(content)
-        except ValidationError as error:
-            raise InputError(_explain(Path("--set"), {}, error)) from None
+        return _valid(content, "--set")
+
+
+def _valid(content: Any, source: object, lines: Mapping[Location, int] | None = None) -> Config:
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise InputError(explain(error, Config, source, lines)) from None
 
 
 def _of_this_project(name: str) -> Path:
@@ -209,34 +204,3 @@ def _of_this_project(name: str) -> Path:
         raise InputError(f"{name}: no such file and no configuration of this name{nearest(name, known)}; "
                          f"expected a file or one of {', '.join(known)}")
     return path
-
-
-def _explain(path: Path, lines: dict[_Location, int], error: ValidationError) -> str:
-    """The first problem of a ValidationError as one line."""
-    # A misspelt key is also a missing one: the unknown key is what the user can act on.
-    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    location = tuple(first["loc"])
-    known = location
-    while known and known not in lines:
-        known = known[:-1]
-    where = f"{path}:{lines[known]}" if known else str(path)
-    key = ".".join(map(str, location)) or "file"
-    if first["type"] == "extra_forbidden":
-        fields = _fields_at(Config, location[:-1])
-        hint = nearest(str(location[-1]), fields) or f"; expected one of {', '.join(fields)}"
-        return f"{where}: unknown key '{key}'{hint}"
-    if first["type"] == "missing":
-        return f"{where}: key '{key}' is missing"
-    message = first["msg"].removeprefix("Value error, ")
-    given = first["input"]
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
-    return f"{where}: {key}: {message}{shown}"
-
-
-def _fields_at(model: type[BaseModel], location: _Location) -> list[str]:
-    """Valid keys of the section at `location`."""
-    for step in location:
-        annotation = model.model_fields[str(step)].annotation
-        options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-        model = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
-    return list(model.model_fields)

@@ -12,11 +12,12 @@ import json
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from models.chip import MAX_ELINKS
 from models.fixed_point import FixedPoint
 from models.trigger_cells import IMAGE_SIZE
+from models.validation import Evolving
 
 Format = Annotated[FixedPoint, BeforeValidator(FixedPoint.parse), PlainSerializer(str)]
 Product = Annotated[
@@ -33,7 +34,7 @@ _WEIGHT_BITS, _CODE_BITS = 16, 31
 """Most bits of weights, which are kept as int16, and of all other codes: emulator and C++ hand them out as int32."""
 
 
-class _Strict(BaseModel):
+class _Strict(Evolving):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=True)
 
 

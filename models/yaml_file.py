@@ -11,17 +11,18 @@ from models.errors import InputError
 
 _MAX_FILE_BYTES = 1 << 20
 
-_Location = tuple[str | int, ...]
+Location = tuple[str | int, ...]
+"""Keys and indices that lead to a value of a file."""
 
-# Also what a value raises that its tag does not fit: `!!timestamp x`.
-_BAD_YAML = (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+BAD_YAML = (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading YAML raises: its own errors, and those of a value that does not fit its tag (`!!timestamp x`)."""
 
 
-def read_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:
+def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     """Content of a YAML file and the line of every key; refuses aliases, repeated keys and files over 1 MiB."""
     if path.stat().st_size > _MAX_FILE_BYTES:
         raise InputError(f"{path}: {path.stat().st_size} bytes, expected a YAML file of at most {_MAX_FILE_BYTES}")
-    lines: dict[_Location, int] = {}
+    lines: dict[Location, int] = {}
     try:
         loader = _PlainLoader(path.read_text(encoding="utf-8"))
         loader.name = str(path)
@@ -35,7 +36,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[_Location, int]]:
         raise InputError(f"{path}{where}: not readable as YAML: {error.problem}") from None
     except RecursionError:
         raise InputError(f"{path}: not readable as YAML: nested too deep") from None
-    except _BAD_YAML as error:
+    except BAD_YAML as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: not readable as YAML: {error}") from None
@@ -51,7 +52,7 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _note_lines(path: Path, node: yaml.Node, location: _Location, lines: dict[_Location, int]) -> None:
+def _note_lines(path: Path, node: yaml.Node, location: Location, lines: dict[Location, int]) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*location, str(key.value))

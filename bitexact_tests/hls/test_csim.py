@@ -24,7 +24,6 @@ from hls.compile import build, find_compiler
 from hls.csim import run_csim
 from models.config import Config
 from models.errors import ToolFailed, ToolMissing, one_line_errors
-from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 
 ALL = [(path.stem, backend) for path in CONFIGS for backend in BACKENDS]
@@ -143,8 +142,7 @@ def test_cache_does_not_depend_on_where_its_programs_run(tmp_path: Path, monkeyp
 
 
 def test_a_saturating_normaliser_saturates(gxx: str) -> None:
-    encoder = LOADED["econ_t_5elink"].encoder.model_dump(mode="json") | {"input": "U1.7 floor saturate"}
-    config = LOADED["econ_t_5elink"].model_copy(update={"encoder": EncoderSpec.model_validate(encoder)})
+    config = LOADED["econ_t_5elink"].evolve(encoder={"input": "U1.7 floor saturate"})
     weights = EncoderWeights.random(config.encoder, 4)
     reference = encode(weights, CALQ)
     wrapping = encode(EncoderWeights.random(LOADED["econ_t_5elink"].encoder, 4), CALQ)

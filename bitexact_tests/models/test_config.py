@@ -143,3 +143,32 @@ def test_huge_file_is_refused(tmp_path: Path) -> None:
     path.write_text("#" * (1 << 21))
     with pytest.raises(InputError, match="expected a YAML file of at most"):
         read_yaml(path)
+
+
+def test_evolved_spec_is_validated() -> None:
+    spec = EncoderSpec.chip(5)
+    with pytest.raises(InputError, match=r"^conv\.filters: Input should be greater than or equal to 1 \(given: 0\)$"):
+        spec.evolve(conv={"filters": 0})
+    with pytest.raises(InputError, match=r"^unknown key 'conv\.filter'; did you mean 'filters'\?$"):
+        spec.evolve(conv={"filter": 3})
+    with pytest.raises(InputError, match=r"^dense\.output U1\.1 floor wrap has fewer than the 9 bits per latent of 5"):
+        spec.evolve(dense={"output": "U1.1"})
+
+
+def test_evolved_spec_changes_what_is_named_and_no_more() -> None:
+    spec = EncoderSpec.chip(5)
+    digest = spec.digest()
+    other = spec.evolve(n_elinks=3, conv={"filters": 4, "weight": "S1.3"})
+    assert (other.n_elinks, other.conv.filters, other.conv.weight.width) == (3, 4, 4)
+    assert other.dense == spec.dense and other.conv.bias == spec.conv.bias
+    assert spec.digest() == digest != other.digest()
+    assert other.evolve(n_elinks=5, conv={"filters": 8, "weight": spec.conv.weight}) == spec
+
+
+def test_evolved_configuration_reaches_into_sections() -> None:
+    config = Config.load(CONFIGS[0])
+    other = config.evolve(name="other", encoder={"dense": {"outputs": 3}}, training={"augment": {"cut": 0.1}})
+    assert (other.name, other.encoder.dense.outputs, other.training.augment.cut) == ("other", 3, 0.1)
+    assert other.training.augment.mix == config.training.augment.mix
+    with pytest.raises(InputError, match=r"^training\.augment: cut 0\.9 \+ mix"):
+        config.evolve(training={"augment": {"cut": 0.9}})

@@ -126,8 +126,7 @@ def test_order_of_the_codes_in_memory() -> None:
 
 
 def test_weights_of_another_shape_are_refused() -> None:
-    spec = EncoderSpec.chip(5)
-    spec = spec.model_copy(update={"dense": spec.dense.model_copy(update={"outputs": 15})})
+    spec = EncoderSpec.chip(5).evolve(dense={"outputs": 15})
     with pytest.raises(InputError, match=r"2015 weights, expected the 2144 codes of S1\.5 of the registers"):
         encoder_weights(Registers.reset(), spec)
 

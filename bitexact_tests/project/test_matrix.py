@@ -21,10 +21,7 @@ from models.weights import EncoderWeights
 
 def small(name: str) -> Config:
     """A configuration with two filters and three outputs: it compiles in seconds."""
-    config = Config.load(name)
-    spec = config.encoder
-    return config.model_copy(update={"encoder": spec.model_copy(update={
-        "conv": spec.conv.model_copy(update={"filters": 2}), "dense": spec.dense.model_copy(update={"outputs": 3})})})
+    return Config.load(name).evolve(encoder={"conv": {"filters": 2}, "dense": {"outputs": 3}})
 
 
 SLOW = {("econ_t_3elink", "rtl folded"), ("qkeras_4elink", "rtl"), ("qkeras_4elink", "rtl folded")}

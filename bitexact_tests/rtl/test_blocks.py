@@ -12,7 +12,6 @@ from bitexact_tests.samples.rtl import CHIP, QKERAS, build
 from emulator.algorithms.autoencoder import Autoencoder
 from emulator.codes import FINE_SUM
 from emulator.formatter import bx_counter
-from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 from rtl.design import encoder, formatter
@@ -149,7 +148,7 @@ def check_neuron(neuron: Neuron, n: int) -> None:
 
 
 def test_a_product_cut_below_the_sign_of_its_weight_is_refused() -> None:
-    layer = CHIP.dense.model_copy(update={"product": FixedPoint.parse("S3.5"), "bias": FixedPoint.parse("S1.3")})
+    layer = CHIP.dense.evolve(product="S3.5", bias="S1.3")
     with pytest.raises(ValueError, match="cut by 7 bits is not supported, expected at most 5"):
         Neuron(layer, CHIP.conv.output, [InputCode.of([1])], "asic")
 

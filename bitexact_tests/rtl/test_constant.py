@@ -95,7 +95,7 @@ def test_every_cut_product_of_every_code() -> None:
                                     "U2.3 half_even wrap", "U1.8 half_even saturate"])
 def test_every_sum_is_rounded_and_limited_as_the_format_says(output: str) -> None:
     form = FixedPoint.parse(output)
-    layer = CHIP.dense.model_copy(update={"output": form})
+    layer = CHIP.dense.evolve(output=form)
     totals = np.arange(-(1 << 11), 1 << 11)
     inputs = FixedVariableArray.from_kif(np.array([1]), np.array([11]), np.array([0]), hwconf=constant._HARDWARE)
     logic = comb_trace(inputs, [constant._activate(layer, 8, inputs[0])])

@@ -23,8 +23,7 @@ from rtl.mapping.synthesis import Result, synthesise
 from rtl.simulation.activity import GateBench, measure
 
 CHIP = EncoderSpec.chip(5)
-SMALL = CHIP.model_copy(update={"conv": CHIP.conv.model_copy(update={"filters": 1}),
-                                "dense": CHIP.dense.model_copy(update={"outputs": 2})})
+SMALL = CHIP.evolve(conv={"filters": 1}, dense={"outputs": 2})
 """The chip's arithmetic and geometry with fewer filters and outputs: its synthesis takes seconds."""
 
 

@@ -213,8 +213,7 @@ def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> 
     (CHIP, 3, 3), *(pytest.param(QKERAS, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9), (2, 8)))])
 def test_folds_of_other_geometries(base: EncoderSpec, stride: int, fold: int, tmp_path: Path) -> None:
     """Few filters and outputs; 9 pixels in 3 and 9 slices, and exact products."""
-    spec = base.model_copy(update={"conv": base.conv.model_copy(update={"filters": 2, "stride": stride}),
-                                   "dense": base.dense.model_copy(update={"outputs": 3})})
+    spec = base.evolve(conv={"filters": 2, "stride": stride}, dense={"outputs": 3})
     top = AutoencoderChip(spec, fold=fold)
     bench = Bench(top, build(top, tmp_path))
     assert (top.interval, top.latency) == (fold, fold + 7)

@@ -47,7 +47,7 @@ def trained(run: Path, config: Config) -> tuple[EncoderWeights, Any | None]:
         raise InputError(f"{run}: network {config.training.network} starts at random, expected no --start")
     its = Config.load(run / "config.yaml")
     theirs, alike = its.encoder, its.training.decoder == config.training.decoder
-    if theirs.model_copy(update={"n_elinks": config.encoder.n_elinks}) != config.encoder:
+    if theirs.evolve(n_elinks=config.encoder.n_elinks) != config.encoder:
         raise InputError(f"{run}: an encoder of other formats or shapes, expected one that differs in n_elinks alone")
     weights = EncoderWeights.load(run / "weights.npz", theirs)
     return EncoderWeights(config.encoder, **weights.arrays), load_decoder(run, theirs) if alike else None

@@ -93,8 +93,7 @@ def find(name: str, quantize: bool = False) -> tuple[str, Network]:
 def configure(config: Config, name: str, quantize: bool = False) -> Config:
     """`config` with the encoder and the loss of a network; links, data and all other options stay.
 
-    The result is not validated. Raises InputError for an unknown name, or for the chip's formats out of a
-    configuration of other ones.
+    Raises InputError for an unknown name, or for the chip's formats out of a configuration of other ones.
     """
     name, network = find(name, quantize)
     spec = config.encoder
@@ -102,22 +101,19 @@ def configure(config: Config, name: str, quantize: bool = False) -> Config:
         raise InputError(f"network {name} has the chip's formats, configuration {config.name} has {spec.arithmetic} "
                          "ones: expected a configuration such as econ_t_5elink")
     if network.on_chip:
-        spec = spec.model_copy(update={"conv": spec.conv.model_copy(update=_CHIP_CONV)})
+        spec = spec.evolve(conv=_CHIP_CONV)
     if network.formats == "qkeras":
         spec = plain_qkeras(spec)
-    training = config.training.model_copy(update={
-        "network": None if network.on_chip else name, "loss": network.loss, "final_fraction": 0.0})
-    return config.model_copy(update={"name": name, "encoder": spec, "training": training})
+    training = {"network": None if network.on_chip else name, "loss": network.loss, "final_fraction": 0.0}
+    return config.evolve(name=name, encoder=spec, training=training)
 
 
 def plain_qkeras(spec: EncoderSpec) -> EncoderSpec:
     """The spec with exact products and roundings half to even, its latents in the bits that the links carry."""
-    conv, dense = spec.conv, spec.dense
-    return spec.model_copy(update={
-        "conv": conv.model_copy(update={"product": None, "output": replace(conv.output, rounding="half_even")}),
-        "dense": dense.model_copy(update={"product": None, "output": replace(
-            spec.latent, rounding="half_even", overflow="saturate")}),
-    })
+    return spec.evolve(
+        conv={"product": None, "output": replace(spec.conv.output, rounding="half_even")},
+        dense={"product": None, "output": replace(spec.latent, rounding="half_even", overflow="saturate")},
+    )
 
 
 def arrangement(image: Image) -> IntArray:

@@ -39,7 +39,7 @@ class ExactEncoder(tf_keras.layers.Layer):  # type: ignore[misc]
         for name, layer, data, terms in (
             ("conv", spec.conv, spec.input, spec.conv.kernel**2), ("dense", spec.dense, spec.conv.output, spec.n_hidden)
         ):
-            exact = layer.model_copy(update={"product": None}).accumulator(data, terms)
+            exact = layer.evolve(product=None).accumulator(data, terms)
             if exact.width > _EXACT_BITS + 1:  # one bit is the sign
                 raise ValueError(f"{name}: sums of {exact.width} bits, training holds at most {_EXACT_BITS + 1}")
         self.spec = spec

@@ -110,7 +110,7 @@ class HybridTrainer(Trainer):
 
 
 def _with_outputs(spec: EncoderSpec, outputs: int) -> EncoderSpec:
-    return spec.model_copy(update={"dense": spec.dense.model_copy(update={"outputs": outputs})})
+    return spec.evolve(dense={"outputs": outputs})
 
 
 def received(spec: EncoderSpec, code: Code, weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, Any]:
@@ -151,7 +151,7 @@ def _compare(
             check(path, row, HybridCode)
     rows = []
     for name, code in codes(config.encoder).items():
-        chosen = config.model_copy(update={"encoder": _with_outputs(config.encoder, code.n_latents)})
+        chosen = config.evolve(encoder=_with_outputs(config.encoder, code.n_latents))
         fingerprint = f"{fingerprint_of(chosen, charges)}/{code.address:d}/{code.value_bits}"
         if fingerprint not in known:
             trainer = HybridTrainer(chosen, code, calq[split.train], calq[split.validation])

@@ -14,8 +14,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from models.calq_io import read_calq
 from models.config import Config
 from models.errors import InputError
@@ -46,21 +44,19 @@ def with_widths(spec: EncoderSpec, widths: Widths) -> EncoderSpec:
     Raises InputError if there is no such encoder.
     """
     weight_bits, input_bits = widths
-    content: dict[str, Any] = spec.model_dump()
     try:
-        data = content["input"] = _resized(spec.input, input_bits)
+        data = _resized(spec.input, input_bits)
+        changes: dict[str, Any] = {"input": data}
         for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
             weight = _resized(layer.weight, weight_bits)
-            content[name] |= {"weight": weight, "bias": _resized(layer.bias, weight_bits)}
+            changes[name] = {"weight": weight, "bias": _resized(layer.bias, weight_bits)}
             if layer.product is not None:
                 fraction_bits = min(layer.product.fraction_bits, data.fraction_bits + weight.fraction_bits)
-                content[name]["product"] = _resized(layer.product, layer.product.integer_bits + fraction_bits)
+                changes[name]["product"] = _resized(layer.product, layer.product.integer_bits + fraction_bits)
             data = layer.output
-        return EncoderSpec.model_validate(content)
-    except ValueError as error:  # pydantic's is one too
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        reason = reason.removeprefix("Value error, ")
-        raise InputError(f"{weight_bits} bits of weights on {input_bits} bits of input: {reason}") from None
+        return spec.evolve(**changes)
+    except ValueError as error:  # of a width, or of the spec
+        raise InputError(f"{weight_bits} bits of weights on {input_bits} bits of input: {error}") from None
 
 
 def _resized(form: FixedPoint, width: int) -> FixedPoint:
@@ -74,8 +70,8 @@ def run_scan(
 
     `report` is called with one line per encoder. Raises InputError for widths that make no encoder, before any work.
     """
-    configs = {pair: config.model_copy(update={"name": f"{config.name}_w{pair[0]}_i{pair[1]}",
-                                               "encoder": with_widths(config.encoder, pair)}) for pair in widths}
+    configs = {pair: config.evolve(name=f"{config.name}_w{pair[0]}_i{pair[1]}",
+                                   encoder=with_widths(config.encoder, pair)) for pair in widths}
     content: dict[str, Any] = {"config": config.name, "epochs": config.training.epochs, "tool": "", "points": []}
     for (weight_bits, input_bits), chosen in configs.items():
         folder = output / f"w{weight_bits}_i{input_bits}"

@@ -44,13 +44,10 @@ def encoder(spec: EncoderSpec, kernel: int, stride: int, latent_bits: int, weigh
     links = next(n_elinks for n_elinks, bits in LATENT_BITS.items() if bits == latent_bits)
     limit = cost(spec)["parameter_bits"]
     for filters in range(_LARGEST, 0, -1):
-        found = resized.model_copy(update={
-            "n_elinks": links,
-            "conv": resized.conv.model_copy(update={"kernel": kernel, "stride": stride, "filters": filters}),
-            "dense": resized.dense.model_copy(update={"outputs": outputs}),
-        })
+        found = resized.evolve(n_elinks=links, conv={"kernel": kernel, "stride": stride, "filters": filters},
+                               dense={"outputs": outputs})
         if cost(found)["parameter_bits"] <= limit:
-            return EncoderSpec.model_validate(found.model_dump())
+            return found
     return None
 
 
@@ -90,7 +87,7 @@ def _search(
         if spec is None:
             raise optuna.TrialPruned
         folder = output / spec.digest()
-        figures = trained(config.model_copy(update={"encoder": spec}), folder)
+        figures = trained(config.evolve(encoder=spec), folder)
         value = float(read_json(folder / FINGERPRINT_FILE, ("val_emd",))["val_emd"])
         result = {**choices, "filters": spec.conv.filters, "latents": spec.dense.outputs, **cost(spec), **figures}
         trial.set_user_attr("result", {**result, "val_emd": value})

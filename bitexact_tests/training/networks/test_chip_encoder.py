@@ -9,7 +9,6 @@ from bitexact_tests.conftest import REPOSITORY
 from emulator import encode
 from models.config import Config
 from models.errors import InputError
-from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 from training.production.toy import generate
@@ -116,7 +115,6 @@ def test_export_refuses_what_is_no_number() -> None:
 
 def test_a_spec_beyond_float32_is_refused() -> None:
     spec = Config.load(REPOSITORY / "configs/qkeras_5elink.yaml").encoder
-    dense = spec.dense.model_copy(update={"weight": FixedPoint.parse("S1.17")})
-    wide = spec.model_copy(update={"dense": dense})
+    wide = spec.model_copy(update={"dense": spec.dense.evolve(weight="S1.17")})  # a spec would refuse it
     with pytest.raises(ValueError, match="dense: sums of"):
         ExactEncoder(wide, seed=1)

@@ -154,7 +154,7 @@ def test_ranking_and_figure_show_the_worst_bits_of_each_kind() -> None:
     np.testing.assert_allclose(curve.lines[0].get_ydata(), np.sort(bits[0].figures["emd_change"])[::-1], atol=1e-6)
     assert dense.collections[0].get_array().shape == (16, 128)
     spec = EncoderSpec.chip(5)
-    other = spec.model_copy(update={"dense": spec.dense.model_copy(update={"outputs": 12})})
+    other = spec.evolve(dense={"outputs": 12})
     bits[0] = Bits("dense_kernel", "weights", bits[0].place[: 12 * 128 * 6],
                    {key: values[: 12 * 128 * 6] for key, values in bits[0].figures.items()})
     smaller = critical_bits({"bits": [as_json(one) for one in bits]}, other).axes[2]
