@@ -10,7 +10,7 @@ import typer
 
 from models.errors import InputError, one_line_errors
 from models.i2c import i2c_writes
-from models.register_weights import encoder_weights, for_encoder, with_weights
+from models.register_weights import for_encoder, stored_weights, with_weights
 
 if TYPE_CHECKING:
     from models.registers import Registers
@@ -117,10 +117,10 @@ def _with_encoder(base: Registers | None, weights: EncoderWeights) -> Registers:
 
 def _weights_of(settings: Registers, config: Path | None) -> EncoderWeights:
     if config is None:
-        return encoder_weights(settings)
+        return stored_weights(settings)
     from models.config import Config
 
-    return encoder_weights(settings, Config.load(config).encoder)
+    return stored_weights(settings, Config.load(config).encoder)
 
 
 def _write_i2c(settings: Registers, path: str) -> None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from models.terminal import spell_signs
+
 _LONGEST = 600
 _OWN_PACKAGES = ("models", "emulator", "hls", "rtl", "training", "bitexact_tests")
 
@@ -58,6 +60,7 @@ def parsing(path: object, kind: str) -> Iterator[None]:
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn the errors that a user can cause into one line on stderr and exit status 2."""
+    spell_signs()
     try:
         yield
     except BrokenPipeError:

@@ -4,6 +4,9 @@ QKeras 0.9 is written for Keras 2, which lives on as `tf_keras`; TensorFlow's ow
 TF_USE_LEGACY_KERAS is set before its first import. hls4ml decides by `keras.__version__` which Keras it reads, and
 would find Keras 3 there, so the name `keras` must stand for `tf_keras` before hls4ml is imported.
 
+Keras reads ~/.keras/keras.json, where a user may have set another type of numbers or another order of axes, and makes
+that file if it is not there. Here both are given: KERAS_HOME names no folder.
+
 Eigen shares a matrix product out among threads also along the dimension that is summed: floating sums depend on the
 number of threads. It is two, whatever the machine has, unless TF_NUM_INTRAOP_THREADS says otherwise.
 """
@@ -17,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ["KERAS_HOME"] = os.devnull
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 

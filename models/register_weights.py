@@ -8,6 +8,7 @@ import numpy as np
 
 from models.chip import ENCODER_MUX, N_WEIGHTS, WEIGHT_BITS, Algorithm
 from models.errors import InputError
+from models.register_map import register_map
 from models.registers import Registers
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
@@ -18,6 +19,23 @@ def encoder_weights(registers: Registers, spec: EncoderSpec | None = None) -> En
     spec = spec or EncoderSpec.chip(max(2, registers.n_elinks))
     _check_fits(spec, registers.origin)
     return EncoderWeights.from_flat(spec, registers.weight_codes())
+
+
+def stored_weights(registers: Registers, spec: EncoderSpec | None = None) -> EncoderWeights:
+    """`encoder_weights` of a register file that is asked for them; InputError unless it sets every one.
+
+    What a file leaves out keeps its value after reset, and the reset of the weights is a network of zeros.
+    """
+    weights = encoder_weights(registers, spec)
+    slots = [slot.name for row in register_map().registers if row.family.startswith("AUTOENCODER")
+             for slot in row.slots]
+    missing = [name for name in slots if name not in registers.given]
+    if missing:
+        what = "sets no weight of the encoder" if len(missing) == len(slots) else (
+            f"sets {len(slots) - len(missing)} of the {len(slots)} registers of the encoder's weights")
+        raise InputError(f"{registers.origin}: {what}, expected {missing[0]}"
+                         + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""))
+    return weights
 
 
 def with_weights(registers: Registers, weights: EncoderWeights) -> Registers:
@@ -42,7 +60,7 @@ def for_encoder(weights: EncoderWeights) -> Registers:
 def load_weights(path: str | Path, spec: EncoderSpec) -> EncoderWeights:
     """Weights from `weights.npz` or from a register file of the chip (YAML), chosen by the suffix."""
     if Path(path).suffix in (".yaml", ".yml"):
-        return encoder_weights(Registers.load(path), spec)
+        return stored_weights(Registers.load(path), spec)
     return EncoderWeights.load(path, spec)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from bitexact_tests.conftest import CONFIGS
+from bitexact_tests.conftest import CONFIGS, REPOSITORY
 from emulator import encode
 from models.config import Config
 from models.errors import InputError
@@ -33,6 +38,31 @@ def test_qkeras_equals_emulator(name: str, family: str) -> None:
     set_weights(model, weights)
     found = model.predict(spec.input.value(trace["image_code"])[..., None].astype(np.float32), verbose=0)
     np.testing.assert_array_equal(spec.dense.output.exact(found, "latent"), trace["output_code"])
+
+
+@pytest.mark.parametrize("settings", ['{"floatx": "float16"}', '{"image_data_format": "channels_first"}', "[]"])
+def test_keras_settings_of_the_user_change_nothing(tmp_path: Path, settings: str) -> None:
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(settings)
+    code = """if True:
+        import numpy as np, tf_keras
+        from models.qkeras_encoder import build_encoder, set_weights
+        from models.spec import EncoderSpec
+        from models.weights import EncoderWeights
+        model = build_encoder(EncoderSpec.chip(5))
+        set_weights(model, EncoderWeights.random(EncoderSpec.chip(5), 1))
+        print(model.predict(np.full((1, 8, 8, 1), 0.25), verbose=0).dtype, *(v.dtype.name for v in model.weights))
+        print(tf_keras.backend.image_data_format())
+    """
+    result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=os.environ | {"HOME": str(tmp_path)},
+                            capture_output=True, text=True, check=False)
+    assert result.stdout.split() == ["float32"] * 5 + ["channels_last"], result.stderr
+
+
+def test_no_settings_of_keras_are_left_in_the_home_folder(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", "import models.qkeras_setup"], cwd=REPOSITORY, check=True,
+                   env=os.environ | {"HOME": str(tmp_path)})
+    assert not list(tmp_path.iterdir())
 
 
 def test_export_takes_what_the_quantisers_see_and_refuses_what_is_not_finite() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from models.config import Config
 from models.errors import InputError
 from models.i2c import i2c_writes
 from models.register_map import MEMORY_BYTES, register_map
-from models.register_weights import encoder_weights, for_encoder, with_weights
+from models.register_weights import encoder_weights, for_encoder, load_weights, with_weights
 from models.registers import Registers
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
@@ -129,6 +130,27 @@ def test_weights_of_another_shape_are_refused() -> None:
     spec = EncoderSpec.chip(5).evolve(dense={"outputs": 15})
     with pytest.raises(InputError, match=r"2015 weights, expected the 2144 codes of S1\.5 of the registers"):
         encoder_weights(Registers.reset(), spec)
+
+
+def test_a_file_without_weights_is_not_a_network_of_zeros(tmp_path: Path) -> None:
+    spec = EncoderSpec.chip(5)
+    path = tmp_path / "init.yaml"
+    settings = Registers.reset().with_values({"FMTBUF_ALL.config.eporttx_numen": 5})
+    settings.save(path)
+    expected = r"init\.yaml: sets no weight of the encoder, expected AUTOENCODER_0INPUT\.weights_byte0 and 107 more"
+    with pytest.raises(InputError, match=expected):
+        load_weights(path, spec)
+    result = models("registers", "--registers", path, "--weights", tmp_path / "weights.npz")
+    assert (result.returncode, (tmp_path / "weights.npz").exists()) == (2, False)
+    assert re.search(expected, result.stderr)
+
+    with_weights(settings, EncoderWeights.constant(spec, 0)).save(path)
+    assert not load_weights(path, spec).flat.any()  # zeros that a file sets are weights
+    content = yaml.safe_load(path.read_text())
+    del content["ECON-T"]["RW"]["AUTOENCODER_7INPUT"]["registers"]["weights_byte64"]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match=r"sets 107 of the 108 .*expected AUTOENCODER_7INPUT\.weights_byte64"):
+        load_weights(path, spec)
 
 
 def test_published_weights_pack_into_the_same_bytes(shared_data: Path, tmp_path: Path) -> None:
