@@ -58,6 +58,12 @@ class CalqTable:
 
     calq: npt.NDArray[np.uint32]
     extra: pd.DataFrame
+    source: str = ""
+    """Where they come from, in words."""
+
+    def rows(self, which: npt.NDArray[Any] | slice) -> CalqTable:
+        """Some of the modules, by row numbers, a mask or a slice."""
+        return CalqTable(self.calq[which], self.extra.iloc[which].reset_index(drop=True), self.source)
 
     def __repr__(self) -> str:
         columns = ", ".join(map(str, self.extra.columns)) or "none"
@@ -92,7 +98,8 @@ def read_calq(
     for path, table in zip(files, tables, strict=True):
         with parsing(path, "a table"):
             extras.append(table.drop_columns(CALQ_COLUMNS).to_pandas())
-    return CalqTable(calq, pd.concat(extras, ignore_index=True) if len(extras) > 1 else extras[0])
+    extra = pd.concat(extras, ignore_index=True) if len(extras) > 1 else extras[0]
+    return CalqTable(calq, extra, ", ".join(map(str, sources)))
 
 
 def _files(sources: Sequence[str | Path]) -> Iterator[str]:

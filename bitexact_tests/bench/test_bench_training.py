@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.runs import dataset_of
 from models.config import Config
-from models.trigger_cells import to_trigger_cells
 from training.production.toy import generate
 
 
@@ -22,12 +22,12 @@ def test_epoch(benchmark: Any, name: str, loss: str) -> None:
     n_events = 16_384 if benchmark.enabled else 512
     config = Config.load(REPOSITORY / "configs" / f"{name}.yaml").override(training={
         "loss": loss, "final_fraction": 0.0, "batch_size": 512, "epochs": 1000, "augment": {"pool": n_events}})
-    calq = to_trigger_cells(generate(n_events + 1, seed=1))
-    trainer = Trainer(config, calq[:-1], calq[-1:])
+    trainer = Trainer.from_config(config, dataset_of(config, generate(n_events + 1, seed=1), n_events))
+    epochs = trainer.epochs()
     if benchmark.enabled:
-        trainer.run_epoch()  # traces the graph
+        next(epochs)  # traces the graph
     benchmark.group = "train"
-    benchmark.pedantic(trainer.run_epoch, rounds=5)
+    benchmark.pedantic(next, args=(epochs,), rounds=5)
     assert trainer.epoch > 0
     if benchmark.stats:
         benchmark.extra_info["events_per_s"] = n_events / benchmark.stats.stats.median

@@ -18,6 +18,7 @@ import pyarrow.parquet as pa_parquet
 
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.fuzz.mutations import Arrays, Pick, edit_arrays, edit_bytes, edit_words, edit_zip
+from bitexact_tests.samples.runs import dataset_of
 from bitexact_tests.samples.vendor_reports import CATAPULT, CSYNTH, TIMING, UTILIZATION
 from emulator.links import ERX, ETX, LinkFile
 from hls.vendor_reports import read_catapult, read_csynth, read_vivado
@@ -37,6 +38,7 @@ from training.production.allocation import ModuleLinks
 from training.production.farm import FarmConfig
 from training.production.pythia_events import stored
 from training.production.stream import read_tables
+from training.production.toy import generate
 
 CONFIG = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 _EDITS = {".npz": edit_zip, **dict.fromkeys(
@@ -186,21 +188,24 @@ def _write_network(path: Path, _: Arrays) -> None:
 @cache
 def _trainer() -> Any:
     from training.fit.trainer import Trainer
-    from training.production.toy import generate
 
-    return Trainer(Config.load(CONFIG).override(training={
-        "batch_size": 16, "epochs": 1, "decoder": {"width": 4, "layers": 1}, "augment": {"generated": 0.0}}),
-        generate(32, 1), generate(32, 1))
+    config = Config.load(CONFIG).override(training={
+        "batch_size": 16, "epochs": 1, "decoder": {"width": 4, "layers": 1}, "augment": {"generated": 0.0}})
+    return Trainer.from_config(config, dataset_of(config, generate(64, 1), 32))
 
 
 def _restore(path: Path) -> None:
     # It says so and starts again: to begin anew is its way to refuse.
-    if not _trainer().restore(path, "fingerprint"):
+    from training.fit.checkpoint import Checkpoint
+
+    if not Checkpoint(path, "fingerprint").restore(_trainer()):
         raise InputError(f"{path}: not restored")
 
 
 def _write_checkpoint(path: Path, _: Arrays) -> None:
-    _trainer().save(path, "fingerprint")
+    from training.fit.checkpoint import Checkpoint
+
+    Checkpoint(path, "fingerprint").save(_trainer())
 
 
 @cache

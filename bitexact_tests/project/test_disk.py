@@ -18,6 +18,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.runs import dataset_of
 from models.calq_io import read_calq, write_calq
 from models.config import Config
 from models.errors import InputError
@@ -195,26 +196,27 @@ def test_device_stays_a_device(inputs: Path) -> None:
 
 
 def test_broken_checkpoint_starts_again(tmp_path: Path) -> None:
+    from training.fit.checkpoint import Checkpoint
     from training.fit.trainer import Trainer
 
     config = Config.load(CONFIG).override(
         training={"batch_size": 16, "epochs": 1, "decoder": {"width": 4, "layers": 1}, "augment": {"generated": 0.0}})
-    calq = generate(32, 1)
-    trainer = Trainer(config, calq, calq)
+    trainer = Trainer.from_config(config, dataset_of(config, generate(64, 1), 32))
     path = tmp_path / "checkpoint.npz"
-    trainer.save(path, "mine")
+    mine = Checkpoint(path, "mine")
+    mine.save(trainer)
     good = path.read_bytes()
     before = [variable.numpy() for variable in trainer.variables]
     rng = np.random.default_rng(1)
     for content in (b"", good[:-9], good[: len(good) // 2], rng.bytes(100),
                     *(good[:at] + b"\xff" + good[at + 1 :] for at in rng.integers(0, len(good), 30))):
         path.write_bytes(content)
-        if not trainer.restore(path, "mine"):
+        if not mine.restore(trainer):
             for variable, value in zip(trainer.variables, before, strict=True):
                 assert_array_equal(variable.numpy(), value)
-    assert not trainer.restore(path, "other")
+    assert not Checkpoint(path, "other").restore(trainer)
     path.write_bytes(good)
-    assert trainer.restore(path, "mine")
+    assert mine.restore(trainer)
 
 
 def test_stdout_that_is_full(inputs: Path) -> None:

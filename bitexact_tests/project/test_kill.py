@@ -28,7 +28,7 @@ CONFIG = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 KILLS = int(os.environ.get("KILLS", "0"))
 _SMALL = ["--set", "training.decoder.width=32", "--set", "training.augment.generated=0"]
 # A checkpoint after every epoch, not after every two seconds: there is one to continue from, however small the run.
-_TRAIN = ("import training.fit.train as t; t._CHECKPOINT_SECONDS = 0; from training.__main__ import app; "
+_TRAIN = ("import training.fit.checkpoint as c; c._SECONDS = 0; from training.__main__ import app; "
           "app(prog_name='training')")
 
 

@@ -26,7 +26,7 @@ FACES = {
     "hls": ["BACKENDS", "convert", "implementations", "run_csim"],
     "rtl": ["AutoencoderChip", "PROOFS", "Simulation", "prove", "synthesise", "write_verilog"],
     "training": ["compare", "emd", "evaluate", "generate", "train", "write_report"],
-    "training.data": ["load_modules", "occupancy_weights", "select", "split_rows"],
+    "training.data": ["Dataset", "load_modules", "occupancy_weights", "select", "split_rows"],
     "training.figures": ["area_against_emd", "critical_bits", "draw_wafer", "histogram", "image_display", "kernels",
                          "learning_curves", "profile", "slices", "wafer_display", "weight_histograms"],
     "training.losses": ["emd", "find_loss", "kernel", "load_emd_loss", "sinkhorn", "telescope", "train_family",

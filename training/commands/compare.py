@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy.typing as npt
-import pandas as pd
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -25,11 +24,11 @@ from models.trigger_cells import image_order, to_trigger_cells
 from models.weights import EncoderWeights
 from training.commands.console import emd_progress
 from training.commands.options import EmdProcesses
+from training.data.modules import generated_modules
 from training.physics.comparison import Options
 from training.physics.comparison import compare as run_comparison
 from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencoder
 from training.physics.wording import verdict_text, with_error
-from training.production.toy import generate
 
 SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
 """Metrics in the table of the terminal; the JSON has all."""
@@ -74,11 +73,11 @@ def compare(
     options = Options(tuple(budgets), min_charge, drop_lsb, tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), ts_cut,
                       seed=seed)
     configured = Config.load(run[0] / "config.yaml").data.order if run else "tc"
-    table, source = _modules(input, order, configured, n_modules, data_seed)
+    table = _modules(input, order, configured, n_modules, data_seed)
     calq = to_trigger_cells(table.calq)
     extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
     made_from = {scheme.name: _weights(folder).digest() for folder, scheme in zip(run or [], encoders, strict=True)}
-    result = {"data": source, "weights": made_from,
+    result = {"data": table.source, "weights": made_from,
               **run_comparison(calq, extra, encoders, options, emd_progress, n_processes)}
     show_comparison(result)
     if json_:
@@ -90,14 +89,10 @@ def compare(
 
 def _modules(
     files: Sequence[str] | None, order: str | None, configured: Any, n_modules: int | None, seed: int
-) -> tuple[CalqTable, str]:
-    """The charges and where they come from, in words."""
+) -> CalqTable:
     if files:
-        table = read_calq(files, column_order(order, configured), n_modules)
-        chosen = slice(0, n_modules)
-        return CalqTable(table.calq[chosen], table.extra.iloc[chosen]), ", ".join(map(str, files))
-    calq = generate(n_modules or 5000, seed)
-    return CalqTable(calq, pd.DataFrame(index=range(len(calq)))), f"simple generator, seed {seed}"
+        return read_calq(files, column_order(order, configured), n_modules).rows(slice(0, n_modules))
+    return generated_modules(n_modules or 5000, seed)
 
 
 def _weights(run: Path) -> EncoderWeights:

@@ -15,8 +15,7 @@ from models.trigger_cells import to_trigger_cells
 from training.commands.console import log_to_console, part_progress, show_table
 from training.commands.old_options import CommandWithOldOptions
 from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
-from training.data.modules import load_modules, split_rows
-from training.data.selection import select
+from training.data.dataset import Dataset
 from training.losses.learned import train_family
 from training.losses.learned_file import is_ours
 
@@ -53,14 +52,13 @@ def emd_loss(
     chosen = Config.load(config).override(
         data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
     ).with_settings(set_ or [])
-    table = select(load_modules(chosen.data, chosen.encoder.n_elinks), chosen.data)
-    split = split_rows(table.calq, chosen)
-    calq = to_trigger_cells(table.calq)
+    dataset = Dataset.from_config(chosen)
+    train, held_out = (to_trigger_cells(part.calq) for part in (dataset.train, dataset.validation))
     # It takes the functions of several networks for one that is traced again and again.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with part_progress(n_models * epochs) as done:
-        result = train_family(calq[split.train], calq[split.validation], chosen.training.augment, epochs, n_models,
-                              best, n_pairs, seed, output, done)
+        result = train_family(train, held_out, chosen.training.augment, epochs, n_models, best, n_pairs, seed, output,
+                              done)
     show_table(f"against the exact EMD, {result['n_held_out_pairs']} held-out pairs of mean "
                f"{result['mean_emd']:.3f}", [
         {"loss": row["name"], "image": row["image"], "conv": "{layers} x {filters} x {kernel}".format(**row),

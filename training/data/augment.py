@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from models.arrays import IntArray
-from models.config import AugmentConfig
+from models.config import AugmentConfig, DataConfig, TrainingConfig
 from models.trigger_cells import N_TRIGGER_CELLS
+
+_POOL_SEED = 1 << 40  # far from any data.seed: what augments must not be what tests
 
 _MAX_CALQ = (1 << 22) // N_TRIGGER_CELLS - 1
 """No sum of 48 such charges leaves the 22 bits of the module sum."""
+
+
+def pool_config(training: TrainingConfig) -> DataConfig:
+    """The generated modules that a training draws from."""
+    options = training.augment
+    return DataConfig(source=options.source, n_modules=options.pool, seed=_POOL_SEED + training.seed)
 
 
 def augment(calq: IntArray, options: AugmentConfig, rng: np.random.Generator, pool: IntArray | None = None) -> IntArray:

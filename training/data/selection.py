@@ -31,7 +31,7 @@ def select(table: CalqTable, data: DataConfig) -> CalqTable:
     if keep.all():
         return table
     log.info("%d of %d modules are masked", np.count_nonzero(~keep), len(keep))
-    return CalqTable(table.calq[keep], table.extra[keep].reset_index(drop=True))
+    return table.rows(keep)
 
 
 def _whole(extra: pd.DataFrame) -> BoolArray:

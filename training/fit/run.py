@@ -11,12 +11,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from models.arrays import IntArray
 from models.config import Config
 from models.errors import InputError
 from models.files import read_json
 from models.weights import EncoderWeights
-from training.data.modules import digest_of
 from training.losses.find import learned_digests
 from training.networks.decoder import DECODER_FILE, load_decoder
 from training.results import Summary, check
@@ -25,14 +23,14 @@ FINGERPRINT_FILE = "fingerprint.json"
 
 
 
-def fingerprint_of(config: Config, calq: IntArray, start: Path | None = None) -> str:
-    """16 hex digits of all that the result depends on: encoder, options, split, charges and the run to start from.
+def fingerprint_of(config: Config, data: str, start: Path | None = None) -> str:
+    """16 hex digits of all that the result depends on: encoder, options, split, digest of the data, run to start from.
 
     Learned losses count by their weights, wherever they are.
     """
     training = config.training
     parts = [config.encoder.digest(), training.model_dump(mode="json", exclude={"emd_loss_models"}), config.data.seed,
-             digest_of(calq), *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
+             data, *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
     if start:
         parts.append(read_json(start / FINGERPRINT_FILE, ("fingerprint",))["fingerprint"])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

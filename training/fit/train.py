@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
-from models.calq_io import CalqTable, write_calq
+from models.calq_io import write_calq
 from models.config import Config
 from models.files import atomic_path, write_text
-from models.trigger_cells import to_trigger_cells
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
-from training.data.modules import Split, check_columns, digest_of, load_modules, split_rows
-from training.data.selection import select
+from training.data.dataset import Dataset, check_columns
+from training.fit.checkpoint import Checkpoint
 from training.fit.run import FINGERPRINT_FILE, alone, fingerprint_of, finished, trained
-from training.fit.trainer import Trainer
+from training.fit.trainer import EpochReport, Trainer
 from training.networks.decoder import DECODER_FILE, save_decoder
 from training.networks.keras_encoder import encoder_file
 
@@ -33,9 +30,6 @@ import tensorflow as tf
 
 _OLDER_FILES = ("decoder.keras", "encoder.keras")  # of an older version: a folder holds one encoder and one decoder
 CHECKPOINT_FILE = "checkpoint.npz"
-_CHECKPOINT_SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
-EpochReport = Callable[[int, dict[str, float]], None]
-"""Called after every epoch with its number, from 1, and the last value of each list of the history."""
 
 
 def train(
@@ -49,57 +43,54 @@ def train(
     test.csv (the held-out rows, columns in the order of the configuration), config.yaml and, last, fingerprint.json.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process trains into `output`.
     """
-    table = select(load_modules(config.data, config.encoder.n_elinks), config.data)
-    split = split_rows(table.calq, config)
+    dataset = Dataset.from_config(config)
     initial = trained(start, config) if start else None
-    fingerprint = fingerprint_of(config, table.calq, start)
+    fingerprint = fingerprint_of(config, dataset.digest, start)
     done = finished(output, fingerprint, encoder_file(config))
     if done and not retrain:
         logging.getLogger(__name__).info("%s holds this run already, trained to a validation EMD of %.3f "
                                          "(--retrain repeats it)", output, done["val_emd"])
         return done
-    check_columns(table.extra.iloc[split.test])  # now, not after all epochs
+    check_columns(dataset.test.extra)  # now, not after all epochs
     with alone(output):
-        trainer = _trained(config, output, table, split, fingerprint, initial, retrain, report)
-        summary = _write_results(trainer, output, table, split, fingerprint)
-        (output / CHECKPOINT_FILE).unlink(missing_ok=True)
+        checkpoint = Checkpoint(output / CHECKPOINT_FILE, fingerprint)
+        if retrain:
+            checkpoint.remove()
+        trainer = _trained(config, dataset, checkpoint, initial, report)
+        summary = _write_results(trainer, output, fingerprint)
+        checkpoint.remove()
     return summary
 
 
 def _trained(
-    config: Config, output: Path, table: CalqTable, split: Split, fingerprint: str,
-    initial: tuple[EncoderWeights, Any | None] | None, retrain: bool, report: EpochReport | None,
+    config: Config, dataset: Dataset, checkpoint: Checkpoint, initial: tuple[EncoderWeights, Any | None] | None,
+    report: EpochReport | None,
 ) -> Trainer:
     """A trainer that has done all epochs, from the checkpoint on if there is one of this run."""
     tf.config.experimental.enable_op_determinism()
-    calq = to_trigger_cells(table.calq)
-    trainer = Trainer(config, calq[split.train], calq[split.validation])
-    checkpoint = output / CHECKPOINT_FILE
-    if retrain:
-        checkpoint.unlink(missing_ok=True)
-    if trainer.restore(checkpoint, fingerprint):
-        logging.getLogger(__name__).info("%s: continues after epoch %d", output, trainer.epoch)
+    trainer = Trainer.from_config(config, dataset)
+    if checkpoint.restore(trainer):
+        logging.getLogger(__name__).info("%s: continues after epoch %d", checkpoint.path.parent, trainer.epoch)
     elif initial:
-        trainer.start_from(*initial)
-    saved = time.monotonic()
-    while not trainer.finished:
-        trainer.run_epoch()
-        if time.monotonic() - saved > _CHECKPOINT_SECONDS:
-            trainer.save(checkpoint, fingerprint)
-            saved = time.monotonic()
+        weights, decoder = initial
+        trainer.encoder.set_codes(weights)
+        if decoder:
+            trainer.decoder.set_weights(decoder.get_weights())
+
+    def after_epoch(epoch: int, values: dict[str, float]) -> None:
+        checkpoint.save_if_due(trainer)
         if report:
-            report(trainer.epoch, {name: values[-1] for name, values in trainer.history.items()})
-    trainer.restore_best()
+            report(epoch, values)
+
+    trainer.fit(after_epoch)
     return trainer
 
 
-def _write_results(
-    trainer: Trainer, output: Path, table: CalqTable, split: Split, fingerprint: str
-) -> dict[str, Any]:
-    config = trainer.config
+def _write_results(trainer: Trainer, output: Path, fingerprint: str) -> dict[str, Any]:
+    config, dataset = trainer.config, trainer.dataset
     weights = trainer.encoder.codes()  # raises before anything is written
     with atomic_path(output / "test.csv") as held_out:
-        write_calq(held_out, table.calq[split.test], config.data.order, table.extra.iloc[split.test])
+        write_calq(held_out, dataset.test.calq, config.data.order, dataset.test.extra)
         # Results of another run are no longer whole from here on.
         (output / FINGERPRINT_FILE).unlink(missing_ok=True)
         for name in (WEIGHTS_FILE, NETWORK_FILE, *_OLDER_FILES):
@@ -109,8 +100,9 @@ def _write_results(
         write_text(output / "history.json", json.dumps(trainer.history, indent=1) + "\n")
         write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     summary = {
-        "fingerprint": fingerprint, "encoder_digest": config.encoder.digest(), "data_digest": digest_of(table.calq),
-        "n_train": len(split.train), "n_validation": len(split.validation), "n_test": len(split.test),
+        "fingerprint": fingerprint, "encoder_digest": config.encoder.digest(), "data_digest": dataset.digest,
+        "n_train": len(dataset.split.train), "n_validation": len(dataset.split.validation),
+        "n_test": len(dataset.split.test),
         "epochs": trainer.epoch, "best_epoch": trainer.best_epoch, "val_emd": min(trainer.history["val_emd"]),
     }
     write_text(output / FINGERPRINT_FILE, json.dumps(summary, indent=1) + "\n")

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.arrays import IntArray
-from models.config import Config, DataConfig
-from models.errors import InputError, parsing
-from models.files import atomic_path
+from models.config import Config
+from models.errors import InputError
 from models.trigger_cells import to_image_order, to_trigger_cells
-from models.weights import EncoderWeights
 from training.data.augment import augment
-from training.data.modules import load_modules
+from training.data.dataset import Dataset
 from training.data.selection import occupancy_weights
 from training.losses.find import find_loss
 from training.networks.chip_encoder import image_codes
@@ -31,51 +27,44 @@ from training.physics.emd import emd
 import tensorflow as tf
 import tf_keras
 
-_POOL_SEED = 1 << 40  # far from any data.seed: what augments must not be what tests
-
 _LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of its start
 
-
 Tensor = Any
+EpochReport = Callable[[int, dict[str, float]], None]
+"""Called after every epoch with its number, from 1, and the last value of each list of the history."""
 
 
 class Trainer:
-    """Encoder, decoder and optimiser of one run, with all that an interrupted run needs to continue."""
+    """Encoder, decoder and optimiser of one training, with all that an interrupted one needs to continue.
 
-    def __init__(self, config: Config, train: IntArray, validation: IntArray) -> None:
-        """`train`, `validation`: charges (n, 48) in trigger-cell order."""
-        training = config.training
-        self.config, self.train = config, train
-        self.encoder, self.decoder = self._build()
-        self._members = members_of(self.decoder)
-        self.n_steps = max(training.passes * len(train) // training.batch_size, 1)
+    Example: `trainer = Trainer.from_config(config, Dataset.from_config(config))`, then `trainer.fit()`.
+    """
+
+    def __init__(self, config: Config, encoder: Any, decoder: Any, dataset: Dataset) -> None:
+        """`encoder`: image codes (n, 8, 8) -> what the decoder sees of a module beside its sum. Nothing is read."""
+        self.config, self.encoder, self.decoder, self.dataset = config, encoder, decoder, dataset
+        self._members = members_of(decoder)
+        training, n_modules = config.training, len(dataset.split.train)
+        self.n_steps = max(training.passes * n_modules // training.batch_size, 1)
         rate = tf_keras.optimizers.schedules.CosineDecay(
             training.learning_rate, self.n_steps * training.epochs, alpha=_LAST_RATE)
         # Losses are cubic or square in charge fractions: the usual epsilon of 1e-7 would drown their gradients.
         # The legacy class updates a variable in one kernel instead of ten: 7% of a whole epoch.
         self.optimizer = tf_keras.optimizers.legacy.Adam(rate, epsilon=1e-12)
-        self.variables = self.encoder.trainable_weights + self.decoder.trainable_weights
+        self.variables = encoder.trainable_weights + decoder.trainable_weights
         # A step without gradient makes its variables, which a traced function could not.
         self.optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in self.variables])
         self.optimizer.iterations.assign(0)
         self.best = [variable.numpy() for variable in self.variables]
         self.history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_emd": []}
-        self._pool = None
-        if training.augment.generated:
-            pool = DataConfig(source=training.augment.source, n_modules=training.augment.pool,
-                              seed=_POOL_SEED + training.seed)
-            self._pool = to_trigger_cells(load_modules(pool, config.encoder.n_elinks).calq)
-        self._validation = validation
-        self._validation_tensors = self._prepare(validation)
-        self._losses = {name: find_loss(name, training.emd_loss_models)
-                        for name in {training.loss, training.final_loss}}
-        self._ahead = ThreadPoolExecutor(max_workers=1)  # draws the next epoch while this one trains
-        self._next: Future[tuple[Tensor, ...]] | None = None
-        self._epochs = {name: self._epoch_function(name) for name in self._losses}
+        self._functions: dict[str, Callable[..., Tensor]] = {}
 
-    def _build(self) -> tuple[Any, Any]:
-        config, training = self.config, self.config.training
-        return training_encoder(config), build_decoder(config.encoder, training.decoder, training.seed)
+    @classmethod
+    def from_config(cls, config: Config, dataset: Dataset) -> Trainer:
+        """A trainer of the untrained encoder and decoder of a configuration."""
+        training = config.training
+        return cls(config, training_encoder(config), build_decoder(config.encoder, training.decoder, training.seed),
+                   dataset)
 
     @property
     def epoch(self) -> int:
@@ -93,30 +82,49 @@ class Trainer:
         training = self.config.training
         return self.epoch >= training.epochs or self.epoch - self.best_epoch >= training.patience
 
-    def start_from(self, weights: EncoderWeights, decoder: Any | None) -> None:
-        """Begin with trained weights, and with a decoder of the same shape if there is one, instead of random ones."""
-        self.encoder.set_codes(weights)
-        if decoder:
-            self.decoder.set_weights(decoder.get_weights())
+    @property
+    def state(self) -> list[Any]:
+        """All variables: those that are trained, then those of the optimiser."""
+        return [*self.variables, *self.optimizer.weights]
 
-    def run_epoch(self) -> None:
-        """Train on all modules, then validate. What an epoch draws depends on the seed and its number alone.
+    def fit(self, report: EpochReport | None = None) -> None:
+        """Train to the end; encoder and decoder are then those of the best epoch.
 
         Raises InputError if the numbers are no longer finite.
         """
+        for epoch in self.epochs():
+            if report:
+                report(epoch, {name: values[-1] for name, values in self.history.items()})
+        self.restore_best()
+
+    def epochs(self) -> Iterator[int]:
+        """Train epoch by epoch and yield the number of each, from 1, after it; as `fit`, without its last step.
+
+        What an epoch draws depends on the seed and its number alone. A thread, which ends with the iterator, draws the
+        next epoch while this one trains.
+        """
+        with ThreadPoolExecutor(max_workers=1) as ahead:
+            drawn = ahead.submit(self._draw, self.epoch)
+            while not self.finished:
+                batches = drawn.result()
+                if self.epoch + 1 < self.config.training.epochs:
+                    drawn = ahead.submit(self._draw, self.epoch + 1)
+                self._run_epoch(batches)
+                yield self.epoch
+
+    def _run_epoch(self, batches: tuple[Tensor, ...]) -> None:
+        """Train on all modules, then validate."""
         training = self.config.training
-        drawn = self._next.result() if self._next else self._draw(self.epoch)
-        more = self.epoch + 1 < training.epochs
-        self._next = self._ahead.submit(self._draw, self.epoch + 1) if more else None
         final = self.epoch >= round((1 - training.final_fraction) * training.epochs)
         loss_name = training.final_loss if final else training.loss
-        loss = float(self._epochs[loss_name](*drawn))
-        pred = self._predict(*self._validation_tensors[:2])
+        loss = float(self._epoch_function(loss_name)(*batches))
+        image, seen, true = self._validation
+        pred = self._predict(image, seen)
         if not (np.isfinite(loss) and np.isfinite(pred.numpy()).all()):
             raise InputError(f"epoch {self.epoch + 1}: loss {loss:g} or its decoded charges, expected finite numbers: "
                              f"a training.learning_rate below {training.learning_rate:g}")
-        val_loss = float(tf.reduce_mean(self._losses[loss_name](self._validation_tensors[2], pred)))
-        val_emd = float(emd(self._validation, pred.numpy(), n_processes=1).mean())
+        val_loss = float(tf.reduce_mean(self._losses[loss_name](true, pred)))
+        val_emd = float(emd(to_trigger_cells(self.dataset.validation.calq), pred.numpy(), n_processes=1).mean())
         for name, value in (("loss", loss), ("val_loss", val_loss), ("val_emd", val_emd)):
             self.history[name].append(value)
         if self.best_epoch == self.epoch:
@@ -126,48 +134,31 @@ class Trainer:
         """What the function of an epoch takes: the modules of all batches, their weights and the size of a batch."""
         training = self.config.training
         rng = np.random.default_rng([training.seed, epoch])
-        rows = np.concatenate([rng.permutation(len(self.train)) for _ in range(training.passes)])
+        n_modules = len(self._train)
+        rows = np.concatenate([rng.permutation(n_modules) for _ in range(training.passes)])
         size = min(training.batch_size, len(rows))
-        calq = augment(self.train[rows[: self.n_steps * size]], training.augment, rng, self._pool)
+        pool = self.dataset.pool if training.augment.generated else None
+        calq = augment(self._train[rows[: self.n_steps * size]], training.augment, rng, pool)
         weight = occupancy_weights(calq, training.occupancy_weight)
         return *self._prepare(calq), tf.constant(weight), tf.constant(size)
+
+    @cached_property
+    def _train(self) -> IntArray:
+        return to_trigger_cells(self.dataset.train.calq)
+
+    @cached_property
+    def _validation(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self._prepare(to_trigger_cells(self.dataset.validation.calq))
+
+    @cached_property
+    def _losses(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+        training = self.config.training
+        return {name: find_loss(name, training.emd_loss_models) for name in {training.loss, training.final_loss}}
 
     def restore_best(self) -> None:
         """Put the variables of the best epoch into encoder and decoder."""
         for variable, value in zip(self.variables, self.best, strict=True):
             variable.assign(value)
-
-    def save(self, path: Path, fingerprint: str) -> None:
-        """Write a checkpoint."""
-        arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._state)}
-        arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
-        arrays |= {f"history_{name}": np.array(values) for name, values in self.history.items()}
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, fingerprint=np.array(fingerprint), **arrays)
-
-    def restore(self, path: Path, fingerprint: str) -> bool:
-        """Continue from a checkpoint; False if there is none of this run, or none that is whole."""
-        if not path.exists():
-            return False
-        try:
-            with parsing(path, "a checkpoint"), np.load(path, allow_pickle=False) as file:
-                if str(file["fingerprint"]) != fingerprint:
-                    return False
-                # All is read and fits before anything changes.
-                state = [_like(variable, file[f"variable_{i}"]) for i, variable in enumerate(self._state)]
-                best = [_like(variable, file[f"best_{i}"]) for i, variable in enumerate(self.variables)]
-                history = {name: file[f"history_{name}"].tolist() for name in self.history}
-        except InputError as error:
-            logging.getLogger(__name__).warning("%s; training starts again", error)
-            return False
-        for variable, value in zip(self._state, state, strict=True):
-            variable.assign(value)
-        self.best, self.history, self._next = best, history, None
-        return True
-
-    @property
-    def _state(self) -> list[Any]:
-        return [*self.variables, *self.optimizer.weights]
 
     def _prepare(self, calq: IntArray) -> tuple[Tensor, Tensor, Tensor]:
         """Charges in trigger-cell order -> image codes (n, 8, 8), context (n, 2), charge fractions (n, 48)."""
@@ -184,6 +175,11 @@ class Trainer:
         return self._decode(self.decoder, self.encoder(image), seen)
 
     def _epoch_function(self, loss_name: str) -> Callable[..., Tensor]:
+        if loss_name not in self._functions:
+            self._functions[loss_name] = self._trace(loss_name)
+        return self._functions[loss_name]
+
+    def _trace(self, loss_name: str) -> Callable[..., Tensor]:
         loss_of = self._losses[loss_name]
 
         @tf.function(reduce_retracing=True)
@@ -202,9 +198,3 @@ class Trainer:
             return total / tf.cast(n_steps, tf.float32)
 
         return run
-
-
-def _like(variable: Any, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if value.shape != tuple(variable.shape):
-        raise ValueError(f"shape {value.shape}, expected {tuple(variable.shape)}")
-    return value

@@ -44,7 +44,8 @@ def pythia_modules(
     if not path.is_file():
         _make(sample, n_modules, cache, path)
     table = read_calq(path, "image")
-    return CalqTable(table.calq, table.extra[list(COLUMNS)])
+    source = f"Pythia {pythia_version()}, {sample.process} with {sample.pile_up:g} pile-up, seed {sample.seed}"
+    return CalqTable(table.calq, table.extra[list(COLUMNS)], source)
 
 
 class _Progress:

@@ -24,8 +24,7 @@ from models.files import write_text
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS, channel_to_pixel, to_trigger_cells
 from models.weights import EncoderWeights
-from training.data.modules import Split, load_modules, split_rows
-from training.data.selection import select
+from training.data.dataset import Dataset
 from training.fit.run import alone, fingerprint_of
 from training.fit.trainer import Trainer
 from training.networks.chip_encoder import ExactEncoder
@@ -94,19 +93,13 @@ class HybridEncoder(ExactEncoder):
         return float(2 ** (self.spec.input.width - self._code.value_bits))
 
 
-class HybridTrainer(Trainer):
-    """Training of an encoder and a decoder for one code."""
-
-    def __init__(self, config: Config, code: Code, train: IntArray, validation: IntArray) -> None:
-        self._code = code
-        super().__init__(config, train, validation)
-
-    def _build(self) -> tuple[HybridEncoder, Any]:
-        spec, training = self.config.encoder, self.config.training
-        encoder = HybridEncoder(spec, self._code, training.seed)
-        encoder.build((None, 8, 8))
-        n_inputs = spec.dense.outputs + N_TRIGGER_CELLS * self._code.address + bool(self._code.value_bits)
-        return encoder, build_decoder(_with_outputs(spec, n_inputs), training.decoder, training.seed)
+def build(config: Config, code: Code) -> tuple[HybridEncoder, Any]:
+    """Untrained encoder and decoder of one code; `config` has the latents of the code."""
+    spec, training = config.encoder, config.training
+    encoder = HybridEncoder(spec, code, training.seed)
+    encoder.build((None, 8, 8))
+    n_inputs = spec.dense.outputs + N_TRIGGER_CELLS * code.address + bool(code.value_bits)
+    return encoder, build_decoder(_with_outputs(spec, n_inputs), training.decoder, training.seed)
 
 
 def _with_outputs(spec: EncoderSpec, outputs: int) -> EncoderSpec:
@@ -132,16 +125,15 @@ def compare(config: Config, output: Path, report: Callable[[str], None] = lambda
     Codes that are there already, with the same configuration and charges, are not trained again.
     Raises InputError if another process is at work in the folder.
     """
-    table = select(load_modules(config.data, config.encoder.n_elinks), config.data)
-    split = split_rows(table.calq, config)
+    dataset = Dataset.from_config(config)
     with alone(output):
-        return _compare(config, table.calq, split, output, report)
+        return _compare(config, dataset, output, report)
 
 
 def _compare(
-    config: Config, charges: IntArray, split: Split, output: Path, report: Callable[[str], None]
+    config: Config, dataset: Dataset, output: Path, report: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    calq = to_trigger_cells(charges)
+    test = dataset.test.calq
     path = output / RESULT_FILE
     known: dict[str, dict[str, Any]] = {}
     if path.exists():
@@ -152,15 +144,12 @@ def _compare(
     rows = []
     for name, code in codes(config.encoder).items():
         chosen = config.evolve(encoder=_with_outputs(config.encoder, code.n_latents))
-        fingerprint = f"{fingerprint_of(chosen, charges)}/{code.address:d}/{code.value_bits}"
+        fingerprint = f"{fingerprint_of(chosen, dataset.digest)}/{code.address:d}/{code.value_bits}"
         if fingerprint not in known:
-            trainer = HybridTrainer(chosen, code, calq[split.train], calq[split.validation])
-            while not trainer.finished:
-                trainer.run_epoch()
-            trainer.restore_best()
-            test = charges[split.test]
+            trainer = Trainer(chosen, *build(chosen, code), dataset)
+            trainer.fit()
             module_sum, seen = received(chosen.encoder, code, trainer.encoder.codes(), test)
-            figures = metrics(test, emd(calq[split.test], decode(trainer.decoder, seen, module_sum)))
+            figures = metrics(test, emd(to_trigger_cells(test), decode(trainer.decoder, seen, module_sum)))
             known[fingerprint] = {"code": name, **asdict(code), "bits": code.bits, "epochs": trainer.epoch,
                                   **figures, "fingerprint": fingerprint}
             write_text(path, json.dumps([*known.values()], indent=1) + "\n")

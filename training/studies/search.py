@@ -20,8 +20,7 @@ from models.cost import cost
 from models.errors import InputError, ToolMissing
 from models.files import read_json, write_text
 from models.spec import LATENT_BITS, EncoderSpec
-from training.data.modules import load_modules
-from training.data.selection import select
+from training.data.dataset import Dataset
 from training.fit.run import FINGERPRINT_FILE, alone
 from training.studies.pareto import trained, with_widths
 
@@ -61,7 +60,7 @@ def search(
     """
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # trials are told by `report`, errors by us
-    select(load_modules(config.data, config.encoder.n_elinks), config.data)  # bad data, before anything is written
+    Dataset.from_config(config)  # bad data, before anything is written
     with alone(output):
         return _search(optuna, config, output, n_trials, report)
 

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
-from bitexact_tests.samples.runs import small
+from bitexact_tests.samples.runs import dataset_of, small
 from emulator import encode
 from models.calq_io import read_calq, write_calq
 from models.config import Config
@@ -25,13 +27,14 @@ from models.errors import InputError
 from models.trigger_cells import N_TRIGGER_CELLS, to_image_order, to_trigger_cells
 from models.weights import EncoderWeights
 from training.__main__ import app
-from training.data.modules import split_rows
+from training.data.dataset import Dataset, split_rows
 from training.physics.emd import EMPTY_INPUT, EMPTY_OUTPUT
 from training.physics.evaluation import MEANINGS, evaluate, metrics
 from training.production.toy import generate
 
 pytest.importorskip("tensorflow")
 
+from training.fit.checkpoint import Checkpoint
 from training.fit.run import FINGERPRINT_FILE, alone
 from training.fit.train import CHECKPOINT_FILE, train
 from training.fit.trainer import Trainer
@@ -89,13 +92,14 @@ def test_other_seed_other_weights_same_held_out_rows(run: Path, tmp_path: Path) 
 KILLED = """
 import os, sys
 from pathlib import Path
-import training.fit.train as module
+import training.fit.checkpoint
+from training.fit.train import train
 from bitexact_tests.samples.runs import small
-module._CHECKPOINT_SECONDS = 0.0
+training.fit.checkpoint._SECONDS = 0.0
 def report(epoch, figures):
     if epoch == 3:
         os.kill(os.getpid(), 9)
-module.train(small(), Path(sys.argv[1]), report=report)
+train(small(), Path(sys.argv[1]), report=report)
 """
 
 
@@ -203,13 +207,13 @@ def test_other_data_options_or_request_do_repeat(tmp_path: Path) -> None:
 
 
 def test_checkpoint_of_another_run_is_not_used(tmp_path: Path) -> None:
-    calq = to_trigger_cells(generate(200, seed=1))
-    trainer = Trainer(small(), calq[:150], calq[150:])
-    trainer.run_epoch()
-    trainer.save(tmp_path / CHECKPOINT_FILE, "one")
-    fresh = Trainer(small(), calq[:150], calq[150:])
-    assert not fresh.restore(tmp_path / CHECKPOINT_FILE, "other") and fresh.epoch == 0
-    assert fresh.restore(tmp_path / CHECKPOINT_FILE, "one") and fresh.history == trainer.history
+    dataset, path = dataset_of(small(), generate(200, seed=1), 150), tmp_path / CHECKPOINT_FILE
+    trainer = Trainer.from_config(small(), dataset)
+    next(trainer.epochs())
+    Checkpoint(path, "one").save(trainer)
+    fresh = Trainer.from_config(small(), dataset)
+    assert not Checkpoint(path, "other").restore(fresh) and fresh.epoch == 0
+    assert Checkpoint(path, "one").restore(fresh) and fresh.history == trainer.history
 
 
 def test_trained_weights_equal_the_emulator(config: Config, tmp_path: Path) -> None:
@@ -217,9 +221,8 @@ def test_trained_weights_equal_the_emulator(config: Config, tmp_path: Path) -> N
     from training.networks.chip_encoder import image_codes
 
     calq = generate(300, seed=1)
-    tc = to_trigger_cells(calq)
-    trainer = Trainer(small(config.name, learning_rate=0.05), tc[:256], tc[256:])
-    trainer.run_epoch()
+    trainer = Trainer.from_config(small(config.name, learning_rate=0.05), dataset_of(config, calq, 256))
+    next(trainer.epochs())
     weights = trainer.encoder.codes()
     assert len(np.unique(weights.flat)) > 10
     latent_code = encode(weights, calq)["latent_code"]
@@ -228,13 +231,39 @@ def test_trained_weights_equal_the_emulator(config: Config, tmp_path: Path) -> N
 
 
 def test_patience_and_the_best_epoch() -> None:
-    calq = to_trigger_cells(generate(100, seed=1))
-    trainer = Trainer(small(patience=2, epochs=50), calq[:80], calq[80:])
+    config = small(patience=2, epochs=50)
+    trainer = Trainer.from_config(config, dataset_of(config, generate(100, seed=1), 80))
     trainer.history = {"loss": [1, 1, 1], "val_loss": [1, 1, 1], "val_emd": [2.0, 1.0, 1.5]}
     assert trainer.best_epoch == 2 and not trainer.finished
     trainer.history["loss"].append(1)
     trainer.history["val_emd"].append(1.2)
     assert trainer.finished
+
+
+def test_trainer_reads_nothing_before_it_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the pool of generated modules nor a learned loss, which is not there."""
+    config = small(loss="emd_loss1", emd_loss_models=str(tmp_path), epochs=1)
+    dataset = dataset_of(config, generate(100, seed=1), 80)
+    asked: list[Any] = []
+    monkeypatch.setattr("training.data.dataset.load_modules", lambda *arguments: asked.append(arguments))
+    trainer = Trainer.from_config(config, dataset)
+    assert not asked
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"emd_loss1\.npz: no such file"):
+        trainer.fit()
+
+
+@pytest.mark.parametrize("rate", [0.01, 1e30])
+def test_threads_of_a_trainer_end_with_it(rate: float) -> None:
+    """Also where the numbers are no longer finite."""
+    config = small(epochs=2, learning_rate=rate)
+    before = set(threading.enumerate())
+    trainer = Trainer.from_config(config, dataset_of(config, generate(100, seed=1), 80))
+    seen: list[set[threading.Thread]] = []
+    with nullcontext() if rate < 1 else pytest.raises(InputError, match="expected finite numbers"):
+        trainer.fit(lambda epoch, values: seen.append(set(threading.enumerate())))
+    assert set(threading.enumerate()) == before
+    assert rate > 1 or seen[0] > before, "it has a thread while it trains"
 
 
 def test_broken_weights_are_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,11 +289,10 @@ def test_split_is_a_partition_and_test_rows_do_not_move() -> None:
 
 
 def test_modules_that_augment_are_not_those_that_test() -> None:
-    config = small()
-    calq = generate(400, config.data.seed)
-    trainer = Trainer(config, to_trigger_cells(calq[:300]), to_trigger_cells(calq[300:]))
-    assert trainer._pool is not None and len(trainer._pool) == 500
-    ours, theirs = (to_trigger_cells(part)[part.sum(axis=1) > 99] for part in (calq, to_image_order(trainer._pool)))
+    dataset = Dataset.from_config(small())
+    assert len(dataset.pool) == 500
+    ours, theirs = (to_trigger_cells(part)[part.sum(axis=1) > 99]
+                    for part in (dataset.modules.calq, to_image_order(dataset.pool)))
     assert not {row.tobytes() for row in ours} & {row.tobytes() for row in theirs}
 
 

@@ -16,7 +16,7 @@ from models.calq_io import write_calq
 from models.config import Config
 from models.errors import InputError
 from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix, to_trigger_cells
-from training.data.modules import split_rows
+from training.data.dataset import split_rows
 from training.losses.learned_pairs import make_pairs
 from training.networks.catalogue import arrangement
 from training.production.toy import generate
@@ -257,12 +257,12 @@ def test_fingerprint_has_the_weights_and_not_their_place(family: Path, tmp_path:
     moved.mkdir()
     for name, source in (("emd_loss1", "emd_loss1"), ("emd_loss3", "emd_loss2")):
         (moved / f"{name}.npz").write_bytes((family / f"{source}.npz").read_bytes())
-    first = fingerprint_of(small(family), CALQ)
-    assert fingerprint_of(small(moved), CALQ) == first
+    first = fingerprint_of(small(family), "data")
+    assert fingerprint_of(small(moved), "data") == first
     (moved / "emd_loss1.npz").write_bytes((family / "emd_loss2.npz").read_bytes())
-    assert fingerprint_of(small(moved), CALQ) != first
+    assert fingerprint_of(small(moved), "data") != first
     without = small(family, loss="kernel")
-    assert fingerprint_of(without, CALQ) == fingerprint_of(small(tmp_path / "none", loss="kernel"), CALQ)
+    assert fingerprint_of(without, "data") == fingerprint_of(small(tmp_path / "none", loss="kernel"), "data")
 
 
 def test_what_is_missing_or_broken_is_named(family: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.runs import dataset_of
 from emulator import encode
 from models.calq_io import read_calq
 from models.config import Config
@@ -24,7 +25,8 @@ from training.production.toy import generate
 pytest.importorskip("tensorflow")
 
 from training.__main__ import app
-from training.fit.train import CHECKPOINT_FILE, train
+from training.fit.checkpoint import Checkpoint
+from training.fit.train import train
 from training.fit.trainer import Trainer
 from training.networks.chip_encoder import image_codes
 from training.networks.keras_encoder import NetworkEncoder, build, load, training_encoder
@@ -46,9 +48,8 @@ def small(name: str, config: str = "econ_t_3elink", **training: Any) -> Config:
 
 def trained(config: Config) -> Trainer:
     """After one epoch on generated modules."""
-    calq = to_trigger_cells(GENERATED)
-    trainer = Trainer(config, calq[:256], calq[256:])
-    trainer.run_epoch()
+    trainer = Trainer.from_config(config, dataset_of(config, GENERATED, 256))
+    next(trainer.epochs())
     return trainer
 
 
@@ -195,14 +196,12 @@ def test_seed_decides_and_checkpoint_continues(tmp_path: Path) -> None:
     for left, right in zip(one, other, strict=True):
         np.testing.assert_array_equal(left, right)
     assert not np.array_equal(one[0], training_encoder(config.override(training={"seed": 2})).model.get_weights()[0])
-    calq = to_trigger_cells(GENERATED)
-    through, first, second = (Trainer(config, calq[:256], calq[256:]) for _ in range(3))
-    first.run_epoch()
-    first.save(tmp_path / CHECKPOINT_FILE, "this")
-    assert second.restore(tmp_path / CHECKPOINT_FILE, "this")
-    second.run_epoch()
-    for _ in range(2):
-        through.run_epoch()
+    dataset, checkpoint = dataset_of(config, GENERATED, 256), Checkpoint(tmp_path / "checkpoint.npz", "this")
+    through, first, second = (Trainer.from_config(config, dataset) for _ in range(3))
+    next(first.epochs())
+    checkpoint.save(first)
+    assert checkpoint.restore(second)
+    assert list(second.epochs()) == [2] and list(through.epochs()) == [1, 2]
     for left, right in zip(second.variables, through.variables, strict=True):
         np.testing.assert_array_equal(left.numpy(), right.numpy())
 

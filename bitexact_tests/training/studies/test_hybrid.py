@@ -20,8 +20,9 @@ from training.production.toy import generate
 pytest.importorskip("tensorflow")
 
 from training.fit.run import alone
+from training.fit.trainer import Trainer
 from training.networks.chip_encoder import image_codes
-from training.studies.hybrid import Code, HybridEncoder, HybridTrainer, codes, compare, received
+from training.studies.hybrid import Code, HybridEncoder, codes, compare, received
 
 
 @pytest.mark.parametrize(("links", "address", "value"), [
@@ -72,10 +73,10 @@ def test_address_helps_where_there_is_one_cell(tmp_path: Path, monkeypatch: pyte
     assert [row["bits"] for row in rows] == [48, 48, 48]
     assert rows[1]["emd_mean"] < 0.6 * rows[0]["emd_mean"], rows
 
-    def unexpected(self: HybridTrainer) -> None:
+    def unexpected(self: Trainer) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(HybridTrainer, "run_epoch", unexpected)
+    monkeypatch.setattr(Trainer, "fit", unexpected)
     path = tmp_path / "hybrid.json"
     kept = path.read_text()
     assert compare(config, tmp_path) == rows == json.loads(kept)

@@ -1,0 +1,71 @@
+"""The checkpoint of a training: all that it needs to continue after an interruption, to the same result."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import InputError, parsing
+from models.files import atomic_path
+from training.fit.trainer import Trainer
+
+_SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
+
+
+@dataclass
+class Checkpoint:
+    """The checkpoint file of the training with this fingerprint."""
+
+    path: Path
+    fingerprint: str
+    _saved: float = field(default_factory=time.monotonic)
+
+    def save(self, trainer: Trainer) -> None:
+        """Write the variables of encoder, decoder and optimiser, the best epoch so far, and the history."""
+        arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(trainer.state)}
+        arrays |= {f"best_{i}": value for i, value in enumerate(trainer.best)}
+        arrays |= {f"history_{name}": np.array(values) for name, values in trainer.history.items()}
+        with atomic_path(self.path) as temporary, temporary.open("wb") as file:
+            np.savez(file, fingerprint=np.array(self.fingerprint), **arrays)
+        self._saved = time.monotonic()
+
+    def save_if_due(self, trainer: Trainer) -> None:
+        """Write it, unless the last one is some seconds old at most."""
+        if time.monotonic() - self._saved > _SECONDS:
+            self.save(trainer)
+
+    def restore(self, trainer: Trainer) -> bool:
+        """Put a trainer where the file left off; False if there is none of this training, or none that is whole."""
+        if not self.path.exists():
+            return False
+        try:
+            with parsing(self.path, "a checkpoint"), np.load(self.path, allow_pickle=False) as file:
+                if str(file["fingerprint"]) != self.fingerprint:
+                    return False
+                # All is read and fits before anything changes.
+                state = [_like(variable, file[f"variable_{i}"]) for i, variable in enumerate(trainer.state)]
+                best = [_like(variable, file[f"best_{i}"]) for i, variable in enumerate(trainer.variables)]
+                history = {name: file[f"history_{name}"].tolist() for name in trainer.history}
+        except InputError as error:
+            logging.getLogger(__name__).warning("%s; training starts again", error)
+            return False
+        for variable, value in zip(trainer.state, state, strict=True):
+            variable.assign(value)
+        trainer.best, trainer.history = best, history
+        return True
+
+    def remove(self) -> None:
+        """Delete the file, if it is there."""
+        self.path.unlink(missing_ok=True)
+
+
+def _like(variable: Any, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if value.shape != tuple(variable.shape):
+        raise ValueError(f"shape {value.shape}, expected {tuple(variable.shape)}")
+    return value
