@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitexact_tests.comparison import Comparison
+from bitexact_tests.comparison import Comparison, bit_comparison
 from models.config import Config
 from models.errors import InputError, nearest, one_line_errors
 from models.files import write_text
 
 if TYPE_CHECKING:
     from bitexact_tests.matrix import Table
-    from models.weights import EncoderWeights
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -56,7 +55,7 @@ def compare(
         for name in backend or [chosen.hls.backend]:
             results[name] = compare_with(chosen, calq, reference, run_csim(chosen, codes, calq, backend=name), name)
         if output:
-            write_text(output, json.dumps(_summary(chosen, codes, len(calq), results), indent=1) + "\n")
+            bit_comparison(chosen, codes, len(calq), results).save(output)
     if not all(result.equal for result in results.values()):
         raise SystemExit(1)
 
@@ -187,24 +186,6 @@ def compare_with(config: Config, calq: Any, reference: Any, found: Any, backend:
     console.print(table)
     console.print("all bits equal" if result.equal else f"first mismatch: {result.first}", highlight=False)
     return result
-
-
-def _summary(config: Config, codes: EncoderWeights, n_events: int, results: dict[str, Comparison]) -> dict[str, Any]:
-    return {
-        "config": config.name,
-        "digest": config.encoder.digest(),
-        "weights": codes.digest(),
-        "arithmetic": config.encoder.arithmetic,
-        "n_events": n_events,
-        "backends": {
-            name: {
-                "equal": result.equal,
-                "stages": [asdict(row) for row in result.stages],
-                "first_mismatch": str(result.first) if result.first else None,
-            }
-            for name, result in results.items()
-        },
-    }
 
 
 if __name__ == "__main__":

@@ -8,19 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import IntArray
+from models.bit_comparison import BackendComparison, BitComparison, StageComparison
+from models.config import Config
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
-
-
-@dataclass(frozen=True)
-class StageComparison:
-    """One row of the comparison table."""
-
-    stage: str
-    n_values: int
-    n_mismatches: int
-    n_events: int
-    """Events with at least one mismatch."""
+from models.weights import EncoderWeights
 
 
 @dataclass(frozen=True)
@@ -55,6 +47,21 @@ class Comparison:
     def equal(self) -> bool:
         return self.first is None
 
+    @property
+    def result(self) -> BackendComparison:
+        """What is written of it."""
+        return BackendComparison(stages=self.stages, first_mismatch=str(self.first) if self.first else None)
+
+
+def bit_comparison(
+    config: Config, weights: EncoderWeights, n_events: int, found: Mapping[str, Comparison]
+) -> BitComparison:
+    """The result of all backends, as it is written."""
+    return BitComparison(
+        config=config.name, digest=config.encoder.digest(), weights=weights.digest(),
+        arithmetic=config.encoder.arithmetic, n_events=n_events,
+        backends={name: one.result for name, one in found.items()})
+
 
 def compare_stages(
     spec: EncoderSpec, calq: IntArray, reference: Mapping[str, IntArray], other: Mapping[str, IntArray]
@@ -73,7 +80,8 @@ def compare_stages(
             raise ValueError(f"stage {stage}: shapes {expected.shape} and {found.shape} for {len(calq)} events")
         differs = expected != found
         events = differs.reshape(len(differs), -1).any(axis=1)
-        rows.append(StageComparison(stage, differs.size, int(differs.sum()), int(events.sum())))
+        rows.append(StageComparison(stage=stage, n_values=differs.size, n_mismatches=int(differs.sum()),
+                                    n_events=int(events.sum())))
         if first is None and events.any():
             event, *index = (int(i) for i in np.argwhere(differs)[0])
             place = (event, *index)

@@ -134,7 +134,7 @@ def report(
         from rich.console import Console
         from rich.table import Table
 
-        from hls.report import CHIP, counted_figures, implementations
+        from hls.report import CHIP, counted, implementations
         from models.config import Config
 
         folders = {}
@@ -144,13 +144,13 @@ def report(
                 raise InputError(f"--project {entry}, expected {' or '.join(f'{one}=FOLDER' for one in BACKENDS)}")
             folders[name] = Path(folder)
         chosen, console = Config.load(config), Console()
-        counted = Table("quantity", "value", "source", title=f"{chosen.name}: counted")
-        for figure in counted_figures(chosen):
-            counted.add_row(figure.quantity, figure.value, figure.source)
+        quantities = Table("quantity", "value", "source", title=f"{chosen.name}: counted")
+        for one in counted(chosen):
+            quantities.add_row(one.quantity, one.value, one.source)
         table = Table("what", "figures", "by", title=f"{chosen.name}: implementations", show_lines=True)
         for row in [CHIP, *implementations(folders, chosen)]:
             table.add_row(row.name, row.summary(), row.tool)
-        console.print(counted, table)
+        console.print(quantities, table)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Reports of Vitis HLS, Vivado and Catapult: figures out of the files as the tools write them.
+"""Reports of Vitis HLS, Vivado and Catapult: rows of the hardware table from the files as the tools write them.
 
-Every reader returns fields of `hls.report.Implementation`. A line that is not there is an InputError that names file
+A line that is not there is an InputError that names file
 and line: a report of another version must not become a table with holes.
 """
 
@@ -10,9 +10,9 @@ import math
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any
 
 from models.errors import InputError, parsing
+from models.hardware import Implementation
 
 # Site types of `report_utilization`, UltraScale and later, then 7 series; a star marks a count before optimisation.
 _SITES = {"lut": ("CLB LUTs", "Slice LUTs"), "ff": ("CLB Registers", "Slice Registers"), "dsp": ("DSPs",),
@@ -21,7 +21,7 @@ _COUNT = r"-?\d{1,15}"
 _NUMBER = r"\d{1,15}(?:\.\d{1,15})?(?![\d.])"
 
 
-def read_csynth(path: Path) -> dict[str, Any]:
+def read_csynth(path: Path, name: str = "C++") -> Implementation:
     """`econ_t_csynth.xml` of Vitis HLS: the estimates of its C synthesis."""
     with parsing(path, "XML"):
         root = ElementTree.parse(path).getroot()
@@ -44,18 +44,18 @@ def read_csynth(path: Path) -> dict[str, Any]:
 
     latency = "PerformanceEstimates/SummaryOfOverallLatency"
     period = "PerformanceEstimates/SummaryOfTimingAnalysis/EstimatedClockPeriod"
-    return {
-        "tool": f"Vitis HLS {root.findtext('ReportVersion/Version', 'of unknown version')}, estimate of C synthesis",
-        **{field: int(number(f"AreaEstimates/Resources/{name}"))
-           for field, name in (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("bram", "BRAM_18K"))},
-        "latency_cycles": clocks(f"{latency}/Worst-caseLatency"),
-        "interval_cycles": clocks(f"{latency}/Interval-max"),
-        "clock_ns": number("UserAssignments/TargetClockPeriod"),
-        "fmax_mhz": _fmax_mhz(path, number(period), f"element {period}"),
-    }
+    resources = "AreaEstimates/Resources"
+    return Implementation(
+        name=name,
+        tool=f"Vitis HLS {root.findtext('ReportVersion/Version', 'of unknown version')}, estimate of C synthesis",
+        lut=int(number(f"{resources}/LUT")), ff=int(number(f"{resources}/FF")), dsp=int(number(f"{resources}/DSP")),
+        bram=int(number(f"{resources}/BRAM_18K")),
+        latency_cycles=clocks(f"{latency}/Worst-caseLatency"), interval_cycles=clocks(f"{latency}/Interval-max"),
+        clock_ns=number("UserAssignments/TargetClockPeriod"),
+        fmax_mhz=_fmax_mhz(path, number(period), f"element {period}"))
 
 
-def read_vivado(utilization: Path, timing: Path) -> dict[str, Any]:
+def read_vivado(utilization: Path, timing: Path, name: str = "C++") -> Implementation:
     """`report_utilization` and `report_timing_summary` of Vivado, both of one design state."""
     text, clocks = _read(utilization), _read(timing)
     counts = {field: _site(utilization, text, names) for field, names in _SITES.items()}
@@ -64,16 +64,14 @@ def read_vivado(utilization: Path, timing: Path) -> dict[str, Any]:
                           "a period in the Clock Summary"))
     version = _first(utilization, text, r"Tool Version\s*:\s*Vivado v\.?(\S+)", "Tool Version : Vivado")
     state = re.search(r"Design State\s*:\s*([\w ]+?)\s*$", text, re.MULTILINE)
-    return {
-        "tool": f"Vivado {version}, {state[1].lower() if state else 'state unknown'}",
-        **{field: int(count) for field, count in counts.items() if field != "bram"},
-        "bram": 2 * counts["bram"],  # a tile is two blocks of 18 kbit
-        "clock_ns": period,
-        "fmax_mhz": _fmax_mhz(timing, period - slack, "the period less the slack"),
-    }
+    return Implementation(
+        name=name, tool=f"Vivado {version}, {state[1].lower() if state else 'state unknown'}",
+        lut=int(counts["lut"]), ff=int(counts["ff"]), dsp=int(counts["dsp"]),
+        bram=2 * counts["bram"],  # a tile is two blocks of 18 kbit
+        clock_ns=period, fmax_mhz=_fmax_mhz(timing, period - slack, "the period less the slack"))
 
 
-def read_catapult(path: Path) -> dict[str, Any]:
+def read_catapult(path: Path, name: str = "C++") -> Implementation:
     """`rtl.rpt` of Catapult. Its area score is in the unit of the technology library."""
     text = _read(path)
     total = _first(path, text, rf"^\s*Design Total:\s+({_COUNT}\s+{_COUNT}\s+{_COUNT})\b",
@@ -83,14 +81,11 @@ def read_catapult(path: Path) -> dict[str, Any]:
     period = float(_first(path, text, rf"^\s*\S+\s+(?:rising|falling)\s+({_NUMBER})", "a clock in Clock Information"))
     version = _first(path, text, r"^--\s*Version:\s*(\S+)", "-- Version:")
     delays = [float(delay) for delay in re.findall(rf"^\s*Max Delay:\s*({_NUMBER})", text, re.MULTILINE)]
-    return {
-        "tool": f"Catapult {version}, RTL extracted",
-        "area": f"{score:,.0f} (area score)",
-        "latency_cycles": latency if latency >= 0 else None,  # -1: it depends on the data
-        "interval_cycles": throughput if throughput >= 0 else None,
-        "clock_ns": period,
-        "fmax_mhz": _fmax_mhz(path, max(delays), "the largest Max Delay") if delays else None,
-    }
+    return Implementation(
+        name=name, tool=f"Catapult {version}, RTL extracted", area=f"{score:,.0f} (area score)",
+        latency_cycles=latency if latency >= 0 else None,  # -1: it depends on the data
+        interval_cycles=throughput if throughput >= 0 else None,
+        clock_ns=period, fmax_mhz=_fmax_mhz(path, max(delays), "the largest Max Delay") if delays else None)
 
 
 def _fmax_mhz(path: Path, period_ns: float, what: str) -> float:

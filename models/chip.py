@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import Literal
 
-if TYPE_CHECKING:
-    pass
-
+AlgorithmName = Literal["TS", "STC", "BC", "RPT", "AE"]
 
 MAX_ELINKS = 13
 
@@ -32,5 +30,6 @@ class Algorithm(IntEnum):
     AUTOENCODER = 4
 
     @property
-    def short_name(self) -> str:
-        return ("TS", "STC", "BC", "RPT", "AE")[self]
+    def short_name(self) -> AlgorithmName:
+        names: tuple[AlgorithmName, ...] = ("TS", "STC", "BC", "RPT", "AE")
+        return names[self]

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import math
 
+from pydantic import Field
+
+from models.result import Result
 from models.spec import EncoderSpec
 from models.trigger_cells import IMAGE_SIZE
 
-MEANINGS = {
-    "parameters": "weights and biases",
-    "parameter_bits": "bits of all weights and biases, the size of the chip's registers",
-    "macs": "multiply-accumulates, zero padding of the convolution counted as in hardware",
-    "macs_in_image": "of these, those whose pixel is inside the image",
-    "flops": "two for every multiply-accumulate inside the image, one for every bias and every ReLU",
-    "bit_operations": "sum over all multiply-accumulates of data bits x weight bits",
-}
-"""Every key of `cost`."""
+
+class Cost(Result):
+    """Exact counts."""
+
+    parameters: int = Field(description="weights and biases")
+    parameter_bits: int = Field(description="bits of all weights and biases, the size of the chip's registers")
+    macs: int = Field(
+        description="multiply-accumulates, zero padding of the convolution counted as in hardware")
+    macs_in_image: int = Field(description="of these, those whose pixel is inside the image")
+    flops: int = Field(
+        description="two for every multiply-accumulate inside the image, one for every bias and every ReLU")
+    bit_operations: int = Field(description="sum over all multiply-accumulates of data bits x weight bits")
 
 
-def cost(spec: EncoderSpec) -> dict[str, int]:
-    """The figures of `MEANINGS`, exact."""
+def cost(spec: EncoderSpec) -> Cost:
+    """Cost of one inference."""
     conv, dense = spec.conv, spec.dense
     before, _ = conv.padding
     inside = sum(
@@ -29,12 +35,11 @@ def cost(spec: EncoderSpec) -> dict[str, int]:
     conv_macs, conv_inside = (conv.size * conv.kernel) ** 2 * conv.filters, inside**2 * conv.filters
     dense_macs = spec.n_hidden * dense.outputs
     sizes = {name: math.prod(shape) for name, shape in spec.weight_shapes.items()}
-    return {
-        "parameters": sum(sizes.values()),
-        "parameter_bits": sum(size * spec.weight_formats[name].width for name, size in sizes.items()),
-        "macs": conv_macs + dense_macs,
-        "macs_in_image": conv_inside + dense_macs,
-        "flops": 2 * (conv_inside + dense_macs) + 2 * (spec.n_hidden + dense.outputs),
-        "bit_operations": conv_macs * spec.input.width * conv.weight.width
-        + dense_macs * conv.output.width * dense.weight.width,
-    }
+    return Cost(
+        parameters=sum(sizes.values()),
+        parameter_bits=sum(size * spec.weight_formats[name].width for name, size in sizes.items()),
+        macs=conv_macs + dense_macs,
+        macs_in_image=conv_inside + dense_macs,
+        flops=2 * (conv_inside + dense_macs) + 2 * (spec.n_hidden + dense.outputs),
+        bit_operations=conv_macs * spec.input.width * conv.weight.width
+        + dense_macs * conv.output.width * dense.weight.width)

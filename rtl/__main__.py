@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -116,12 +114,11 @@ def synth(
     """
     with one_line_errors():
         from models.config import Config
-        from models.files import write_text
-        from rtl.mapping.synthesis import SILICON, synthesise
+        from rtl.mapping.synthesis import SILICON, synthesise_chip
 
         target: Literal["asic", "fpga"] = "asic" if technology in SILICON else "fpga"
-        result = synthesise(_chip(Config.load(config), target, redundant, fold), technology, timeout, netlists)
-        write_text(output, result.to_json())
+        top = _chip(Config.load(config), target, redundant, fold)
+        synthesise_chip(top, technology, timeout, netlists).save(output)
 
 
 @app.command()
@@ -142,19 +139,20 @@ def activity(
     with one_line_errors():
         from models.calq_io import column_order, read_calq
         from models.config import Config
-        from models.files import read_json, write_text
         from models.register_weights import load_weights
+        from rtl.results import ChipSynthesis
         from rtl.simulation.activity import measure
 
         chosen = Config.load(config)
-        content = read_json(summary, ("technology", "digest", "redundant", "fold"))
-        for key, wanted in (("technology", "gates"), ("digest", chosen.encoder.digest())):
-            if content[key] != wanted:
-                raise InputError(f"{summary}: {key} {content[key]}, expected {wanted}")
+        design = ChipSynthesis.load(summary)
+        for key, given, wanted in (("technology", design.technology, "gates"),
+                                   ("digest", design.digest, chosen.encoder.digest())):
+            if given != wanted:
+                raise InputError(f"{summary}: {key} {given}, expected {wanted}")
         calq = read_calq(input, column_order(order, chosen.data.order)).calq[:events]
-        top = _chip(chosen, "asic", content["redundant"], content["fold"])
+        top = _chip(chosen, "asic", design.redundant, design.fold)
         found = measure(top, netlists, load_weights(weights, chosen.encoder), calq)
-        write_text(str(summary), json.dumps({**content, "activity": asdict(found)}, indent=1) + "\n")
+        design.model_copy(update={"activity": found}).save(summary)
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ from bitexact_tests.samples.charge_maps import maps
 from models.config import Config
 from models.trigger_cells import image_order
 from models.weights import EncoderWeights
-from training.physics.comparison import Options, compare
+from training.physics.comparison import compare
 from training.physics.emd import emd
 from training.production.toy import generate
+from training.results.comparison import Options
+from training.results.run import History
 
 N_MODULES = 5000
 
@@ -31,7 +32,7 @@ def calq(request: pytest.FixtureRequest) -> Any:
 def test_comparison(benchmark: Any, calq: Any) -> None:
     benchmark.group = "comparison and report"
     found = benchmark.pedantic(compare, (calq, {}, [], Options()), rounds=1)
-    assert found["n_modules"] == len(calq)
+    assert found.n_modules == len(calq)
     benchmark.extra_info["events_per_s"] = len(calq) / benchmark.stats.stats.median if benchmark.stats else 0
 
 
@@ -40,8 +41,8 @@ def test_report(benchmark: Any, calq: Any, tmp_path: Path) -> None:
 
     config = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
     EncoderWeights.random(config.encoder, 1).save(tmp_path / "weights.npz")
-    (tmp_path / "history.json").write_text(json.dumps({"loss": [1.0], "val_loss": [1.0]}))
-    (tmp_path / "physics.json").write_text(json.dumps({"data": "generated", **compare(calq, {}, [], Options())}))
+    History(loss=(1.0,), val_loss=(1.0,)).save(tmp_path / "history.json")
+    compare(calq, {}, [], Options(), data="generated").save(tmp_path / "physics.json")
     benchmark.group = "comparison and report"
     page = benchmark.pedantic(write_report, (config, tmp_path), rounds=1)
     assert page.stat().st_size > 1_000_000

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from bitexact_tests.__main__ import _summary
-from bitexact_tests.comparison import compare_stages
+from bitexact_tests.comparison import bit_comparison, compare_stages
 from bitexact_tests.conftest import REPOSITORY
 from emulator import STAGES, encode
+from models.bit_comparison import BackendComparison, BitComparison, StageComparison
 from models.config import Config
 from models.weights import EncoderWeights
-from training.results import BitExactness
 
 SPEC = Config.load(REPOSITORY / "configs" / "econ_t_3elink.yaml").encoder
 CALQ = np.random.default_rng(5).integers(0, 200, (40, 48)).astype(np.uint32)
@@ -37,12 +39,23 @@ def test_one_flipped_bit_is_found(stage: str) -> None:
     assert [row.n_mismatches for row in result.stages] == [int(name == stage) for name in STAGES]
 
 
-def test_result_says_which_weights_were_compared() -> None:
+def test_result_says_which_weights_were_compared(tmp_path: Path) -> None:
     config = Config.load(REPOSITORY / "configs" / "econ_t_3elink.yaml")
     weights = EncoderWeights.random(SPEC, 5, density=0.3)
-    content = _summary(config, weights, len(CALQ), {"vitis": compare_stages(SPEC, CALQ, TRACE, dict(TRACE))})
-    assert content["weights"] == weights.digest()
-    BitExactness.model_validate(content)
+    found = bit_comparison(config, weights, len(CALQ), {"vitis": compare_stages(SPEC, CALQ, TRACE, dict(TRACE))})
+    assert found.is_of(weights.digest()) and not found.is_of("0123456789abcdef")
+    found.save(tmp_path / "compare.json")
+    assert BitComparison.load(tmp_path / "compare.json") == found
+    assert json.loads((tmp_path / "compare.json").read_text())["backends"]["vitis"]["equal"] is True
+
+
+def test_a_backend_with_a_mismatch_is_not_equal() -> None:
+    """Also where the file does not name it."""
+    row = StageComparison(stage="latent_code", n_values=4, n_mismatches=1, n_events=1)
+    assert not BackendComparison(stages=(row,), first_mismatch=None).equal
+    changed = TRACE["latent_code"] ^ (np.arange(16) == 3)
+    found = compare_stages(SPEC, CALQ, TRACE, dict(TRACE) | {"latent_code": changed}).result
+    assert not found.equal and found.first_mismatch is not None and "latent_code" in found.first_mismatch
 
 
 def test_wrong_calls_are_no_agreement() -> None:

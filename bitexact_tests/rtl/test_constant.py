@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from rtl.__main__ import app
 from rtl.constant import layers as constant
 from rtl.constant.layers import ConstantLayers
 from rtl.constant.project import ConstantProject, mapped, rows
+from rtl.results import ConstantSynthesis
 
 ALL = {path.stem: Config.load(path).encoder for path in CONFIGS}
 CHIP, QKERAS = ALL["econ_t_5elink"], ALL["qkeras_5elink"]
@@ -110,9 +110,9 @@ def test_size_is_counted_and_mapped(tmp_path: Path) -> None:
     assert 0 < found.n_luts < 2 * project.n_luts
     assert 1 < found.delay_ns < 50
     estimate, measured = rows(project, 25.0, found)
-    assert (estimate["lut"], measured["lut"]) == (project.n_luts, found.n_luts)
-    assert estimate["latency_cycles"] == measured["latency_cycles"] == 3
-    assert measured["fmax_mhz"] == pytest.approx(1000 / found.delay_ns)
+    assert (estimate.lut, measured.lut) == (project.n_luts, found.n_luts)
+    assert estimate.latency_cycles == measured.latency_cycles == 3
+    assert measured.fmax_mhz == pytest.approx(1000 / found.delay_ns)
 
 
 def test_command_line(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_command_line(tmp_path: Path) -> None:
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert names >= {"src/constant_layers.v", "src/constant_layers.xdc", "build_vivado_prj.tcl", "constant.json",
                      "weights.npz"}
-    content = json.loads((tmp_path / "out" / "constant.json").read_text())
-    assert content["digest"] == CHIP.digest() and content["implementations"][0]["lut"] > 0
+    found = ConstantSynthesis.load(tmp_path / "out" / "constant.json")
+    assert found.digest == CHIP.digest() and found.implementations[0].lut and not found.implementations[0].absent
     done = CliRunner().invoke(app, [*arguments, "--stages", "99"])
     assert done.exit_code == 2 and "--stages 99, expected 1 to " in done.output and done.output.count("\n") == 1
     (tmp_path / "other").mkdir()

@@ -14,12 +14,14 @@ import pytest
 
 from bitexact_tests.conftest import REPOSITORY, missing
 from bitexact_tests.samples.charges import charges
+from bitexact_tests.samples.results import chip_synthesis
 from emulator import encode
 from models.errors import InputError, ToolMissing
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
-from rtl.mapping.synthesis import Result, synthesise
+from rtl.mapping.synthesis import synthesise_chip
+from rtl.results import ChipSynthesis
 from rtl.simulation.activity import GateBench, measure
 
 CHIP = EncoderSpec.chip(5)
@@ -30,7 +32,7 @@ SMALL = CHIP.evolve(conv={"filters": 1}, dense={"outputs": 2})
 @dataclass(frozen=True)
 class Mapped:
     top: AutoencoderChip
-    result: Result
+    result: ChipSynthesis
     netlists: Path
 
 
@@ -38,7 +40,7 @@ class Mapped:
 def mapped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapped:
     top, folder = AutoencoderChip(SMALL, fold=request.param), tmp_path_factory.mktemp("netlists")
     try:
-        return Mapped(top, synthesise(top, "gates", keep=folder), folder)
+        return Mapped(top, synthesise_chip(top, "gates", keep=folder), folder)
     except ToolMissing as error:
         missing(str(error))
         raise
@@ -82,16 +84,17 @@ def test_equal_events_change_nothing_in_the_parallel_encoder_and_slices_change_t
     encoder_blocks = [name for name in still.by_block if name.startswith(("neuron", "partial", "parallel", "folded"))]
     assert (sum(still.by_block[name] for name in encoder_blocks) == 0) == (mapped.top.fold == 1)
     assert still.changes < busy.changes and 0 < busy.flip_flop_changes < busy.changes
-    assert busy.clocked_flip_flops == mapped.result.total["ff"] * mapped.top.interval
+    assert busy.clocked_flip_flops == mapped.result.total.ff * mapped.top.interval
     assert busy.changes == pytest.approx(sum(busy.by_block.values()))
 
 
-def test_summary_names_the_design(mapped: Mapped) -> None:
-    content = json.loads(mapped.result.to_json())
-    assert (content["architecture"], content["fold"]) == ("parallel" if mapped.top.fold == 1 else "folded",
-                                                          mapped.top.fold)
-    assert (content["interval_clocks"], content["latency_clocks"]) == (mapped.top.interval, mapped.top.latency)
-    assert content["register_bits"] == mapped.top.register_file.n_bits and content["levels"] > 0
+def test_summary_names_the_design(mapped: Mapped, tmp_path: Path) -> None:
+    mapped.result.save(tmp_path / "rtl_gates.json")
+    found = ChipSynthesis.load(tmp_path / "rtl_gates.json")
+    assert found == mapped.result
+    assert (found.architecture, found.fold) == ("parallel" if mapped.top.fold == 1 else "folded", mapped.top.fold)
+    assert (found.interval_clocks, found.latency_clocks) == (mapped.top.interval, mapped.top.latency)
+    assert found.register_bits == mapped.top.register_file.n_bits and found.levels > 0
 
 
 def test_too_few_events_are_refused(mapped: Mapped) -> None:
@@ -119,13 +122,18 @@ def test_a_broken_netlist_is_one_line(mapped: Mapped, tmp_path: Path) -> None:
             GateBench(mapped.top, tmp_path, EncoderWeights.random(SMALL, 4))
 
 
-SUMMARY = {"technology": "gates", "digest": CHIP.digest(), "redundant": False, "fold": 1}
+SUMMARY = chip_synthesis(CHIP, technology="gates")
+
+
+def _without(key: str) -> str:
+    return json.dumps({name: value for name, value in json.loads(SUMMARY.model_dump_json()).items() if name != key})
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    (json.dumps(SUMMARY | {"technology": "xc7"}), "technology xc7, expected gates"),
-    (json.dumps(SUMMARY | {"digest": "0123456789abcdef"}), f"digest 0123456789abcdef, expected {CHIP.digest()}"),
-    ('{"technology": "gates"}', "key digest is missing, expected technology, digest, redundant, fold"),
+    (SUMMARY.model_copy(update={"technology": "xc7"}).model_dump_json(), "technology xc7, expected gates"),
+    (SUMMARY.model_copy(update={"digest": "0123456789abcdef"}).model_dump_json(),
+     f"digest 0123456789abcdef, expected {CHIP.digest()}"),
+    (_without("digest"), "key digest is missing"), (_without("fold"), "key fold is missing"),
     ("{", "not readable as JSON"),
 ])
 def test_activity_wants_the_summary_of_these_gates(tmp_path: Path, text: str, message: str) -> None:

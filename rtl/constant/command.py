@@ -25,13 +25,13 @@ def constant(
     --output runs/econ_t_5elink/constant
     """
     with one_line_errors():
-        import json
         import sys
 
         from models.config import Config
         from models.files import atomic_directory
         from models.register_weights import load_weights
         from rtl.constant.project import ConstantProject, mapped, rows
+        from rtl.results import ConstantSynthesis
 
         chosen = Config.load(config)
         codes = load_weights(weights, chosen.encoder)
@@ -39,8 +39,7 @@ def constant(
             project = ConstantProject.write(codes, folder, stages, chosen.hls.part, chosen.hls.clock_period_ns)
             found = rows(project, chosen.hls.clock_period_ns, mapped(project) if synthesise else None)
             codes.save(folder / "weights.npz")
-            content = {"digest": chosen.encoder.digest(), "stages": stages, "implementations": found}
-            (folder / RESULT_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            ConstantSynthesis(digest=chosen.encoder.digest(), stages=stages, implementations=found).save(
+                folder / RESULT_FILE)
         for row in found:
-            sys.stdout.write(f"{row['lut']:,} LUT, {row['ff']:,} FF, latency {row['latency_cycles']} clocks, by "
-                             f"{row['tool']}\n")
+            sys.stdout.write(f"{row.lut:,} LUT, {row.ff:,} FF, latency {row.latency_cycles} clocks, by {row.tool}\n")

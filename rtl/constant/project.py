@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import IntArray
+from models.hardware import Implementation
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
 from models.weights import EncoderWeights
@@ -128,21 +129,20 @@ def _mapped_stage(project: ConstantProject, name: str, timeout_seconds: float) -
             "read_verilog -lib -specify +/xilinx/cells_sim.v", "sta"], timeout_seconds)
         cells = json.loads(stat.read_text(encoding="utf-8"))["modules"][f"\\{name}"]["num_cells_by_type"]
     delay = re.search(r"Latest arrival time in '\S+' is (\d+)", log)
-    n_luts = target.counted(Counter({cell: int(n) for cell, n in cells.items()}))["lut"]
+    n_luts = target.counted(Counter({cell: int(n) for cell, n in cells.items()})).lut
+    assert n_luts is not None
     return n_luts, int(delay[1]) / 1000 if delay else 0.0
 
 
-def rows(project: ConstantProject, clock_ns: float, found: Mapped | None) -> list[dict[str, Any]]:
-    """Rows of the hardware table as plain JSON: da4ml's estimate, and what mapping found if it was run."""
-    name = "RTL, these weights as constants (the two layers alone)"
-    times = {"latency_cycles": project.latency, "interval_cycles": 1, "clock_ns": clock_ns}
-    result: list[dict[str, Any]] = [{
-        "name": name, "tool": f"da4ml {metadata.version('da4ml')}, estimate", "lut": project.n_luts,
-        "ff": project.n_registers, "dsp": 0, "bram": 0, **times}]
-    if found is not None:
-        result.append({
-            "name": f"{name} in Xilinx 7 series",
-            "tool": f"{found.tool} on da4ml's Verilog, before placement; fmax by cells alone, without wires",
-            "lut": found.n_luts, "ff": project.n_registers, "dsp": 0, "bram": 0, **times,
-            "fmax_mhz": 1000 / found.delay_ns if found.delay_ns else None})
-    return result
+def rows(project: ConstantProject, clock_ns: float, found: Mapped | None) -> tuple[Implementation, ...]:
+    """Rows of the hardware table: da4ml's estimate, and what mapping found if it was run."""
+    estimate = Implementation(
+        name="RTL, these weights as constants (the two layers alone)",
+        tool=f"da4ml {metadata.version('da4ml')}, estimate", lut=project.n_luts, ff=project.n_registers, dsp=0, bram=0,
+        latency_cycles=project.latency, interval_cycles=1, clock_ns=clock_ns)
+    if found is None:
+        return (estimate,)
+    return estimate, estimate.model_copy(update={
+        "name": f"{estimate.name} in Xilinx 7 series",
+        "tool": f"{found.tool} on da4ml's Verilog, before placement; fmax by cells alone, without wires",
+        "lut": found.n_luts, "fmax_mhz": 1000 / found.delay_ns if found.delay_ns else None})

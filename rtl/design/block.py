@@ -9,6 +9,8 @@ from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal, Val
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from rtl.results import Design
+
 B = TypeVar("B", bound="Block")
 
 
@@ -70,9 +72,9 @@ class Block(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
         m.submodules[name] = Instance(block.module_name, **connections)
         return outputs
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Design | None:
         """What was chosen to build it, for a report; nothing by itself."""
-        return {}
+        return None
 
     def definitions(self) -> Iterator[Block]:
         """This block and all it is made of, each once, parts before wholes."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
@@ -18,6 +16,7 @@ from rtl.design.folded import FoldedEncoder
 from rtl.design.formatter import LINK_BITS, Formatter, n_words
 from rtl.design.normaliser import CHARGE_BITS
 from rtl.design.registers import ADDRESS_BITS, RegisterFile
+from rtl.results import Design
 
 TRACE = ("image_code", "hidden_code", "output_code")
 """Outputs that only observe; when, is what `observed` of the encoder says."""
@@ -85,11 +84,10 @@ class AutoencoderChip(Block):
         m.d.comb += [self.etx.eq(frame["words"]), self.etx_valid.eq(frame["words_valid"])]
         return m
 
-    def describe(self) -> dict[str, Any]:
-        """Spec, architecture and fold, clocks from event to event and from charges to words, copies of registers."""
-        return {"digest": self.spec.digest(), "architecture": "parallel" if self.fold == 1 else "folded",
-                "fold": self.fold, "interval_clocks": self.interval, "latency_clocks": self.latency,
-                "redundant": self.redundant}
+    def describe(self) -> Design:
+        return Design(digest=self.spec.digest(), architecture="parallel" if self.fold == 1 else "folded",
+                      fold=self.fold, interval_clocks=self.interval, latency_clocks=self.latency,
+                      redundant=self.redundant)
 
     def _accept(self, m: Module) -> Value:
         """Whether the charges are taken; after that `ready` is away for the rest of the interval."""

@@ -7,17 +7,17 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from models.errors import ToolMissing
 from models.files import atomic_directory
-from models.notebook import html_table
 from rtl.design.block import Block
+from rtl.design.chip import AutoencoderChip
 from rtl.design.registers import RegisterFile
 from rtl.mapping import yosys
 from rtl.mapping.timing import BlockTiming, block_timing
+from rtl.results import BlockResult, ChipSynthesis, MappedDesign, Resources, Synthesis
 
 DESIGN_FILE = "design.json"
 """Beside netlists that are kept: what they were made from."""
@@ -33,30 +33,29 @@ class Technology:
 
     name: str
     passes: tuple[str, ...]
-    counted: Callable[[Counter[str]], dict[str, int]]
+    counted: Callable[[Counter[str]], Resources]
     stat: str = "stat -json -tech cmos"
 
 
-def _lut_cells(cells: Counter[str]) -> dict[str, int]:
-    return {
-        "lut": sum(n for cell, n in cells.items() if re.fullmatch(r"LUT\d", cell)),
-        "ff": sum(n for cell, n in cells.items() if re.fullmatch(r"FD\w+", cell)),
-        "carry": sum(n for cell, n in cells.items() if re.fullmatch(r"CARRY\d", cell)),
-    }
+def _matching(cells: Counter[str], pattern: str) -> int:
+    return sum(n for cell, n in cells.items() if re.fullmatch(pattern, cell))
 
 
-def _ecp5_cells(cells: Counter[str]) -> dict[str, int]:
+def _lut_cells(cells: Counter[str]) -> Resources:
+    return Resources(lut=_matching(cells, r"LUT\d"), ff=_matching(cells, r"FD\w+"), carry=_matching(cells, r"CARRY\d"))
+
+
+def _ecp5_cells(cells: Counter[str]) -> Resources:
     # A CCU2C is a pair of LUT4 with a carry.
-    return {"lut": cells["LUT4"] + 2 * cells["CCU2C"], "ff": cells["TRELLIS_FF"], "carry": cells["CCU2C"]}
+    return Resources(lut=cells["LUT4"] + 2 * cells["CCU2C"], ff=cells["TRELLIS_FF"], carry=cells["CCU2C"])
 
 
-def _gate_cells(cells: Counter[str]) -> dict[str, int]:
-    transistors = cells.pop("transistors", 0)
-    return {"nand2": round(transistors / 4), "ff": sum(n for cell, n in cells.items() if "DFF" in cell)}
+def _gate_cells(cells: Counter[str]) -> Resources:
+    return Resources(nand2=round(cells["transistors"] / 4), ff=_matching(cells, r".*DFF.*"))
 
 
-def _standard_cells(cells: Counter[str]) -> dict[str, int]:
-    return {"area_um2": cells["area"], "ff": sum(n for cell, n in cells.items() if re.fullmatch(r"DFF\w+", cell))}
+def _standard_cells(cells: Counter[str]) -> Resources:
+    return Resources(area_um2=cells["area"], ff=_matching(cells, r"DFF\w+"))
 
 
 OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
@@ -80,55 +79,14 @@ TECHNOLOGIES = {
 SILICON = ("gates", "osu018")
 
 
-@dataclass(frozen=True)
-class BlockResult:
-    """What one definition takes, without the blocks placed in it."""
-
-    block: str
-    instances: int
-    resources: dict[str, int]
-    levels: int
-    """Gates or look-up tables on the longest path between registers or ports."""
+def synthesise_chip(
+    top: AutoencoderChip, technology: str, timeout_seconds: float = 600, keep: Path | None = None
+) -> ChipSynthesis:
+    """The encoder block, as `synthesise` maps it."""
+    return ChipSynthesis(**dict(synthesise(top, technology, timeout_seconds, keep)), **dict(top.describe()))
 
 
-@dataclass(frozen=True)
-class Result:
-    """A whole design in one technology, by a tool of a version."""
-
-    technology: str
-    tool: str
-    blocks: tuple[BlockResult, ...]
-    design: dict[str, Any]
-    """What was synthesised: architecture and fold, clocks per event and of latency, redundancy."""
-    levels: int
-    """Longest path of an event through the whole design; see `rtl.mapping.timing`."""
-    memory_bits: int
-    """Bits in memories; registers are flip-flops and not among them."""
-    register_bits: int
-    """Flip-flops of the registers that the bus writes, with their copies."""
-
-    def __repr__(self) -> str:
-        counts = ", ".join(f"{number:,} {name}" for name, number in self.total.items())
-        return f"<Result of {self.technology}: {counts}, {self.levels} levels>"
-
-    def _repr_html_(self) -> str:
-        names = list(self.total)
-        rows = [(row.block, row.instances, *(row.resources.get(name, "") for name in names), row.levels)
-                for row in self.blocks]
-        return html_table(f"{self.technology}, by {self.tool}", ("block", "instances", *names, "levels"), rows)
-
-    @property
-    def total(self) -> dict[str, int]:
-        names = dict.fromkeys(name for row in self.blocks for name in row.resources)
-        return {name: sum(row.instances * row.resources[name] for row in self.blocks) for name in names}
-
-    def to_json(self) -> str:
-        content = asdict(self)
-        design = content.pop("design")
-        return json.dumps({**content, **design, "total": self.total}, indent=1) + "\n"
-
-
-def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Result:
+def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Synthesis:
     """Map every block of `top` once and count; each Yosys run ends after `timeout_seconds`.
 
     keep: a folder for the mapped netlists, BLOCK.netlist (Yosys JSON), and DESIGN_FILE: all of them or the older ones.
@@ -149,11 +107,11 @@ def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: 
             memory_bits += counts[name] * memory
             rows.append(row)
             timing[name] = block_timing(_netlist(files[name]), name, timing, block.static)
-        (Path(folder) / DESIGN_FILE).write_text(json.dumps({"technology": technology, **top.describe()}, indent=1))
+        MappedDesign(technology=technology, design=top.describe()).save(Path(folder) / DESIGN_FILE)
     registers = sum(counts[block.module_name] * block.n_bits for block in top.definitions()
                     if isinstance(block, RegisterFile))
-    return Result(technology, yosys.version(), tuple(rows), top.describe(), timing[top.module_name].longest,
-                  memory_bits, registers)
+    return Synthesis(technology=technology, tool=yosys.version(), blocks=tuple(rows),
+                     levels=timing[top.module_name].longest, memory_bits=memory_bits, register_bits=registers)
 
 
 def _netlist(path: Path) -> Path:
@@ -204,5 +162,6 @@ def _synthesise_block(
     cells["transistors"] = int(str(module.get("estimated_num_transistors", "0")).rstrip("+"))
     cells["area"] = round(float(module.get("area", 0)))
     length = re.search(r"Longest topological path in \S+ \(length=(\d+)\)", log[log.index("== path ==") :])
-    row = BlockResult(name, instances, technology.counted(cells), int(length[1]) if length else 0)
+    row = BlockResult(block=name, instances=instances, resources=technology.counted(cells),
+                      levels=int(length[1]) if length else 0)
     return row, int(before["num_memory_bits"])

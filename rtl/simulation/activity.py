@@ -6,34 +6,19 @@ the design's interval, in the netlist whose gates `rtl synth` counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from models.arrays import IntArray
 from models.errors import InputError
-from models.files import read_json
 from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
 from rtl.design.normaliser import CHARGE_BITS
 from rtl.mapping.gates import GateSimulation, Netlist
 from rtl.mapping.synthesis import DESIGN_FILE
+from rtl.results import Activity, MappedDesign
 from rtl.simulation.bench import format_writes, weight_writes
-
-
-@dataclass(frozen=True)
-class Activity:
-    """Means per event; a change is one of the output of one gate or flip-flop."""
-
-    events: int
-    changes: float
-    """Of all gates and flip-flops but the registers that the bus writes, which stay."""
-    flip_flop_changes: float
-    clocked_flip_flops: int
-    """Clock pins that see an edge: flip-flops, those of the registers too, times clocks per event."""
-    changes_per_net_and_clock: float
-    by_block: dict[str, float]
 
 
 class GateBench:
@@ -45,10 +30,11 @@ class GateBench:
         Raises InputError for netlists of another design than `top`, or not of gates.
         """
         self.top = top
-        made_from = read_json(netlists / DESIGN_FILE)
-        for key, wanted in {"technology": "gates", **top.describe()}.items():
-            if made_from.get(key) != wanted:
-                raise InputError(f"{netlists / DESIGN_FILE}: {key} {made_from.get(key)}, expected {wanted}")
+        found = MappedDesign.load(netlists / DESIGN_FILE)
+        for key, wanted in {"technology": "gates", **dict(top.describe())}.items():
+            given = getattr(found if key == "technology" else found.design, key, None)
+            if given != wanted:
+                raise InputError(f"{netlists / DESIGN_FILE}: {key} {given}, expected {wanted}")
         registers = top.register_file
         self.netlist = Netlist.load(netlists, top.module_name, [registers.module_name])
         self.simulation = GateSimulation(self.netlist, n_words)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,17 +17,16 @@ from rich.table import Table
 from models.calq_io import CalqTable, column_order, read_calq, write_calq, write_latents
 from models.config import Config
 from models.errors import InputError
-from models.files import write_text
 from models.options import JsonFile
 from models.trigger_cells import image_order, to_trigger_cells
-from models.weights import EncoderWeights
 from training.commands.console import emd_progress
 from training.commands.options import EmdProcesses
 from training.data.modules import generated_modules
-from training.physics.comparison import Options
 from training.physics.comparison import compare as run_comparison
+from training.physics.evaluation import shown
 from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencoder
 from training.physics.wording import verdict_text, with_error
+from training.results.comparison import Comparison, Options
 
 SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
 """Metrics in the table of the terminal; the JSON has all."""
@@ -70,18 +68,16 @@ def compare(
     unused = next((scheme for scheme in encoders if scheme.n_elinks not in budgets), None)
     if unused:
         raise InputError(f"{unused.name} is for {unused.n_elinks} links, expected one of {budgets} as --links")
-    options = Options(tuple(budgets), min_charge, drop_lsb, tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), ts_cut,
-                      seed=seed)
+    options = Options(n_elinks=tuple(budgets), min_charge=min_charge, dropped_bits=drop_lsb, max_cut=ts_cut,
+                      thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed)
     configured = Config.load(run[0] / "config.yaml").data.order if run else "tc"
     table = _modules(input, order, configured, n_modules, data_seed)
     calq = to_trigger_cells(table.calq)
     extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
-    made_from = {scheme.name: _weights(folder).digest() for folder, scheme in zip(run or [], encoders, strict=True)}
-    result = {"data": table.source, "weights": made_from,
-              **run_comparison(calq, extra, encoders, options, emd_progress, n_processes)}
+    result = run_comparison(calq, extra, encoders, options, emd_progress, n_processes, table.source)
     show_comparison(result)
     if json_:
-        write_text(json_, json.dumps(result, ensure_ascii=False) + "\n")
+        result.save(json_)
     for folder, scheme in zip(run or [], encoders, strict=True):
         if n_csv:
             write_csv(folder / "csv", scheme, calq[:n_csv])
@@ -93,10 +89,6 @@ def _modules(
     if files:
         return read_calq(files, column_order(order, configured), n_modules).rows(slice(0, n_modules))
     return generated_modules(n_modules or 5000, seed)
-
-
-def _weights(run: Path) -> EncoderWeights:
-    return EncoderWeights.load(run / "weights.npz", Config.load(run / "config.yaml").encoder)
 
 
 def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
@@ -112,19 +104,17 @@ def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
     write_calq(folder / "output.csv", charge[:, image_order()])
 
 
-def show_comparison(result: Mapping[str, Any]) -> None:
+def show_comparison(result: Comparison) -> None:
     """A table per link budget, best first, and one line about who wins by how much."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
-    for verdict in result["verdict"]:
-        table = Table("scheme", box=SIMPLE_HEAD, title=f"{verdict['n_elinks']} links, {result['n_selected']:,} of "
-                                                       f"{result['n_modules']:,} modules of {result['data']}")
-        for title in (*(result["metrics"][name]["short"] for name in SHOWN), "bits", "used", "cut", "empty"):
+    for n_elinks in result.budgets:
+        table = Table("scheme", box=SIMPLE_HEAD, title=f"{n_elinks} links, {result.n_selected:,} of "
+                                                       f"{result.n_modules:,} modules of {result.data}")
+        for title in (*(result.metrics[name].short for name in SHOWN), "bits", "used", "cut", "empty"):
             table.add_column(title, justify="right", no_wrap=True)
-        rows = [row for row in result["schemes"] if row["n_elinks"] == verdict["n_elinks"]]
-        for row in sorted(rows, key=lambda row: row["metrics"]["emd"]["mean"]):
-            emd, *others = (row["metrics"][name] for name in SHOWN)
-            figures = [with_error(emd), *("-" if one["mean"] is None else f"{one['mean']:.3f}" for one in others)]
-            table.add_row(row["name"], *figures, f"{row['bits']:.1f}", f"{row['link_occupancy']:.0%}",
-                          f"{row['cut_rate']:.2%}", str(row["n_empty_output"]))
+        for row in result.table(n_elinks):
+            others = (row.metrics[name].mean for name in SHOWN if name != "emd")
+            table.add_row(row.name, with_error(row.emd), *map(shown, others), f"{row.bits:.1f}",
+                          f"{row.link_occupancy:.0%}", f"{row.cut_rate:.2%}", str(row.n_empty_output))
         console.print(table)
-        console.print(verdict_text(result, verdict), highlight=False)
+        console.print(verdict_text(result.verdict(n_elinks)), highlight=False)

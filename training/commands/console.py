@@ -18,7 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from models.config import Config
-from training.physics.evaluation import MEANINGS
+from models.result import Result
+from training.results.evaluation import Evaluation
+from training.results.run import RunSummary
 
 _CONSOLE = Console(stderr=True)
 
@@ -58,27 +60,26 @@ class TrainingProgress:
             _CONSOLE.print(f"{self._config.name}: epoch {epoch} of {total}: {text}", highlight=False, soft_wrap=True)
 
 
-def show_training(config: Config, output: Path, summary: Mapping[str, Any]) -> None:
+def show_training(config: Config, output: Path, summary: RunSummary) -> None:
     """One line about a finished run."""
-    _CONSOLE.print(f"{config.name}: {summary['epochs']} epochs on {summary['n_train']} modules, best epoch "
-                   f"{summary['best_epoch']}: validation EMD {summary['val_emd']:.3f}; written to {output}",
+    _CONSOLE.print(f"{config.name}: {summary.epochs} epochs on {summary.n_train} modules, best epoch "
+                   f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}",
                    highlight=False, soft_wrap=True)
 
 
-def show_metrics(config: Config, figures: Mapping[str, float | int | None]) -> None:
-    """The figures of an evaluation and what they mean."""
+def show_metrics(config: Config, evaluation: Evaluation) -> None:
+    """The metrics of an evaluation and what they mean."""
     encoder = config.encoder
-    show_figures(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent", figures,
-                 MEANINGS)
+    show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent", evaluation)
 
 
-def show_figures(title: str, figures: Mapping[str, float | int | None], meanings: Mapping[str, str]) -> None:
-    """A table of named figures and what they mean."""
+def show_values(title: str, result: Result) -> None:
+    """A table of the values of a result and what they mean."""
     table = Table("figure", title=title)
     table.add_column("value", justify="right")
     table.add_column("meaning")
-    for name, meaning in meanings.items():
-        value = figures[name]
+    for name, meaning in result.meanings().items():
+        value = getattr(result, name)
         shown = "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
         table.add_row(name, shown, meaning)
     _CONSOLE.print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,6 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.config import Config
-from models.files import write_text
 from models.options import CalqFiles, ConfigFile, JsonFile, Order, WeightsFile
 from training.commands.console import emd_progress, show_metrics
 from training.commands.options import EmdProcesses
@@ -34,7 +32,7 @@ def evaluate(
     """
     chosen = Config.load(config)
     calq = read_calq(input, column_order(order, chosen.data.order)).calq
-    figures = evaluate_run(chosen, weights, decoder or weights.parent, calq, n_processes, emd_progress)
-    show_metrics(chosen, figures)
+    found = evaluate_run(chosen, weights, decoder or weights.parent, calq, n_processes, emd_progress)
+    show_metrics(chosen, found)
     if json_:
-        write_text(json_, json.dumps({"config": chosen.name, **figures}, indent=1) + "\n")
+        found.save(json_)

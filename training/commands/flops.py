@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from models.config import Config
-from models.cost import MEANINGS, cost
-from models.files import write_text
+from models.cost import cost
 from models.options import ConfigFile, JsonFile
-from training.commands.console import show_figures
+from training.commands.console import show_values
+from training.results.encoders import EncoderCost
 
 
 def flops(config: ConfigFile, json_: JsonFile = None) -> None:
@@ -17,7 +15,7 @@ def flops(config: ConfigFile, json_: JsonFile = None) -> None:
     Example: python -m training flops --config configs/econ_t_5elink.yaml
     """
     chosen = Config.load(config)
-    figures = cost(chosen.encoder)
-    show_figures(f"{chosen.name}: one inference of the encoder", figures, MEANINGS)
+    found = EncoderCost(config=chosen.name, **dict(cost(chosen.encoder)))
+    show_values(f"{chosen.name}: one inference of the encoder", found)
     if json_:
-        write_text(json_, json.dumps({"config": chosen.name, **figures}, indent=1) + "\n")
+        found.save(json_)

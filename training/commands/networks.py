@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
-from models.files import write_text
 from models.options import JsonFile
+from models.result import ResultList
 from training.commands.console import show_table
 from training.networks.catalogue import NETWORKS
+from training.results.encoders import ListedNetwork
 
 
 def networks(json_: JsonFile = None) -> None:
@@ -15,9 +14,9 @@ def networks(json_: JsonFile = None) -> None:
 
     Example: python -m training networks
     """
-    rows = [{"name": name, "image": network.image, "loss": network.loss, "formats": network.formats,
-             "on_chip": network.on_chip, "weights": network.n_parameters()}
-            for name, network in NETWORKS.items()]
-    show_table("networks for train --models", rows)
+    rows = tuple(ListedNetwork(name=name, image=network.image, loss=network.loss, formats=network.formats,
+                               on_chip=network.on_chip, weights=network.n_parameters())
+                 for name, network in NETWORKS.items())
+    show_table("networks for train --models", [dict(row) for row in rows])
     if json_:
-        write_text(json_, json.dumps(rows, indent=1) + "\n")
+        ResultList[ListedNetwork](rows).save(json_)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.config import Config
+from models.result import Result
 
 
 def configured_study(config: Path, epochs: int, data: Sequence[str] | None, settings: Sequence[str] | None) -> Config:
@@ -15,6 +16,6 @@ def configured_study(config: Path, epochs: int, data: Sequence[str] | None, sett
     return chosen.with_settings(settings or [])
 
 
-def titled(rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str]) -> list[dict[str, Any]]:
+def titled(rows: Sequence[Result], shown: Mapping[str, str]) -> list[dict[str, Any]]:
     """The columns in `shown`, under their titles."""
-    return [{title: row[name] for name, title in shown.items()} for row in rows]
+    return [{title: getattr(row, name) for name, title in shown.items()} for row in rows]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from models.calq_io import read_calq
 from models.config import Config
 from models.errors import InputError
-from models.files import write_text
+from models.result import ResultList
 from models.trigger_cells import CALQ_PER_MIPT
 from training.commands.console import TrainingProgress, show_table
 from training.fit.train import train
 from training.networks.catalogue import NETWORKS, configure, find
 from training.networks.keras_encoder import encoder_file
 from training.physics.evaluation import evaluate_run
+from training.results.encoders import TrainedNetwork
+from training.results.evaluation import Evaluation
 
 
 def configured(config: Config, models: str | None, quantize: bool, start: Path | None) -> Iterator[Config]:
@@ -42,21 +42,21 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
     """
     logging.getLogger("tensorflow").setLevel("ERROR")  # else it warns that every network traces functions of its own
 
-    rows: list[dict[str, Any]] = []
+    rows: list[TrainedNetwork] = []
     for config in configs:
         run, network = output / config.name, NETWORKS[config.name]
         with TrainingProgress(config) as progress:
             summary = train(config, run, retrain, progress.epoch)
-        figures = _held_out(config, run)
-        write_text(run / "metrics.json", json.dumps({"config": config.name, **figures}, indent=1) + "\n")
-        rows.append({
-            "name": config.name, "formats": network.formats, "on_chip": network.on_chip, "loss": config.training.loss,
-            "epochs": summary["epochs"], "n_elinks": config.encoder.n_elinks, **figures})
-    write_text(output / "networks.json", json.dumps(rows, indent=1) + "\n")
-    show_table(f"EMD, {rows[0]['n_elinks']} links: held-out modules with a cell above {CALQ_PER_MIPT} CALQ, and all", [
-        {"name": row["name"], "formats": row["formats"], "on chip": row["on_chip"], "mean": row["emd_mean"],
-         "median": row["emd_median"], "68%": row["emd_q68"], "of all": row["emd_mean_all"]} for row in rows])
+        found = _held_out(config, run)
+        found.save(run / "metrics.json")
+        rows.append(TrainedNetwork(
+            name=config.name, formats=network.formats, on_chip=network.on_chip, loss=config.training.loss,
+            epochs=summary.epochs, n_elinks=config.encoder.n_elinks, **found.model_dump(exclude={"config"})))
+    ResultList[TrainedNetwork](tuple(rows)).save(output / "networks.json")
+    show_table(f"EMD, {rows[0].n_elinks} links: held-out modules with a cell above {CALQ_PER_MIPT} CALQ, and all", [
+        {"name": row.name, "formats": row.formats, "on chip": row.on_chip, "mean": row.emd_mean,
+         "median": row.emd_median, "68%": row.emd_q68, "of all": row.emd_mean_all} for row in rows])
 
 
-def _held_out(config: Config, run: Path) -> dict[str, float | int | None]:
+def _held_out(config: Config, run: Path) -> Evaluation:
     return evaluate_run(config, run / encoder_file(config), run, read_calq(run / "test.csv", config.data.order).calq)

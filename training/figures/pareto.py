@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
+import numpy as np
 from matplotlib.figure import Figure
 
+from models.arrays import Float64Array
 from training.figures.style import COLOURS, ink
+from training.results.pareto import ParetoPoint, ParetoScan
 
 
-def front(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The points that no other beats in both area and EMD, by area; all have an EMD."""
-    found: list[Mapping[str, Any]] = []
-    for one in sorted(points, key=lambda point: (point["nand2"], point["emd_mean"])):
-        if not found or one["emd_mean"] < found[-1]["emd_mean"]:
-            found.append(one)
-    return found
-
-
-def area_against_emd(scan: Mapping[str, Any]) -> Figure:
+def area_against_emd(scan: ParetoScan) -> Figure:
     """Mean EMD against gates; weight widths and input widths are two series that cross at the configuration's own.
 
     Points without an EMD are left out.
     """
     figure = Figure(figsize=(7.6, 4.4))
     axes = figure.add_subplot()
-    points = [one for one in scan["points"] if one["emd_mean"] is not None]
-    best = front(points)
-    axes.step([one["nand2"] / 1e6 for one in best], [one["emd_mean"] for one in best], where="post", color=ink(),
-              linewidth=0.8, alpha=0.6)
-    own = next(one for one in scan["points"] if one["own"])
-    series = (("weights", "weight_bits", "input_bits", "o", COLOURS[0]),
-              ("input", "input_bits", "weight_bits", "s", COLOURS[1]))
-    for name, varied, kept, marker, colour in series:
-        row = sorted((one for one in points if one[kept] == own[kept]), key=lambda one: one[varied])
+    points = [one for one in scan.points if one.emd_mean is not None]
+    own, best = scan.own, scan.front()
+    axes.step(*_places(best), where="post", color=ink(), linewidth=0.8, alpha=0.6)
+
+    def draw(row: list[ParetoPoint], bits: list[int], label: str, marker: str, colour: str) -> None:
         if len(row) < 2:
-            continue
-        axes.plot([one["nand2"] / 1e6 for one in row], [one["emd_mean"] for one in row], marker=marker, color=colour,
-                  linestyle=":", linewidth=0.8, label=f"bits of {name} varied, {own[kept]} bits of "
-                                                      f"{'input' if name == 'weights' else 'weights'}")
-        for one in row:
+            return
+        area, emd = _places(row)
+        axes.plot(area, emd, marker=marker, color=colour, linestyle=":", linewidth=0.8, label=label)
+        for one, n_bits, x, y in zip(row, bits, area, emd, strict=True):
             if one is not own:
-                axes.annotate(str(one[varied]), (one["nand2"] / 1e6, one["emd_mean"]), (5, 4),
-                              textcoords="offset points", color=colour)
-    axes.plot([own["nand2"] / 1e6], [own["emd_mean"]], marker="*", markersize=14, color=COLOURS[5], linestyle="",
-              label=f"{scan['config']}: {own['name']}")
+                axes.annotate(str(n_bits), (x, y), (5, 4), textcoords="offset points", color=colour)
+
+    row = sorted((one for one in points if one.input_bits == own.input_bits), key=lambda one: one.weight_bits)
+    draw(row, [one.weight_bits for one in row], f"bits of weights varied, {own.input_bits} bits of input", "o",
+         COLOURS[0])
+    row = sorted((one for one in points if one.weight_bits == own.weight_bits), key=lambda one: one.input_bits)
+    draw(row, [one.input_bits for one in row], f"bits of input varied, {own.weight_bits} bits of weights", "s",
+         COLOURS[1])
+    axes.plot(*_places([own]), marker="*", markersize=14, color=COLOURS[5], linestyle="",
+              label=f"{scan.config}: {own.name}")
     axes.set_xlabel("area of the whole block [million NAND2]")
     axes.set_ylabel("mean EMD [sensor-cell pitches]")
     axes.legend()
     return figure
+
+
+def _places(points: list[ParetoPoint]) -> tuple[Float64Array, Float64Array]:
+    """Millions of NAND2 and mean EMD, NaN where there is none."""
+    return (np.array([one.nand2 / 1e6 for one in points]),
+            np.array([one.emd_mean for one in points], dtype=np.float64))

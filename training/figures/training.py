@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from training.figures.style import COLOURS, ink
+from training.results.report import WeightCodes
+from training.results.run import History
 
 
-def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
+def learning_curves(history: History) -> Figure:
     """Loss, and EMD if it was recorded, against the epoch; the epoch that was kept is marked."""
-    has_emd = bool(history.get("val_emd"))
-    deciding = history["val_emd"] if has_emd else history["val_loss"]
+    has_emd = bool(history.val_emd)
+    deciding = history.val_emd if has_emd else history.val_loss
     best = int(np.argmin(deciding))
-    epochs = np.arange(1, len(history["loss"]) + 1)
+    epochs = np.arange(1, len(history.loss) + 1)
     figure = Figure(figsize=(7.6, 3.0) if has_emd else (4.4, 3.0))
     panels = figure.subplots(1, 2 if has_emd else 1, squeeze=False)[0]
-    panels[0].plot(epochs, history["loss"], label="training")
-    panels[0].plot(epochs, history["val_loss"], label="validation")
+    panels[0].plot(epochs, history.loss, label="training")
+    panels[0].plot(epochs, history.val_loss, label="validation")
     panels[0].set(ylabel="loss", yscale="log")
     if has_emd:
         panels[1].plot(epochs, deciding, color=COLOURS[1], label="validation")
@@ -32,15 +33,15 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def weight_histograms(arrays: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """How often each code occurs; arrays: name -> format, min_code, max_code, codes (flat). The ends are saturation."""
+def weight_histograms(arrays: Mapping[str, WeightCodes]) -> Figure:
+    """How often each code of the four arrays occurs. The ends are saturation."""
     figure = Figure(figsize=(7.6, 4.4))
     grid = figure.subplots(2, 2, sharex=True)
     for axes, (name, array) in zip(grid.ravel(), arrays.items(), strict=True):
-        low, high = array["min_code"], array["max_code"]
-        counts = np.bincount(np.asarray(array["codes"]) - low, minlength=high - low + 1)
+        low, high = array.min_code, array.max_code
+        counts = np.bincount(np.asarray(array.codes) - low, minlength=high - low + 1)
         axes.bar(np.arange(low, high + 1), counts, width=0.9)
-        axes.set_title(f"{name}: {len(array['codes'])} codes of {array['format']}", fontsize="medium")
+        axes.set_title(f"{name}: {len(array.codes)} codes of {array.format}", fontsize="medium")
     for axes in grid[1]:
         axes.set_xlabel("code")
     for axes in grid[:, 0]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from matplotlib.figure import Figure
 from models.arrays import FloatArray
 from models.trigger_cells import COORDINATES, IMAGE_TO_TC, N_TRIGGER_CELLS, PITCH
 from training.figures.style import ink
+from training.results.comparison import Display
 
 CHARGE_MAP, DIFFERENCE_MAP = "cividis", "RdBu_r"
 """Both keep their order for all kinds of colour vision."""
@@ -66,25 +66,21 @@ def draw_wafer(axes: Axes, charge: npt.ArrayLike, colour_map: str, low: float, h
     return cells
 
 
-def wafer_display(display: Mapping[str, Any], schemes: Sequence[Mapping[str, Any]]) -> Figure:
-    """Input, received map, difference, and what BC and STC make of it; one scale for all charges of the module.
-
-    `display` is an element of `displays` of a comparison, `schemes` its schemes.
-    """
-    true = np.asarray(display["true"], dtype=np.float64)
-    maps = {one["scheme"]: one for one in display["maps"]}
-    subject = maps[display["subject"]]
-    others = [one for algorithm in ("BC", "STC", "TS") for one in display["maps"]
-              if schemes[one["scheme"]]["algorithm"] == algorithm and one is not subject][:2]
+def wafer_display(display: Display) -> Figure:
+    """Input, received map, difference, and what BC and STC make of it; one scale for all charges of the module."""
+    true = np.asarray(display.true, dtype=np.float64)
+    subject = display.subject_map
+    others = [one for algorithm in ("BC", "STC", "TS") for one in display.maps
+              if one.algorithm == algorithm and one is not subject][:2]
     top = max(true.max(), 1.0)
     figure = Figure(figsize=(5.2, 4.0))
     panels = figure.subplots(2, 3).ravel()
     charges = draw_wafer(panels[0], true, CHARGE_MAP, 0, top)
     panels[0].set_title("input", fontsize="small")
     for axes, one in zip([panels[1], panels[3], panels[4]], [subject, *others], strict=False):
-        draw_wafer(axes, one["charge"], CHARGE_MAP, 0, top)
-        axes.set_title(f"{schemes[one['scheme']]['name']}\nEMD {one['emd']:.2f}", fontsize="small")
-    difference = np.asarray(subject["charge"]) - true
+        draw_wafer(axes, one.charge, CHARGE_MAP, 0, top)
+        axes.set_title(f"{one.scheme}\nEMD {one.emd:.2f}", fontsize="small")
+    difference = np.asarray(subject.charge) - true
     changes = draw_wafer(panels[2], difference, DIFFERENCE_MAP, -top, top)
     panels[2].set_title("received - input", fontsize="small")
     panels[5].set_axis_off()
@@ -97,18 +93,18 @@ def wafer_display(display: Mapping[str, Any], schemes: Sequence[Mapping[str, Any
     return figure
 
 
-def image_display(display: Mapping[str, Any], schemes: Sequence[Mapping[str, Any]]) -> Figure:
+def image_display(display: Display) -> Figure:
     """The encoder's view: 8x8 input, 16 latents, 8x8 received map; cells that the image does not have stay open."""
-    received = next(one for one in display["maps"] if one["scheme"] == display["subject"])
-    top = max(*display["true"], 1)
+    top = max(*display.true, 1)
     figure = Figure(figsize=(5.2, 2.1))
     panels = figure.subplots(1, 3)
-    for axes, charge, title in ((panels[0], display["true"], "input"), (panels[2], received["charge"], "received")):
+    for axes, charge, title in ((panels[0], display.true, "input"),
+                                (panels[2], display.subject_map.charge, "received")):
         image = np.ma.masked_where(IMAGE_TO_TC < 0, np.asarray(charge, dtype=np.float64)[IMAGE_TO_TC])
         _mesh(axes, image, 0, top)
         axes.set_title(f"{title} [CALQ]", fontsize="small")
-    if display["latent"] is not None:
-        latent = np.asarray(display["latent"]).reshape(4, 4)
+    if display.latent is not None:
+        latent = np.asarray(display.latent).reshape(4, 4)
         _mesh(panels[1], latent, 0, max(int(latent.max()), 1))
         for row in range(4):
             for column in range(4):

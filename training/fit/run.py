@@ -13,11 +13,10 @@ from filelock import FileLock, Timeout
 
 from models.config import Config
 from models.errors import InputError
-from models.files import read_json
 from models.weights import EncoderWeights
 from training.losses.find import learned_digests
 from training.networks.decoder import DECODER_FILE, load_decoder
-from training.results import Summary, check
+from training.results.run import RunSummary
 
 FINGERPRINT_FILE = "fingerprint.json"
 
@@ -32,7 +31,7 @@ def fingerprint_of(config: Config, data: str, start: Path | None = None) -> str:
     parts = [config.encoder.digest(), training.model_dump(mode="json", exclude={"emd_loss_models"}), config.data.seed,
              data, *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
     if start:
-        parts.append(read_json(start / FINGERPRINT_FILE, ("fingerprint",))["fingerprint"])
+        parts.append(RunSummary.load(start / FINGERPRINT_FILE).fingerprint)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -51,17 +50,14 @@ def trained(run: Path, config: Config) -> tuple[EncoderWeights, Any | None]:
     return EncoderWeights(config.encoder, **weights.arrays), load_decoder(run, theirs) if alike else None
 
 
-def finished(output: Path, fingerprint: str, encoder: str) -> dict[str, Any] | None:
+def finished(output: Path, fingerprint: str, encoder: str) -> RunSummary | None:
     """The summary of a finished run of this fingerprint, if all its files are there."""
     path = output / FINGERPRINT_FILE
     needed = (encoder, DECODER_FILE, "history.json", "config.yaml", "test.csv")
     if not path.exists() or not all((output / name).exists() for name in needed):
         return None
-    summary = read_json(path, ("fingerprint",))
-    if summary["fingerprint"] != fingerprint:
-        return None
-    check(path, summary, Summary)
-    return summary
+    summary = RunSummary.load(path)
+    return summary if summary.fingerprint == fingerprint else None
 
 
 @contextmanager

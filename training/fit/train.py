@@ -6,7 +6,6 @@ run is recognised by the fingerprint of configuration and data, and not repeated
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from training.fit.run import FINGERPRINT_FILE, alone, fingerprint_of, finished, 
 from training.fit.trainer import EpochReport, Trainer
 from training.networks.decoder import DECODER_FILE, save_decoder
 from training.networks.keras_encoder import encoder_file
+from training.results.run import History, RunSummary
 
 # isort: split
 import tensorflow as tf
@@ -34,8 +34,8 @@ CHECKPOINT_FILE = "checkpoint.npz"
 
 def train(
     config: Config, output: Path, retrain: bool = False, report: EpochReport | None = None, start: Path | None = None
-) -> dict[str, Any]:
-    """Train, or continue, or recognise a finished run; returns the content of fingerprint.json.
+) -> RunSummary:
+    """Train, or continue, or recognise a finished run.
 
     `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget,
     and with other decoder options it gives its weights alone.
@@ -49,7 +49,7 @@ def train(
     done = finished(output, fingerprint, encoder_file(config))
     if done and not retrain:
         logging.getLogger(__name__).info("%s holds this run already, trained to a validation EMD of %.3f "
-                                         "(--retrain repeats it)", output, done["val_emd"])
+                                         "(--retrain repeats it)", output, done.val_emd)
         return done
     check_columns(dataset.test.extra)  # now, not after all epochs
     with alone(output):
@@ -86,7 +86,7 @@ def _trained(
     return trainer
 
 
-def _write_results(trainer: Trainer, output: Path, fingerprint: str) -> dict[str, Any]:
+def _write_results(trainer: Trainer, output: Path, fingerprint: str) -> RunSummary:
     config, dataset = trainer.config, trainer.dataset
     weights = trainer.encoder.codes()  # raises before anything is written
     with atomic_path(output / "test.csv") as held_out:
@@ -97,13 +97,11 @@ def _write_results(trainer: Trainer, output: Path, fingerprint: str) -> dict[str
             (output / name).unlink(missing_ok=True)
         weights.save(output / encoder_file(config))
         save_decoder(trainer.decoder, config.training.decoder, output / DECODER_FILE)
-        write_text(output / "history.json", json.dumps(trainer.history, indent=1) + "\n")
+        History(**{name: tuple(values) for name, values in trainer.history.items()}).save(output / "history.json")
         write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    summary = {
-        "fingerprint": fingerprint, "encoder_digest": config.encoder.digest(), "data_digest": dataset.digest,
-        "n_train": len(dataset.split.train), "n_validation": len(dataset.split.validation),
-        "n_test": len(dataset.split.test),
-        "epochs": trainer.epoch, "best_epoch": trainer.best_epoch, "val_emd": min(trainer.history["val_emd"]),
-    }
-    write_text(output / FINGERPRINT_FILE, json.dumps(summary, indent=1) + "\n")
+    summary = RunSummary(
+        fingerprint=fingerprint, encoder_digest=config.encoder.digest(), data_digest=dataset.digest,
+        n_train=len(dataset.split.train), n_validation=len(dataset.split.validation), n_test=len(dataset.split.test),
+        epochs=trainer.epoch, best_epoch=trainer.best_epoch, val_emd=min(trainer.history["val_emd"]))
+    summary.save(output / FINGERPRINT_FILE)
     return summary

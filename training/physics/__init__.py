@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from models.lazy import public_face
 
 if TYPE_CHECKING:
-    from training.physics.comparison import Options as Options
     from training.physics.comparison import compare as compare
     from training.physics.evaluation import evaluate as evaluate
     from training.physics.evaluation import evaluate_run as evaluate_run
@@ -16,11 +15,13 @@ if TYPE_CHECKING:
     from training.physics.schemes import load_autoencoder as load_autoencoder
     from training.physics.statistics import Bootstrap as Bootstrap
     from training.physics.statistics import profile as profile
+    from training.results.comparison import Options as Options
 
 __getattr__, __dir__, __all__ = public_face(__name__, {
-    "training.physics.comparison": ("Options", "compare"),
+    "training.physics.comparison": ("compare",),
     "training.physics.evaluation": ("evaluate", "evaluate_run"),
     "training.physics.metrics": ("METRICS", "event_metrics"),
     "training.physics.schemes": ("Scheme", "classical_schemes", "load_autoencoder"),
     "training.physics.statistics": ("Bootstrap", "profile"),
+    "training.results.comparison": ("Options",),
 })

@@ -1,54 +1,49 @@
-"""What a received charge map keeps of the true one: figures per module, their means with errors, and profiles.
+"""What a received charge map keeps of the true one: metrics per module.
 
-Charges are in CALQ and trigger-cell order. A figure that does not exist for a module (a centroid of an empty map) is
+Charges are in CALQ and trigger-cell order. A metric that does not exist for a module (a centroid of an empty map) is
 NaN and is left out of means.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from models.arrays import FloatArray
 from models.trigger_cells import COORDINATES, PITCH, SUPER_CELLS, super_cell_weights
 from training.physics.statistics import ratio
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One figure per module: how it is called, which value is good, and the range of its histogram."""
-
-    title: str
-    short: str
-    best: Literal["low", "high", "zero", "one"]
-    span: tuple[float, float]
-    meaning: str
-
+from training.results.comparison import Metric
 
 METRICS = {
-    "emd": Metric("EMD", "EMD", "low", (0.0, 6.0), (
-        "exact earth mover's distance in sensor-cell pitches; a received map without charge counts as flat, which is "
-        "all that its module sum tells")),
-    "energy_response": Metric("energy response", "energy", "one", (0.0, 1.6), (
-        "charge of the received map over true charge")),
-    "sum_response": Metric("sum response", "sum", "one", (0.8, 1.2), (
-        "module sum that the frame carries over true charge")),
-    "largest_cell": Metric("largest-cell error", "largest", "zero", (-1.0, 1.0), (
-        "received charge in the truly largest cell over its true charge, minus 1")),
-    "centroid": Metric("centroid error", "centroid", "low", (0.0, 5.0), (
-        "distance of the charge-weighted centres, in sensor-cell pitches")),
-    "width": Metric("width error", "width", "zero", (-3.0, 3.0), (
-        "charge-weighted rms radius, received minus true, in sensor-cell pitches")),
-    "correlation": Metric("cross-correlation", "correl.", "high", (0.0, 1.0), (
-        "correlation of the 48 charges, true with received")),
-    "telescope": Metric("telescope metric", "telescope", "low", (0.0, 0.02), (
-        "4 x cells + 2 x super cells + thirds: squared error of charge fractions times the larger of the two")),
-    "occupancy_kept": Metric("occupancy kept", "occup.", "one", (0.0, 1.0), (
-        "of the cells above one transverse MIP, the part that is received above it")),
+    "emd": Metric(
+        title="EMD", short="EMD", best="low", span=(0.0, 6.0), meaning=(
+            "exact earth mover's distance in sensor-cell pitches; a received map without charge counts as flat, which "
+            "is all that its module sum tells")),
+    "energy_response": Metric(
+        title="energy response", short="energy", best="one", span=(0.0, 1.6),
+        meaning="charge of the received map over true charge"),
+    "sum_response": Metric(
+        title="sum response", short="sum", best="one", span=(0.8, 1.2),
+        meaning="module sum that the frame carries over true charge"),
+    "largest_cell": Metric(
+        title="largest-cell error", short="largest", best="zero", span=(-1.0, 1.0),
+        meaning="received charge in the truly largest cell over its true charge, minus 1"),
+    "centroid": Metric(
+        title="centroid error", short="centroid", best="low", span=(0.0, 5.0),
+        meaning="distance of the charge-weighted centres, in sensor-cell pitches"),
+    "width": Metric(
+        title="width error", short="width", best="zero", span=(-3.0, 3.0),
+        meaning="charge-weighted rms radius, received minus true, in sensor-cell pitches"),
+    "correlation": Metric(
+        title="cross-correlation", short="correl.", best="high", span=(0.0, 1.0),
+        meaning="correlation of the 48 charges, true with received"),
+    "telescope": Metric(
+        title="telescope metric", short="telescope", best="low", span=(0.0, 0.02),
+        meaning="4 x cells + 2 x super cells + thirds: squared error of charge fractions times the larger of the two"),
+    "occupancy_kept": Metric(
+        title="occupancy kept", short="occup.", best="one", span=(0.0, 1.0),
+        meaning="of the cells above one transverse MIP, the part that is received above it"),
 }
-"""Every figure of a comparison, in the order of its tables."""
+"""Every metric of a comparison, in the order of its tables."""
 
 
 def event_metrics(

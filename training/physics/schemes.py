@@ -67,7 +67,7 @@ class Scheme:
 
     `n_elinks` is the budget; the chip may run on fewer links (`registers.n_elinks`) where more have no use. `order` is
     the trigger cell at each channel behind the mux; `spread` puts an STC sum evenly over its group instead of on the
-    address that is sent.
+    address that is sent. An AE has a decoder and the digest of its weights.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Scheme:
     spread: bool = False
     decoder: Decoder | None = None
     latent_bits: int = 0
+    weights: str = ""
 
     def run(self, calq: IntArray) -> Received:
         """Send charges (n, 48) in trigger-cell order through chip and frame decoder."""
@@ -204,7 +205,8 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
 
     note = "" if spec.arithmetic == "chip" else ", trained for exact products but run in the chip's"
     return Scheme(name, Algorithm.AUTOENCODER, spec.n_elinks, for_encoder(weights), image_order(),
-                  f"{spec.latent_bits} bits per latent{note}", decoder=decoded, latent_bits=spec.latent_bits)
+                  f"{spec.latent_bits} bits per latent{note}", decoder=decoded, latent_bits=spec.latent_bits,
+                  weights=weights.digest())
 
 
 def load_autoencoder(run: Path) -> Scheme:

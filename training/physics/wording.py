@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from training.results.comparison import Distribution, SchemeResult, Verdict
 
 
-def with_error(figure: Mapping[str, Any]) -> str:
+def with_error(distribution: Distribution) -> str:
     """Mean and error of a metric as text; - if it has none."""
-    if figure["mean"] is None:
+    if distribution.mean is None:
         return "-"
-    return f"{figure['mean']:.3f}" + ("" if figure["error"] is None else f" ± {figure['error']:.3f}")
+    return f"{distribution.mean:.3f}" + ("" if distribution.error is None else f" ± {distribution.error:.3f}")
 
 
-def verdict_text(result: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+def verdict_text(verdict: Verdict) -> str:
     """Who wins a budget, before whom and by how much."""
-    winner = result["schemes"][verdict["winner"]]
-    text = f"{verdict['n_elinks']} links: {winner['name']} has the smallest EMD, {with_error(winner['metrics']['emd'])}"
-    for margin in verdict["others"][:1]:
-        text += f"; the next algorithm is {margin_text(result, margin)}"
-    encoders = [margin for margin in verdict["others"][1:] if result["schemes"][margin["scheme"]]["algorithm"] == "AE"]
-    return text + "".join(f"; {margin_text(result, margin)}" for margin in encoders)
+    winner = verdict.winner
+    text = f"{verdict.n_elinks} links: {winner.name} has the smallest EMD, {with_error(winner.emd)}"
+    for one in verdict.others[:1]:
+        text += f"; the next algorithm is {margin_text(one)}"
+    return text + "".join(f"; {margin_text(one)}" for one in verdict.others[1:] if one.algorithm == "AE")
 
 
-def margin_text(result: Mapping[str, Any], margin: Mapping[str, Any]) -> str:
+def margin_text(scheme: SchemeResult) -> str:
     """How far a scheme is behind the best one."""
-    name = result["schemes"][margin["scheme"]]["name"]
-    behind = f"{margin['behind']:.3f} ± {margin['error'] or 0:.3f} behind"
-    return f"{name}, {behind}" + (", which is a tie" if margin["tie"] else "")
+    return f"{scheme.name}, {difference_text(scheme)} behind" + (
+        ", which is a tie" if scheme.margin and scheme.margin.tie else "")
+
+
+def difference_text(scheme: SchemeResult) -> str:
+    """Difference of the EMD to the best scheme, with its error."""
+    return f"{scheme.margin.difference:.3f} ± {scheme.margin.error or 0:.3f}" if scheme.margin else "-"

@@ -6,16 +6,17 @@ the command that makes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from hls.report import BX_NS, CHIP, Implementation, counted_figures, implementations
+from hls.report import CHIP, counted, implementations
 from models.config import Config
 from models.errors import InputError
+from models.hardware import BX_NS, Implementation
 from models.weights import EncoderWeights
-from training.results import Constant, Pareto, Rtl, read_as
+from rtl.results import ChipSynthesis, ConstantSynthesis
+from training.results.pareto import ParetoScan
+from training.results.report import Hardware
 
 _TECHNOLOGY = {"gates": "NAND2 gates", "osu018": "180 nm cells", "xc7": "Xilinx 7 series",
                "xcup": "Xilinx UltraScale+", "ecp5": "Lattice ECP5"}
@@ -25,30 +26,25 @@ LEVEL_NS = {"xc7": 18.5 / 61}
 levels. `sta` prints two lines per cell of a path, the cell and its net."""
 
 
-def hardware(config: Config, run: Path) -> dict[str, Any]:
-    """All of the table as plain JSON; raises InputError for a file that cannot be read, or is of another spec."""
+def hardware(config: Config, run: Path) -> Hardware:
+    """All of the table; raises InputError for a file that cannot be read, or is of another spec."""
     projects = {path.name.removeprefix("hls_"): path for path in run.glob("hls_*")}
-    rows = [CHIP, *_rtl_rows(config, run), *_constant_rows(config, run), *implementations(projects, config)]
-    return {
-        "counted": [vars(figure) for figure in counted_figures(config)],
-        "implementations": [row.to_json() for row in rows],
-        "pareto": _pareto(config, run / "pareto" / "pareto.json"),
-    }
+    rows = (CHIP, *_rtl_rows(config, run), *_constant_rows(config, run), *implementations(projects, config))
+    return Hardware(counted=tuple(counted(config)), implementations=rows,
+                    pareto=_pareto(config, run / "pareto" / "pareto.json"))
 
 
-def _check_spec(config: Config, path: Path, content: Mapping[str, Any], command: str) -> None:
-    """Raises InputError for what was made from another spec, or does not say from which."""
-    found, expected = content.get("digest", "not given"), config.encoder.digest()
-    if found != expected:
-        raise InputError(f"{path}: spec {found}, expected {expected}: run {command} again")
+def _check_spec(config: Config, path: Path, digest: str, command: str) -> None:
+    """Raises InputError for what was made from another spec."""
+    if digest != config.encoder.digest():
+        raise InputError(f"{path}: spec {digest}, expected {config.encoder.digest()}: run {command} again")
 
 
-def _pareto(config: Config, path: Path) -> dict[str, Any]:
-    content = read_as(path, Pareto, optional=True)
-    if content:
-        own = next((point for point in content["points"] if point.get("own")), {})
-        _check_spec(config, path, own, "make pareto")
-    return content
+def _pareto(config: Config, path: Path) -> ParetoScan | None:
+    scan = ParetoScan.find(path)
+    if scan:
+        _check_spec(config, path, scan.own.digest, "make pareto")
+    return scan
 
 
 def _rtl_rows(config: Config, run: Path) -> Iterable[Implementation]:
@@ -57,38 +53,38 @@ def _rtl_rows(config: Config, run: Path) -> Iterable[Implementation]:
         for path in files:
             yield rtl_row(config, path, title)
         if not files and technology in _ASKED_FOR:
-            yield Implementation(f"RTL in {title}", f"not run: make rtl-synth TECHNOLOGY={technology}")
+            yield Implementation(name=f"RTL in {title}", tool=f"not run: make rtl-synth TECHNOLOGY={technology}")
 
 
 def rtl_row(config: Config, path: Path, title: str) -> Implementation:
     """The row of one file of `python -m rtl synth`; raises InputError for one of another spec."""
-    content = read_as(path, Rtl)
-    _check_spec(config, path, content, "make rtl-synth")
-    total, level_ns = content["total"], LEVEL_NS.get(content["technology"])
-    fpga = "lut" in total
-    kind = f"folded, N = {content['fold']}" if content["fold"] > 1 else "parallel"
-    registers = ", registers in three copies" if content["redundant"] else ""
+    found = ChipSynthesis.load(path)
+    _check_spec(config, path, found.digest, "make rtl-synth")
+    total, level_ns = found.total, LEVEL_NS.get(found.technology)
+    kind = f"folded, N = {found.fold}" if found.fold > 1 else "parallel"
+    registers = ", registers in three copies" if found.redundant else ""
     fmax = f"; fmax by {level_ns:.3f} ns a level, cells alone" if level_ns else ""
+    unused = None if total.lut is None else 0  # the passes for FPGAs use neither DSP nor block RAM
     return Implementation(
-        f"RTL, {kind}{registers}, in {title}",
-        f"{content['tool']}, before placement; {content['levels']} levels on the longest path{fmax}",
-        lut=total.get("lut"), ff=total.get("ff"), nand2=total.get("nand2"),
-        dsp=0 if fpga else None, bram=0 if fpga else None,  # the passes use neither
-        area=f"{total['area_um2'] / 1e6:.3g} mm2 of cells" if "area_um2" in total else "",
-        latency_cycles=content["latency_clocks"], interval_cycles=content["interval_clocks"],
-        clock_ns=BX_NS / content["interval_clocks"],  # what an event per bunch crossing needs
-        fmax_mhz=1000 / (level_ns * content["levels"]) if level_ns else None)
+        name=f"RTL, {kind}{registers}, in {title}",
+        tool=f"{found.tool}, before placement; {found.levels} levels on the longest path{fmax}",
+        lut=total.lut, ff=total.ff, nand2=total.nand2, dsp=unused, bram=unused,
+        area=None if total.area_um2 is None else f"{total.area_um2 / 1e6:.3g} mm2 of cells",
+        latency_cycles=found.latency_clocks, interval_cycles=found.interval_clocks,
+        clock_ns=BX_NS / found.interval_clocks,  # what an event per bunch crossing needs
+        fmax_mhz=1000 / (level_ns * found.levels) if level_ns else None)
 
 
 def _constant_rows(config: Config, run: Path) -> Iterable[Implementation]:
     """Of `python -m rtl constant`, whose folder holds the weights that it was made from."""
     folder = run / "constant"
-    absent = Implementation("RTL, these weights as constants", "not run: make rtl-constant")
-    if not (folder / "constant.json").exists():
+    absent = Implementation(name="RTL, these weights as constants", tool="not run: make rtl-constant")
+    found = ConstantSynthesis.find(folder / "constant.json")
+    if found is None:
         return [absent]
-    content = read_as(folder / "constant.json", Constant)
-    _check_spec(config, folder / "constant.json", content, "make rtl-constant")
+    _check_spec(config, folder / "constant.json", found.digest, "make rtl-constant")
     own, made_from = (EncoderWeights.load(path / "weights.npz", config.encoder) for path in (run, folder))
     if own.digest() != made_from.digest():
-        return [replace(absent, tool="made from other weights than those of this run: make rtl-constant")]
-    return Constant.model_validate(content).implementations
+        return [Implementation(name=absent.name,
+                               tool="made from other weights than those of this run: make rtl-constant")]
+    return found.implementations

@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from models.hardware import Implementation
 from training.figures.pareto import area_against_emd
 from training.physics.evaluation import shown
-from training.report.parts import Cell, Content, Plot, Section, Table, plain_table
+from training.report.parts import Cell, Plot, Section, Table, plain_table
+from training.results.pareto import ParetoScan
+from training.results.report import Hardware
 
 _TEXT = ("Each row names the tool that measured it; a row of dashes was not run, and says how to run it. Gates are "
          "counted after mapping, before placement. Latency counts from the charges to the words on the links for the "
          "RTL and the C++, to the encoder's outputs for the published chip and for constant weights. The chip's area "
          "holds its triplicated registers, clock tree and wires, which no count of gates does.")
 
-_COLUMNS = (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM 18k", "bram"), ("NAND2", "nand2"),
-            ("area", "area"), ("power", "power"), ("latency, BX", "latency_bx"), ("latency, ns", "latency_ns"),
-            ("latency, clocks", "latency_cycles"), ("II, clocks", "interval_cycles"), ("clock, ns", "clock_ns"),
-            ("fmax, MHz", "fmax_mhz"))
+_COLUMNS: tuple[tuple[str, Callable[[Implementation], int | float | str | None]], ...] = (
+    ("LUT", lambda row: row.lut), ("FF", lambda row: row.ff), ("DSP", lambda row: row.dsp),
+    ("BRAM 18k", lambda row: row.bram), ("NAND2", lambda row: row.nand2), ("area", lambda row: row.area),
+    ("power", lambda row: row.power), ("latency, BX", lambda row: row.latency_bx),
+    ("latency, ns", lambda row: row.latency_ns), ("latency, clocks", lambda row: row.latency_cycles),
+    ("II, clocks", lambda row: row.interval_cycles), ("clock, ns", lambda row: row.clock_ns),
+    ("fmax, MHz", lambda row: row.fmax_mhz))
 _WORDS = frozenset({"area", "power"})
 
 
-def hardware_section(hardware: Content) -> Section:
+def hardware_section(hardware: Hardware) -> Section:
     """What `training.report.hardware` gathered, as a section of the page."""
-    numbers = frozenset(i for i, (_, key) in enumerate(_COLUMNS, start=2) if key not in _WORDS)
-    rows = [[Cell(row["name"]), Cell(row["tool"]), *(_cell(row[key]) for _, key in _COLUMNS)]
-            for row in hardware["implementations"]]
-    counted = [[one["quantity"], one["value"], one["source"]] for one in hardware["counted"]]
+    numbers = frozenset(i for i, (title, _) in enumerate(_COLUMNS, start=2) if title not in _WORDS)
+    rows = [[Cell(row.name), Cell(row.tool), *(_cell(value(row)) for _, value in _COLUMNS)]
+            for row in hardware.implementations]
+    counted = [[one.quantity, one.value, one.source] for one in hardware.counted]
     return Section("Resources and latency", _TEXT, [
         Table(["what", "by", *(title for title, _ in _COLUMNS)], rows, numbers),
         plain_table(["quantity", "value", "source"], counted),
-    ], children=[_pareto(hardware["pareto"])])
+    ], children=[_pareto(hardware.pareto)])
 
 
 def _cell(value: int | float | str | None) -> Cell:
-    if value is None or value == "":
+    if value is None:
         return Cell("-")
     return Cell(value) if isinstance(value, str) else Cell(f"{value:,}" if isinstance(value, int) else f"{value:,.4g}",
                                                            value)
 
 
-def _pareto(points: Content) -> Section:
+def _pareto(scan: ParetoScan | None) -> Section:
     title = "Area against EMD over bit widths"
-    if not points:
+    if scan is None:
         return Section(title, "Not run: make pareto.")
-    text = (f"Each point is an encoder with other widths, trained for {points['epochs']} epochs on the same modules "
-            f"and mapped to gates by {points['tool']}; lower left is better. The line joins those that no other "
+    text = (f"Each point is an encoder with other widths, trained for {scan.epochs} epochs on the same modules "
+            f"and mapped to gates by {scan.tool}; lower left is better. The line joins those that no other "
             "beats in both. Short trainings: compare the points with each other, not with the full run.")
-    rows = [[one["name"], one["weight_bits"], one["input_bits"], f"{one['nand2']:,}", shown(one["emd_mean"]),
-             one["n_modules"]] for one in points["points"]]
+    rows = [[one.name, one.weight_bits, one.input_bits, f"{one.nand2:,}", shown(one.emd_mean), one.n_modules]
+            for one in scan.points]
     return Section(title, text,
                    [plain_table(["encoder", "weight bits", "input bits", "NAND2", "mean EMD", "modules"], rows,
                                 frozenset({1, 2, 3, 4, 5}))],
-                   [Plot("area_against_emd", area_against_emd(points), title, wide=True)])
+                   [Plot("area_against_emd", area_against_emd(scan), title, wide=True)])

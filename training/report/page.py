@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from matplotlib.figure import Figure
 
+from models.bit_comparison import BitComparison
 from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path, write_text
@@ -19,15 +18,12 @@ from training.figures.style import as_svg, style
 from training.report.hardware import hardware
 from training.report.parts import Plot, Section
 from training.report.sections import sections, verdict
-from training.results import BitExactness, History, Metrics, Physics, Shape, read_as
+from training.results.comparison import Comparison
+from training.results.evaluation import Evaluation
+from training.results.report import About, Older, ReportContent, WeightCodes
+from training.results.run import History
 
 FORMATS = ("pdf", "png")
-_OF_WEIGHTS: dict[str, tuple[str, type[Shape], str]] = {
-    "bit_exactness": ("compare.json", BitExactness, "make compare"),
-    "metrics": ("metrics.json", Metrics, "make evaluate"),
-    "physics": ("physics.json", Physics, "make physics"),
-}
-"""The parts of a report that belong to the weights: their files, and the commands that make them."""
 
 
 def write_report(
@@ -49,54 +45,51 @@ def write_report(
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                          lstrip_blocks=True)
         page = environment.from_string(template).render(
-            config=content["config"], verdict=verdict(content), sections=sections(content), as_svg=as_svg)
+            config=content.config, verdict=verdict(content), sections=sections(content), as_svg=as_svg)
     write_text(run / "report.html", page)
     if json_path:
-        write_text(json_path, json.dumps(content, ensure_ascii=False) + "\n")
+        content.save(json_path)
     if figures:
         _write_figures(content, figures, figure_format, label)
     return run / "report.html"
 
 
-def gather(config: Config, run: Path) -> dict[str, Any]:
-    """All that a report shows, as plain JSON; parts that were not run, or with other weights (`older`), are empty."""
+def gather(config: Config, run: Path) -> ReportContent:
+    """All that a report shows; parts that were not run, or with other weights (`older`), are None."""
     weights = EncoderWeights.load(run / "weights.npz", config.encoder)
-    parts, older = {}, {}
-    for part, (name, shape, command) in _OF_WEIGHTS.items():
-        parts[part] = read_as(run / name, shape, optional=True)
-        if not _is_of(parts[part], weights.digest()):
-            parts[part] = {}
-            older[part] = f"{name} was made from other weights than those of this run: {command}."
-    spec = config.encoder
+    exact = BitComparison.find(run / "compare.json")
+    metrics = Evaluation.find(run / "metrics.json")
+    physics = Comparison.find(run / "physics.json")
+    digest, spec = weights.digest(), config.encoder
     formats = {"input": str(spec.input)}
     for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
         formats |= {f"{name} weight, bias": f"{layer.weight}; {layer.bias}",
                     f"{name} product": str(layer.product or "exact"), f"{name} output": str(layer.output)}
     formats["latent sent"] = str(spec.latent)
-    return {
-        "config": {"name": config.name, "n_elinks": spec.n_elinks, "latent_bits": spec.latent_bits,
-                   "arithmetic": spec.arithmetic, "digest": spec.digest(), "n_filters": spec.conv.filters},
-        **parts,
-        "older": older,
-        "history": read_as(run / "history.json", History),
-        "weights": {name: {"format": str(spec.weight_formats[name]).split()[0], "codes": codes.ravel().tolist(),
-                           "min_code": spec.weight_formats[name].min_code,
-                           "max_code": spec.weight_formats[name].max_code}
-                    for name, codes in weights.arrays.items()},
-        "hardware": hardware(config, run),
-        "formats": formats,
-    }
+    return ReportContent(
+        config=About(name=config.name, n_elinks=spec.n_elinks, latent_bits=spec.latent_bits,
+                     arithmetic=spec.arithmetic, digest=spec.digest(), n_filters=spec.conv.filters),
+        bit_exactness=exact if exact and exact.is_of(digest) else None,
+        metrics=metrics if metrics and metrics.is_of(digest) else None,
+        physics=physics if physics and physics.is_of(digest) else None,
+        older=Older(bit_exactness=_older(exact, digest, "compare.json was", "make compare"),
+                    metrics=_older(metrics, digest, "metrics.json was", "make evaluate"),
+                    physics=_older(physics, digest, "physics.json was", "make physics")),
+        history=History.load(run / "history.json"),
+        weights={name: WeightCodes(format=str(spec.weight_formats[name]).split()[0],
+                                   codes=tuple(codes.ravel().tolist()), min_code=spec.weight_formats[name].min_code,
+                                   max_code=spec.weight_formats[name].max_code)
+                 for name, codes in weights.arrays.items()},
+        hardware=hardware(config, run), formats=formats)
 
 
-def _is_of(content: dict[str, Any], weights: str) -> bool:
-    """Whether a part is of these weights, or of none; a comparison of several AE sets if one of them has them."""
-    if "schemes" in content:
-        has_encoders = any(scheme["algorithm"] == "AE" for scheme in content["schemes"])
-        return not has_encoders or weights in content.get("weights", {}).values()
-    return not content or content.get("weights") == weights
+def _older(part: BitComparison | Evaluation | Comparison | None, weights: str, what: str, command: str) -> str | None:
+    if part is None or part.is_of(weights):
+        return None
+    return f"{what} made from other weights than those of this run: {command}."
 
 
-def _write_figures(content: dict[str, Any], folder: Path, figure_format: str, label: str) -> None:
+def _write_figures(content: ReportContent, folder: Path, figure_format: str, label: str) -> None:
     # PDF writers of matplotlib tell every font that they embed.
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     with style("experiment"):

@@ -7,7 +7,6 @@ chip; the decoder gets the latents, the address as 48 inputs of which one is 1, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +18,7 @@ import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the 
 from emulator import encode
 from models.arrays import IntArray
 from models.config import Config
-from models.errors import parsing
-from models.files import write_text
+from models.result import ResultList
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS, channel_to_pixel, to_trigger_cells
 from models.weights import EncoderWeights
@@ -31,7 +29,7 @@ from training.networks.chip_encoder import ExactEncoder
 from training.networks.decoder import build_decoder, decode
 from training.physics.emd import emd
 from training.physics.evaluation import metrics, shown
-from training.results import HybridCode, check
+from training.results.encoders import HybridCode
 
 # isort: split
 import tensorflow as tf
@@ -119,7 +117,7 @@ def received(spec: EncoderSpec, code: Code, weights: EncoderWeights, calq: IntAr
     return trace["module_sum"], np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def compare(config: Config, output: Path, report: Callable[[str], None] = lambda text: None) -> list[dict[str, Any]]:
+def compare(config: Config, output: Path, report: Callable[[str], None] = lambda text: None) -> list[HybridCode]:
     """Train every code of `codes` on the same rows and evaluate it on the held-out ones; kept in `hybrid.json`.
 
     Codes that are there already, with the same configuration and charges, are not trained again.
@@ -132,15 +130,11 @@ def compare(config: Config, output: Path, report: Callable[[str], None] = lambda
 
 def _compare(
     config: Config, dataset: Dataset, output: Path, report: Callable[[str], None]
-) -> list[dict[str, Any]]:
+) -> list[HybridCode]:
     test = dataset.test.calq
     path = output / RESULT_FILE
-    known: dict[str, dict[str, Any]] = {}
-    if path.exists():
-        with parsing(path, "the rows of an earlier comparison"):
-            known = {row["fingerprint"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
-        for row in known.values():
-            check(path, row, HybridCode)
+    kept = ResultList[HybridCode].find(path)
+    known = {row.fingerprint: row for row in kept.rows} if kept else {}
     rows = []
     for name, code in codes(config.encoder).items():
         chosen = config.evolve(encoder=_with_outputs(config.encoder, code.n_latents))
@@ -149,10 +143,10 @@ def _compare(
             trainer = Trainer(chosen, *build(chosen, code), dataset)
             trainer.fit()
             module_sum, seen = received(chosen.encoder, code, trainer.encoder.codes(), test)
-            figures = metrics(test, emd(to_trigger_cells(test), decode(trainer.decoder, seen, module_sum)))
-            known[fingerprint] = {"code": name, **asdict(code), "bits": code.bits, "epochs": trainer.epoch,
-                                  **figures, "fingerprint": fingerprint}
-            write_text(path, json.dumps([*known.values()], indent=1) + "\n")
+            found = metrics(test, emd(to_trigger_cells(test), decode(trainer.decoder, seen, module_sum)))
+            known[fingerprint] = HybridCode(code=name, **asdict(code), bits=code.bits, epochs=trainer.epoch,
+                                            fingerprint=fingerprint, **dict(found))
+            ResultList[HybridCode](tuple(known.values())).save(path)
         rows.append(known[fingerprint])
-        report(f"{name}: {code.bits} bits, mean EMD {shown(rows[-1]['emd_mean'])}")
+        report(f"{name}: {code.bits} bits, mean EMD {shown(rows[-1].emd_mean)}")
     return rows

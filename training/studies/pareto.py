@@ -7,7 +7,6 @@ from, so an interrupted scan loses little and a finished one is not repeated.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -17,12 +16,13 @@ from typing import Any
 from models.calq_io import read_calq
 from models.config import Config
 from models.errors import InputError
-from models.files import read_json, write_text
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
+from rtl.results import ChipSynthesis
 from training.physics.evaluation import evaluate, shown
-from training.results import Gates, check
+from training.results.evaluation import EmdMetrics
+from training.results.pareto import ParetoPoint, ParetoScan
 
 RESULT_FILE = "pareto.json"
 _TECHNOLOGY = "gates"
@@ -65,33 +65,32 @@ def _resized(form: FixedPoint, width: int) -> FixedPoint:
 
 def run_scan(
     config: Config, output: Path, widths: Iterable[Widths], report: Callable[[str], None] = lambda text: None
-) -> dict[str, Any]:
-    """Train and map every encoder of a scan; writes `pareto.json` after each of them and returns its content.
+) -> ParetoScan:
+    """Train and map every encoder of a scan, the configuration's own first; writes `pareto.json` after each of them.
 
     `report` is called with one line per encoder. Raises InputError for widths that make no encoder, before any work.
     """
     configs = {pair: config.evolve(name=f"{config.name}_w{pair[0]}_i{pair[1]}",
                                    encoder=with_widths(config.encoder, pair)) for pair in widths}
-    content: dict[str, Any] = {"config": config.name, "epochs": config.training.epochs, "tool": "", "points": []}
+    points: list[ParetoPoint] = []
     for (weight_bits, input_bits), chosen in configs.items():
         folder = output / f"w{weight_bits}_i{input_bits}"
         area = gates(chosen.encoder, folder)
-        figures = trained(chosen, folder)
-        content["tool"] = area["tool"]
-        content["points"].append({
-            "name": f"{weight_bits}-bit weights, {input_bits}-bit input", "weight_bits": weight_bits,
-            "input_bits": input_bits, "digest": chosen.encoder.digest(), "own": chosen.encoder == config.encoder,
-            "nand2": area["total"]["nand2"], "ff": area["total"]["ff"], "emd_mean": figures["emd_mean"],
-            "emd_median": figures["emd_median"], "n_modules": figures["n_selected"],
-        })
-        write_text(output / RESULT_FILE, json.dumps(content, indent=1) + "\n")
-        last = content["points"][-1]
-        report(f"{last['name']}: {last['nand2']:,} NAND2, mean EMD {shown(last['emd_mean'])}")
-    return content
+        metrics = trained(chosen, folder)
+        assert area.total.nand2 is not None and area.total.ff is not None
+        points.append(ParetoPoint(
+            name=f"{weight_bits}-bit weights, {input_bits}-bit input", weight_bits=weight_bits, input_bits=input_bits,
+            digest=chosen.encoder.digest(), own=chosen.encoder == config.encoder,
+            nand2=area.total.nand2, ff=area.total.ff, emd_mean=metrics.emd_mean, emd_median=metrics.emd_median,
+            n_modules=metrics.n_selected))
+        scan = ParetoScan(config=config.name, epochs=config.training.epochs, tool=area.tool, points=tuple(points))
+        scan.save(output / RESULT_FILE)
+        report(f"{points[-1].name}: {points[-1].nand2:,} NAND2, mean EMD {shown(points[-1].emd_mean)}")
+    return scan
 
 
-def trained(config: Config, folder: Path) -> dict[str, Any]:
-    """Figures of `training.physics.evaluation` on the held-out rows after a training in `folder`."""
+def trained(config: Config, folder: Path) -> EmdMetrics:
+    """EMD of the held-out rows after a training in `folder`."""
     from training.fit.train import train
     from training.networks.decoder import load_decoder
 
@@ -101,25 +100,24 @@ def trained(config: Config, folder: Path) -> dict[str, Any]:
     return evaluate(config.encoder, weights, load_decoder(folder, config.encoder), calq)
 
 
-def gates(spec: EncoderSpec, folder: Path) -> dict[str, Any]:
+def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
     """The gates of the whole block, as `python -m rtl synth` counts them; kept in `folder`."""
     from rtl.design.chip import AutoencoderChip
     from rtl.mapping import yosys
-    from rtl.mapping.synthesis import synthesise
+    from rtl.mapping.synthesis import synthesise_chip
 
     path = folder / f"rtl_{_TECHNOLOGY}.json"
     made_from = _made_from(spec, yosys.version())
-    kept = read_json(path, optional=True)
-    if kept.get("made_from") == made_from:
-        check(path, kept, Gates)
+    kept = ChipSynthesis.find(path)
+    if kept and kept.made_from == made_from:
         return kept
     try:
-        result = synthesise(AutoencoderChip(spec, "asic"), _TECHNOLOGY, _SECONDS)
+        found = synthesise_chip(AutoencoderChip(spec, "asic"), _TECHNOLOGY, _SECONDS)
     except ValueError as error:  # the RTL has no such encoder
         raise InputError(f"{folder.name}: {error}") from None
-    content = {**json.loads(result.to_json()), "made_from": made_from}
-    write_text(path, json.dumps(content, indent=1) + "\n")
-    return content
+    found = found.model_copy(update={"made_from": made_from})
+    found.save(path)
+    return found
 
 
 def _made_from(spec: EncoderSpec, tool: str) -> str:

@@ -18,10 +18,12 @@ from typing import Any
 from models.config import Config
 from models.cost import cost
 from models.errors import InputError, ToolMissing
-from models.files import read_json, write_text
+from models.result import ResultList
 from models.spec import LATENT_BITS, EncoderSpec
 from training.data.dataset import Dataset
 from training.fit.run import FINGERPRINT_FILE, alone
+from training.results.encoders import SearchedEncoder
+from training.results.run import RunSummary
 from training.studies.pareto import trained, with_widths
 
 SPACE = {
@@ -41,18 +43,18 @@ def encoder(spec: EncoderSpec, kernel: int, stride: int, latent_bits: int, weigh
     resized = with_widths(spec, (weight_bits, spec.input.width))
     outputs = min(spec.dense.outputs * spec.latent_bits // latent_bits, _LARGEST)
     links = next(n_elinks for n_elinks, bits in LATENT_BITS.items() if bits == latent_bits)
-    limit = cost(spec)["parameter_bits"]
+    limit = cost(spec).parameter_bits
     for filters in range(_LARGEST, 0, -1):
         found = resized.evolve(n_elinks=links, conv={"kernel": kernel, "stride": stride, "filters": filters},
                                dense={"outputs": outputs})
-        if cost(found)["parameter_bits"] <= limit:
+        if cost(found).parameter_bits <= limit:
             return found
     return None
 
 
 def search(
     config: Config, output: Path, n_trials: int, report: Callable[[str], None] = lambda text: None
-) -> list[dict[str, Any]]:
+) -> list[SearchedEncoder]:
     """Go on until `n_trials` encoders have been tried; the encoder of the configuration is the first.
 
     Writes `search.json`: all encoders, the one with the least mean EMD of the validation rows first, with their figures
@@ -67,7 +69,7 @@ def search(
 
 def _search(
     optuna: Any, config: Config, output: Path, n_trials: int, report: Callable[[str], None]
-) -> list[dict[str, Any]]:
+) -> list[SearchedEncoder]:
     backend = optuna.storages.journal.JournalFileBackend(str(output / "study.log"))
     study = optuna.create_study(storage=optuna.storages.JournalStorage(backend), study_name="encoders",
                                 load_if_exists=True)
@@ -86,10 +88,11 @@ def _search(
         if spec is None:
             raise optuna.TrialPruned
         folder = output / spec.digest()
-        figures = trained(config.evolve(encoder=spec), folder)
-        value = float(read_json(folder / FINGERPRINT_FILE, ("val_emd",))["val_emd"])
-        result = {**choices, "filters": spec.conv.filters, "latents": spec.dense.outputs, **cost(spec), **figures}
-        trial.set_user_attr("result", {**result, "val_emd": value})
+        metrics = trained(config.evolve(encoder=spec), folder)
+        value = RunSummary.load(folder / FINGERPRINT_FILE).val_emd
+        found = SearchedEncoder(**choices, filters=spec.conv.filters, latents=spec.dense.outputs, val_emd=value,
+                                **dict(cost(spec)), **dict(metrics))
+        trial.set_user_attr("result", found.model_dump(mode="json"))
         report(f"{trial.number}: {choices}: validation EMD {value:.3f}")
         return value
 
@@ -99,7 +102,7 @@ def _search(
         if len(study.trials) > _MOST_CHOICES * n_trials:
             raise InputError(f"{output}: {len(results)} different encoders in {len(study.trials)} choices, "
                              f"expected {n_trials}")
-    write_text(output / RESULT_FILE, json.dumps(results, indent=1) + "\n")
+    ResultList[SearchedEncoder](tuple(results)).save(output / RESULT_FILE)
     return results
 
 
@@ -116,11 +119,12 @@ def _take_up(optuna: Any, study: Any, first: dict[str, int]) -> None:
             study.enqueue_trial(trial.params)
 
 
-def _results(optuna: Any, study: Any) -> list[dict[str, Any]]:
+def _results(optuna: Any, study: Any) -> list[SearchedEncoder]:
     """What came out for every encoder, best first; one that was chosen twice counts once."""
     finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     distinct = {json.dumps(trial.params, sort_keys=True): trial.user_attrs["result"] for trial in finished}
-    return sorted(distinct.values(), key=lambda result: float(result["val_emd"]))
+    found = [SearchedEncoder.model_validate(result) for result in distinct.values()]
+    return sorted(found, key=lambda one: one.val_emd)
 
 
 def _optuna() -> Any:

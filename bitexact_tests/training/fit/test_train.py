@@ -29,8 +29,9 @@ from models.weights import EncoderWeights
 from training.__main__ import app
 from training.data.dataset import Dataset, split_rows
 from training.physics.emd import EMPTY_INPUT, EMPTY_OUTPUT
-from training.physics.evaluation import MEANINGS, evaluate, metrics
+from training.physics.evaluation import evaluate, metrics
 from training.production.toy import generate
+from training.results.run import History, RunSummary
 
 pytest.importorskip("tensorflow")
 
@@ -65,17 +66,17 @@ def contents(folder: Path) -> dict[str, Any]:
 def test_outputs(run: Path) -> None:
     config = small()
     assert {path.name for path in run.iterdir()} == OUTPUTS | {".lock"}
-    history = json.loads((run / "history.json").read_text())
-    assert len(history["loss"]) == len(history["val_loss"]) == len(history["val_emd"]) == 4
-    assert history["val_emd"][-1] < history["val_emd"][0]
-    assert history["val_loss"][-1] == pytest.approx(history["val_emd"][-1], rel=1e-4), "the last loss is the EMD itself"
-    assert history["val_loss"][-2] < 0.5 * history["val_emd"][-2], "the loss before it is not"
+    history = History.load(run / "history.json")
+    assert len(history.loss) == len(history.val_loss) == len(history.val_emd) == 4
+    assert history.val_emd[-1] < history.val_emd[0]
+    assert history.val_loss[-1] == pytest.approx(history.val_emd[-1], rel=1e-4), "the last loss is the EMD itself"
+    assert history.val_loss[-2] < 0.5 * history.val_emd[-2], "the loss before it is not"
     assert Config.load(run / "config.yaml") == config
     calq = generate(400, config.data.seed)
     np.testing.assert_array_equal(read_calq(run / "test.csv").calq, calq[split_rows(calq, config).test])
-    summary = json.loads((run / FINGERPRINT_FILE).read_text())
-    assert (summary["n_train"], summary["n_validation"], summary["n_test"]) == (260, 40, 100)
-    assert summary["val_emd"] == min(history["val_emd"]) == history["val_emd"][summary["best_epoch"] - 1]
+    summary = RunSummary.load(run / FINGERPRINT_FILE)
+    assert (summary.n_train, summary.n_validation, summary.n_test) == (260, 40, 100)
+    assert summary.val_emd == min(history.val_emd) == history.val_emd[summary.best_epoch - 1]
 
 
 def test_same_seed_same_result(run: Path, tmp_path: Path) -> None:
@@ -116,14 +117,14 @@ def test_killed_run_continues_to_the_same_result(run: Path, tmp_path: Path) -> N
 
 def test_start_from_another_link_budget(run: Path, tmp_path: Path) -> None:
     """The first validation is no worse than the last one of the run it began with, with two more bits per latent."""
-    start = json.loads((run / FINGERPRINT_FILE).read_text())
+    start = RunSummary.load(run / FINGERPRINT_FILE)
     config = small("econ_t_4elink", epochs=1, learning_rate=1e-6)
     summary = train(config, tmp_path, start=run)
-    assert summary["val_emd"] == pytest.approx(start["val_emd"], rel=0.1)
+    assert summary.val_emd == pytest.approx(start.val_emd, rel=0.1)
     found, expected = (EncoderWeights.load(folder / "weights.npz", spec) for folder, spec in (
         (tmp_path, config.encoder), (run, small().encoder)))
     np.testing.assert_array_equal(found.flat, expected.flat, "tiny steps keep the codes")
-    assert summary["fingerprint"] != train(config, tmp_path)["fingerprint"]
+    assert summary.fingerprint != train(config, tmp_path).fingerprint
     with pytest.raises(InputError, match="of other formats or shapes"):
         train(small("qkeras_3elink"), tmp_path / "other", start=run)
 
@@ -139,7 +140,7 @@ def test_finished_run_is_not_repeated(run: Path) -> None:
     seen: list[int] = []
     before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
     summary = train(small(), run, report=lambda epoch, figures: seen.append(epoch))
-    assert not seen and summary == json.loads((run / FINGERPRINT_FILE).read_text())
+    assert not seen and summary == RunSummary.load(run / FINGERPRINT_FILE)
     assert before == {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
 
 
@@ -308,13 +309,14 @@ def test_metrics_of_known_distances() -> None:
     calq[:4, 0] = [36, 100, 35, 40]
     calq[4, 7] = 200
     distance = np.array([1.0, 2.0, 10.0, EMPTY_OUTPUT, 3.0, EMPTY_INPUT])
-    assert metrics(calq, distance) == {
+    assert dict(metrics(calq, distance)) == {
         "n_modules": 6, "n_empty_input": 1, "n_empty_output": 1, "n_selected": 4,
         "emd_mean": 2.0, "emd_median": 2.0, "emd_q68": pytest.approx(2.36),
         "emd_mean_all": 4.0, "emd_median_all": 2.5, "emd_q68_all": pytest.approx(3.28),
     }
     nothing = metrics(calq[:0], distance[:0])
-    assert set(nothing) == set(MEANINGS) and nothing["emd_mean"] is None and nothing["n_modules"] == 0
+    assert nothing.n_modules == 0 and all(value in (0, None) for _, value in nothing) and nothing.emd_mean is None
+    assert set(dict(nothing)) == set(nothing.meanings())
 
 
 class Oracle:
@@ -335,11 +337,11 @@ def test_evaluate_of_known_decoders() -> None:
     weights = EncoderWeights.random(spec, 1)
     true = to_trigger_cells(calq) / calq.sum(axis=1, keepdims=True)
     perfect = evaluate(spec, weights, Oracle(true), calq)
-    assert perfect["emd_mean_all"] == pytest.approx(0, abs=1e-9)
+    assert perfect.emd_mean_all == pytest.approx(0, abs=1e-9)
     turned = evaluate(spec, weights, Oracle(np.roll(true, 16, axis=1)), calq)
-    assert turned["emd_mean_all"] > 3  # type: ignore[operator]
+    assert turned.emd_mean_all is not None and turned.emd_mean_all > 3
     empty = evaluate(spec, weights, Oracle(np.zeros((50, 48))), calq)
-    assert empty["n_empty_output"] == 50 and empty["emd_mean_all"] is None
+    assert empty.n_empty_output == 50 and empty.emd_mean_all is None
 
 
 def test_order_of_cells_on_the_way_to_the_decoder() -> None:

@@ -24,12 +24,15 @@ from training.production.toy import generate
 
 pytest.importorskip("tensorflow")
 
+from models.result import ResultList
 from training.__main__ import app
 from training.fit.checkpoint import Checkpoint
 from training.fit.train import train
 from training.fit.trainer import Trainer
 from training.networks.chip_encoder import image_codes
 from training.networks.keras_encoder import NetworkEncoder, build, load, training_encoder
+from training.results.encoders import TrainedNetwork
+from training.results.evaluation import Evaluation
 
 SEED_NAMES = ("8x8_c8_S2_tele", "8x8_c8_pool_tele", "8x8_c8_S2", "8x8_c8_S2_qK_RTL", "8x8_c8_S2_tele_quantized",
               "8x8_c8_S2_emd6")
@@ -254,16 +257,16 @@ def test_commands(tmp_path: Path) -> None:
     result = command("train", *options)
     assert result.exit_code == 0, result.stderr
     assert all(name in result.stderr.splitlines()[-3 + i] for i, name in enumerate(names)), result.stderr
-    rows = json.loads((tmp_path / "networks.json").read_text())
-    assert [(row["name"], row["formats"], row["on_chip"], row["loss"], row["n_elinks"]) for row in rows] == [
+    rows = ResultList[TrainedNetwork].load(tmp_path / "networks.json").rows
+    assert [(row.name, row.formats, row.on_chip, row.loss, row.n_elinks) for row in rows] == [
         (names[0], "qkeras", False, "telescope", 2), (names[1], "qkeras", True, "telescope", 2)]
     for name, row, file in zip(names, rows, (NETWORK_FILE, WEIGHTS_FILE), strict=True):
         run = tmp_path / name
         assert command("evaluate", "--config", run / "config.yaml", "--weights", run / file, "--input",
                        run / "test.csv", "--json", tmp_path / "metrics.json").exit_code == 0
-        figures = json.loads((tmp_path / "metrics.json").read_text())
-        assert figures == json.loads((run / "metrics.json").read_text())
-        assert figures.items() - {("config", name)} <= row.items() and figures["n_modules"] == 50
+        found = Evaluation.load(tmp_path / "metrics.json")
+        assert found == Evaluation.load(run / "metrics.json") and (found.config, found.n_modules) == (name, 50)
+        assert found.model_dump(exclude={"config"}).items() <= dict(row).items()
         assert len(read_calq(run / "test.csv").calq) == 50
     listed = command("networks", "--json", "-")
     assert listed.exit_code == 0 and [row["name"] for row in json.loads(listed.stdout)] == list(NETWORKS)

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from bitexact_tests.conftest import REPOSITORY
 from emulator import encode
 from models.config import Config
-from models.cost import MEANINGS, cost
+from models.cost import cost
 from models.weights import EncoderWeights
 from training.__main__ import app
 from training.production.toy import generate
+from training.results.encoders import EncoderCost
 
 tf = pytest.importorskip("tensorflow")
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # noqa: E402
@@ -103,17 +104,18 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeyp
 
 def test_cost_of_the_chip() -> None:
     """3x3 kernels at 4x4 places, the last row and column of places with one row or column of the kernel outside."""
-    figures = cost(Config.load(REPOSITORY / "configs/econ_t_5elink.yaml").encoder)
-    assert set(figures) == set(MEANINGS)
-    assert figures["parameters"] == 2144 and figures["parameter_bits"] == 12864
-    assert figures["macs"] == 16 * 9 * 8 + 128 * 16
-    assert figures["macs_in_image"] == (9 * 9 + 2 * 3 * 6 + 4) * 8 + 128 * 16
-    assert figures["bit_operations"] == figures["macs"] * 8 * 6
-    assert figures["flops"] == 2 * figures["macs_in_image"] + 2 * (128 + 16)
+    found = cost(Config.load(REPOSITORY / "configs/econ_t_5elink.yaml").encoder)
+    assert set(dict(found)) == set(found.meanings())
+    assert found.parameters == 2144 and found.parameter_bits == 12864
+    assert found.macs == 16 * 9 * 8 + 128 * 16
+    assert found.macs_in_image == (9 * 9 + 2 * 3 * 6 + 4) * 8 + 128 * 16
+    assert found.bit_operations == found.macs * 8 * 6
+    assert found.flops == 2 * found.macs_in_image + 2 * (128 + 16)
 
 
 def test_flops_command(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["flops", "--config", str(REPOSITORY / "configs/econ_t_2elink.yaml"),
                                       "--json", str(tmp_path / "cost.json")])
     assert result.exit_code == 0, result.output
-    assert '"macs": 3200' in (tmp_path / "cost.json").read_text()
+    found = EncoderCost.load(tmp_path / "cost.json")
+    assert (found.config, found.macs) == ("econ_t_2elink", 3200)

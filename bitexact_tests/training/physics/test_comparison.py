@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ from models.errors import InputError
 from models.trigger_cells import SUPER_CELLS, image_order
 from models.weights import EncoderWeights
 from training.__main__ import app
-from training.physics.comparison import Options, all_schemes, compare
+from training.physics.comparison import all_schemes, compare
 from training.physics.emd import emd
 from training.physics.metrics import METRICS
 from training.physics.schemes import STC_ORDER, Scheme, classical_schemes, fitted_threshold_sum, threshold_sum
 from training.production.toy import generate
+from training.results.comparison import Comparison, Options
 
 LINKS = (2, 3, 4, 5)
 CALQ = generate(400, seed=11)[:, np.argsort(image_order())].astype(np.int64)
@@ -194,73 +196,128 @@ def test_weights_of_plain_arithmetic_run_in_the_chips(runs: list[Path]) -> None:
 
 
 @pytest.fixture(scope="module")
-def result() -> dict[str, Any]:
+def result() -> Comparison:
     layer = np.repeat([5, 7, 9, 11], 100)
-    return compare(CALQ, {"layer": layer, "eta": np.linspace(-3, 3, 400), "entry": layer}, [], Options())
+    return compare(CALQ, {"layer": layer, "eta": np.linspace(-3, 3, 400), "entry": layer}, [], Options(), data="toy")
 
 
-def test_means_are_those_of_the_selected_modules(result: dict[str, Any]) -> None:
+def test_means_are_those_of_the_selected_modules(result: Comparison) -> None:
     selected = CALQ.max(axis=1) > 35
-    assert result["n_selected"] == selected.sum() and result["n_modules"] == 400
-    rows = {(row["n_elinks"], row["name"]): row for row in result["schemes"]}
+    assert result.n_selected == selected.sum() and result.n_modules == 400
     received = scheme("BC", 4).run(CALQ)
     distance = emd(CALQ[selected], received.charge[selected])
-    row = rows[4, "BC"]
-    assert row["metrics"]["emd"]["mean"] == pytest.approx(distance.mean(), rel=1e-5)
-    assert row["metrics"]["emd"]["error"] == pytest.approx(distance.std() / np.sqrt(selected.sum()), rel=0.25)
-    assert sum(row["metrics"]["emd"]["counts"]) == selected.sum()
+    row = result.scheme("BC", 4)
+    assert row.emd.mean == pytest.approx(distance.mean(), rel=1e-5)
+    assert row.emd.error == pytest.approx(distance.std() / np.sqrt(selected.sum()), rel=0.25)
+    assert sum(row.emd.counts) == selected.sum()
     # A frame that was cut leaves a flat map to its receiver.
     cut = threshold_sum(2, 0, 47).run(CALQ)
     filled = np.where(cut.charge.any(axis=1, keepdims=True), cut.charge, 1.0)
-    row = rows[2, "TS 47"]
-    assert row["metrics"]["emd"]["mean"] == pytest.approx(emd(CALQ[selected], filled[selected]).mean(), rel=1e-5)
-    assert row["n_empty_output"] == (~cut.charge[selected].any(axis=1)).sum() > 0
-    assert row["cut_rate"] == pytest.approx(cut.cut.mean(), rel=1e-5)
-    assert {name: set(row["metrics"]) for name, row in rows.items()} == {name: set(METRICS) for name in rows}
+    row = result.scheme("TS 47", 2)
+    assert row.emd.mean == pytest.approx(emd(CALQ[selected], filled[selected]).mean(), rel=1e-5)
+    assert row.n_empty_output == (~cut.charge[selected].any(axis=1)).sum() > 0
+    assert row.cut_rate == pytest.approx(cut.cut.mean(), rel=1e-5)
+    assert all(set(row.metrics) == set(METRICS) for row in result.schemes)
 
 
-def test_profiles_add_up_to_the_means(result: dict[str, Any]) -> None:
-    names = [one["name"] for one in result["coordinates"]]
-    assert names[:4] == ["occupancy", "module_sum", "layer", "eta"] and len(names) == 7, "with three slices"
-    assert result["coordinates"][2]["edges"] == [4.5, 6.0, 8.0, 10.0, 11.5]
-    assert result["coordinates"][2]["labels"] == ["5", "7", "9", "11"]
-    occupancy = result["coordinates"][0]
-    assert occupancy["labels"][0] == "1" and len(occupancy["labels"]) == len(occupancy["n"])
-    for row in result["schemes"]:
-        for one in result["coordinates"][:4]:
-            mean = np.array(row["profiles"][one["name"]]["emd"]["mean"], dtype=float)
+def test_profiles_add_up_to_the_means(result: Comparison) -> None:
+    assert [one.name for one in result.profiled] == ["occupancy", "module_sum", "layer", "eta"]
+    occupancy, _, layer, _ = result.profiled
+    assert layer.edges == (4.5, 6.0, 8.0, 10.0, 11.5) and layer.labels == ("5", "7", "9", "11")
+    assert occupancy.labels[0] == "1" and len(occupancy.labels) == len(occupancy.n)
+    for row in result.schemes:
+        for one in result.profiled:
+            mean = np.array(row.profile(one).mean, dtype=float)
             there = np.isfinite(mean)
-            total = (mean[there] * np.array(one["n"])[there]).sum() / result["n_selected"]
-            assert total == pytest.approx(row["metrics"]["emd"]["mean"], rel=1e-4)
-    slices = np.array([one["n"] for one in result["coordinates"][4:]])
-    np.testing.assert_array_equal(slices.sum(axis=0), result["coordinates"][0]["n"])
+            total = (mean[there] * np.array(one.n)[there]).sum() / result.n_selected
+            assert total == pytest.approx(row.emd.mean, rel=1e-4)
 
 
-def test_verdict_names_the_least_emd(result: dict[str, Any]) -> None:
-    assert [one["n_elinks"] for one in result["verdict"]] == list(LINKS)
-    for one in result["verdict"]:
-        means = {i: row["metrics"]["emd"]["mean"] for i, row in enumerate(result["schemes"])
-                 if row["n_elinks"] == one["n_elinks"]}
-        assert one["winner"] == min(means, key=lambda i: means[i])
-        algorithms = [result["schemes"][margin["scheme"]]["algorithm"] for margin in one["others"]]
-        assert len(set(algorithms)) == len(algorithms), "one of each"
-        for margin in one["others"]:
-            assert margin["behind"] == pytest.approx(means[margin["scheme"]] - means[one["winner"]], abs=2e-5)
-            assert margin["tie"] == (margin["behind"] < 3 * margin["error"])
+def test_slices_are_parts_of_the_occupancy_by_module_sum(result: Comparison) -> None:
+    occupancy, slices = result.profiled[0], result.sliced
+    assert len(slices) == 3 and {(one.edges, one.labels) for one in slices} == {(occupancy.edges, occupancy.labels)}
+    np.testing.assert_array_equal(np.sum([one.n for one in slices], axis=0), occupancy.n)
+    chosen = CALQ[CALQ.max(axis=1) > 35].sum(axis=1)
+    parts = [one.slice_of for one in slices if one.slice_of]
+    assert [part.coordinate for part in parts] == ["module_sum"] * 3
+    ends = [parts[0].low, *(part.high for part in parts)]
+    assert ends == sorted(ends) and (ends[0], ends[-1]) == (chosen.min(), chosen.max())
+    assert [sum(one.n) for one in slices] == np.histogram(chosen, ends)[0].tolist()
 
 
-def test_displays_show_what_was_received(result: dict[str, Any]) -> None:
-    schemes = all_schemes(Options(), CALQ, [])
-    assert {one["n_elinks"] for one in result["displays"]} == set(LINKS)
-    for one in result["displays"]:
-        np.testing.assert_array_equal(one["true"], CALQ[one["row"]])
-        for shown in one["maps"][:2]:
-            expected = schemes[shown["scheme"]].run(CALQ).charge[one["row"]]
-            np.testing.assert_allclose(shown["charge"], expected, rtol=1e-5)
+def test_verdict_names_the_least_emd(result: Comparison) -> None:
+    assert result.budgets == LINKS
+    for n_elinks in LINKS:
+        found, rows = result.verdict(n_elinks), result.table(n_elinks)
+        assert found.winner is rows[0] and found.winner.emd_mean == min(row.emd_mean for row in rows)
+        assert {row.name for row in rows} == {row.name for row in result.schemes if row.n_elinks == n_elinks}
+        assert [row.emd_mean for row in rows] == sorted(row.emd_mean for row in rows)
+        others = found.others
+        best = {row.algorithm: row for row in reversed(rows)}
+        assert [found.winner, *others] == sorted(best.values(), key=lambda row: row.emd_mean), "one of each"
+        for one in others:
+            assert one.margin is not None and one.margin.error is not None
+            assert one.margin.difference == pytest.approx(one.emd_mean - found.winner.emd_mean, abs=2e-5)
+            assert one.margin.tie == (one.margin.difference < 3 * one.margin.error)
+        assert all((row.margin is not None) == (row in (found.winner, *others)) for row in rows)
 
 
-def test_result_is_json(result: dict[str, Any]) -> None:
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
+def test_contenders_are_the_best_of_each_algorithm_but_rpt(result: Comparison) -> None:
+    for n_elinks in LINKS:
+        found, verdict = result.contenders(n_elinks), result.verdict(n_elinks)
+        assert found == [one for one in (verdict.winner, *verdict.others) if one.algorithm != "RPT"]
+
+
+def test_displays_show_what_was_received(result: Comparison) -> None:
+    schemes = {(one.name, one.n_elinks): one for one in all_schemes(Options(), CALQ, [])}
+    assert {one.n_elinks for one in result.displays} == set(LINKS)
+    for one in result.displays:
+        np.testing.assert_array_equal(one.true, CALQ[one.row])
+        assert one.subject_map.scheme == one.subject and one in result.displays_of(one.n_elinks)
+        for shown in one.maps[:2]:
+            expected = schemes[shown.scheme, one.n_elinks].run(CALQ).charge[one.row]
+            np.testing.assert_allclose(shown.charge, expected, rtol=1e-5)
+
+
+def test_file_holds_the_result(result: Comparison, tmp_path: Path) -> None:
+    result.save(tmp_path / "physics.json")
+    assert Comparison.load(tmp_path / "physics.json") == result
+    json.loads((tmp_path / "physics.json").read_text(), parse_constant=pytest.fail)  # NaN is not JSON
+
+
+def test_numbers_have_six_digits(result: Comparison) -> None:
+    values = [value for row in result.schemes for metric in row.metrics.values() for value in (metric.mean, metric.q68)]
+    assert values and all(value is None or value == float(f"{value:.6g}") for value in values)
+
+
+def test_a_scheme_that_is_not_there_is_named(result: Comparison) -> None:
+    with pytest.raises(KeyError, match=r"AE x: expected one of .*BC.* on 2 links"):
+        result.scheme("AE x", 2)
+
+
+def _scheme(content: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = content["schemes"][0]
+    return found
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda content: _scheme(content)["metrics"].pop("width"), "scheme .* on 2 links has no metric width"),
+    (lambda content: _scheme(content)["metrics"]["emd"].update(mean=None), "schemes.0: scheme .* has no mean EMD"),
+    (lambda content: _scheme(content)["metrics"]["emd"]["counts"].pop(), "schemes.0.metrics.emd.counts: .* 48 items"),
+    (lambda content: _scheme(content)["profiles"].pop("eta"), "has no profile of 8 bins of every metric against eta"),
+    (lambda content: _scheme(content)["profiles"]["layer"]["emd"]["mean"].pop(), "no profile of 4 bins .* layer"),
+    (lambda content: content["displays"][0].update(subject="AE x"), "displays.0: row .* has no map of AE x"),
+    (lambda content: content["displays"][0]["true"].pop(), "displays.0.true: .* 48 items"),
+    (lambda content: content["coordinates"][0].pop("slice_of"), "key coordinates.0.slice_of is missing"),
+])
+def test_a_file_that_does_not_fit_together_is_one_line(
+    result: Comparison, tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    content = json.loads(result.model_dump_json())
+    change(content)
+    (tmp_path / "physics.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"^{tmp_path / 'physics.json'}: .*{message}"):
+        Comparison.load(tmp_path / "physics.json")
 
 
 def test_no_selected_module_is_one_line() -> None:
@@ -277,9 +334,8 @@ def test_a_coordinate_that_is_no_number_is_one_line() -> None:
 @pytest.mark.parametrize("n_elinks", [1, 13])
 def test_any_number_of_links(n_elinks: int) -> None:
     found = compare(CALQ, {}, [], Options(n_elinks=(n_elinks,)))
-    assert {row["algorithm"] for row in found["schemes"]} == {"TS", "BC", "STC", "RPT"}
-    rpt = next(row for row in found["schemes"] if row["name"] == "RPT")
-    assert (rpt["metrics"]["emd"]["mean"] < 0.05) == (n_elinks == 13), "13 links carry every cell"
+    assert {row.algorithm for row in found.schemes} == {"TS", "BC", "STC", "RPT"}
+    assert (found.scheme("RPT", n_elinks).emd_mean < 0.05) == (n_elinks == 13), "13 links carry every cell"
 
 
 def test_command_writes_json_and_csv(runs: list[Path], tmp_path: Path) -> None:
@@ -290,13 +346,13 @@ def test_command_writes_json_and_csv(runs: list[Path], tmp_path: Path) -> None:
         arguments += ["--run", str(folder)]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    found = json.loads((tmp_path / "physics.json").read_text())
-    encoders = {row["name"]: row["n_elinks"] for row in found["schemes"] if row["algorithm"] == "AE"}
+    found = Comparison.load(tmp_path / "physics.json")
+    encoders = {row.name: row.n_elinks for row in found.schemes if row.algorithm == "AE"}
     assert encoders == {"AE econ_t_2elink": 2, "AE econ_t_5elink": 5, "AE qkeras_5elink": 5}
-    assert found["n_modules"] == 300 and "5 links: " in done.output
+    assert found.n_modules == 300 and "5 links: " in done.output
     made_from = {f"AE {folder.name}": EncoderWeights.load(folder / "weights.npz", Config.load(
         folder / "config.yaml").encoder).digest() for folder in runs}
-    assert found["weights"] == made_from
+    assert found.weights == made_from and found.data == str(tmp_path / "calq.csv")
     for folder in runs:
         np.testing.assert_array_equal(read_calq(folder / "csv" / "input.csv").calq[:, np.argsort(image_order())],
                                       CALQ[:20])

@@ -2,66 +2,71 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import CONFIGS, REPOSITORY
+from bitexact_tests.samples.results import chip_synthesis, pareto_point, pareto_scan
 from bitexact_tests.samples.vendor_reports import CATAPULT, CONFIG, CONFIG_FILE, project, write
 from hls.__main__ import app
 from hls.backends import BACKENDS
-from hls.report import CHIP, counted_figures
+from hls.report import CHIP, counted
 from models.config import Config
 from models.errors import InputError
+from models.hardware import Implementation
+from models.result import Result
 from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
-from rtl.mapping.synthesis import Result
+from rtl.results import ConstantSynthesis, Resources
 from training.report.hardware import LEVEL_NS, hardware, rtl_row
+from training.results.report import Hardware
 
-RTL = {"technology": "xc7", "tool": "Yosys (pyosys 0.70)", "total": {"lut": 13, "ff": 6, "carry": 5}, "levels": 40,
-       "digest": CONFIG.encoder.digest(), "architecture": "parallel", "fold": 1, "interval_clocks": 1,
-       "latency_clocks": 4, "redundant": False}
-
+RTL = chip_synthesis(CONFIG.encoder)
 
 
-def rows(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {row["name"]: row for row in found["implementations"]}
+def rows(found: Hardware) -> dict[str, Implementation]:
+    return {row.name: row for row in found.implementations}
 
 
 def test_without_tools_the_rows_say_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     found = rows(hardware(CONFIG, tmp_path))
     chip = found.pop(CHIP.name)
-    assert (chip["area"], chip["power"], chip["latency_bx"]) == ("3.6 mm2", "95 mW, 2.4 nJ per event", 2)
-    assert found["C++ (vitis)"]["tool"] == "not run: vitis-run or vitis_hls not found; make hls-synth where it is"
-    assert found["C++ (catapult)"]["tool"].startswith("not run: catapult not found")
+    assert (chip.area, chip.power, chip.latency_bx) == ("3.6 mm2", "95 mW, 2.4 nJ per event", 2)
+    assert found["C++ (vitis)"].tool == "not run: vitis-run or vitis_hls not found; make hls-synth where it is"
+    assert found["C++ (catapult)"].tool.startswith("not run: catapult not found")
     for row in found.values():
-        assert row["absent"] and "make " in row["tool"], row["name"]
+        assert row.absent and "make " in row.tool, row.name
 
 
 def test_rtl_files_become_rows(tmp_path: Path) -> None:
-    write(tmp_path / "rtl_xc7.json", json.dumps(RTL))
-    write(tmp_path / "rtl_xc7_fold8.json", json.dumps(RTL | {
-        "fold": 8, "latency_clocks": 20, "interval_clocks": 8, "redundant": True, "levels": 20}))
+    RTL.save(tmp_path / "rtl_xc7.json")
+    chip_synthesis(CONFIG.encoder, fold=8, latency_clocks=20, interval_clocks=8, redundant=True, levels=20).save(
+        tmp_path / "rtl_xc7_fold8.json")
     found = rows(hardware(CONFIG, tmp_path))
     row = found["RTL, parallel, in Xilinx 7 series"]
-    assert (row["lut"], row["ff"], row["dsp"], row["bram"], row["nand2"]) == (13, 6, 0, 0, None)
-    assert (row["latency_bx"], row["latency_ns"], row["interval_cycles"]) == (4, 100, 1)
-    assert "Yosys (pyosys 0.70)" in row["tool"] and "40 levels" in row["tool"] and "cells alone" in row["tool"]
+    assert (row.lut, row.ff, row.dsp, row.bram, row.nand2) == (13, 6, 0, 0, None)
+    assert (row.latency_bx, row.latency_ns, row.interval_cycles) == (4, 100, 1)
+    assert "Yosys (pyosys 0.70)" in row.tool and "40 levels" in row.tool and "cells alone" in row.tool
     folded = found["RTL, folded, N = 8, registers in three copies, in Xilinx 7 series"]
-    assert (folded["latency_bx"], folded["interval_cycles"], folded["clock_ns"]) == (2.5, 8, 3.125)
-    assert folded["fmax_mhz"] == pytest.approx(2 * row["fmax_mhz"])
-    assert found["RTL in NAND2 gates"]["tool"] == "not run: make rtl-synth TECHNOLOGY=gates"
+    assert (folded.latency_bx, folded.interval_cycles, folded.clock_ns) == (2.5, 8, 3.125)
+    assert row.fmax_mhz is not None and folded.fmax_mhz == pytest.approx(2 * row.fmax_mhz)
+    assert found["RTL in NAND2 gates"].tool == "not run: make rtl-synth TECHNOLOGY=gates"
     write(tmp_path / "rtl_xc7.json", "{}")
-    with pytest.raises(InputError, match="key technology is missing"):
+    with pytest.raises(InputError, match=r"rtl_xc7\.json: key \w+ is missing"):
         rtl_row(CONFIG, tmp_path / "rtl_xc7.json", "")
+
+
+def test_cells_of_silicon_have_an_area_and_no_blocks_of_an_fpga(tmp_path: Path) -> None:
+    chip_synthesis(CONFIG.encoder, technology="osu018", resources=Resources(area_um2=2_500_000, ff=6)).save(
+        tmp_path / "rtl_osu018.json")
+    row = rtl_row(CONFIG, tmp_path / "rtl_osu018.json", "180 nm cells")
+    assert (row.area, row.ff, row.lut, row.dsp, row.bram, row.fmax_mhz) == ("2.5 mm2 of cells", 6, *[None] * 4)
 
 
 def test_delay_of_a_level_is_that_of_the_path_and_the_levels_that_are_documented() -> None:
@@ -77,29 +82,27 @@ def test_delay_of_a_level_is_that_of_the_path_and_the_levels_that_are_documented
 
 @pytest.mark.parametrize(("name", "content", "command"), [
     ("rtl_xc7.json", RTL, "make rtl-synth"),
-    ("pareto/pareto.json", {"epochs": 1, "tool": "a tool", "points": [
-        {"own": False, "digest": "of other widths"}, {"own": True, "digest": CONFIG.encoder.digest()}]}, "make pareto"),
+    ("pareto/pareto.json", pareto_scan(pareto_point(3, 8, 300, 1.0, "of other widths"),
+                                       pareto_point(6, 8, 600, 0.8, CONFIG.encoder.digest())), "make pareto"),
 ])
-def test_what_another_spec_made_is_refused(
-    tmp_path: Path, name: str, content: dict[str, Any], command: str
-) -> None:
-    text = json.dumps(content)
+def test_what_another_spec_made_is_refused(tmp_path: Path, name: str, content: Result, command: str) -> None:
+    text = content.model_dump_json()
     path = write(tmp_path / name, text)
     hardware(CONFIG, tmp_path)
     digest = CONFIG.encoder.digest()
-    for other, found in ((text.replace(digest, "0123456789abcdef"), "0123456789abcdef"),
-                         (text.replace('"digest"', '"no"'), "not given")):
-        write(path, other)
-        with pytest.raises(InputError, match=f"^{path}: spec {found}, expected {digest}: run {command} again$"):
-            hardware(CONFIG, tmp_path)
+    write(path, text.replace(digest, "0123456789abcdef"))
+    with pytest.raises(InputError, match=f"^{path}: spec 0123456789abcdef, expected {digest}: run {command} again$"):
+        hardware(CONFIG, tmp_path)
+    write(path, text.replace('"digest"', '"no"'))
+    with pytest.raises(InputError, match=rf"^{path}: key [\w.]*digest is missing$"):
+        hardware(CONFIG, tmp_path)
 
 
-def test_what_synthesis_writes_is_what_the_table_reads() -> None:
-    """The names of the fields, by the code that writes them."""
+def test_what_synthesis_writes_is_what_the_table_reads(tmp_path: Path) -> None:
+    """The clocks, by the code that writes them."""
     top = AutoencoderChip(CONFIG.encoder)
-    result = Result("gates", "a tool", (), top.describe(), 7, 0, 0)
-    with tempfile.TemporaryDirectory() as folder:
-        row = rtl_row(CONFIG, write(Path(folder) / "rtl_gates.json", result.to_json()), "NAND2 gates")
+    RTL.model_copy(update={"technology": "gates", **dict(top.describe())}).save(tmp_path / "rtl_gates.json")
+    row = rtl_row(CONFIG, tmp_path / "rtl_gates.json", "NAND2 gates")
     assert (row.name, row.latency_cycles, row.interval_cycles) == ("RTL, parallel, in NAND2 gates", top.latency, 1)
 
 
@@ -108,22 +111,23 @@ def test_constant_weights_are_a_row_if_they_are_those_of_the_run(tmp_path: Path)
     for folder in (tmp_path, tmp_path / "constant"):
         folder.mkdir(exist_ok=True)
         weights.save(folder / "weights.npz")
-    row = {"name": "constants", "tool": "a tool", "lut": 5}
-    content = {"digest": CONFIG.encoder.digest(), "implementations": [row]}
-    write(tmp_path / "constant" / "constant.json", json.dumps(content))
-    assert rows(hardware(CONFIG, tmp_path))["constants"]["lut"] == 5
+    path = tmp_path / "constant" / "constant.json"
+    found = ConstantSynthesis(digest=CONFIG.encoder.digest(), stages=2, implementations=(
+        Implementation(name="constants", tool="a tool", lut=5),))
+    found.save(path)
+    assert rows(hardware(CONFIG, tmp_path))["constants"].lut == 5
     EncoderWeights.random(CONFIG.encoder, 2).save(tmp_path / "weights.npz")
     row = rows(hardware(CONFIG, tmp_path))["RTL, these weights as constants"]
-    assert row["absent"] and row["tool"].startswith("made from other weights")
-    write(tmp_path / "constant" / "constant.json", json.dumps(content | {"digest": "0123456789abcdef"}))
+    assert row.absent and row.tool.startswith("made from other weights")
+    found.model_copy(update={"digest": "0123456789abcdef"}).save(path)
     with pytest.raises(InputError, match="spec 0123456789abcdef, expected"):
         hardware(CONFIG, tmp_path)
 
 
-def test_counted_figures() -> None:
-    figures = {figure.quantity: figure.value for figure in counted_figures(CONFIG)}
-    assert figures["weight registers"] == "2144 codes = 12864 bits"
-    assert figures["multiplications per event"] == "968 + 2048 = 3016"
+def test_what_is_counted() -> None:
+    found = {one.quantity: one.value for one in counted(CONFIG)}
+    assert found["weight registers"] == "2144 codes = 12864 bits"
+    assert found["multiplications per event"] == "968 + 2048 = 3016"
 
 
 def test_command_line_prints_the_table(tmp_path: Path) -> None:

@@ -16,14 +16,20 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY, missing
+from bitexact_tests.samples.results import bit_comparison, chip_synthesis, evaluation, pareto_point, pareto_scan
 from models.config import Config
+from models.result import Result
 from models.trigger_cells import image_order
 from models.weights import EncoderWeights
+from rtl.results import ConstantSynthesis
 from training.__main__ import app
-from training.physics.comparison import Options, compare
+from training.physics.comparison import compare
 from training.physics.schemes import autoencoder
 from training.production.toy import generate
 from training.report.page import gather, write_report
+from training.results.comparison import Comparison, Options
+from training.results.report import Older, ReportContent
+from training.results.run import History
 
 CONFIG_FILE = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 CONFIG = Config.load(CONFIG_FILE)
@@ -38,23 +44,16 @@ def run(tmp_path_factory: pytest.TempPathFactory, monkeypatch_module: pytest.Mon
     folder = tmp_path_factory.mktemp("run")
     weights = EncoderWeights.random(CONFIG.encoder, 1, density=0.4)
     weights.save(folder / "weights.npz")
-    epochs = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.1, 2.2, 2.1], "val_emd": [2.0, 1.2, 1.4]}
-    (folder / "history.json").write_text(json.dumps(epochs))
-    stage = {"stage": "latent_code", "n_values": 16000, "n_mismatches": 0, "n_events": 0}
-    (folder / "compare.json").write_text(json.dumps({
-        "config": CONFIG.name, "weights": weights.digest(), "arithmetic": "chip", "n_events": 1000,
-        "backends": {"vitis": {"equal": True, "stages": [stage], "first_mismatch": None}}}))
-    (folder / "metrics.json").write_text(json.dumps({
-        "config": CONFIG.name, "weights": weights.digest(), "n_modules": 1000, "n_selected": 900, "emd_mean": 1.25,
-        "emd_median": 1.125}))
+    History(loss=(3.0, 2.0, 1.0), val_loss=(3.1, 2.2, 2.1), val_emd=(2.0, 1.2, 1.4)).save(folder / "history.json")
+    bit_comparison(CONFIG, weights.digest()).save(folder / "compare.json")
+    evaluation(CONFIG, weights.digest()).save(folder / "metrics.json")
     even = np.full(48, 1 / 48)
     monkeypatch_module.setattr("training.networks.decoder.decode",
                                lambda model, latent, total: np.tile(even, (len(total), 1)))
     encoder = autoencoder("AE <even> & flat", weights, None)
     calq = generate(300, 3)[:, np.argsort(image_order())].astype(np.int64)
-    found = compare(calq, {"layer": np.repeat([7, 9, 11], 100)}, [encoder], Options(n_elinks=(2, 5)))
-    (folder / "physics.json").write_text(json.dumps(
-        {"data": "a <sample>", "weights": {encoder.name: weights.digest()}, **found}))
+    compare(calq, {"layer": np.repeat([7, 9, 11], 100)}, [encoder], Options(n_elinks=(2, 5)), data="a <sample>").save(
+        folder / "physics.json")
     done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--run", str(folder), "--json",
                                     str(folder / "report.json")])
     assert done.exit_code == 0, done.output
@@ -123,30 +122,32 @@ def test_verdict_comes_first(run: Path) -> None:
 
 
 def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
-    physics = json.loads((run / "physics.json").read_text())
+    physics = Comparison.load(run / "physics.json")
     text = (run / "report.html").read_text(encoding="utf-8")
     table = text[text.index('id="which_algorithm_for_which_module"') :]
     shown = re.findall(r"<td[^>]*>([^<]*)</td>", table[: table.index("</table>")])
     expected = []
     for n_elinks in (2, 5):
         expected.append(str(n_elinks))
-        for number in range(len(physics["coordinates"][0]["labels"])):
-            means = {row["name"]: row["profiles"]["occupancy"]["emd"]["mean"][number] for row in physics["schemes"]
-                     if row["n_elinks"] == n_elinks}
-            best = min(means, key=lambda name: means[name])
-            expected.append(escape(f"{best}: {means[best]:.2f}"))
+        for number in range(len(physics.coordinates[0].labels)):
+            means = {row.name: row.profiles["occupancy"]["emd"].mean[number] for row in physics.schemes
+                     if row.n_elinks == n_elinks}
+            least, best = min((mean, name) for name, mean in means.items() if mean is not None)
+            expected.append(escape(f"{best}: {least:.2f}"))
     assert shown == expected
 
 
 def test_everything_can_be_had_as_json(run: Path) -> None:
-    found = json.loads((run / "report.json").read_text())
+    found = ReportContent.load(run / "report.json")
+    assert found == gather(CONFIG, run)
     weights = EncoderWeights.load(run / "weights.npz", CONFIG.encoder)
     for name, codes in weights.arrays.items():
-        np.testing.assert_array_equal(found["weights"][name]["codes"], codes.ravel())
-    for part in ("physics", "metrics", "history"):
-        assert found[part] == json.loads((run / f"{part}.json").read_text())
-    assert found["bit_exactness"] == json.loads((run / "compare.json").read_text())
-    assert found["hardware"] and found["formats"]["latent sent"] == str(CONFIG.encoder.latent)
+        np.testing.assert_array_equal(found.weights[name].codes, codes.ravel())
+    content = json.loads((run / "report.json").read_text())
+    for part, file in (("physics", "physics"), ("metrics", "metrics"), ("history", "history"),
+                       ("bit_exactness", "compare")):
+        assert content[part] == json.loads((run / f"{file}.json").read_text())
+    assert found.hardware.implementations and found.formats["latent sent"] == str(CONFIG.encoder.latent)
 
 
 def test_without_a_comparison_the_page_says_what_to_run(run: Path, tmp_path: Path) -> None:
@@ -162,15 +163,16 @@ def test_parts_of_other_weights_are_not_shown(run: Path, tmp_path: Path) -> None
     folder = shutil.copytree(run, tmp_path / "run")
     parts = {"bit_exactness": ("compare.json", "make compare"), "metrics": ("metrics.json", "make evaluate"),
              "physics": ("physics.json", "make physics")}
-    assert gather(CONFIG, folder)["older"] == {}
+    assert gather(CONFIG, folder).older == Older()
     for part, (name, command) in parts.items():
         content = json.loads((run / name).read_text())
         other = {"AE other": "0123456789abcdef"} if part == "physics" else "0123456789abcdef"
         for changed in (content | {"weights": other}, {key: content[key] for key in content if key != "weights"}):
             (folder / name).write_text(json.dumps(changed))
             found = gather(CONFIG, folder)
-            assert found["older"] == {part: f"{name} was made from other weights than those of this run: {command}."}
-            assert found[part] == {} and all(found[one] for one in parts if one != part)
+            assert found.older == Older(
+                **{part: f"{name} was made from other weights than those of this run: {command}."})
+            assert [one for one in parts if getattr(found, one) is None] == [part]
         (folder / name).write_text(json.dumps(content))
     EncoderWeights.random(CONFIG.encoder, 2).save(folder / "weights.npz")
     text = write_report(CONFIG, folder).read_text(encoding="utf-8")
@@ -184,30 +186,35 @@ def test_a_comparison_without_weights_is_of_no_weights(run: Path, tmp_path: Path
     for name in ("weights.npz", "history.json"):
         shutil.copy(run / name, tmp_path)
     calq = generate(100, 3)[:, np.argsort(image_order())].astype(np.int64)
-    content = {"data": "no AE set", **compare(calq, {}, [], Options(n_elinks=(2,)))}
-    (tmp_path / "physics.json").write_text(json.dumps(content))
-    assert gather(CONFIG, tmp_path)["physics"] == content
+    found = compare(calq, {}, [], Options(n_elinks=(2,)), data="no AE set")
+    found.save(tmp_path / "physics.json")
+    assert gather(CONFIG, tmp_path).physics == found
 
 
 @pytest.mark.parametrize(("name", "change", "message"), [
     ("metrics.json", {"emd_mean": "x"}, "emd_mean: Input should be a valid number (given: x)"),
     ("metrics.json", {"emd_median": ...}, "key emd_median is missing"),
-    ("history.json", {"loss": 5}, "loss: Input should be a valid list (given: 5)"),
-    ("history.json", {"val_loss": []}, "val_loss: List should have at least 1 item"),
-    ("compare.json", {"backends": []}, "backends: Input should be a valid dictionary (given: [])"),
-    ("compare.json", {"backends": {"vitis": {}}}, "key backends.vitis.equal is missing"),
+    ("history.json", {"loss": 5}, "loss: Input should be a valid array (given: 5)"),
+    ("history.json", {"val_loss": []}, "val_loss: Tuple should have at least 1 item"),
+    ("compare.json", {"backends": []}, "backends: Input should be an object (given: [])"),
+    ("compare.json", {"backends": {"vitis": {}}}, "key backends.vitis.stages is missing"),
     ("physics.json", {"options": {"min_charge": "35"}}, "options.min_charge: Input should be a valid number"),
-    ("physics.json", {"schemes": [None]}, "schemes.0: Input should be a valid dictionary"),
+    ("physics.json", {"schemes": [None]}, "schemes.0: Input should be an object"),
+    ("physics.json", {"metrics": {}}, "metric emd is missing"),
+    ("physics.json", {"schemes": []}, "no scheme on 2 links is compared with the best one"),
     ("rtl_xc7.json", {"fold": "1"}, "fold: Input should be a valid integer"),
-    ("pareto/pareto.json", {"points": [{"nand2": "7"}]}, "points.0.nand2: Input should be a valid integer"),
+    ("rtl_xc7.json", {"interval_clocks": 0}, "interval_clocks: Input should be greater than or equal to 1"),
+    ("rtl_xc7.json", {"levels": 0}, "levels: Input should be greater than or equal to 1"),
+    ("pareto/pareto.json", {"points": [{"nand2": "7"}]}, "key points.0.name is missing"),
+    ("pareto/pareto.json", {"points": []}, "0 points are the encoder of the configuration, expected 1"),
     ("constant/constant.json", {"implementations": [{"name": "x"}]}, "key implementations.0.tool is missing"),
 ])
 def test_wrong_types_are_one_line(run: Path, tmp_path: Path, name: str, change: dict[str, Any], message: str) -> None:
     folder = shutil.copytree(run, tmp_path / "run")
-    made = {"rtl_xc7.json": {"technology": "xc7", "tool": "a tool", "total": {}, "fold": 1, "interval_clocks": 1,
-                             "latency_clocks": 4, "redundant": False, "levels": 1},
-            "pareto/pareto.json": {"epochs": 1, "tool": "a tool"}, "constant/constant.json": {"digest": ""}}
-    content = made.get(name) or json.loads((run / name).read_text())
+    made: dict[str, Result] = {
+        "rtl_xc7.json": chip_synthesis(CONFIG.encoder), "pareto/pareto.json": pareto_scan(pareto_point(6, 8, 1, 1.0)),
+        "constant/constant.json": ConstantSynthesis(digest="", stages=1, implementations=())}
+    content = json.loads(made[name].model_dump_json() if name in made else (run / name).read_text())
     content = {key: value for key, value in (content | change).items() if value is not ...}
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text(json.dumps(content))
@@ -221,7 +228,7 @@ def test_broken_files_and_formats_are_one_line(run: Path, tmp_path: Path) -> Non
     before = (tmp_path / "run" / "report.html").read_bytes()
     (tmp_path / "run" / "compare.json").write_text('{"digest": "0123456789abcdef"}')
     for arguments, message in ((["--format", "gif"], "--format gif, expected pdf or png"),
-                               ([], "key backends is missing")):
+                               ([], "compare.json: key config is missing")):
         done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--run", str(tmp_path / "run"),
                                         *arguments])
         assert done.exit_code == 2 and message in done.output and done.output.count("\n") == 1
@@ -233,11 +240,12 @@ def test_figures_as_files(run: Path, tmp_path: Path, figure_format: str, magic: 
     for name in ("weights.npz", "history.json"):
         shutil.copy(run / name, tmp_path)
     if n_elinks:
-        physics = json.loads((run / "physics.json").read_text())
-        physics["verdict"] = [one for one in physics["verdict"] if one["n_elinks"] == n_elinks]
-        physics["displays"] = [one for one in physics["displays"] if one["n_elinks"] == n_elinks][:1]
-        physics["metrics"] = {name: physics["metrics"][name] for name in ("emd", "energy_response", "occupancy_kept")}
-        (tmp_path / "physics.json").write_text(json.dumps(physics))
+        physics = Comparison.load(run / "physics.json")
+        physics.model_copy(update={
+            "options": physics.options.model_copy(update={"n_elinks": (n_elinks,)}),
+            "displays": tuple(physics.displays_of(n_elinks)[:1]),
+            "metrics": {name: physics.metrics[name] for name in ("emd", "energy_response", "occupancy_kept")},
+        }).save(tmp_path / "physics.json")
     write_report(CONFIG, tmp_path, figures=tmp_path / "plots", figure_format=figure_format, label="Simulation")
     ids = Page((tmp_path / "report.html").read_text(encoding="utf-8")).ids
     names = {one.removeprefix("figure_") for one in ids if one.startswith("figure_")}

@@ -14,6 +14,7 @@ from bitexact_tests.samples.runs import small
 from models.calq_io import write_calq
 from models.config import Config
 from models.errors import InputError
+from models.result import ResultList
 from models.weights import EncoderWeights
 from training.production.toy import generate
 
@@ -22,6 +23,7 @@ pytest.importorskip("tensorflow")
 from training.fit.run import alone
 from training.fit.trainer import Trainer
 from training.networks.chip_encoder import image_codes
+from training.results.encoders import HybridCode
 from training.studies.hybrid import Code, HybridEncoder, codes, compare, received
 
 
@@ -70,8 +72,8 @@ def test_address_helps_where_there_is_one_cell(tmp_path: Path, monkeypatch: pyte
     config = small("econ_t_2elink", epochs=6, passes=3, final_fraction=0, augment=plain).override(
         data={"files": [str(tmp_path / "calq.csv")]})
     rows = compare(config, tmp_path)
-    assert [row["bits"] for row in rows] == [48, 48, 48]
-    assert rows[1]["emd_mean"] < 0.6 * rows[0]["emd_mean"], rows
+    assert [row.bits for row in rows] == [48, 48, 48]
+    assert rows[0].emd_mean and rows[1].emd_mean and rows[1].emd_mean < 0.6 * rows[0].emd_mean, rows
 
     def unexpected(self: Trainer) -> None:
         raise AssertionError("trained again")
@@ -79,15 +81,15 @@ def test_address_helps_where_there_is_one_cell(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Trainer, "fit", unexpected)
     path = tmp_path / "hybrid.json"
     kept = path.read_text()
-    assert compare(config, tmp_path) == rows == json.loads(kept)
+    assert compare(config, tmp_path) == rows == list(ResultList[HybridCode].load(path).rows)
     lines: list[str] = []
-    path.write_text(json.dumps([row | {"emd_mean": None} for row in rows]))
+    path.write_text(json.dumps([row | {"emd_mean": None} for row in json.loads(kept)]))
     compare(config, tmp_path, lines.append)
     with alone(tmp_path), pytest.raises(InputError, match="locked by another process"):
         compare(config, tmp_path)
     assert lines[0] == "latents: 48 bits, mean EMD -", "no module is selected"
-    path.write_text(json.dumps([row | {"emd_mean": "x"} for row in rows]))
-    with pytest.raises(InputError, match=r"hybrid\.json: emd_mean: Input should be a valid number"):
+    path.write_text(json.dumps([row | {"emd_mean": "x"} for row in json.loads(kept)]))
+    with pytest.raises(InputError, match=r"hybrid\.json: 0\.emd_mean: Input should be a valid number"):
         compare(config, tmp_path)
     path.write_text(kept)
     with pytest.raises(AssertionError, match="trained again"):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +12,9 @@ from bitexact_tests.samples.runs import small
 from models.config import Config
 from models.cost import cost
 from models.errors import InputError
+from models.result import ResultList
+from training.results.encoders import SearchedEncoder
+from training.results.evaluation import EmdMetrics
 
 pytest.importorskip("tensorflow")
 
@@ -32,9 +33,9 @@ def test_encoders_of_the_search_are_as_large_as_fits(links: int) -> None:
             continue
         n_found += 1
         assert found.dense.outputs * found.latent_bits <= 16 * spec.latent_bits
-        assert cost(found)["parameter_bits"] <= cost(spec)["parameter_bits"] == 12864
+        assert cost(found).parameter_bits <= cost(spec).parameter_bits == 12864
         filters = found.conv.filters
-        assert filters == 64 or cost(found.evolve(conv={"filters": filters + 1}))["parameter_bits"] > 12864
+        assert filters == 64 or cost(found.evolve(conv={"filters": filters + 1})).parameter_bits > 12864
         assert dict(zip(SPACE, values, strict=True)) == {
             "kernel": found.conv.kernel, "stride": found.conv.stride, "latent_bits": found.latent_bits,
             "weight_bits": found.dense.weight.width}
@@ -49,7 +50,7 @@ def test_search_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     tried: list[str] = []
     really = search_module.trained
 
-    def trained(chosen: Config, folder: Path) -> dict[str, Any]:
+    def trained(chosen: Config, folder: Path) -> EmdMetrics:
         tried.append(chosen.encoder.digest())
         if len(tried) == 3:
             raise KeyboardInterrupt
@@ -63,8 +64,8 @@ def test_search_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     second = search(config, tmp_path, 3)
     assert tried[3] == tried[2], "what was interrupted is done again"
     assert len(second) == 3 and [row for row in second if row in first] == first
-    assert [row["val_emd"] for row in second] == sorted(row["val_emd"] for row in second)
-    assert second == json.loads((tmp_path / "search.json").read_text())
+    assert [row.val_emd for row in second] == sorted(row.val_emd for row in second)
+    assert second == list(ResultList[SearchedEncoder].load(tmp_path / "search.json").rows)
     n_tried = len(tried)
     assert search(config, tmp_path, 3) == second and len(tried) == n_tried
     with alone(tmp_path), pytest.raises(InputError, match="locked by another process"):

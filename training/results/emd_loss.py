@@ -1,0 +1,41 @@
+"""Result of training losses that learn the EMD: emd_loss.json of `python -m training emd-loss`."""
+
+from __future__ import annotations
+
+from models.result import FloatOrNone, Result
+
+
+class Accuracy(Result):
+    """How far approximate EMDs are from exact ones, in sensor-cell pitches but for the correlation."""
+
+    mean_absolute_error: float
+    bias: float
+    spread: float
+    correlation: FloatOrNone
+
+
+class LearnedLoss(Accuracy):
+    """One network: its size, what it was made from, and its accuracy on held-out pairs."""
+
+    name: str
+    image: str
+    layers: int
+    filters: int
+    kernel: int
+    units: int
+    seed: int
+    n_weights: int
+    digest: str
+
+
+class LearnedLosses(Result):
+    """The networks that were kept, the most accurate first."""
+
+    seed: int
+    epochs: int
+    n_pairs_per_epoch: int
+    n_trained: int
+    n_held_out_modules: int
+    n_held_out_pairs: int
+    mean_emd: float
+    models: tuple[LearnedLoss, ...]

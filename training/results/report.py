@@ -1,0 +1,65 @@
+"""All that the report of a run shows, as one result: `python -m training report --json`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from models.bit_comparison import BitComparison
+from models.hardware import Implementation, Quantity
+from models.result import Result
+from training.results.comparison import Comparison
+from training.results.evaluation import Evaluation
+from training.results.pareto import ParetoScan
+from training.results.run import History
+
+
+class About(Result):
+    """The encoder of the run."""
+
+    name: str
+    n_elinks: int
+    latent_bits: int
+    arithmetic: str
+    digest: str
+    n_filters: int
+
+
+class WeightCodes(Result):
+    """One array of weights: its format, the range of its codes, and the codes in register order."""
+
+    format: str
+    codes: tuple[int, ...]
+    min_code: int
+    max_code: int
+
+
+class Hardware(Result):
+    """What each implementation takes."""
+
+    counted: tuple[Quantity, ...]
+    implementations: tuple[Implementation, ...]
+    pareto: ParetoScan | None
+
+
+class Older(Result):
+    """For each part that was made from other weights than those of the run: what to do about it."""
+
+    bit_exactness: str | None = None
+    metrics: str | None = None
+    physics: str | None = None
+
+
+class ReportContent(Result):
+    """The parts of a report; None for those that were not run, or with other weights."""
+
+    indent: ClassVar[int | None] = None
+
+    config: About
+    bit_exactness: BitComparison | None
+    metrics: Evaluation | None
+    physics: Comparison | None
+    older: Older
+    history: History
+    weights: dict[str, WeightCodes]
+    hardware: Hardware
+    formats: dict[str, str]
