@@ -15,12 +15,12 @@ from emulator.algorithms.best_choice import BestChoice
 from emulator.algorithms.repeater import Repeater
 from emulator.algorithms.super_trigger_cell import SuperTriggerCell
 from emulator.algorithms.threshold_sum import ThresholdSum
-from emulator.fields import MAX_ELINKS
 from emulator.formatter import AlgorithmBlock, Words, bx_counter
+from emulator.link_words import join_words
 from emulator.output_buffer import NOTHING, OutputBuffer
 from emulator.trace import Trace
 from models.arrays import IntArray
-from models.chip import Algorithm
+from models.chip import MAX_ELINKS, Algorithm
 from models.registers import Registers
 
 
@@ -102,7 +102,7 @@ class EconT:
         buffer = OutputBuffer(self.registers.n_elinks, *self.registers.buffer_thresholds)
         words, waiting, n_lost = buffer.send(packets, waiting)
         etx = np.zeros((len(calq), MAX_ELINKS), dtype=np.uint32)
-        etx[:, : buffer.n_elinks] = words[:, 0::2].astype(np.uint32) << 16 | words[:, 1::2]
+        etx[:, : buffer.n_elinks] = join_words(words)
         return Frames(etx, Trace({"calq": calq, **stages}), first_bx + len(calq), waiting, n_lost)
 
     def stream(self, chunks: Iterable[IntArray], first_bx: int = 0) -> Iterator[Frames]:

@@ -7,12 +7,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from emulator.chip import algorithm_block
-from emulator.fields import ABSENT, MAX_ELINKS, MAX_WORDS, Field
-from emulator.formatter import EMPTY, Decoded, bx_counter, counter_code
+from emulator.fields import ABSENT, Field
+from emulator.formatter import EMPTY, Decoded, Words, bx_counter, counter_code
+from emulator.link_words import split_words
 from models.arrays import IntArray
+from models.chip import MAX_ELINKS
 from models.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def decode_stream(
     bx, ends = first_bx, EMPTY
     no_more = np.zeros((0, MAX_ELINKS), dtype=np.uint32)
     for etx in chain(chunks, [no_more]):
-        words = np.concatenate([rest, link_words(etx)[:, :per_bx]])
+        words = np.concatenate([rest, _words(etx)[:, :per_bx]])
         try:
             decoded, ends = block.decode(words, bx_counter(bx + np.arange(len(words))), ends)
             if check_counter:
@@ -52,12 +53,12 @@ def decode_stream(
         yield decoded.absent(len(rest))
 
 
-def link_words(etx: IntArray) -> npt.NDArray[np.uint16]:
-    """The 16-bit words of the links: (n, 13) 32-bit -> (n, 26), the high half of a link word first."""
+def _words(etx: IntArray) -> Words:
+    """The 16-bit words of all links, (n, 13) -> (n, 26)."""
     etx = np.asarray(etx)
     if etx.ndim != 2 or etx.shape[1] != MAX_ELINKS or etx.dtype.kind not in "iu":
         raise ValueError(f"etx is {etx.dtype}{etx.shape}, expected integers of shape (n, {MAX_ELINKS})")
-    return np.ascontiguousarray(etx.astype(">u4")).view(">u2").astype(np.uint16).reshape(len(etx), MAX_WORDS)
+    return split_words(etx)
 
 
 def _check_counters(field: Field, decoded: Decoded, first_bx: int) -> None:

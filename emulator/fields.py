@@ -14,13 +14,10 @@ import numpy.typing as npt
 
 from emulator.codes import CHARGE, FINE_SUM, SUM, FloatCode
 from models.arrays import IntArray
+from models.chip import COUNTER_BITS, LINK_BITS, MAX_ELINKS, N_OUTPUTS, WORD_BITS
+from models.trigger_cells import N_TRIGGER_CELLS
 
-N_CELLS = 48
-N_LATENTS = 16
-LATENT_BITS = 9
-WORD_BITS = 16
-MAX_ELINKS = 13
-MAX_WORDS = 2 * MAX_ELINKS
+MAX_WORDS = MAX_ELINKS * LINK_BITS // WORD_BITS
 """Words that the links can carry in one BX, and so the longest frame."""
 
 ADDRESS_BITS = 6
@@ -86,8 +83,8 @@ def unpack(layout: Layout, words: npt.NDArray[np.uint16]) -> dict[str, npt.NDArr
     return values
 
 
-COUNTER = Field("bx_counter", 5)
-SHORT_COUNTER = Field("bx_counter", 4)
+COUNTER = Field("bx_counter", COUNTER_BITS)
+SHORT_COUNTER = Field("bx_counter", COUNTER_BITS - 1)
 TYPE = Field("type", 3)
 MODULE_SUM = Field("module_sum", SUM.bits, code=SUM)
 
@@ -95,7 +92,7 @@ MODULE_SUM = Field("module_sum", SUM.bits, code=SUM)
 def _cells(n_cells: int, counted: bool) -> Layout:
     """Which cells are sent: their addresses or, where that is shorter, a map with cell 0 first; then their charges."""
     if n_cells >= MAP_FROM:
-        where: Layout = (Field("cell_map", 1, N_CELLS),)
+        where: Layout = (Field("cell_map", 1, N_TRIGGER_CELLS),)
     else:
         where = ((Field("n_cells", 3),) if counted else ()) + (Field("address", ADDRESS_BITS, n_cells),)
     return (*where, Field("charge", CHARGE.bits, n_cells, CHARGE))
@@ -121,7 +118,7 @@ def cell_values(sent: npt.NDArray[np.bool_], charge_code: IntArray) -> dict[str,
 def cell_charges(values: Mapping[str, IntArray]) -> npt.NDArray[np.int64]:
     """The inverse of `cell_values`: charge codes by cell, (n, 48), -1 where a cell was not sent."""
     charge = _two_dimensional(values["charge"])
-    by_cell = np.full((len(charge), N_CELLS), ABSENT, dtype=np.int64)
+    by_cell = np.full((len(charge), N_TRIGGER_CELLS), ABSENT, dtype=np.int64)
     if "cell_map" in values:
         # A damaged map may name more or fewer cells than there are charges: keep what has both.
         rank = np.cumsum(values["cell_map"], axis=1)
@@ -129,7 +126,7 @@ def cell_charges(values: Mapping[str, IntArray]) -> npt.NDArray[np.int64]:
         by_cell[row, cell] = charge[row, rank[row, cell] - 1]
     else:
         address = _two_dimensional(values["address"])
-        row, k = np.nonzero(address < N_CELLS)
+        row, k = np.nonzero(address < N_TRIGGER_CELLS)
         by_cell[row, address[row, k]] = charge[row, k]
     return by_cell
 
@@ -151,12 +148,12 @@ def super_trigger_cell(n_groups: int, address_bits: int, code: FloatCode) -> Lay
 
 def repeater() -> Layout:
     """RPT: every charge; fewer than 11 links carry only the beginning."""
-    return (COUNTER, Field("charge", CHARGE.bits, N_CELLS, CHARGE))
+    return (COUNTER, Field("charge", CHARGE.bits, N_TRIGGER_CELLS, CHARGE))
 
 
 def autoencoder(sent_bits: tuple[int, ...], capacity: int) -> Layout:
     """AE: `sent_bits[i]` bits of latent i, latent 15 first, right-aligned in the `capacity` bits behind the sum."""
-    latents = tuple(Field(f"latent_{i}", sent_bits[i]) for i in range(N_LATENTS - 1, -1, -1))
+    latents = tuple(Field(f"latent_{i}", sent_bits[i]) for i in range(N_OUTPUTS - 1, -1, -1))
     head = (COUNTER, Field("module_sum", FINE_SUM.bits, code=FINE_SUM))
     return (*head, Field("unused", capacity - sum(sent_bits)), *latents)
 

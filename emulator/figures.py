@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from emulator import fields
-from emulator.algorithms.autoencoder import MAX_CAPACITY
+from emulator.algorithms.autoencoder import capacity
 from emulator.algorithms.best_choice import CELLS_SENT
 from emulator.algorithms.super_trigger_cell import TYPES
 from emulator.algorithms.threshold_frames import (
@@ -18,8 +18,8 @@ from emulator.algorithms.threshold_frames import (
     TYPE_TRUNCATED_SHORT,
 )
 from emulator.fields import Field, Layout
+from models.chip import LATENT_BITS, LINK_BITS, N_OUTPUTS, OUTPUT_BITS
 
-_LINK_BITS = 32
 _BIT_WIDTH, _ROW_HEIGHT, _ROW_STEP, _LEFT, _TOP = 26, 30, 34, 76, 44
 _COLORS = {
     "bx_counter": "#f6d6ad", "type": "#f3b7b0", "module_sum": "#cfe3c0", "n_cells": "#f3b7b0", "sync_word": "#dddddd",
@@ -53,14 +53,15 @@ def figures() -> Iterator[Figure]:
         yield Figure(f"stc_type{number}", f"STC type {number} ({kind.name}) on 2 links: {n_groups} groups", layout)
     yield Figure("rpt", "RPT on 11 or more links", fields.repeater())
     top_bits = "AE on 2 links, mask of the top 3 bits of each latent"
-    yield Figure("ae_2_links", top_bits, fields.autoencoder((3,) * 16, 50))
-    yield Figure("ae_5_links", "AE on 5 links, all bits of each latent", fields.autoencoder((9,) * 16, MAX_CAPACITY))
+    yield Figure("ae_2_links", top_bits, fields.autoencoder((LATENT_BITS[2],) * N_OUTPUTS, capacity(2)))
+    whole = fields.autoencoder((OUTPUT_BITS,) * N_OUTPUTS, capacity(5))
+    yield Figure("ae_5_links", "AE on 5 links, all bits of each latent", whole)
 
 
 def svg(figure: Figure) -> str:
     """A picture of a frame: one row per link, its most significant bit at the left."""
-    n_rows = -(-fields.n_bits(figure.layout) // _LINK_BITS)
-    width = _LEFT + _LINK_BITS * _BIT_WIDTH + 8
+    n_rows = -(-fields.n_bits(figure.layout) // LINK_BITS)
+    width = _LEFT + LINK_BITS * _BIT_WIDTH + 8
     height = _TOP + n_rows * _ROW_STEP + 4
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
@@ -68,8 +69,8 @@ def svg(figure: Figure) -> str:
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="4" y="16" font-size="14" font-weight="bold">{escape(figure.title)}</text>',
     ]
-    for bit in range(_LINK_BITS):
-        x = _LEFT + (_LINK_BITS - bit - 0.5) * _BIT_WIDTH
+    for bit in range(LINK_BITS):
+        x = _LEFT + (LINK_BITS - bit - 0.5) * _BIT_WIDTH
         lines.append(f'<text x="{x:g}" y="{_TOP - 6}" font-size="9" text-anchor="middle" fill="#555555">{bit}</text>')
     for row in range(n_rows):
         y = _TOP + row * _ROW_STEP + _ROW_HEIGHT / 2 + 4
@@ -87,8 +88,8 @@ def _elements(layout: Layout) -> Iterator[tuple[str, str, int, int]]:
         for label, bits in _labels(field):
             yield label, _COLORS.get(kind, _UNUSED_COLOR), start, bits
             start += bits
-    if start % _LINK_BITS:
-        yield "0", _UNUSED_COLOR, start, _LINK_BITS - start % _LINK_BITS
+    if start % LINK_BITS:
+        yield "0", _UNUSED_COLOR, start, LINK_BITS - start % LINK_BITS
 
 
 def _labels(field: Field) -> Iterator[tuple[str, int]]:
@@ -103,8 +104,8 @@ def _boxes(label: str, color: str, start: int, bits: int) -> Iterator[str]:
     """The box of one number, in as many pieces as it touches links; a label where it fits, else a tooltip alone."""
     end = start + bits
     while start < end:
-        row, column = divmod(start, _LINK_BITS)
-        piece = min(end - start, _LINK_BITS - column)
+        row, column = divmod(start, LINK_BITS)
+        piece = min(end - start, LINK_BITS - column)
         x, y, width = _LEFT + column * _BIT_WIDTH, _TOP + row * _ROW_STEP, piece * _BIT_WIDTH
         size = min(11.0, 1.6 * width / max(len(label), 1))
         yield f"<g><title>{escape(label)}: {bits} bits</title>"

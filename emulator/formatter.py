@@ -11,12 +11,10 @@ import numpy.typing as npt
 
 from emulator.fields import ABSENT, MAX_WORDS, SHORT_COUNTER, Field
 from models.arrays import IntArray
+from models.chip import ORBIT
 from models.notebook import array_rows, html_table
 
 Words = npt.NDArray[np.uint16]
-
-ORBIT = 3564
-"""Bunch crossings in one orbit."""
 
 Ends = tuple[int, ...]
 """Where the frame before a stream may have ended, in words behind the beginning of the stream."""

@@ -13,10 +13,9 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from emulator.fields import MAX_ELINKS
-from emulator.formatter import ORBIT
 from emulator.front_end import N_ERX
 from models.arrays import IntArray
+from models.chip import MAX_ELINKS, ORBIT
 from models.errors import InputError
 from models.files import atomic_path
 

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import re
 import shutil
 import threading
@@ -20,12 +21,13 @@ from typing import Any
 
 from hls.backends import BACKENDS, PROJECT_FILE, Backend
 from hls.testbench import control_words
+from models.chip import AE_HEADER_BITS, AE_MAX_ELINKS, LINK_BITS
 from models.config import Config
 from models.errors import ToolMissing
 from models.files import atomic_directory
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
-from models.trigger_cells import CALQ_BITS
+from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 
 _ONE_AT_A_TIME = threading.Lock()  # output streams and logging belong to the whole process
@@ -166,7 +168,6 @@ def _write_top_level(spec: EncoderSpec, backend: Backend, folder: Path, model: A
         (folder / name).write_text((templates / name).read_text())
     types = {variable.name[0] + layer.name: variable.type.name
              for layer in model.get_layers() for variable in layer.weights.values()}
-    sizes = {name: int(codes.size) for name, codes in EncoderWeights.constant(spec, 0).arrays.items()}
     lines = ["// Generated with the project: the types and sizes of this encoder.",
              "#ifndef ECON_T_TYPES_H_", "#define ECON_T_TYPES_H_", "",
              (templates / f"bits_{backend.name}.h").read_text(), f'#include "firmware/{_NETWORK}.h"', ""]
@@ -175,10 +176,26 @@ def _write_top_level(spec: EncoderSpec, backend: Backend, folder: Path, model: A
         lines.append(f"typedef {types[('w' if part == 'kernel' else 'b') + layer]} {name}_t;")
     wide = FixedPoint(CALQ_BITS + spec.input.fraction_bits, CALQ_BITS, signed=False)
     lines.append(f"typedef {wide.as_ap() if backend.name == 'vitis' else wide.as_ac()} wide_input_t;")
-    lines += ["", "enum {", *(f"    N_{name.upper()} = {size}," for name, size in sizes.items()),
-              f"    N_HIDDEN = {spec.n_hidden},", f"    N_LATENTS = {spec.dense.outputs},",
-              f"    LATENT_BITS = {spec.latent_bits},", f"    INPUT_FRACTION_BITS = {spec.input.fraction_bits},",
-              f"    CONV_SUM_FRACTION_BITS = {spec.conv_accumulator.fraction_bits},",
-              f"    HIDDEN_FRACTION_BITS = {spec.conv.output.fraction_bits},",
-              f"    DENSE_SUM_FRACTION_BITS = {spec.dense_accumulator.fraction_bits}", "};", "", "#endif", ""]
+    lines += ["", "enum {", *(f"    {name} = {value}," for name, value in _constants(spec).items()), "};", "", "#endif",
+              ""]
     (folder / "econ_t_types.h").write_text("\n".join(lines))
+
+
+def _constants(spec: EncoderSpec) -> dict[str, int]:
+    """Sizes and places of binary points by their names in the C++."""
+    return {
+        "N_TRIGGER_CELLS": N_TRIGGER_CELLS,
+        "N_PIXELS": IMAGE_SIZE**2,
+        "SUM_BITS": CALQ_BITS,
+        "WORD_BITS": LINK_BITS,
+        "MAX_WORDS": AE_MAX_ELINKS,
+        "HEADER_BITS": AE_HEADER_BITS,
+        **{f"N_{name.upper()}": math.prod(shape) for name, shape in spec.weight_shapes.items()},
+        "N_HIDDEN": spec.n_hidden,
+        "N_LATENTS": spec.dense.outputs,
+        "LATENT_BITS": spec.latent_bits,
+        "INPUT_FRACTION_BITS": spec.input.fraction_bits,
+        "CONV_SUM_FRACTION_BITS": spec.conv_accumulator.fraction_bits,
+        "HIDDEN_FRACTION_BITS": spec.conv.output.fraction_bits,
+        "DENSE_SUM_FRACTION_BITS": spec.dense_accumulator.fraction_bits,
+    }

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from hls.cache import compiled
 from hls.testbench import STAGES, _split, control_words, row_length
 from models.arrays import IntArray
+from models.chip import ORBIT
 from models.config import Config
 from models.errors import ToolFailed
 from models.weights import EncoderWeights
@@ -38,7 +39,7 @@ def run_csim(
     if weights.spec != spec:
         raise ValueError(f"weights of spec {weights.spec.digest()}, expected {spec.digest()}")
     program = compiled(config, backend or config.hls.backend) / "csim"
-    bx = np.arange(len(calq)) % 3564 if bx is None else bx
+    bx = np.arange(len(calq)) % ORBIT if bx is None else bx
     events = np.column_stack([bx, calq]).astype(np.uint32)
     control = control_words(spec, weights, n_elinks, mask)
     trace = not set(keep) <= {"latent_code", "words"}

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from hls.backends import BACKENDS
 from hls.vendor_reports import read_catapult, read_csynth, read_vivado
+from models.chip import BX_NS
 from models.config import Config
-from models.hardware import BX_NS, Implementation, Quantity
+from models.hardware import Implementation, Quantity
 from models.trigger_cells import IMAGE_SIZE
 
 SPEC = "counted from the spec"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from models.chip import AE_MAX_ELINKS, LINK_BITS
 from models.spec import EncoderSpec
 from models.trigger_cells import IMAGE_SIZE
 from models.weights import EncoderWeights
@@ -16,21 +17,20 @@ STAGES = (
 )
 """What csim can hand out. `words` are the frame of the AE algorithm, (n, 5)."""
 
-_MAX_WORDS = 5
-
 
 def control_words(
     spec: EncoderSpec, weights: EncoderWeights, n_elinks: int | None = None, mask: int | None = None
 ) -> npt.NDArray[np.int32]:
     """The testbench's control file: links, output mask, weight codes."""
     chosen = spec.ae_mask if mask is None else mask
-    words = [spec.n_elinks if n_elinks is None else n_elinks] + [chosen >> (32 * i) & 0xFFFFFFFF for i in range(5)]
+    words = [spec.n_elinks if n_elinks is None else n_elinks] + [
+        chosen >> (LINK_BITS * i) & ((1 << LINK_BITS) - 1) for i in range(AE_MAX_ELINKS)]
     codes = [array.ravel() for array in weights.arrays.values()]  # hls4ml takes kernels as they are: input, output
     return np.concatenate([np.array(words, dtype=np.uint32).view(np.int32), *codes]).astype(np.int32)
 
 
 def _layout(spec: EncoderSpec, trace: bool) -> list[tuple[str, tuple[int, ...]]]:
-    layout: list[tuple[str, tuple[int, ...]]] = [("latent_code", (spec.dense.outputs,)), ("words", (_MAX_WORDS,))]
+    layout: list[tuple[str, tuple[int, ...]]] = [("latent_code", (spec.dense.outputs,)), ("words", (AE_MAX_ELINKS,))]
     if trace:
         layout += [("module_sum", ()), ("shift", ()), ("image_code", (IMAGE_SIZE, IMAGE_SIZE)),
                    ("conv_sum", (spec.conv.size, spec.conv.size, spec.conv.filters)), ("hidden_code", (spec.n_hidden,)),

@@ -1,4 +1,7 @@
-"""Facts of the chip that everything else takes from here: link counts, algorithms, the encoder's size and mux."""
+"""Facts of the chip, stated once: time, links and words, algorithms, the size of the encoder and of its frame, its mux.
+
+What a trigger cell is, and how wide its charge, is in `models.trigger_cells`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,35 @@ from typing import Literal
 
 AlgorithmName = Literal["TS", "STC", "BC", "RPT", "AE"]
 
+ORBIT = 3564
+"""Bunch crossings in one orbit."""
+BX_NS = 25.0
+"""Time from one bunch crossing to the next, in nanoseconds."""
+
 MAX_ELINKS = 13
+"""eTx links of the chip."""
+LINK_BITS = 32
+"""Bits that one link carries in one bunch crossing."""
+WORD_BITS = 16
+"""Bits of the words that frames and the output buffer are made of: two for each link."""
+COUNTER_BITS = 5
+"""Bits of the bunch-crossing counter at the start of a frame; BC and STC leave one out."""
+
+N_OUTPUTS = 16
+"""Outputs of the chip's encoder."""
+OUTPUT_BITS = 9
+"""Bits of each output; the mask and the links decide how many of them are sent."""
+LATENT_BITS = {2: 3, 3: 5, 4: 7, 5: 9}
+"""Bits of each output that are sent, by number of links; further links do not carry more."""
+AE_HEADER_BITS = COUNTER_BITS + 9
+"""Counter and module sum (5E4M) at the start of an autoencoder frame."""
+AE_MAX_ELINKS = 5
+"""Links that an autoencoder frame can fill; further links stay empty."""
 
 WEIGHT_BITS = 6
-
+"""Bits of each weight and bias in the registers."""
 N_WEIGHTS = 2144
+"""Weights and biases in the registers."""
 
 ENCODER_MUX = (
     5, 6, 7, 1, 29, 28, 20, 21, 13, 4, 0, 2, 31, 30, 22, 23, 12, 14, 11, 3, 24, 27, 17, 16,

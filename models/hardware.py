@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pydantic import computed_field
 
+from models.chip import BX_NS
 from models.result import Result
-
-BX_NS = 25.0
-"""One bunch crossing."""
 
 
 class Quantity(Result):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from models.chip import MAX_ELINKS
+from models.chip import LATENT_BITS, MAX_ELINKS
 from models.fixed_point import FixedPoint
 from models.trigger_cells import IMAGE_SIZE
 from models.validation import Evolving
@@ -25,10 +25,6 @@ Product = Annotated[
     BeforeValidator(lambda text: None if text in ("exact", None) else FixedPoint.parse(text)),
     PlainSerializer(lambda product: "exact" if product is None else str(product)),
 ]
-
-LATENT_BITS = {2: 3, 3: 5, 4: 7, 5: 9}
-"""Bits of each latent for 2, 3, 4 and 5 (or more) eTx links."""
-
 
 _WEIGHT_BITS, _CODE_BITS = 16, 31
 """Most bits of weights, which are kept as int16, and of all other codes: emulator and C++ hand them out as int32."""

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from emulator import EconT
-from emulator.formatter import ORBIT
-from models.chip import Algorithm
+from models.chip import ORBIT, Algorithm
 from models.register_weights import for_encoder
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights

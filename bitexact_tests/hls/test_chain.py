@@ -14,14 +14,13 @@ from emulator.links import ERX, ETX
 from emulator.verify import settings_of
 from hls.backends import BACKENDS
 from hls.csim import run_csim
-from models.chip import Algorithm
+from models.chip import ORBIT, Algorithm
 from models.config import Config
 from models.register_weights import encoder_weights, for_encoder
 from models.registers import Registers
 from models.weights import EncoderWeights
 
 CONFIG = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
-ORBIT = 3564
 
 
 def csim_words(registers: Registers, calq: np.ndarray, backend: str) -> np.ndarray:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitexact_tests.conftest import CONFIGS, REPOSITORY
+from models.chip import LATENT_BITS
 from models.config import Config
 from models.errors import InputError
-from models.spec import LATENT_BITS, EncoderSpec
+from models.spec import EncoderSpec
 from models.yaml_file import read_yaml
 
 TEXT = (REPOSITORY / "configs" / "econ_t_5elink.yaml").read_text()

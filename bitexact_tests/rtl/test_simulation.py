@@ -21,11 +21,10 @@ from models.i2c import i2c_writes
 from models.register_weights import encoder_weights, for_encoder
 from models.registers import Registers
 from models.spec import EncoderSpec
-from models.trigger_cells import channel_to_pixel
+from models.trigger_cells import CALQ_BITS, channel_to_pixel
 from models.weights import EncoderWeights
 from rtl.design import encoder, formatter
 from rtl.design.chip import LATENCY, AutoencoderChip
-from rtl.design.normaliser import CHARGE_BITS
 from rtl.simulation.bench import Bench, format_writes, weight_writes
 from rtl.simulation.simulate import Records, pack
 
@@ -155,7 +154,7 @@ def test_events_are_taken_when_ready_and_only_then(bench: Bench) -> None:
     taken = np.concatenate([taken, taken[-1] + interval * np.arange(1, n + 1)])
     calq = charges(taken[-1] + interval, 12)
     clocks = bench.simulation.idle(len(calq))
-    clocks["calq"] = pack(calq, CHARGE_BITS, clocks["calq"].shape[1])
+    clocks["calq"] = pack(calq, CALQ_BITS, clocks["calq"].shape[1])
     clocks["valid"][taken] = 1
     clocks["valid"][taken[n] :] = 1
     # What is offered without `ready` is not seen, a start of an orbit neither.

@@ -12,16 +12,17 @@ import numpy.typing as npt
 from emulator import fields
 from emulator.codes import FINE_SUM
 from emulator.encoder import encode
-from emulator.fields import LATENT_BITS, N_LATENTS
 from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, with_room
 from models.arrays import IntArray
+from models.chip import AE_HEADER_BITS, AE_MAX_ELINKS, LINK_BITS, N_OUTPUTS, OUTPUT_BITS
 
 if TYPE_CHECKING:
     from models.weights import EncoderWeights
 
 
-MAX_CAPACITY = 146
-"""Bits behind the sum with five links; more links stay empty."""
+def capacity(n_elinks: int) -> int:
+    """Bits of a frame behind counter and sum; links beyond the fifth stay empty."""
+    return LINK_BITS * min(n_elinks, AE_MAX_ELINKS) - AE_HEADER_BITS
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,17 @@ class Autoencoder:
     mask: int
     weights: EncoderWeights
 
-    @property
-    def capacity(self) -> int:
-        """Bits behind BX counter and sum."""
-        head = fields.COUNTER.bits + FINE_SUM.bits
-        return min(32 * self.n_elinks - head, MAX_CAPACITY)
-
     def sent_bits(self) -> tuple[tuple[int, ...], ...]:
         """Per latent, which of its bits are sent, lowest first.
 
         Those are what the mask keeps, counted from the lowest bit of latent 0 until the frame is full.
         """
-        kept = [k for k in range(N_LATENTS * LATENT_BITS) if self.mask >> k & 1][: self.capacity]
-        return tuple(tuple(k % LATENT_BITS for k in kept if k // LATENT_BITS == i) for i in range(N_LATENTS))
+        kept = [k for k in range(N_OUTPUTS * OUTPUT_BITS) if self.mask >> k & 1][: capacity(self.n_elinks)]
+        return tuple(tuple(k % OUTPUT_BITS for k in kept if k // OUTPUT_BITS == i) for i in range(N_OUTPUTS))
 
     @property
     def layout(self) -> fields.Layout:
-        return fields.autoencoder(tuple(map(len, self.sent_bits())), self.capacity)
+        return fields.autoencoder(tuple(map(len, self.sent_bits())), capacity(self.n_elinks))
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
         trace = encode(self.weights, calq)
@@ -69,7 +64,7 @@ class Autoencoder:
     ) -> tuple[Decoded, Ends]:
         """The latents with their bits back in place, zero where the mask took them."""
         values = fields.unpack(self.layout, with_room(words))
-        latent = np.zeros((len(words), N_LATENTS), dtype=np.int64)
+        latent = np.zeros((len(words), N_OUTPUTS), dtype=np.int64)
         for i, bits in enumerate(self.sent_bits()):
             for k, bit in enumerate(bits):
                 latent[:, i] |= (values[f"latent_{i}"] >> k & 1) << bit

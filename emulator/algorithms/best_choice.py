@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from emulator import fields
 from emulator.codes import CHARGE, SUM
-from emulator.fields import MAX_ELINKS
 from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, counter_code, with_room
 from models.arrays import IntArray
+from models.chip import MAX_ELINKS
 
 CELLS_SENT = (1, 4, 6, 9, 14, 18, 23, 28, 32, 37, 41, 46, 48)
 """Cells sent with 1, 2, .. 13 links."""

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from emulator import fields
 from emulator.codes import CHARGE
-from emulator.fields import ABSENT, N_CELLS, WORD_BITS
+from emulator.fields import ABSENT
 from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, with_room
 from models.arrays import IntArray
+from models.chip import WORD_BITS
+from models.trigger_cells import N_TRIGGER_CELLS
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Repeater:
         self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
     ) -> tuple[Decoded, Ends]:
         values = fields.unpack(fields.repeater(), with_room(words))
-        n_whole = min(N_CELLS, (words.shape[1] * WORD_BITS - fields.COUNTER.bits) // CHARGE.bits)
+        n_whole = min(N_TRIGGER_CELLS, (words.shape[1] * WORD_BITS - fields.COUNTER.bits) // CHARGE.bits)
         charge = values["charge"]
         charge[:, n_whole:] = ABSENT
         calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)

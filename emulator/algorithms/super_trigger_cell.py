@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from emulator import fields
 from emulator.codes import CHARGE, FINE_SUM, FloatCode
-from emulator.fields import ABSENT, N_CELLS
+from emulator.fields import ABSENT
 from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, counter_code, with_room
 from models.arrays import IntArray
+from models.trigger_cells import N_TRIGGER_CELLS
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class StcType:
 
     @property
     def n_groups(self) -> int:
-        return N_CELLS // self.group_size
+        return N_TRIGGER_CELLS // self.group_size
 
 
 TYPES = (
@@ -101,4 +102,4 @@ class SuperTriggerCell:
                 np.put_along_axis(calq[:, : self.n_sent], columns["address"][:, :, None], sums, axis=2)
             else:
                 calq[:, : self.n_sent] = sums // kind.group_size
-        return Decoded(columns, np.full(n, ABSENT), calq.reshape(n, N_CELLS)), EMPTY
+        return Decoded(columns, np.full(n, ABSENT), calq.reshape(n, N_TRIGGER_CELLS)), EMPTY

@@ -9,10 +9,12 @@ import numpy as np
 
 from emulator import fields
 from emulator.codes import SUM
-from emulator.fields import ABSENT, MAP_FROM, N_CELLS, WORD_BITS
+from emulator.fields import ABSENT, MAP_FROM
 from emulator.formatter import Ends, Words
 from emulator.output_buffer import CAPACITY
+from models.chip import WORD_BITS
 from models.errors import InputError
+from models.trigger_cells import N_TRIGGER_CELLS
 
 TYPE_EMPTY, TYPE_ADDRESSES, TYPE_MAP = 0b000, 0b010, 0b100
 TYPE_TRUNCATED, TYPE_TRUNCATED_SHORT = 0b110, 0b111
@@ -21,7 +23,7 @@ TYPE_TRUNCATED, TYPE_TRUNCATED_SHORT = 0b110, 0b111
 TYPE_SHIFT = SUM.bits
 """The type stands between the counter and the sum, in the first word."""
 
-LENGTHS = np.array([fields.n_words(fields.threshold_sum(n)) for n in range(N_CELLS + 1)])
+LENGTHS = np.array([fields.n_words(fields.threshold_sum(n)) for n in range(N_TRIGGER_CELLS + 1)])
 """Words of a frame by number of cells."""
 
 _EVERY_LENGTH = frozenset(LENGTHS.tolist())

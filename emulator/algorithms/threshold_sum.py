@@ -20,9 +20,10 @@ from emulator.algorithms.threshold_frames import (
     FrameFinder,
 )
 from emulator.codes import CHARGE, SUM
-from emulator.fields import ABSENT, MAP_FROM, N_CELLS
+from emulator.fields import ABSENT, MAP_FROM
 from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words
 from models.arrays import IntArray
+from models.trigger_cells import N_TRIGGER_CELLS
 
 _COUNTER_SHIFT = TYPE_SHIFT + fields.TYPE.bits
 
@@ -69,7 +70,7 @@ class ThresholdSum:
         stream = np.concatenate([words.ravel(), np.zeros(fields.MAX_WORDS, dtype=np.uint16)])
         n = len(start)
         columns = {name: np.full(n, ABSENT) for name in ("bx_counter", "type", "module_sum")}
-        charge = np.full((n, N_CELLS), ABSENT)
+        charge = np.full((n, N_TRIGGER_CELLS), ABSENT)
         for count in np.unique(n_cells[n_cells != ABSENT]):
             rows = np.flatnonzero(n_cells == count)
             frame = stream[start[rows][:, None] + np.arange(fields.MAX_WORDS)]

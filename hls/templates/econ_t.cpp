@@ -57,8 +57,8 @@ void format_frame(bx_t bx, charge_t module_sum, shift_t length, const result_t o
                   mask_t mask, word_t words[MAX_WORDS]) {
     #pragma HLS INLINE
     const int n_words = n_elinks < MAX_WORDS ? (int)n_elinks : (int)MAX_WORDS;
-    const int capacity = 32 * n_words - HEADER_BITS;
-    bits<32 * MAX_WORDS> frame = 0;
+    const int capacity = WORD_BITS * n_words - HEADER_BITS;
+    bits<WORD_BITS * MAX_WORDS> frame = 0;
     int n_kept = 0;
     #pragma hls_unroll yes
     for (int i = 0; i < N_LATENTS; i++) {
@@ -71,7 +71,7 @@ void format_frame(bx_t bx, charge_t module_sum, shift_t length, const result_t o
                 frame[n_kept++] = (bool)code[j];
         }
     }
-    bits<32 * MAX_WORDS> header = bx == 0 ? bits<5>(31) : bits<5>(bx & bx_t(15));
+    bits<WORD_BITS * MAX_WORDS> header = bx == 0 ? bits<5>(31) : bits<5>(bx & bx_t(15));
     header <<= 9;
     header |= code_5e4m(module_sum, length);
     header <<= capacity;
@@ -79,8 +79,8 @@ void format_frame(bx_t bx, charge_t module_sum, shift_t length, const result_t o
     #pragma hls_unroll yes
     for (int j = 0; j < MAX_WORDS; j++) {
         #pragma HLS UNROLL
-        bits<32 * MAX_WORDS> rest = frame;
-        rest >>= 32 * (n_words - 1 - j > 0 ? n_words - 1 - j : 0);
+        bits<WORD_BITS * MAX_WORDS> rest = frame;
+        rest >>= WORD_BITS * (n_words - 1 - j > 0 ? n_words - 1 - j : 0);
         words[j] = j < n_words ? word_t(rest) : word_t(0);
     }
 }

@@ -6,21 +6,15 @@
 #include "econ_t_types.h"
 
 enum {
-    N_TRIGGER_CELLS = 48,
-    SUM_BITS = 22,        // of a CALQ and of the module sum, which wraps
-    N_PIXELS = 64,
     OUTPUT_BITS = result_t::width,
-    MASK_BITS = N_LATENTS * OUTPUT_BITS,
-    HEADER_BITS = 14,     // 5 of the BX counter, 9 of the module sum
-    MAX_WORDS = 5,        // more links stay empty
-    ORBIT = 3564
+    MASK_BITS = N_LATENTS * OUTPUT_BITS
 };
 
-typedef bits<SUM_BITS> charge_t;
+typedef bits<SUM_BITS> charge_t; // a CALQ, and the module sum, which wraps
 typedef bits<5> shift_t;
 typedef bits<12> bx_t;
 typedef bits<MASK_BITS> mask_t;
-typedef bits<32> word_t;
+typedef bits<WORD_BITS> word_t;
 
 void normalise(const charge_t calq[N_TRIGGER_CELLS], charge_t &module_sum, shift_t &length, input_t image[N_PIXELS]);
 

@@ -6,15 +6,15 @@ from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
+from models.chip import LINK_BITS
 from models.spec import EncoderSpec
-from models.trigger_cells import N_TRIGGER_CELLS
+from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from rtl.design import encoder, formatter
 from rtl.design.arithmetic import Target
 from rtl.design.block import Block
 from rtl.design.encoder import ParallelEncoder
 from rtl.design.folded import FoldedEncoder
-from rtl.design.formatter import LINK_BITS, Formatter, n_words
-from rtl.design.normaliser import CHARGE_BITS
+from rtl.design.formatter import Formatter, n_words
 from rtl.design.registers import ADDRESS_BITS, RegisterFile
 from rtl.results import Design
 
@@ -49,7 +49,7 @@ class AutoencoderChip(Block):
             "valid": In(1),
             "orbit_start": In(1),
             "ready": Out(1),
-            "calq": In(ArrayLayout(unsigned(CHARGE_BITS), N_TRIGGER_CELLS)),
+            "calq": In(ArrayLayout(unsigned(CALQ_BITS), N_TRIGGER_CELLS)),
             "write": In(1),
             "address": In(ADDRESS_BITS),
             "data": In(8),

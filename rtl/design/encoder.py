@@ -12,11 +12,11 @@ from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 from models.spec import EncoderSpec
-from models.trigger_cells import IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel
+from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel
 from rtl.design.arithmetic import Target
 from rtl.design.block import Block
 from rtl.design.layers import InputCode, Neuron
-from rtl.design.normaliser import CHARGE_BITS, ChannelShifter, ModuleSum
+from rtl.design.normaliser import ChannelShifter, ModuleSum
 from rtl.design.registers import weight_counts
 
 LATENCY = 2
@@ -89,8 +89,8 @@ class Normaliser(Block):
     def __init__(self, spec: EncoderSpec) -> None:
         width = spec.input.width
         super().__init__("normaliser", {
-            "calq": In(ArrayLayout(unsigned(CHARGE_BITS), N_TRIGGER_CELLS)),
-            "module_sum": Out(unsigned(CHARGE_BITS)),
+            "calq": In(ArrayLayout(unsigned(CALQ_BITS), N_TRIGGER_CELLS)),
+            "module_sum": Out(unsigned(CALQ_BITS)),
             "code": Out(ArrayLayout(unsigned(width), N_TRIGGER_CELLS)),
             "thrice": Out(ArrayLayout(unsigned(width + 2), N_TRIGGER_CELLS)),
         })
@@ -120,12 +120,12 @@ class ParallelEncoder(Block):
         self.spec, self.interval, self.latency = spec, 1, LATENCY
         self.observed = {"image_code": range(1), "hidden_code": range(1, 2), "output_code": range(LATENCY, LATENCY + 1)}
         super().__init__("parallel_encoder", {
-            "calq": In(ArrayLayout(unsigned(CHARGE_BITS), N_TRIGGER_CELLS)),
+            "calq": In(ArrayLayout(unsigned(CALQ_BITS), N_TRIGGER_CELLS)),
             "weights": In(unsigned(weight_bits)),
             "image_code": Out(ArrayLayout(unsigned(spec.input.width), N_TRIGGER_CELLS)),
             "hidden_code": Out(ArrayLayout(unsigned(spec.conv.output.width), spec.n_hidden)),
             "output_code": Out(ArrayLayout(unsigned(spec.dense.output.width), spec.dense.outputs)),
-            "module_sum": Out(unsigned(CHARGE_BITS)),
+            "module_sum": Out(unsigned(CALQ_BITS)),
         })
         self._normaliser = self.uses(Normaliser(spec))
         self._cells = live_cells(spec)
@@ -140,7 +140,7 @@ class ParallelEncoder(Block):
         m = Module()
         spec, weights = self.spec, WeightBits(self.spec, self.weights)
         normaliser = self.place(m, "normaliser", self._normaliser, calq=self.calq)
-        module_sum = Signal(CHARGE_BITS, name="first_module_sum")
+        module_sum = Signal(CALQ_BITS, name="first_module_sum")
         m.d.sync += [module_sum.eq(normaliser["module_sum"]), self.module_sum.eq(module_sum)]
         m.d.comb += self.image_code.eq(normaliser["code"])
         for pixel, hidden in enumerate(self._conv_pixels(m, normaliser, weights)):

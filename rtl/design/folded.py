@@ -17,12 +17,12 @@ from amaranth.lib.wiring import In, Out
 
 from models.errors import InputError
 from models.spec import EncoderSpec
-from models.trigger_cells import N_TRIGGER_CELLS
+from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from rtl.design.arithmetic import Target
 from rtl.design.block import Block
 from rtl.design.encoder import WeightBits, hidden_codes, live_cells, sum_of
 from rtl.design.layers import Activation, InputCode, Neuron, PartialSum, Sums
-from rtl.design.normaliser import CHARGE_BITS, SHIFT_BITS, ChannelShifter, ModuleSum
+from rtl.design.normaliser import SHIFT_BITS, ChannelShifter, ModuleSum
 
 
 def select(index: Value, values: Sequence[Value]) -> Value:
@@ -104,12 +104,12 @@ class FoldedEncoder(Block):
         self._n_slots = n_pixels // fold
         super().__init__("folded_encoder", {
             "start": In(1),
-            "calq": In(ArrayLayout(unsigned(CHARGE_BITS), N_TRIGGER_CELLS)),
+            "calq": In(ArrayLayout(unsigned(CALQ_BITS), N_TRIGGER_CELLS)),
             "weights": In(unsigned(weight_bits)),
             "image_code": Out(ArrayLayout(unsigned(spec.input.width), N_TRIGGER_CELLS)),
             "hidden_code": Out(ArrayLayout(unsigned(conv.output.width), self._n_slots * conv.filters)),
             "output_code": Out(ArrayLayout(unsigned(spec.dense.output.width), spec.dense.outputs)),
-            "module_sum": Out(unsigned(CHARGE_BITS)),
+            "module_sum": Out(unsigned(CALQ_BITS)),
         })
         self._sum = self.uses(ModuleSum())
         self._shifter = self.uses(ChannelShifter(spec.input))
@@ -130,7 +130,7 @@ class FoldedEncoder(Block):
         module_sum = self._normalise(m)
         phase, running = self._slices(m)
         for stage in range(3):  # window, hidden codes, products
-            following = Signal(CHARGE_BITS, name=f"module_sum_{stage}")
+            following = Signal(CALQ_BITS, name=f"module_sum_{stage}")
             with m.If(running & (phase == 0)):
                 m.d.sync += following.eq(module_sum)
             module_sum = following

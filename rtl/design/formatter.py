@@ -6,15 +6,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
-from models.chip import MAX_ELINKS
+from models.chip import COUNTER_BITS, LINK_BITS, MAX_ELINKS, ORBIT
+from models.trigger_cells import CALQ_BITS
 from rtl.design.block import Block, wire
-from rtl.design.normaliser import CHARGE_BITS, FloatEncoder
+from rtl.design.normaliser import FloatEncoder
 
-ORBIT = 3564
-"""Bunch crossings in one orbit."""
-
-LINK_BITS = 32
-COUNTER_BITS = 5
 SUM_EXPONENT_BITS, SUM_MANTISSA_BITS = 5, 4
 HEADER_BITS = COUNTER_BITS + SUM_EXPONENT_BITS + SUM_MANTISSA_BITS
 ELINK_BITS = MAX_ELINKS.bit_length()
@@ -129,14 +125,14 @@ class Formatter(Block):
         super().__init__(f"formatter_{payload_bits}", {
             "valid": In(1),
             "orbit_start": In(1),
-            "module_sum": In(unsigned(CHARGE_BITS)),
+            "module_sum": In(unsigned(CALQ_BITS)),
             "payload": In(unsigned(payload_bits)),
             "mask": In(unsigned(payload_bits)),
             "n_links": In(unsigned(ELINK_BITS)),
             "words": Out(ArrayLayout(unsigned(LINK_BITS), n_words(payload_bits))),
             "words_valid": Out(1),
         })
-        self._sum_encoder = self.uses(FloatEncoder(CHARGE_BITS, SUM_EXPONENT_BITS, SUM_MANTISSA_BITS))
+        self._sum_encoder = self.uses(FloatEncoder(CALQ_BITS, SUM_EXPONENT_BITS, SUM_MANTISSA_BITS))
         self._steps = self.uses(MaskSteps(payload_bits))
         self._packer = self.uses(MaskPacker(self._steps))
         self._frame = self.uses(FrameWords(payload_bits))

@@ -9,14 +9,11 @@ from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 from models.fixed_point import FixedPoint
-from models.trigger_cells import N_TRIGGER_CELLS
+from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from rtl.design.arithmetic import leading_one
 from rtl.design.block import Block, wire
 
-CHARGE_BITS = 22
-"""Width of a CALQ and of the module-sum register, which wraps."""
-
-SHIFT_BITS = (CHARGE_BITS - 1).bit_length()
+SHIFT_BITS = (CALQ_BITS - 1).bit_length()
 
 
 def shifted_right(m: Module, value: Value, shift: Value, width: int) -> Value:
@@ -32,7 +29,7 @@ class ChannelShifter(Block):
     def __init__(self, data: FixedPoint) -> None:
         self.data = data
         super().__init__("channel_shifter", {
-            "charge": In(unsigned(CHARGE_BITS)),
+            "charge": In(unsigned(CALQ_BITS)),
             "shift": In(unsigned(SHIFT_BITS)),
             "enable": In(1),
             "code": Out(unsigned(data.width)),
@@ -59,8 +56,8 @@ class ModuleSum(Block):
 
     def __init__(self) -> None:
         super().__init__("module_sum", {
-            "calq": In(ArrayLayout(unsigned(CHARGE_BITS), N_TRIGGER_CELLS)),
-            "module_sum": Out(unsigned(CHARGE_BITS)),
+            "calq": In(ArrayLayout(unsigned(CALQ_BITS), N_TRIGGER_CELLS)),
+            "module_sum": Out(unsigned(CALQ_BITS)),
             "shift": Out(unsigned(SHIFT_BITS)),
             "nonzero": Out(1),
         })
@@ -69,7 +66,7 @@ class ModuleSum(Block):
         m = Module()
         shift, nonzero = leading_one(self.module_sum)
         m.d.comb += [
-            self.module_sum.eq(wrapping_sum([self.calq[k] for k in range(N_TRIGGER_CELLS)], CHARGE_BITS)),
+            self.module_sum.eq(wrapping_sum([self.calq[k] for k in range(N_TRIGGER_CELLS)], CALQ_BITS)),
             self.shift.eq(shift),
             self.nonzero.eq(nonzero),
         ]

@@ -12,9 +12,9 @@ import numpy as np
 
 from models.arrays import IntArray
 from models.errors import InputError
+from models.trigger_cells import CALQ_BITS
 from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
-from rtl.design.normaliser import CHARGE_BITS
 from rtl.mapping.gates import GateSimulation, Netlist
 from rtl.mapping.synthesis import DESIGN_FILE
 from rtl.results import Activity, MappedDesign
@@ -57,7 +57,7 @@ class GateBench:
         """
         simulation, top = self.simulation, self.top
         interval, delay = top.interval, top.observed["output_code"][0]
-        bits = calq[..., None] >> np.arange(CHARGE_BITS) & 1
+        bits = calq[..., None] >> np.arange(CALQ_BITS) & 1
         streams = bits.reshape(*calq.shape[:2], -1).astype(bool)
         n_events, found = calq.shape[1], []
         high = np.ones((1, 1), dtype=bool)

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import IntArray
+from models.chip import LINK_BITS
+from models.trigger_cells import CALQ_BITS
 from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
-from rtl.design.formatter import LINK_BITS
-from rtl.design.normaliser import CHARGE_BITS
-from rtl.design.registers import LINKS, MASK, Span, weight_counts, weight_spans
+from rtl.design.registers import ADDRESS_BITS, LINKS, MASK, Span, weight_counts, weight_spans
 from rtl.simulation.simulate import Records, Simulation, pack, unpack
 
 Writes = Iterable[tuple[int, bytes]]
@@ -59,7 +59,7 @@ class Bench:
             data += content
         clocks = self.simulation.idle(len(addresses))
         clocks["write"] = 1
-        clocks["address"] = pack(addresses, 16, clocks["address"].shape[1])
+        clocks["address"] = pack(addresses, ADDRESS_BITS, clocks["address"].shape[1])
         clocks["data"][:, 0] = np.frombuffer(data, np.uint8)
         return clocks
 
@@ -71,7 +71,7 @@ class Bench:
         interval = self.top.interval
         clocks = self.simulation.idle(interval * len(calq))
         clocks["valid"][::interval] = 1
-        clocks["calq"][::interval] = pack(calq, CHARGE_BITS, clocks["calq"].shape[1])
+        clocks["calq"][::interval] = pack(calq, CALQ_BITS, clocks["calq"].shape[1])
         if orbit_start is not None:
             clocks["orbit_start"][interval * orbit_start] = 1
         return clocks

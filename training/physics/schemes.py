@@ -22,7 +22,7 @@ from emulator.codes import CHARGE
 from emulator.decoding import decode_stream
 from emulator.output_buffer import NOTHING
 from models.arrays import FloatArray, IntArray
-from models.chip import Algorithm
+from models.chip import N_OUTPUTS, OUTPUT_BITS, Algorithm
 from models.errors import InputError
 from models.register_weights import for_encoder
 from models.registers import Registers
@@ -86,7 +86,7 @@ class Scheme:
         decoded = self._decoded(calq)
         latent = decoded.columns.get("latent")
         if latent is not None:
-            latent = latent >> (fields.LATENT_BITS - self.latent_bits)
+            latent = latent >> (OUTPUT_BITS - self.latent_bits)
         charge = self._charge(decoded, latent)
         module_sum = np.where(decoded.module_sum < 0, np.nan, decoded.module_sum)
         cut = decoded.columns.get("type", np.zeros(len(calq), dtype=np.int64)) >= TYPE_TRUNCATED
@@ -194,9 +194,9 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
     The chip computes in its own arithmetic, whatever arithmetic the weights were trained for.
     """
     spec = weights.spec
-    if spec.dense.output.width != fields.LATENT_BITS or spec.dense.outputs != fields.N_LATENTS:
-        raise InputError(f"{name}: {spec.dense.outputs} latents in {spec.dense.output}, expected {fields.N_LATENTS} of "
-                         f"{fields.LATENT_BITS} bits: the chip has no others")
+    if spec.dense.output.width != OUTPUT_BITS or spec.dense.outputs != N_OUTPUTS:
+        raise InputError(f"{name}: {spec.dense.outputs} latents in {spec.dense.output}, expected {N_OUTPUTS} of "
+                         f"{OUTPUT_BITS} bits: the chip has no others")
 
     def decoded(latent: IntArray, module_sum: IntArray) -> FloatArray:
         from training.networks.decoder import decode

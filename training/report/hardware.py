@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hls.report import CHIP, counted, implementations
+from models.chip import BX_NS
 from models.config import Config
 from models.errors import InputError
-from models.hardware import BX_NS, Implementation
+from models.hardware import Implementation
 from models.weights import EncoderWeights
 from rtl.results import ChipSynthesis, ConstantSynthesis
 from training.results.pareto import ParetoScan

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from models.chip import LATENT_BITS
 from models.config import Config
 from models.cost import cost
 from models.errors import InputError, ToolMissing
 from models.result import ResultList
-from models.spec import LATENT_BITS, EncoderSpec
+from models.spec import EncoderSpec
 from training.data.dataset import Dataset
 from training.fit.run import FINGERPRINT_FILE, alone
 from training.results.encoders import SearchedEncoder

@@ -17,6 +17,7 @@ from emulator.algorithms.autoencoder import Autoencoder
 from emulator.codes import FINE_SUM
 from emulator.encoder import encode
 from emulator.formatter import bx_counter
+from emulator.link_words import join_words, split_words
 from emulator.upsets import weight_flips
 from models.arrays import Float64Array, IntArray
 from models.errors import InputError
@@ -79,7 +80,7 @@ class Receiver:
         n_elinks, dropped = self.spec.n_elinks, self.spec.dense.output.width - self.spec.latent_bits
         flat = frames.reshape(-1, frames.shape[-1])[:, :n_elinks].astype(np.int64)
         words = np.zeros((len(flat), 2 * n_elinks), dtype=np.uint16)
-        words[:, 0 : 2 * flat.shape[1] : 2], words[:, 1 : 2 * flat.shape[1] : 2] = flat >> 16, flat & 0xFFFF
+        words[:, : 2 * flat.shape[1]] = split_words(flat)
         columns = Autoencoder(n_elinks, self.spec.ae_mask, self.weights).decode(words)[0].columns
         shape = frames.shape[:-1]
         return (columns["latent"] >> dropped).reshape(*shape, -1), columns["module_sum"].reshape(shape)
@@ -113,8 +114,8 @@ def frames_of(weights: EncoderWeights, output_code: IntArray, sum_code: IntArray
     """Words (n, links) of the frames of outputs (n, outputs) and sum codes (n,) in consecutive bunch crossings."""
     block = Autoencoder(weights.spec.n_elinks, weights.spec.ae_mask, weights)
     stages = {"output_code": output_code, "sum_code": sum_code}
-    words = block.packets(stages, bx_counter(first_bx + np.arange(len(output_code)))).words.astype(np.int64)
-    return (words[:, 0::2] << 16 | words[:, 1::2])[:, : weights.spec.n_elinks]
+    words = block.packets(stages, bx_counter(first_bx + np.arange(len(output_code)))).words
+    return join_words(words)[:, : weights.spec.n_elinks].astype(np.int64)
 
 
 def weight_upsets(

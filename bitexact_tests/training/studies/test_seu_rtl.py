@@ -12,6 +12,7 @@ from bitexact_tests.samples.flips import N_WEIGHT_BITS, fake_decode, flipped, so
 from emulator import encode
 from emulator.algorithms.autoencoder import Autoencoder
 from emulator.codes import FINE_SUM
+from emulator.link_words import join_words
 from models.errors import ToolMissing
 from models.spec import EncoderSpec
 from models.trigger_cells import to_trigger_cells
@@ -116,8 +117,8 @@ def test_flipped_settings_and_weights_without_redundancy(chip: FlipBench, receiv
     settings = [(5, receiver.spec.ae_mask ^ 1 << bit) for bit in range(144)]
     settings += [(5 ^ (1 << bit >> 4), receiver.spec.ae_mask) for bit in range(8)]
     for k, (n_elinks, mask) in enumerate(settings):
-        words = Autoencoder(n_elinks, mask, weights).packets(stages, counter).words[:, :10].astype(np.int64)
-        expected = np.where(np.arange(5) < n_elinks, words[:, 0::2] << 16 | words[:, 1::2], 0)
+        words = Autoencoder(n_elinks, mask, weights).packets(stages, counter).words[:, :10]
+        expected = np.where(np.arange(5) < n_elinks, join_words(words), 0)
         np.testing.assert_array_equal(found[k, :, :-1], expected, err_msg=f"setting bit {k}")
     bits = some_bits(20, seed=3)[::8].tolist()
     found = chip.stored_flips(calq, bits)
