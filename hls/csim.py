@@ -20,20 +20,19 @@ from models.config import Config
 from models.errors import ToolFailed
 from models.weights import EncoderWeights
 
-_CHUNK = 8192  # events per run of the program: bounds its files to a few MB and lets two cores share the work
-
 
 def run_csim(
     config: Config, weights: EncoderWeights, calq: IntArray, backend: str | None = None, *,
     keep: Collection[str] = STAGES, bx: IntArray | None = None, n_elinks: int | None = None, mask: int | None = None,
-    progress: Callable[[int], None] = lambda n_events: None,
+    progress: Callable[[int], None] = lambda n_events: None, events_per_run: int = 8192,
 ) -> dict[str, npt.NDArray[np.int32]]:
     """Run events through the compiled C++.
 
     calq: (n, 48) in image order; bx: (n,) bunch crossing in the orbit for the frame header (default: 0, 1, 2, ...);
     n_elinks and mask default to those of the spec. Returns the stages named in `keep` as int32 codes, shapes as those
-    of the emulator. `progress` is called with the number of events of each finished part. Raises ToolMissing without
-    g++.
+    of the emulator. The program runs on at most `events_per_run` events at a time, which bounds its files and lets
+    cores share the work; `progress` is called with the number of events of each finished run. Raises ToolMissing
+    without g++.
     """
     spec = config.encoder
     if weights.spec != spec:
@@ -45,12 +44,12 @@ def run_csim(
     trace = not set(keep) <= {"latent_code", "words"}
 
     def run(start: int) -> npt.NDArray[np.int32]:
-        rows = _run_program(program, control, events[start : start + _CHUNK], trace, row_length(spec, trace))
+        rows = _run_program(program, control, events[start : start + events_per_run], trace, row_length(spec, trace))
         progress(len(rows))
         return rows
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = np.concatenate(list(pool.map(run, range(0, max(len(events), 1), _CHUNK))))
+        rows = np.concatenate(list(pool.map(run, range(0, max(len(events), 1), events_per_run))))
     return {name: part for name, part in _split(spec, rows, trace) if name in keep}
 
 

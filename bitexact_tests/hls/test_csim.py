@@ -52,6 +52,14 @@ def test_hls_equals_emulator(projects: None, name: str, backend: str, family: st
     assert tuple(row.stage for row in result.stages) == STAGES
 
 
+def test_parts_join_without_a_seam(projects: None) -> None:
+    config, calq = LOADED["econ_t_5elink"], CALQ[:200]
+    weights = EncoderWeights.random(config.encoder, 1)
+    whole, parts = (run_csim(config, weights, calq, "vitis", events_per_run=n) for n in (8192, 64))
+    for stage in whole:
+        np.testing.assert_array_equal(parts[stage], whole[stage], err_msg=stage)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_events_do_not_depend_on_their_neighbours(projects: None, backend: str) -> None:
     config = LOADED["econ_t_5elink"]

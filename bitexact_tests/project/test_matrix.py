@@ -42,12 +42,6 @@ def test_all_cells_are_equal(gxx: str, name: str, column: str) -> None:
         assert set(cell.stages) >= {"image_code", "hidden_code", "output_code", "latent_code"}
 
 
-def test_parts_of_csim_join_without_a_seam(gxx: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hls.csim._CHUNK", 64)
-    (row,) = run_matrix([small("econ_t_3elink")], ["random"], ["vitis"], 100).values()
-    assert row["vitis"].equal, str(row["vitis"])
-
-
 def test_the_reference_has_the_frames_of_the_chip() -> None:
     config = Config.load("econ_t_3elink")
     weights = EncoderWeights.random(config.encoder, 1)

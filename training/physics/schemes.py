@@ -38,7 +38,6 @@ MIN_THRESHOLD_CALQ = 47
 BUFFER_BX = 12
 """Bunch crossings of waiting words that TS may fill: the published setting T1 = 120 words on 5 links."""
 
-_CHUNK = 4096  # bunch crossings through the chip at a time; bounds the memory of its stages
 _FLUSH = 32  # empty bunch crossings behind the last row, more than the buffer can hold
 
 STC_ORDER: IntArray = SUPER_CELLS[:27].reshape(3, 9, 4)[:, [0, 2, 6, 8]].ravel()
@@ -81,9 +80,9 @@ class Scheme:
     latent_bits: int = 0
     weights: str = ""
 
-    def run(self, calq: IntArray) -> Received:
-        """Send charges (n, 48) in trigger-cell order through chip and frame decoder."""
-        decoded = self._decoded(calq)
+    def run(self, calq: IntArray, at_once: int = 4096) -> Received:
+        """Send charges (n, 48) in trigger-cell order through chip and frame decoder, `at_once` modules at a time."""
+        decoded = self._decoded(calq, at_once)
         latent = decoded.columns.get("latent")
         if latent is not None:
             latent = latent >> (OUTPUT_BITS - self.latent_bits)
@@ -92,13 +91,13 @@ class Scheme:
         cut = decoded.columns.get("type", np.zeros(len(calq), dtype=np.int64)) >= TYPE_TRUNCATED
         return Received(charge, module_sum, self._bits(decoded, cut), cut, latent)
 
-    def _decoded(self, calq: IntArray) -> Decoded:
+    def _decoded(self, calq: IntArray, at_once: int) -> Decoded:
         channels = np.concatenate([calq[:, self.order], np.zeros((_FLUSH, N_TRIGGER_CELLS), calq.dtype)])
 
         def frames() -> Iterator[IntArray]:
             chip, bx, waiting = EconT(self.registers), 0, NOTHING
-            for start in range(0, len(channels), _CHUNK):
-                sent = chip.run_calq(channels[start : start + _CHUNK], bx, waiting)
+            for start in range(0, len(channels), at_once):
+                sent = chip.run_calq(channels[start : start + at_once], bx, waiting)
                 bx, waiting = sent.next_bx, sent.waiting
                 yield sent.etx
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from models.arrays import FloatArray
 
-_BLOCK = 1 << 22  # resampled numbers in memory at a time
-
 
 @dataclass(frozen=True)
 class Bootstrap:
@@ -21,6 +19,8 @@ class Bootstrap:
     n_modules: int
     n_resamples: int = 200
     seed: int = 1
+    at_once: int = 1 << 22
+    """Resampled numbers in memory at a time."""
 
     def means(self, values: FloatArray) -> FloatArray:
         """The mean of every resample, (n_resamples, ...) of values (n_modules, ...); NaN counts as not there."""
@@ -28,7 +28,7 @@ class Bootstrap:
         there = np.isfinite(flat)
         filled, there = np.where(there, flat, 0.0), there.astype(np.float64)
         rng = np.random.default_rng(self.seed)
-        rows = max(1, min(self.n_resamples, _BLOCK // max(self.n_modules, 1)))
+        rows = max(1, min(self.n_resamples, self.at_once // max(self.n_modules, 1)))
         parts = []
         for first in range(0, self.n_resamples, rows):
             count = min(rows, self.n_resamples - first)

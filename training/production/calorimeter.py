@@ -57,15 +57,15 @@ def simulate(sample: Sample, event: int, cache: Path, keep_empty: bool = False) 
     rng = np.random.default_rng([sample.seed, event])
     wanted = sample.layer_numbers()
     signal_rng, pile_up_rng, noise_rng = rng.spawn(3)
-    signal = _charges(signal_rng, collision(sample.process, sample.seed, event, cache), wanted)
+    signal = charges(signal_rng, collision(sample.process, sample.seed, event, cache), wanted)
     charge = signal.copy()
     extra = pile_up(pile_up_rng, sample.pile_up, sample.pool_size, sample.seed, cache)
     if extra is not None:
-        charge += _charges(pile_up_rng, extra, wanted)
-    return _digitise(noise_rng, charge, signal, event, wanted, keep_empty)
+        charge += charges(pile_up_rng, extra, wanted)
+    return digitise(noise_rng, charge, signal, event, wanted, keep_empty)
 
 
-def _charges(rng: np.random.Generator, particles: Particles, wanted: IntArray) -> FloatArray:
+def charges(rng: np.random.Generator, particles: Particles, wanted: IntArray) -> FloatArray:
     """Charge in MIP of every trigger cell: (2, modules of an endcap, 48), negative z first, TC order."""
     deposits = spots(rng, particles, wanted)
     side = particles.side[deposits.particle]
@@ -82,12 +82,18 @@ def _charges(rng: np.random.Generator, particles: Particles, wanted: IntArray) -
     return total.reshape(2, n_modules, N_TRIGGER_CELLS) * modules().inside
 
 
-def _digitise(rng: np.random.Generator, charge: FloatArray, signal: FloatArray, event: int, wanted: IntArray,
-              keep_empty: bool) -> ModuleTable:
+def digitise(
+    rng: np.random.Generator, charge: FloatArray, signal: FloatArray, event: int, wanted: IntArray, keep_empty: bool,
+    noise: float = NOISE,
+) -> ModuleTable:
+    """Modules of the layers `wanted` out of charges in MIP as `charges` gives them, with a noise of this many MIP.
+
+    `signal` is the part of `charge` that the process left.
+    """
     here = modules()
     of_layers = np.flatnonzero(np.isin(here.layer, wanted))
     charge = charge[:, of_layers]
-    noisy = charge + rng.normal(0, NOISE, charge.shape) * here.inside[of_layers]
+    noisy = charge + rng.normal(0, noise, charge.shape) * here.inside[of_layers]
     counts = np.where(noisy > THRESHOLD, np.minimum(noisy * CALQ_PER_MIPT, LARGEST_CHARGE), 0).astype(np.int64)
     high_density = here.high_density[of_layers]
     kept_side, kept = np.nonzero(counts.any(axis=2) | keep_empty)

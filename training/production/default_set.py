@@ -23,17 +23,18 @@ from training.production.stream import open_writer
 _FORMAT = 1
 _FEWEST_EVENTS = 10
 """Modules of one event share its collision; this many mix them even where one event has enough modules."""
-_REPORT_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
 
 def pythia_modules(
-    n_modules: int, seed: int, n_elinks: int, cache: Path = CACHE, sample: Sample | None = None
+    n_modules: int, seed: int, n_elinks: int, cache: Path = CACHE, sample: Sample | None = None,
+    report_seconds: float = 5.0,
 ) -> CalqTable:
     """n_modules, none empty, of the layers that have `n_elinks` in the signal allocation, with COLUMNS.
 
-    More than five links are as good as five. Kept in `cache`; equal for equal arguments. Raises ToolMissing if Pythia
+    More than five links are as good as five. Kept in `cache`; equal for equal arguments. The
+    log tells every `report_seconds` how far the work is. Raises ToolMissing if Pythia
     is not installed.
     """
     layers = trigger_layers()
@@ -42,40 +43,40 @@ def pythia_modules(
     key = repr((_FORMAT, pythia_version(), sample, n_modules))
     path = cache / f"modules-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
     if not path.is_file():
-        _make(sample, n_modules, cache, path)
+        _make(sample, n_modules, cache, path, report_seconds)
     table = read_calq(path, "image")
     source = f"Pythia {pythia_version()}, {sample.process} with {sample.pile_up:g} pile-up, seed {sample.seed}"
     return CalqTable(table.calq, table.extra[list(COLUMNS)], source)
 
 
 class _Progress:
-    """Lines that tell how far the work is, one in some seconds at most."""
+    """Lines that tell how far the work is, at most one in `seconds`."""
 
-    def __init__(self, what: str, total: int) -> None:
-        self._what, self._total = what, total
+    def __init__(self, what: str, total: int, seconds: float) -> None:
+        self._what, self._total, self._seconds = what, total, seconds
         self._began = self._told = time.perf_counter()
 
     def tell(self, done: int) -> None:
         now = time.perf_counter()
-        if now - self._told > _REPORT_SECONDS and done < self._total:
+        if now - self._told > self._seconds and done < self._total:
             left = (now - self._began) * (self._total - done) / done
             log.info("%s of %s %s, about %.0f s left", f"{done:,}", f"{self._total:,}", self._what, left)
             self._told = now
 
 
-def _make(sample: Sample, n_modules: int, cache: Path, path: Path) -> None:
+def _make(sample: Sample, n_modules: int, cache: Path, path: Path, report_seconds: float) -> None:
     began = time.perf_counter()
     log.info("Pythia %s makes %s modules of %s with %g pile-up, layers %s: some 10 s of one core if %s has no "
              "collisions yet", pythia_version(), f"{n_modules:,}", sample.process, sample.pile_up,
              ", ".join(map(str, sample.layer_numbers())), cache)
     size = events_per_block("minbias")
-    progress = _Progress("collisions for pile-up", sample.pool_size)
+    progress = _Progress("collisions for pile-up", sample.pool_size, report_seconds)
     for number in range(-(-sample.pool_size // size)):
         block("minbias", sample.seed, number, cache)
         progress.tell((number + 1) * size)
     tables: list[ModuleTable] = []
     found = 0
-    progress = _Progress("modules", n_modules)
+    progress = _Progress("modules", n_modules, report_seconds)
     while found < n_modules or len(tables) < _FEWEST_EVENTS:
         table = simulate(sample, len(tables), cache)
         tables.append(table.select(np.flatnonzero(table.calq.any(axis=1))))

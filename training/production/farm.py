@@ -27,8 +27,6 @@ from training.production.stream import keep_inputs
 NOTES = ".parts"
 """Folder of the notes, in the output folder."""
 _TRIES = 5
-_ASK_AGAIN_SECONDS = 30.0
-"""A batch system does not bring back a job that it ended; so often the jobs that are missing are handed in again."""
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": 1 << 28, "MALLOC_MMAP_THRESHOLD_": 1 << 28}
 """For workers; the default gives every freed array back to the system at once, twice the time for large arrays."""
 
@@ -55,6 +53,8 @@ class FarmConfig(BaseModel):
     n_workers: Annotated[int, Field(ge=1, le=10_000)] = 1
     cores: Annotated[int, Field(ge=1)] = 1
     memory: str = "2GiB"
+    resubmit_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """A batch system does not bring back a job that it ended: missing jobs are resubmitted after this time."""
     options: dict[str, Any] = {}
     _where: str = PrivateAttr("the farm")
 
@@ -161,7 +161,7 @@ def make_cluster(farm: FarmConfig) -> Any:
         raise ToolMissing(f"{farm.cluster} needs the command {command}, which is not there")
     cluster = batch_cluster(farm)
     cluster.scale(n=farm.n_workers)
-    again = PeriodicCallback(lambda: cluster.scale(n=farm.n_workers), 1000 * _ASK_AGAIN_SECONDS)
+    again = PeriodicCallback(lambda: cluster.scale(n=farm.n_workers), 1000 * farm.resubmit_seconds)
     cluster.periodic_callbacks["ask again"] = again  # stopped with the cluster
     cluster.loop.add_callback(again.start)
     return cluster

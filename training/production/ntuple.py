@@ -34,7 +34,6 @@ CHARGES = ("tc_uncompressedCharge", "tc_data", "tc_compressedCharge")
 """In the order of preference: linear charges, or for the last one 7-bit codes."""
 _INTEGERS = {*PLACE, "tc_cell", "tc_cellu", "tc_cellv", "tc_wafertype", "tc_subdet", "tc_compressedCharge", "event"}
 _MOST_EVENTS = 100_000_000
-_EVENTS = 256
 _SCINTILLATOR = 10
 _WIDTH = 2 * LARGEST_UV + 1
 
@@ -98,10 +97,12 @@ def open_tree(path: str | Path, tree: str = TREE) -> Any:
 
 
 def read_modules(
-    path: str | Path, first: int = 0, last: int | None = None, tree: str = TREE, charge: str | None = None
+    path: str | Path, first: int = 0, last: int | None = None, tree: str = TREE, charge: str | None = None,
+    step: str | int = STEP, events_per_table: int = 256,
 ) -> Iterator[ModuleTable]:
-    """Modules of the events first..last-1 of a file, some events at a time.
+    """Modules of the events first..last-1 of a file, at most `events_per_table` at a time.
 
+    `step` is what is read at a time, as uproot takes it: a size in memory or a number of events.
     Raises InputError naming file, event, branch, value and what was expected.
     """
     content = open_tree(path, tree)
@@ -112,7 +113,7 @@ def read_modules(
 
     start = first
     per_event = {"event"} & set(branches.names())
-    for part in _parts(path, content, branches, first, last):
+    for part in _parts(path, content, branches, first, last, step):
         for name in branches.names():
             _check_type(path, name, part[name], 1 if name in per_event else 2)
         counts = ak.to_numpy(ak.num(part.tc_layer))
@@ -121,18 +122,20 @@ def read_modules(
                 event = start + int(np.argmax(ak.to_numpy(ak.num(part[name])) != counts))
                 raise InputError(f"{path}: event {event}, branch {name}: not as many values as tc_layer has")
         # Events of few cells come in large numbers, and the table of their modules must not grow with them.
-        for begin in range(0, len(counts), _EVENTS):
-            some = part[begin : begin + _EVENTS]
+        for begin in range(0, len(counts), events_per_table):
+            some = part[begin : begin + events_per_table]
             columns = {name: np.asarray(ak.to_numpy(some[name] if name in per_event else ak.flatten(some[name])))
                        for name in branches.names()}
-            yield assemble(columns, counts[begin : begin + _EVENTS], branches, str(path), start + begin)
+            yield assemble(columns, counts[begin : begin + events_per_table], branches, str(path), start + begin)
         start += len(counts)
 
 
-def _parts(path: str | Path, content: Any, branches: Branches, first: int, last: int | None) -> Iterator[Any]:
+def _parts(
+    path: str | Path, content: Any, branches: Branches, first: int, last: int | None, step: str | int
+) -> Iterator[Any]:
     """The branches of some events at a time, as records of awkward arrays."""
     with parsing(path, "ROOT"):
-        yield from content.iterate(branches.names(), step_size=STEP, entry_start=first, entry_stop=last, library="ak")
+        yield from content.iterate(branches.names(), step_size=step, entry_start=first, entry_stop=last, library="ak")
 
 
 def _check_type(path: str | Path, name: str, values: Any, n_dimensions: int) -> None:

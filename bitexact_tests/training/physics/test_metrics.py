@@ -87,12 +87,11 @@ def test_bootstrap_error_is_that_of_a_mean() -> None:
     np.testing.assert_allclose(error, expected, rtol=0.15)
 
 
-def test_resamples_are_paired_and_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resamples_are_paired_and_do_not_depend_on_how_many_are_in_memory() -> None:
     values = RNG.normal(size=(500, 1))
     a, b = Bootstrap(500, 50).means(values), Bootstrap(500, 50).means(values + 1)
     np.testing.assert_allclose(b - a, 1.0, rtol=0, atol=1e-12, err_msg="the difference of equal modules has no error")
-    monkeypatch.setattr("training.physics.statistics._BLOCK", 700)
-    np.testing.assert_allclose(Bootstrap(500, 50).means(values), a, rtol=1e-9)
+    np.testing.assert_allclose(Bootstrap(500, 50, at_once=700).means(values), a, rtol=1e-9)
     assert not np.array_equal(Bootstrap(500, 50, seed=2).means(values), a)
 
 

@@ -24,12 +24,10 @@ from training.production.toy import generate
 pytest.importorskip("tensorflow")
 
 
-def test_default_set_is_made_once(pythia_cache: Path, monkeypatch: pytest.MonkeyPatch,
-                                  caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(default_set, "_REPORT_SECONDS", 0.0)
+def test_default_set_is_made_once(pythia_cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "training")
     sample = Sample(pile_up=20, pool_size=501, seed=3, layers=(9,))
-    first = default_set.pythia_modules(3000, 3, 5, pythia_cache, sample)
+    first = default_set.pythia_modules(3000, 3, 5, pythia_cache, sample, report_seconds=0)
     assert first.calq.shape == (3000, 48) and first.calq.any(axis=1).all()
     assert re.search(r"500 of 501 collisions for pile-up, about \d+ s left", caplog.text)
     assert re.search(r"[0-9,]+ of 3,000 modules, about \d+ s left", caplog.text)

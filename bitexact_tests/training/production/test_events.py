@@ -85,11 +85,10 @@ def test_only_wanted_layers() -> None:
     assert set(np.unique(deposits.layer)) == {9, 30}
 
 
-def test_charge_of_a_muon_in_calq(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_charge_of_a_muon_in_calq() -> None:
     """One MIP is 35 counts over cosh(eta), to the width of the readout's code."""
-    monkeypatch.setattr(calorimeter, "NOISE", 0.0)
-    charge = calorimeter._charges(np.random.default_rng(1), beam(13, 60.0, 1), np.array([9]))
-    table = calorimeter._digitise(np.random.default_rng(1), charge, charge, 0, np.array([9]), keep_empty=False)
+    charge = calorimeter.charges(np.random.default_rng(1), beam(13, 60.0, 1), np.array([9]))
+    table = calorimeter.digitise(np.random.default_rng(1), charge, charge, 0, np.array([9]), False, noise=0.0)
     assert len(table) == 1
     hit = np.flatnonzero(table.calq[0])
     expected = charge.sum() * CALQ_PER_MIPT / np.cosh(2.0)

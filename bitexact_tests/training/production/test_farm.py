@@ -239,15 +239,12 @@ def test_job_on_a_batch_system_equals_one_process(batch: tuple[Path, Path], tmp_
             time.sleep(0.05)
 
 
-def test_jobs_that_the_batch_system_ends_are_handed_in_again(batch: tuple[Path, Path], tmp_path: Path,
-                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_that_the_batch_system_ends_are_handed_in_again(batch: tuple[Path, Path], tmp_path: Path) -> None:
     """All of them in the middle of parts, as at the end of the time that a queue gives."""
     import dask
 
-    from training.production import farm
-
     farm_file, jobs = batch
-    monkeypatch.setattr(farm, "_ASK_AGAIN_SECONDS", 0.5)
+    farm = FarmConfig.load(farm_file).model_copy(update={"resubmit_seconds": 0.5})
     folder, killed = tmp_path / "out", []
 
     def end_all(name: str, counts: dict[str, int]) -> None:
@@ -257,6 +254,6 @@ def test_jobs_that_the_batch_system_ends_are_handed_in_again(batch: tuple[Path, 
                 os.killpg(int(path.read_text()), signal.SIGKILL)
 
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "0.5s"}):
-        counts = run(parts(folder, 6, delay=0.4), folder, FarmConfig.load(farm_file), done=end_all)
+        counts = run(parts(folder, 6, delay=0.4), folder, farm, done=end_all)
     assert counts == {f"part_{i}": {"sum": i**2} for i in range(6)} and len(files(folder)) == 6
     assert len(killed) == 2 and len(list(jobs.glob("*.job"))) > 2

@@ -15,7 +15,7 @@ from emulator.links import ERX
 from models.calq_io import read_calq
 from models.errors import InputError
 from models.trigger_cells import image_order
-from training.production import ntuple, steps
+from training.production import steps
 from training.production.geometry import cell_from_uv, modules
 from training.production.modules import SLOT, calibration, chip_charges, encode, pack
 from training.production.ntuple import TREE, find_branches, read_modules
@@ -175,13 +175,11 @@ def test_scintillator_is_left_out(tmp_path: Path, events: list[Event]) -> None:
     assert 0 < len(table) < 40 and not (table.info.layer == one["tc_layer"][0]).any()
 
 
-def test_pieces_make_up_the_file(tmp_path: Path, events: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_make_up_the_file(tmp_path: Path, events: list[Event]) -> None:
     """However little is read at a time, the modules are the same."""
     path = write(tmp_path / "n.root", events)
     whole = next(read_modules(path))
-    monkeypatch.setattr(ntuple, "STEP", 2)
-    monkeypatch.setattr(ntuple, "_EVENTS", 1)
-    pieces = list(read_modules(path))
+    pieces = list(read_modules(path, step=2, events_per_table=1))
     assert len(pieces) == 4
     assert_array_equal(np.concatenate([piece.calq for piece in pieces]), whole.calq)
     assert_array_equal(np.concatenate([piece.info.entry for piece in pieces]), whole.info.entry)

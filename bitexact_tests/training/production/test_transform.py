@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from models.calq_io import CALQ_COLUMNS, MAX_CALQ
 from models.errors import InputError
 from training.commands.data import app
-from training.production import stream, transform
+from training.production import transform
 from training.production.allocation import ModuleLinks, signal_links
 from training.production.geometry import modules
 from training.production.stream import open_writer, read_tables
@@ -208,13 +208,14 @@ def test_tables_do_not_depend_on_the_pieces_of_the_file(tmp_path: Path) -> None:
     ("SimEnergyFraction", None, "empty, expected a number"),
     ("isHDM", None, "empty, expected true or false"),
 ])
-def test_what_is_no_charge_or_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, column: str,
-                                    value: int | None, message: str) -> None:
-    """Also in a later piece of the file."""
+def test_what_is_no_charge_or_empty(tmp_path: Path, suffix: str, column: str, value: int | None, message: str
+                                    ) -> None:
+    """In a file that is read whole, and in a later piece of it."""
     table = rows(60).convert_dtypes()
     table.loc[44, column] = value
     path = save(tmp_path / f"in{suffix}", table)
-    monkeypatch.setattr(stream, "ROWS", 25)
+    with pytest.raises(InputError, match=f"in{suffix}: data row 45, column {column}: {message}"):
+        list(read_tables([path], rows=25))
     for step in (["skim", "--partial", "--min-sim-energy", "-1"], ["double"], ["split"]):
         result = CliRunner().invoke(app, [*step, str(path), "--output", str(tmp_path / "out")])
         assert result.exit_code == 2, result.output
