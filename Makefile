@@ -94,7 +94,7 @@ rtl-constant: $(READY) ## the two layers with WEIGHTS=... as constants: Verilog 
 
 compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stage, bit by bit
 	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
-	    $(foreach backend,$(BACKEND),--backend $(backend)) --output $(RUN)/compare.json
+	    $(foreach backend,$(BACKEND),--backend $(backend)) --json $(RUN)/compare.json
 
 physics: $(READY) ## AE of RUNS="dir ..." against TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
 	$(PYTHON) -m training compare $(foreach run,$(RUNS),--run $(run)) --input $(INPUT) --n-modules $(EVENTS) \
@@ -113,7 +113,7 @@ rtl-sim: $(READY) ## Verilog against emulator: all events of INPUT=..., then vec
 rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7" FOLD=16, many minutes
 	@set -e; for technology in $(TECHNOLOGY); do \
 	    $(PYTHON) -m rtl synth --config $(CONFIG) --technology $$technology $(if $(FOLD),--fold $(FOLD)) \
-	        --output $(RUN)/rtl_$$technology$(FOLDED).json $(ARGS); \
+	        --json $(RUN)/rtl_$$technology$(FOLDED).json $(ARGS); \
 	done
 
 pareto: $(READY) ## area against EMD over bit widths, resumable: ARGS="--weight-bits 3,4,5,6,7,8 --input-bits 4,5,6,7,8 --epochs 20"
@@ -121,9 +121,9 @@ pareto: $(READY) ## area against EMD over bit widths, resumable: ARGS="--weight-
 
 rtl-activity: $(READY) ## how often the gates change on the events of INPUT=...; FOLD=16 for the folded encoder
 	$(PYTHON) -m rtl synth --config $(CONFIG) --technology gates --netlists $(RUN)/rtl/gates$(FOLDED) --timeout 3000 \
-	    $(if $(FOLD),--fold $(FOLD)) --output $(RUN)/rtl_gates$(FOLDED).json $(ARGS)
+	    $(if $(FOLD),--fold $(FOLD)) --json $(RUN)/rtl_gates$(FOLDED).json $(ARGS)
 	$(PYTHON) -m rtl activity --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --netlists $(RUN)/rtl/gates$(FOLDED) \
-	    --summary $(RUN)/rtl_gates$(FOLDED).json
+	    --json $(RUN)/rtl_gates$(FOLDED).json
 
 seu: $(READY) ## flip every bit of weights and RTL registers of RUN: latents, frames, EMD; ARGS="--no-rtl"
 	$(PYTHON) -m training seu --run $(RUN) --input $(INPUT) $(ARGS)

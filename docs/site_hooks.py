@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
 import typer.main
 
-from models.command_line import LazyGroup
+from models.command_line import LazyGroup, econ_t
 
-PACKAGES = ("training", "emulator", "hls", "rtl", "models", "bitexact_tests")
 MARK = "<!-- commands -->"
 
 
@@ -20,32 +18,32 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def commands() -> Iterator[str]:
-    """Markdown lines for every command of every package."""
-    for package in PACKAGES:
-        app = importlib.import_module(f"{package}.__main__").app
-        yield from _lines(typer.main.get_command(app), f"python -m {package}", 2)
+    """Markdown lines for every command."""
+    yield from _commands(typer.main.get_command(econ_t()), "econ-t", 2)
+
+
+def _commands(group: LazyGroup, name: str, level: int) -> Iterator[str]:
+    for sub_name in group.table:
+        yield from _lines(group.load(sub_name), f"{name} {sub_name}", level)
 
 
 def _lines(command: Any, name: str, level: int) -> Iterator[str]:
     yield from ("", f"{'#' * level} {name}", "", *_paragraphs(command.help or ""), "")
-    if hasattr(command, "commands"):
-        for sub_name, sub in command.commands.items():
-            known = command.load(sub_name) if isinstance(command, LazyGroup) else sub
-            yield from _lines(known, f"{name} {sub_name}", level + 1)
-        return
     context = command.make_context(name, [], resilient_parsing=True)
     records = [param.get_help_record(context) for param in command.params if param.name != "help"]
     if any(records):
         yield from ("| option | meaning |", "|---|---|")
     for option, meaning in filter(None, records):
         yield f"| `{option}` | {' '.join(meaning.split())} |".replace("[", "\\[")
+    if isinstance(command, LazyGroup):
+        yield from _commands(command, name, level + 1)
 
 
 def _paragraphs(text: str) -> Iterator[str]:
     """Paragraphs of a docstring; one that shows a command is a block of code."""
     for paragraph in text.split("\n\n"):
         plain = " ".join(paragraph.split())
-        said, found, line = plain.partition("python -m ") if "`python" not in plain else (plain, "", "")
+        said, found, line = plain.partition("econ-t ") if "`econ-t" not in plain else (plain, "", "")
         if said and found:
             yield from (said.strip(), "")
-        yield from ("```bash", f"python -m {line}", "```", "") if found else (plain, "")
+        yield from ("```bash", f"econ-t {line}", "```", "") if found else (plain, "")

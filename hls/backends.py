@@ -50,13 +50,14 @@ class Backend:
         """Arguments of the hls4ml conversion that name the technology."""
         return {"part": config.hls.part} if self.name == "vitis" else {"tech": "asic", "asiclibs": ASIC_LIBRARY}
 
-    def check(self, config: Config, project: Path) -> None:
-        """Raise InputError if a folder holds no project, or one of another encoder or backend."""
+    def check(self, config: Config | None, project: Path) -> None:
+        """Raise InputError if a folder holds no project, or one of another encoder (if one is given) or backend."""
         path = project / PROJECT_FILE
         if not path.exists():
-            raise InputError(f"{project}: no {PROJECT_FILE} in it, expected a {self.name} project of `hls convert`")
+            raise InputError(f"{project}: no {PROJECT_FILE} in it, expected a {self.name} project of `econ-t convert`")
         content = read_json(path, ("digest", "backend"))
-        for key, wanted in (("backend", self.name), ("digest", config.encoder.digest())):
+        expected = {"backend": self.name} | ({"digest": config.encoder.digest()} if config else {})
+        for key, wanted in expected.items():
             if content[key] != wanted:
                 raise InputError(f"{path}: {key} {content[key]}, expected {wanted}: convert the configuration again")
 
@@ -97,3 +98,11 @@ BACKENDS = {
                  "firmware/nnet_utils"), ("catapult",), "catapult.tcl"),
     )
 }
+
+
+def project_backend(project: Path) -> str:
+    """The name of the backend that a project is for."""
+    path = project / PROJECT_FILE
+    if not path.exists():
+        raise InputError(f"{project}: no {PROJECT_FILE} in it, expected a project of `econ-t convert`")
+    return str(read_json(path, ("backend",))["backend"])

@@ -22,7 +22,7 @@ from typing import Any
 from hls.backends import BACKENDS, PROJECT_FILE, Backend
 from hls.testbench import control_words
 from models.chip import AE_HEADER_BITS, AE_MAX_ELINKS, LINK_BITS
-from models.config import Config
+from models.config import CONFIG_FILE, Config
 from models.errors import ToolMissing
 from models.files import atomic_directory
 from models.fixed_point import FixedPoint
@@ -59,6 +59,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
         if weights is not None:
             control_words(config.encoder, weights).tofile(folder / "control.bin")
             weights.save(folder / "weights.npz")
+            config.save(folder / CONFIG_FILE)
         (folder / PROJECT_FILE).write_text(json.dumps(describe(config, backend), indent=1) + "\n")
 
 

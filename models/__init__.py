@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from models.lazy import public_face
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from models.calq_io import read_calq as read_calq
     from models.calq_io import write_calq as write_calq

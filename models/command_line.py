@@ -1,15 +1,20 @@
-"""The command line: a group that imports a command when it is called, and tells what a user got wrong in one line."""
+"""The command line: a group that imports a command when it is called, and tells what a user got wrong in one line.
+
+`python -m PACKAGE` offers the commands of one package, `econ-t` those of all packages.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from importlib.util import find_spec
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from models import __version__
 from models.errors import one_line_errors
 
 Table = Mapping[str, tuple[str, str]]
@@ -23,10 +28,13 @@ class LazyGroup(TyperGroup):
     """
 
     table: ClassVar[Table] = {}
+    panels: ClassVar[Mapping[str, str]] = {}
+    """Titles above commands in the help, by name of the command."""
 
     def __init__(self, **options: Any) -> None:
         # For the list of commands and for suggestions: names and descriptions, without the modules behind them.
-        described = {name: TyperCommand(name, help=text) for name, (_, text) in self.table.items()}
+        described = {name: TyperCommand(name, help=text, rich_help_panel=self.panels.get(name))
+                     for name, (_, text) in self.table.items()}
         super().__init__(**options | {"commands": described})
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -36,7 +44,13 @@ class LazyGroup(TyperGroup):
 
     def load(self, name: str) -> Any:
         """The command of this name, with its options; imports its module."""
-        command = load(self.table[name][0])
+        module, _, attribute = self.table[name][0].partition(":")
+        found = getattr(import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            app = typer.Typer(add_completion=False)
+            app.command()(found)
+            found = app
+        command = get_command(found)
         command.name = name
         return command
 
@@ -46,25 +60,75 @@ class LazyGroup(TyperGroup):
             return super().invoke(ctx)
 
 
-def load(target: str) -> Any:
-    """The command `module:function` or the group `module:app`."""
-    module, _, attribute = target.partition(":")
-    found = getattr(import_module(module), attribute)
-    if not isinstance(found, typer.Typer):
-        app = typer.Typer(add_completion=False)
-        app.command()(found)
-        found = app
-    return get_command(found)
-
-
-def lazy_app(help: str | None, table: Table, run: Callable[..., None] | None = None) -> typer.Typer:
-    """A Typer app of these commands; `run` takes the group's own options, and the call if no command is named."""
-    group = type("Group", (LazyGroup,), {"table": table})
-    app = typer.Typer(cls=group, help=help, add_completion=False, pretty_exceptions_enable=False,
-                      no_args_is_help=True, invoke_without_command=run is not None)
-    app.callback()(run or _no_options)
+def lazy_app(
+    help: str | None, table: Table, *, options: Callable[..., None] = lambda: None, runs: bool = False,
+    panels: Mapping[str, str] | None = None, completion: bool = False,
+) -> typer.Typer:
+    """A Typer app of these commands; `options` takes those of the group, and `runs` if no command is named."""
+    group = type("Group", (LazyGroup,), {"table": table, "panels": panels or {}})
+    app = typer.Typer(cls=group, help=help, add_completion=completion, pretty_exceptions_enable=False,
+                      no_args_is_help=True, invoke_without_command=runs)
+    app.callback()(options)
     return app
 
 
-def _no_options() -> None:
-    """A group that has commands alone."""
+def with_old_names(names: Mapping[str, str]) -> type[TyperCommand]:
+    """A class of commands that also take options by these older names, each given with the one that it has now."""
+
+    class Command(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            split = [arg.partition("=") for arg in args]
+            return super().parse_args(ctx, [names.get(name, name) + equals + value for name, equals, value in split])
+
+    return Command
+
+
+_FRONT = (
+    ("Train", "training", "train data networks emd-loss"),
+    ("Physics performance", "training", "evaluate compare report"),
+    ("Studies", "training", "pareto seu hybrid search flops export"),
+    ("The chip", "emulator", "encode chip"),
+    ("The chip", "models", "registers import"),
+    ("C++ for FPGA and ASIC", "hls", "convert csim synth resources=report"),
+    ("Open RTL", "rtl", ""),
+    ("Proof", "bitexact_tests", "check=compare matrix faults"),
+)
+"""What stands in `econ-t`: a title, a package, and names of its commands, `new=old` where `econ-t` has another.
+
+Without names the package is a group of its own.
+"""
+
+
+def econ_t() -> typer.Typer:
+    """The app of `econ-t`: the commands of all packages that are installed."""
+    table: dict[str, tuple[str, str]] = {}
+    panels: dict[str, str] = {}
+    for title, package, names in _FRONT:
+        if not find_spec(package):
+            continue  # the proof need not be installed with the rest
+        module = import_module(f"{package}.__main__")
+        for name in names.split():
+            new, _, old = name.partition("=")
+            table[new], panels[new] = module.COMMANDS[old or new], title
+        if not names:
+            table[package], panels[package] = (f"{package}.__main__:app", str(module.__doc__)), title
+    return lazy_app("Train the autoencoder of ECON-T, run it as the chip does, as C++ and as RTL, and check that all "
+                    "agree.", table, options=_front_options, panels=panels, completion=True)
+
+
+def main() -> None:
+    """Run `econ-t`."""
+    econ_t()(prog_name="econ-t")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"econ-t {__version__}")
+        raise typer.Exit
+
+
+def _front_options(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True,
+                                          help="Show the version and exit.")] = False,
+) -> None:
+    """Options before the command."""

@@ -11,12 +11,15 @@ import yaml
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import InputError, nearest
+from models.files import write_text
 from models.spec import EncoderSpec
 from models.trigger_cells import IMAGE_SIZE
 from models.validation import Evolving, explain
 from models.yaml_file import BAD_YAML, Location, read_yaml
 
 _CONFIGS = Path(__file__).parents[1] / "configs"  # beside the packages, in a clone as where it is installed
+CONFIG_FILE = "config.yaml"
+"""In the folder of a run, and of a C++ project: what it was made from."""
 LOSS_NAMES = ("telescope", "telescope_4x4x3", "telescope_6x6x3", "weighted_mse", "kernel", "sinkhorn", "emd")
 """The losses of `training.losses`; those of `training.losses.learned` are called emd_loss1, emd_loss2, ..."""
 LEARNED_LOSS = re.compile(r"emd_loss[1-9][0-9]*")
@@ -161,6 +164,10 @@ class Config(_Section):
             path = _of_this_project(path.name)
         content, lines = read_yaml(path)
         return _valid(content, path, lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write a configuration file, every key with its value."""
+        write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
 
     def override(self, **sections: Mapping[str, Any]) -> Config:
         """This configuration with values of a command line, by section and key; None leaves a key as it is.

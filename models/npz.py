@@ -1,4 +1,4 @@
-"""Arrays out of `npz` files, checked before they are unpacked."""
+"""Arrays into `npz` files and out of them, checked before they are unpacked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import InputError, parsing
+from models.files import atomic_path
 
 _MAX_UNPACKED_BYTES = 16 << 20  # thousands of times the size of any encoder; what is larger has to be as large packed
 
@@ -33,3 +34,10 @@ def read_npz(path: Path, required: set[str], optional: Set[str] = frozenset()) -
     if missing:
         raise InputError(f"{path}: array {missing[0]} is missing, expected {', '.join(sorted(required))}")
     return content
+
+
+def write_npz(path: str | Path, **content: npt.ArrayLike) -> None:
+    """Write arrays, numbers and texts by name, the whole file or nothing."""
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in content.items()}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)

@@ -57,8 +57,12 @@ def for_encoder(weights: EncoderWeights) -> Registers:
     })
 
 
-def load_weights(path: str | Path, spec: EncoderSpec) -> EncoderWeights:
-    """Weights from `weights.npz` or from a register file of the chip (YAML), chosen by the suffix."""
+def load_weights(path: str | Path, spec: EncoderSpec | None = None) -> EncoderWeights:
+    """Weights from `weights.npz` or from a register file of the chip (YAML), chosen by the suffix.
+
+    Raises InputError if they are not for `spec`; without one they are for the spec that the file holds, or for the
+    chip's own encoder on the links of the register file.
+    """
     if Path(path).suffix in (".yaml", ".yml"):
         return stored_weights(Registers.load(path), spec)
     return EncoderWeights.load(path, spec)

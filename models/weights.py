@@ -19,9 +19,8 @@ import numpy.typing as npt
 from models.arrays import IntArray
 from models.chip import MAX_ELINKS
 from models.errors import InputError, parsing
-from models.files import atomic_path
 from models.notebook import array_rows, html_table
-from models.npz import read_npz
+from models.npz import read_npz, write_npz
 from models.spec import EncoderSpec
 
 WEIGHTS_FILE = "weights.npz"
@@ -131,10 +130,7 @@ class EncoderWeights:
 
     def save(self, path: str | Path) -> None:
         """Write `weights.npz`: the four code arrays, the spec and its digest."""
-        content: dict[str, Any] = {"spec": np.array(self.spec.model_dump_json()),
-                                   "digest": np.array(self.spec.digest()), **self.arrays}
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **content)
+        write_npz(path, spec=self.spec.model_dump_json(), digest=self.spec.digest(), **self.arrays)
 
     @classmethod
     def load(cls, path: str | Path, spec: EncoderSpec | None = None) -> EncoderWeights:

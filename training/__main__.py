@@ -1,10 +1,10 @@
-"""Command line of the training: data, training, evaluation, comparison, studies and report."""
+"""Data, training, physics performance, studies and the report of a run."""
 
 from __future__ import annotations
 
 from models.command_line import lazy_app
 
-app = lazy_app(__doc__, {
+COMMANDS = {
     "train": ("training.commands.train:app", "Train encoder and decoder."),
     "evaluate": ("training.commands.evaluate:evaluate", "Physics performance (EMD) of weights."),
     "compare": ("training.commands.compare:compare", "AE against TS, BC, STC and RPT on the same modules."),
@@ -18,7 +18,8 @@ app = lazy_app(__doc__, {
     "networks": ("training.commands.networks:networks", "List the networks that train --models knows."),
     "flops": ("training.commands.flops:flops", "Count the operations of one inference."),
     "export": ("training.commands.export:export", "Write encoder and decoder as TensorFlow and ONNX files."),
-})
+}
+app = lazy_app(__doc__, COMMANDS)
 
 if __name__ == "__main__":
     app()

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import models
 from bitexact_tests.conftest import REPOSITORY
-from models.command_line import LazyGroup, lazy_app
+from models.command_line import LazyGroup, econ_t, lazy_app, with_old_names
 
-PACKAGES = ("training",)
+PACKAGES = ("models", "emulator", "hls", "rtl", "training", "bitexact_tests")
 
 
 def commands(group: LazyGroup) -> Iterator[tuple[str, str, Any]]:
@@ -29,26 +32,49 @@ def commands(group: LazyGroup) -> Iterator[tuple[str, str, Any]]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_command_of_the_tables_is_in_a_file_of_its_name_and_says_what_it_does(package: str) -> None:
+def test_every_command_of_a_package_is_in_a_file_of_its_name_and_says_what_it_does(package: str) -> None:
     group = get_command(importlib.import_module(f"{package}.__main__").app)
     assert isinstance(group, LazyGroup)
     for name, target, command in commands(group):
-        assert target.partition(":")[0].split(".")[-1] == name.replace("-", "_")
+        module = target.partition(":")[0].split(".")
+        assert module[:2] == [package, "commands"] and module[-1] in (name.replace("-", "_"), f"{name}_keras")
         assert command.help and command.callback, name
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_help_of_a_group_imports_no_command(package: str) -> None:
-    """Names and descriptions come out of the table: NumPy is the lightest of what the commands import."""
-    code = ("import runpy, sys\n"
-            f"sys.argv = ['{package}', '--help']\n"
-            "try:\n"
-            f"    runpy.run_module('{package}', run_name='__main__')\n"
-            "except SystemExit as end:\n"
-            "    sys.exit(end.code or ('numpy' in sys.modules) * 9)\n")
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+def test_every_command_of_every_package_is_in_econ_t() -> None:
+    group = get_command(econ_t())
+    assert isinstance(group, LazyGroup)
+    front = {target for _, target, _ in commands(group)}
+    tables = [importlib.import_module(f"{package}.__main__").COMMANDS for package in PACKAGES]
+    assert {target for table in tables for target, _ in table.values()} <= front
+
+
+def run_main(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What a command of this checkout writes; ends with 9 if it imports NumPy, the lightest of what commands need."""
+    start = ("from models.command_line import main; main()" if module == "econ-t" else
+             f"import runpy; runpy.run_module('{module}', run_name='__main__')")
+    code = (f"import sys\nsys.argv = ['{module}', *{list(arguments)!r}]\ntry:\n    {start}\n"
+            "except SystemExit as end:\n    sys.exit(end.code or ('numpy' in sys.modules) * 9)\n")
+    return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["econ-t", *PACKAGES])
+def test_help_of_a_group_imports_no_command(name: str) -> None:
+    done = run_main(name, "--help")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "COMMAND [ARGS]" in done.stdout
+
+
+def test_econ_t_says_its_version() -> None:
+    done = run_main("econ-t", "--version")
+    assert (done.returncode, done.stdout) == (0, f"econ-t {models.__version__}\n")
+
+
+def test_shell_completes_names_of_commands() -> None:
+    environment = os.environ | {"_ECON_T_COMPLETE": "complete_bash", "COMP_WORDS": "econ-t rtl s", "COMP_CWORD": "2"}
+    done = subprocess.run([sys.executable, "-c", "from models.command_line import main; main()"], env=environment,
+                          cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["sim", "synth"]
 
 
 MODULE = """
@@ -94,3 +120,15 @@ def test_a_name_that_is_not_known_gets_a_suggestion() -> None:
     app = lazy_app("A group.", {"report": ("nowhere:report", "Report."), "train": ("nowhere:train", "Train.")})
     result = CliRunner().invoke(app, ["reprot"])
     assert result.exit_code == 2 and "Did you mean 'report'?" in result.stderr
+
+
+def test_older_names_of_options_stand_for_the_new_ones() -> None:
+    app = typer.Typer()
+
+    @app.command(cls=with_old_names({"--output": "--json"}))
+    def run(json_: Annotated[str, typer.Option("--json")]) -> None:
+        typer.echo(json_)
+
+    for arguments in (["--json", "a"], ["--output", "a"], ["--output=a"]):
+        assert CliRunner().invoke(app, arguments).stdout == "a\n"
+    assert "--output" not in CliRunner().invoke(app, ["--help"]).stdout

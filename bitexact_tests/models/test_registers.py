@@ -324,15 +324,18 @@ def test_command_changes_nothing_but_the_weights_of_a_base(tmp_path: Path) -> No
 
 
 def test_command_takes_weights_of_a_configuration(tmp_path: Path) -> None:
-    path = REPOSITORY / "configs" / "qkeras_3elink.yaml"
-    weights = EncoderWeights.random(Config.load(path).encoder, seed=1)
+    """Which one, the weights say themselves; one that is named must be theirs."""
+    spec = Config.load(REPOSITORY / "configs" / "qkeras_3elink.yaml").encoder
+    weights = EncoderWeights.random(spec, seed=1)
     weights.save(tmp_path / "weights.npz")
     arguments = ("registers", "--weights", tmp_path / "weights.npz", "--output", tmp_path / "init.yaml")
-    refused = models(*arguments)
-    assert refused.returncode == 2 and "--config" in refused.stderr and not (tmp_path / "init.yaml").exists()
-    taken = models(*arguments, "--config", path)
-    assert taken.returncode == 0 and "the chip cuts each product" in taken.stderr
-    np.testing.assert_array_equal(Registers.load(tmp_path / "init.yaml").weight_codes(), weights.flat)
+    refused = models(*arguments, "--config", "econ_t_3elink")
+    assert refused.returncode == 2 and not (tmp_path / "init.yaml").exists()
+    assert "weights are for qkeras arithmetic, not chip (spec" in refused.stderr
+    for options in ((), ("--config", "qkeras_3elink")):
+        taken = models(*arguments, *options)
+        assert taken.returncode == 0 and "the chip cuts each product" in taken.stderr
+        np.testing.assert_array_equal(Registers.load(tmp_path / "init.yaml").weight_codes(), weights.flat)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

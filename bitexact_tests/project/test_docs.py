@@ -192,6 +192,6 @@ def test_site_builds_without_network_or_warning(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)],
                    cwd=REPOSITORY, check=True, capture_output=True)
     commands_page = (site / "reference" / "commands.html").read_text(encoding="utf-8")
-    assert "python -m training train" in commands_page and "--retrain" in commands_page
+    assert "econ-t train" in commands_page and "econ-t chip decode" in commands_page and "--retrain" in commands_page
     assert ">EncoderSpec<" in (site / "reference" / "python.html").read_text(encoding="utf-8")
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?://', commands_page)

@@ -56,7 +56,7 @@ def compare(
     """All algorithms of the chip on the same modules, bit by bit through chip and frame decoder: which one keeps most?
 
     AE needs runs; TS, BC, STC and RPT need none. Rows are consecutive bunch crossings of one chip.
-    Example: python -m training compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
+    Example: econ-t compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes many decoders for a mistake
     encoders = [load_autoencoder(folder) for folder in run or []]

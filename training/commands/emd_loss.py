@@ -42,7 +42,7 @@ def emd_loss(
     """Train small networks that approximate the exact EMD: emd_loss1, the best, and so on, for `train --loss`.
 
     Training rows teach, validation rows rank; held-out rows of the configuration are not touched.
-    Example: python -m training emd-loss --data calq.csv --output runs/emd_loss --best 8
+    Example: econ-t emd-loss --data calq.csv --output runs/emd_loss --best 8
     """
     log_to_console()
     n_models = n_trained or -(-3 * best // 2)

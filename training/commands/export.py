@@ -21,7 +21,7 @@ def export(
 ) -> None:
     """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, read them back and compare.
 
-    Example: python -m training export --run runs/econ_t_5elink
+    Example: econ-t export --run runs/econ_t_5elink
     """
     log_to_console()
     spec = Config.load(run / "config.yaml").encoder

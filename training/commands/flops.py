@@ -12,7 +12,7 @@ from training.results.encoders import EncoderCost
 def flops(config: ConfigFile, json_: JsonFile = None) -> None:
     """Count the operations of one inference of the encoder.
 
-    Example: python -m training flops --config configs/econ_t_5elink.yaml
+    Example: econ-t flops --config configs/econ_t_5elink.yaml
     """
     chosen = Config.load(config)
     found = EncoderCost(config=chosen.name, **dict(cost(chosen.encoder)))

@@ -16,7 +16,7 @@ def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, 
            set_: Settings = None) -> None:
     """Send the address of the largest cell in place of latents, at equal bits: train, and compare the exact EMD.
 
-    Writes hybrid.json. Example: python -m training hybrid --config configs/econ_t_2elink.yaml
+    Writes hybrid.json. Example: econ-t hybrid --config configs/econ_t_2elink.yaml
     """
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)

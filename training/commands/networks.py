@@ -12,7 +12,7 @@ from training.results.encoders import ListedNetwork
 def networks(json_: JsonFile = None) -> None:
     """List the networks that `train --models` knows.
 
-    Example: python -m training networks
+    Example: econ-t networks
     """
     rows = tuple(ListedNetwork(name=name, image=network.image, loss=network.loss, formats=network.formats,
                                on_chip=network.on_chip, weights=network.n_parameters())

@@ -1,6 +1,6 @@
 """Options of the older training scripts: what each is called here, so that an old command line still works.
 
-`python -m training train` takes them beside its own. Those that have no meaning here end the program with one line that
+`econ-t train` takes them beside its own. Those that have no meaning here end the program with one line that
 says what to use instead.
 """
 
@@ -41,19 +41,19 @@ OPTIONS = {
     "--nrowsPerFile": Old(("--nrows-per-file", "{}"), value=True),
     "--quickTrain": Old(("--nrows-per-file", "5000"), "5,000 rows of each file"),
     "--double": Old(("--set", "training.augment.mix=1", "--set", "training.augment.cut=0"),
-                    "training modules are sums of two; python -m training data double writes a file of such"),
+                    "training modules are sums of two; econ-t data double writes a file of such"),
     "--occReweight": Old(("--occupancy-weight", "1")),
     "--maskPartials": Old(("--mask-partials",)),
     "--maskEnergies": Old(("--mask-energies", "0.05")),
     "--noHeader": Old(note="found by itself"),
     "--saveEnergy": Old(note="always: test.csv keeps the other columns of the input"),
     "--nCSV": Old(note="test.csv holds all held-out rows", value=True),
-    "--skipPlot": Old(note="always: python -m training report makes the plots"),
+    "--skipPlot": Old(note="always: econ-t report makes the plots"),
     "--rescaleOutputToMax": Old(note="always: the decoder gives fractions of the module sum"),
     "--overrideInput": Old(note="not needed, but bad input is an error"),
-    "--AEonly": Old(note="always: python -m training compare runs the other algorithms", value=True),
-    "--full": Old(note="use python -m training compare once the run is there", refused=True),
-    "--evalOnly": Old(note="use python -m training evaluate", refused=True),
+    "--AEonly": Old(note="always: econ-t compare runs the other algorithms", value=True),
+    "--full": Old(note="use econ-t compare once the run is there", refused=True),
+    "--evalOnly": Old(note="use econ-t evaluate", refused=True),
     "--maxVal": Old(note="not there: decoded fractions sum to 1, nothing is to be clipped", value=True, refused=True),
     "--rescaleInputToMax": Old(note="not there: the input is what the chip's normaliser makes", refused=True),
 }

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of a training run.")]
+RunConfig = Annotated[Path | None, typer.Option("--config", help="Configuration; default: that of the run.")]
 TrainingFiles = Annotated[list[str] | None, typer.Option("--data", help="CALQ file or folder; may be repeated.")]
 Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Epochs of each training.")]
 StudyFolder = Annotated[Path | None, typer.Option("--output", help="Folder; default runs/NAME/COMMAND.")]

@@ -1,4 +1,4 @@
-"""The command `python -m training pareto`."""
+"""The command `econ-t pareto`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pareto(
 ) -> None:
     """Area against EMD over bit widths: train and synthesise encoders of other widths, write pareto.json and .png.
 
-    Can be interrupted and started again. Example: python -m training pareto --config configs/econ_t_5elink.yaml
+    Can be interrupted and started again. Example: econ-t pareto --config configs/econ_t_5elink.yaml
     """
     log_to_console()
     chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})

@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
-from models.config import Config
-from models.options import ConfigFile, JsonFile
-from training.commands.options import RunFolder
+from models.configured import find_config
+from models.options import JsonFile
+from models.weights import WEIGHTS_FILE
+from training.commands.options import RunConfig, RunFolder
 from training.report.page import write_report
 
 
 def report(
-    config: ConfigFile,
     run: RunFolder,
+    config: RunConfig = None,
     json_: JsonFile = None,
     figures: Annotated[Path | None, typer.Option(help="Also write every figure into this folder.")] = None,
     format: Annotated[str, typer.Option(help="pdf or png, of the files in --figures.")] = "pdf",
@@ -23,7 +24,6 @@ def report(
 ) -> None:
     """Write the HTML page of a run: RUN/report.html. It needs no network and no other file.
 
-    Example: python -m training report --config configs/econ_t_5elink.yaml --run runs/econ_t_5elink
-    --figures plots --format png
+    Example: econ-t report --run runs/econ_t_5elink --figures plots --format png
     """
-    write_report(Config.load(config), run, json_, figures, format, label)
+    write_report(find_config(run / WEIGHTS_FILE, config), run, json_, figures, format, label)

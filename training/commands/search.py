@@ -20,7 +20,7 @@ def search(config: ConfigFile, output: StudyFolder = None,
            epochs: Epochs = 20, data: TrainingFiles = None, set_: Settings = None) -> None:
     """Search for an encoder of the same size that reaches a lower EMD; can be interrupted and started again.
 
-    Writes search.json. Example: python -m training search --config configs/econ_t_3elink.yaml --trials 30
+    Writes search.json. Example: econ-t search --config configs/econ_t_3elink.yaml --trials 30
     """
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)

@@ -49,7 +49,7 @@ def seu(
 ) -> None:
     """Single-event upsets: flip every bit of weights, settings and pipeline; which ones matter, and what a vote saves.
 
-    Example: python -m training seu --run runs/econ_t_5elink
+    Example: econ-t seu --run runs/econ_t_5elink
     """
     config = Config.load(run / "config.yaml")
     weights, decoder = EncoderWeights.load(run / "weights.npz", config.encoder), load_decoder(run, config.encoder)

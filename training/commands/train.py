@@ -42,7 +42,7 @@ def train(
 ) -> None:
     """Train encoder and decoder; an interrupted run continues, a finished one is not repeated.
 
-    Example: python -m training train --config configs/econ_t_5elink.yaml --output runs/econ_t_5elink
+    Example: econ-t train --config configs/econ_t_5elink.yaml --output runs/econ_t_5elink
     """
     log_to_console()
 

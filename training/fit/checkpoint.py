@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import InputError, parsing
-from models.files import atomic_path
+from models.npz import write_npz
 from training.fit.trainer import Trainer
 
 _SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
@@ -31,8 +31,7 @@ class Checkpoint:
         arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(trainer.state)}
         arrays |= {f"best_{i}": value for i, value in enumerate(trainer.best)}
         arrays |= {f"history_{name}": np.array(values) for name, values in trainer.history.items()}
-        with atomic_path(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, fingerprint=np.array(self.fingerprint), **arrays)
+        write_npz(self.path, fingerprint=self.fingerprint, **arrays)
         self._saved = time.monotonic()
 
     def save_if_due(self, trainer: Trainer) -> None:

@@ -10,12 +10,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.calq_io import write_calq
-from models.config import Config
-from models.files import atomic_path, write_text
+from models.config import CONFIG_FILE, Config
+from models.files import atomic_path
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from training.data.dataset import Dataset, check_columns
 from training.fit.checkpoint import Checkpoint
@@ -98,7 +96,7 @@ def _write_results(trainer: Trainer, output: Path, fingerprint: str) -> RunSumma
         weights.save(output / encoder_file(config))
         save_decoder(trainer.decoder, config.training.decoder, output / DECODER_FILE)
         History(**{name: tuple(values) for name, values in trainer.history.items()}).save(output / "history.json")
-        write_text(output / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+        config.save(output / CONFIG_FILE)
     summary = RunSummary(
         fingerprint=fingerprint, encoder_digest=config.encoder.digest(), data_digest=dataset.digest,
         n_train=len(dataset.split.train), n_validation=len(dataset.split.validation), n_test=len(dataset.split.test),

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from models.arrays import FloatArray
 from models.errors import InputError, parsing
-from models.files import atomic_path
-from models.npz import read_npz
+from models.npz import read_npz, write_npz
 
 _OLDER = ".keras"
 
@@ -24,8 +23,7 @@ _OLDER = ".keras"
 def write_model(path: Path, size: Mapping[str, Any], weights: Sequence[FloatArray]) -> None:
     """Write the size of a model, as plain JSON, and its weights in the order of its layers."""
     flat = np.concatenate([np.ravel(weight) for weight in weights]).astype(np.float32)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, size=np.array(json.dumps(size)), weights=flat)
+    write_npz(path, size=json.dumps(size), weights=flat)
 
 
 def read_model(path: Path, kind: str) -> tuple[dict[str, Any], npt.NDArray[np.float32]]:

@@ -50,9 +50,9 @@ def test_old_command_line() -> None:
 
 
 @pytest.mark.parametrize(("options", "match"), [
-    (["--evalOnly"], "--evalOnly: use python -m training evaluate"),
-    (["--full"], "training compare"),
-    (["--AEonly", "0"], "training compare"),
+    (["--evalOnly"], "--evalOnly: use econ-t evaluate"),
+    (["--full"], "econ-t compare"),
+    (["--AEonly", "0"], "econ-t compare"),
     (["--maxVal", "5"], "--maxVal: not there"),
     (["--rescaleInputToMax"], "normaliser"),
     (["--epoch"], "--epoch: expected a value"),

@@ -202,6 +202,6 @@ def test_make_gives_each_fold_files_of_its_own(fold: str, options: str, name: st
     text = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     lines = re.sub(r"\s+", " ", text.replace("\\\n", " "))
     assert "rtl synth --config configs/econ_t_5elink.yaml --technology $technology " \
-        f"{options}--output run/rtl_$technology{name}.json" in lines
-    assert f"--netlists run/rtl/gates{name} --timeout 3000 {options}--output run/rtl_gates{name}.json" in lines
-    assert f"--netlists run/rtl/gates{name} --summary run/rtl_gates{name}.json" in lines
+        f"{options}--json run/rtl_$technology{name}.json" in lines
+    assert f"--netlists run/rtl/gates{name} --timeout 3000 {options}--json run/rtl_gates{name}.json" in lines
+    assert f"--netlists run/rtl/gates{name} --json run/rtl_gates{name}.json" in lines

@@ -17,6 +17,6 @@ def double(
 ) -> None:
     """Every row, and as many overlays of two rows: busier modules.
 
-    Example: python -m training data double skimmed --output doubled
+    Example: econ-t data double skimmed --output doubled
     """
     run_parts(steps.double_parts(inputs, output, f".{format}", seed), output, workers, farm)

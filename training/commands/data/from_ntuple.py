@@ -27,7 +27,7 @@ def from_ntuple(
 ) -> None:
     """Trigger-primitive ntuples to charges, through link words and the front end of the chip.
 
-    Example: python -m training data from-ntuple ntuple_1.root ntuple_2.root --output calq --workers 2
+    Example: econ-t data from-ntuple ntuple_1.root ntuple_2.root --output calq --workers 2
     """
     columns = column_order(order, "tc")
     parts = steps.ntuple_parts(inputs, events_per_part, output, f".{format}", columns, tree, charge, erx)

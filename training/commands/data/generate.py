@@ -44,9 +44,9 @@ def generate(
 ) -> None:
     """Make module charges, and show their distributions.
 
-    Examples: python -m training data generate --n-modules 20000 --seed 1 --output calq.csv
+    Examples: econ-t data generate --n-modules 20000 --seed 1 --output calq.csv
 
-    python -m training data generate --process ttbar --events 1000 --output ttbar --workers 2
+    econ-t data generate --process ttbar --events 1000 --output ttbar --workers 2
     """
     log_to_console()
     columns = column_order(order, "tc")

@@ -21,6 +21,6 @@ def shuffle(
 ) -> None:
     """All rows of all files in random order, in bounded memory.
 
-    Example: python -m training data shuffle skimmed --output shuffled.csv
+    Example: econ-t data shuffle skimmed --output shuffled.csv
     """
     show_counts("rows", transform.shuffle(data_files(inputs), output, seed, rows_in_memory))

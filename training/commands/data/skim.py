@@ -24,7 +24,7 @@ def skim(
 ) -> None:
     """Leave out partial modules, those without energy of the process, and those with little charge.
 
-    Example: python -m training data skim split/nElinks_5 --output skimmed
+    Example: econ-t data skim split/nElinks_5 --output skimmed
     """
     least = None if min_sim_energy < 0 else min_sim_energy
     parts = steps.skim_parts(inputs, output, f".{format}", not partial, least, min_charge, modules)

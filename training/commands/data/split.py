@@ -23,9 +23,9 @@ def split(
 ) -> None:
     """Rows into the folders nElinks_2 .. nElinks_13 by the output links of their module.
 
-    Examples: python -m training data split calq --output split
+    Examples: econ-t data split calq --output split
 
-    python -m training data split calq --allocation pile-up --modules ModuleLinkSummary.csv --output split
+    econ-t data split calq --allocation pile-up --modules ModuleLinkSummary.csv --output split
     """
     if (allocation == "pile-up") != (modules is not None):
         raise InputError("--allocation pile-up and --modules FILE go together, expected both or none")

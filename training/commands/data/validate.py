@@ -24,7 +24,7 @@ def validate(
 ) -> None:
     """Draw samples beside one another: occupancy, sums, largest cell, lateral and longitudinal profiles.
 
-    Example: python -m training data validate simulated=calq.parquet real=CALQ_output.csv --output validation.svg
+    Example: econ-t data validate simulated=calq.parquet real=CALQ_output.csv --output validation.svg
     """
     if output.suffix not in (".svg", ".png", ".pdf"):
         raise InputError(f"{output}: expected a name that ends in .svg, .png or .pdf")

@@ -1,0 +1,57 @@
+"""The command `compare` (`econ-t check`): emulator against C++, stage by stage."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bitexact_tests.comparison import Comparison, bit_comparison, compare_stages
+from emulator import encode
+from hls.csim import run_csim
+from models.calq_io import column_order, read_calq
+from models.command_line import with_old_names
+from models.configured import load_configured
+from models.options import CalqFiles, JsonFile, Order, WeightsConfig, WeightsFile
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(cls=with_old_names({"--output": "--json"}))
+def compare(
+    weights: WeightsFile,
+    input: CalqFiles,
+    config: WeightsConfig = None,
+    backend: Annotated[list[str] | None, typer.Option(help="vitis or catapult; may be repeated.")] = None,
+    json_: JsonFile = None,
+    order: Order = None,
+) -> None:
+    """Run every event through the emulator and the HLS C++ and compare each stage bit by bit.
+
+    Exits with 1 if a bit differs. Example: econ-t check --weights runs/econ_t_5elink/weights.npz
+    --input runs/econ_t_5elink/test.csv --backend vitis --backend catapult
+    """
+    chosen, codes = load_configured(weights, config)
+    calq = read_calq(input, column_order(order, chosen.data.order)).calq
+    reference = encode(codes, calq)
+    console = Console(stderr=json_ == "-")
+    results = {}
+    for name in backend or [chosen.hls.backend]:
+        results[name] = compare_stages(chosen.encoder, calq, reference, run_csim(chosen, codes, calq, backend=name))
+        _show(console, f"{chosen.name}: emulator = HLS csim ({name})? {len(calq)} events", results[name])
+    if json_:
+        bit_comparison(chosen, codes, len(calq), results).save(json_)
+    if not all(result.equal for result in results.values()):
+        raise SystemExit(1)
+
+
+def _show(console: Console, title: str, result: Comparison) -> None:
+    """The stages of one backend, and its first mismatch."""
+    table = Table("stage", "values", "mismatches", "events with mismatch", title=title)
+    for row in result.stages:
+        style = "red" if row.n_mismatches else None
+        table.add_row(row.stage, str(row.n_values), str(row.n_mismatches), str(row.n_events), style=style)
+    console.print(table)
+    console.print("all bits equal" if result.equal else f"first mismatch: {result.first}", highlight=False)

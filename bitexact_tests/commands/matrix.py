@@ -1,0 +1,81 @@
+"""The command `matrix`: every configuration with every family of weights, in one table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from bitexact_tests.matrix import COLUMNS, FAMILIES, NOT_REACHED, Table, charges, run_matrix
+from models.command_line import with_old_names
+from models.config import Config
+from models.errors import InputError, nearest
+from models.files import write_text
+from models.options import JsonFile
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(cls=with_old_names({"--output": "--json"}))
+def matrix(
+    config: Annotated[list[Path] | None, typer.Option(help="Configuration (YAML), or its name; default: all.")] = None,
+    family: Annotated[list[str] | None, typer.Option(help="Weights; may be repeated; default: all.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="vitis, catapult, rtl, rtl folded; default: all.")] = None,
+    events: Annotated[int, typer.Option(min=1, help="Random events; extreme ones are added.")] = 3000,
+    seconds: Annotated[float, typer.Option(min=0, help="Begin nothing after this time.")] = float("inf"),
+    json_: JsonFile = None,
+) -> None:
+    """Every configuration with every family of weights through emulator, HLS and RTL: one table.
+
+    A cell is the number of events with all bits equal, or the first mismatch. Exits with 1 if a bit differs, a tool is
+    missing or nothing was reached. Example: econ-t matrix --config econ_t_5elink --column vitis
+    """
+    paths = config or sorted(CONFIGS.glob("*.yaml"))
+    families, columns = _chosen("family", family, FAMILIES), _chosen("column", column, COLUMNS)
+    table = run_matrix([Config.load(path) for path in paths], families, columns, events, seconds, _progress())
+    _show(Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, stderr=json_ == "-"),
+          table, columns, len(charges(events)))
+    if json_:
+        rows = [{"config": name, "weights": family} | {column: asdict(cell) for column, cell in row.items()}
+                for (name, family), row in table.items()]
+        write_text(json_, json.dumps(rows, indent=1) + "\n")
+    reached = [cell for row in table.values() for cell in row.values() if cell.not_run != NOT_REACHED]
+    if not reached or not all(cell.equal for cell in reached):
+        raise SystemExit(1)
+
+
+def _chosen(option: str, given: list[str] | None, known: Iterable[str]) -> list[str]:
+    if odd := [name for name in given or [] if name not in known]:
+        raise InputError(f"--{option} {odd[0]}, expected {', '.join(known)}{nearest(odd[0], known)}")
+    return given or list(known)
+
+
+def _progress() -> Callable[[str], None]:
+    """Each finished cell on stderr if someone watches: the whole takes long."""
+    console = Console(stderr=True, highlight=False, markup=False)
+    return console.print if console.is_terminal else lambda text: None
+
+
+def _show(console: Console, table: Table, columns: Sequence[str], n_events: int) -> None:
+    grid = Grid("config", "weights", "emulator", *columns, title=f"emulator = HLS = RTL? {n_events} events")
+    for (name, family), row in table.items():
+        style = None if all(cell.equal or cell.not_run == NOT_REACHED for cell in row.values()) else "red"
+        grid.add_row(name, family, str(n_events), *(str(row[column]) for column in columns), style=style)
+    console.print(grid)
+    cells = {(*key, column): cell for key, row in table.items() for column, cell in row.items()}
+    for (name, family, column), cell in cells.items():
+        if cell.first:
+            console.print(f"{name}, {family}, {column}: first mismatch: {cell.first}")
+    n_equal, n_late = (sum(found) for found in zip(*((c.equal, c.not_run == NOT_REACHED) for c in cells.values()),
+                                                   strict=True))
+    console.print(f"{n_equal} of {len(cells)} cells equal in all bits"
+                  + (f", {n_late} not reached in the time given" if n_late else ""))

@@ -1,0 +1,51 @@
+"""The command `chip`: the whole chip on link words; and the group of what belongs to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emulator.chip import EconT
+from emulator.commands.options import FirstBx
+from emulator.commands.progress import with_progress
+from emulator.links import ERX, ETX, open_output
+from models.command_line import lazy_app
+from models.errors import InputError
+
+
+def chip(
+    context: typer.Context,
+    registers: Annotated[Path | None, typer.Option(help="Register file of the chip (YAML).")] = None,
+    input: Annotated[str | None, typer.Option(help="eRx words (CSV, RX_DATA_0..11); - is stdin.")] = None,
+    output: Annotated[str | None, typer.Option(help="eTx words (CSV, TX_DATA_0..12); - is stdout.")] = None,
+    first_bx: FirstBx = 0,
+) -> None:
+    """Run the whole chip, from input links to output links; or call one of the commands.
+
+    Example: econ-t chip --registers init.yaml --input testInput.csv --output etx.csv
+    """
+    given = {"--registers": registers, "--input": input, "--output": output}
+    if context.invoked_subcommand:
+        odd = next((name for name, value in given.items() if value is not None), None)
+        if odd:
+            raise InputError(f"{odd} stands before {context.invoked_subcommand}, expected it behind")
+        return
+    missing = next((name for name, value in given.items() if value is None), None)
+    if registers is None or input is None or output is None:
+        raise InputError(f"{missing} is missing, expected --registers, --input and --output, or one of "
+                         f"{', '.join(COMMANDS)}")
+    econ_t = EconT.from_yaml(registers)
+    with open_output(output) as file:
+        file.write(ETX.header())
+        for frames in with_progress(econ_t.stream(ERX.read(input), first_bx)):
+            file.write(ETX.rows(frames.etx))
+
+
+COMMANDS = {
+    "decode": ("emulator.commands.decode:decode", "Read frames back, one row of fields each."),
+    "verify": ("emulator.commands.verify:verify", "Compare the emulator with published test vectors, bit by bit."),
+    "figures": ("emulator.commands.figures:figures", "Draw the frame formats."),
+}
+app = lazy_app(chip.__doc__, COMMANDS, options=chip, runs=True)

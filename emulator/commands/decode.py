@@ -1,0 +1,40 @@
+"""The command `decode`: frames to fields."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from emulator.commands.options import FirstBx
+from emulator.commands.progress import with_progress
+from emulator.decoding import decode_stream
+from emulator.links import ETX, open_output
+from models.errors import InputError
+from models.options import RegisterFile
+from models.registers import Registers
+
+
+def decode(
+    registers: RegisterFile,
+    input: Annotated[str, typer.Option(help="eTx words (CSV, TX_DATA_0..12); - is stdin.")],
+    output: Annotated[str, typer.Option(help="Fields of each frame (CSV); - is stdout.")],
+    first_bx: FirstBx = 0,
+) -> None:
+    """Read frames back: BX counter, sums, addresses, charges or latents, and charges in CALQ, one row per frame.
+
+    A number that a frame does not carry is left empty. Charges stand in the order after the mux.
+    Example: econ-t chip decode --registers init.yaml --input testOutput.csv --output fields.csv
+    """
+    chunks = decode_stream(Registers.load(registers), ETX.read(input), first_bx)
+    with open_output(output) as file:
+        bx = first_bx
+        try:
+            for decoded in with_progress(chunks):
+                if bx == first_bx:
+                    file.write(",".join(["bx", *decoded.column_names()]) + "\n")
+                for row in decoded.rows():
+                    file.write(f"{bx},{','.join(row)}\n")
+                    bx += 1
+        except InputError as error:
+            raise error if str(error).startswith(input) else InputError(f"{input}: {error}") from None

@@ -1,0 +1,30 @@
+"""The command `convert`: an encoder as a C++ project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hls.commands.options import BackendName, backend_name
+from hls.conversion import convert as write_project
+from models.configured import load_configured
+from models.options import WeightsConfig, WeightsFile
+
+
+def convert(
+    weights: WeightsFile,
+    output: Annotated[Path, typer.Option(help="Folder of the project; an older project there is replaced.")],
+    config: WeightsConfig = None,
+    backend: BackendName = None,
+) -> None:
+    """Write the C++ project: hls4ml's network, the chip's chain around it, testbench, scripts for the vendor tool.
+
+    Example: econ-t convert --weights runs/econ_t_5elink/weights.npz --output runs/econ_t_5elink/hls_vitis
+    --backend vitis
+    """
+    chosen, codes = load_configured(weights, config)
+    name = backend_name(backend, chosen.hls.backend)
+    write_project(chosen, output, name, codes)
+    typer.echo(f"{name} project of {chosen.name} in {output}")

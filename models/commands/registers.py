@@ -1,0 +1,60 @@
+"""The command `registers`: weights into the chip's registers and back."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.config import Config
+from models.configured import load_configured
+from models.errors import InputError
+from models.files import write_text
+from models.i2c import i2c_writes
+from models.options import WeightsConfig
+from models.register_weights import for_encoder, stored_weights, with_weights
+from models.registers import Registers
+from models.weights import EncoderWeights
+
+
+def registers(
+    weights: Annotated[Path | None, typer.Option(help="weights.npz: read if --output is given, else written.")] = None,
+    registers: Annotated[Path | None, typer.Option(help="Register file to start from (YAML).")] = None,
+    output: Annotated[str | None, typer.Option(help="Register file to write; - is stdout.")] = None,
+    i2c: Annotated[str | None, typer.Option(help="Also write the I2C writes (CSV: address,bytes).")] = None,
+    config: WeightsConfig = None,
+) -> None:
+    """Weights into a register file, or out of one; exact both ways.
+
+    In: econ-t registers --weights weights.npz --output init.yaml [--registers base.yaml] [--i2c writes.csv]
+    sets up the encoder, or changes nothing but the weights of base.yaml.
+
+    Out: econ-t registers --registers init.yaml --weights weights.npz
+    """
+    if not (weights or output or i2c):
+        raise InputError("nothing to write: expected --weights, --output or --i2c")
+    if weights and i2c and not output:
+        raise InputError(f"--weights {weights} with --i2c, to be read or to be written: expected --output too, for "
+                         "the registers with these weights, or one of the two alone")
+    settings = Registers.load(registers) if registers else None
+    if output and weights:
+        settings = _with_encoder(settings, load_configured(weights, config)[1])
+    if settings is None:
+        raise InputError("nothing to read: expected --registers, or --weights with --output")
+    if output:
+        settings.save(output)
+    elif weights:
+        stored_weights(settings, Config.load(config).encoder if config else None).save(weights)
+    if i2c:
+        rows = [f"0x{address:04x},{data.hex()}" for address, data in i2c_writes(settings)]
+        write_text(i2c, "\n".join(["address,bytes", *rows]) + "\n")
+
+
+def _with_encoder(base: Registers | None, weights: EncoderWeights) -> Registers:
+    if weights.spec.arithmetic != "chip":
+        logging.getLogger(__name__).warning(
+            "these weights are for exact products; the chip cuts each product before it adds, its latents will differ"
+        )
+    return with_weights(base, weights) if base else for_encoder(weights)

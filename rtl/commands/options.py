@@ -1,0 +1,22 @@
+"""Options that several commands of the RTL have, and the block that they choose."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from models.config import Config
+from rtl.design.arithmetic import Target
+from rtl.design.chip import AutoencoderChip
+
+Redundant = Annotated[bool, typer.Option("--redundant", help="Three copies of every register, with a vote.")]
+TargetName = Annotated[Literal["asic", "fpga"],
+                       typer.Option("--target", help="How sums are written: open, or for carry chains.")]
+Fold = Annotated[int | None, typer.Option("--fold", min=1,
+                                          help="Clocks per event, instead of the configuration's rtl.fold.")]
+
+
+def chip(config: Config, target: Target, redundant: bool, fold: int | None) -> AutoencoderChip:
+    """The encoder block that these options choose."""
+    return AutoencoderChip(config.encoder, target, redundant, fold or config.rtl.fold)

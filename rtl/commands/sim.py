@@ -1,0 +1,47 @@
+"""The command `sim`: charges to latents through the simulated Verilog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from models.calq_io import column_order, read_calq, write_latents
+from models.configured import load_configured
+from models.files import atomic_directory
+from models.options import CalqFile, LatentFile, Order, WeightsConfig, WeightsFile
+from rtl.commands.options import Fold, Redundant, TargetName, chip
+from rtl.simulation.bench import Bench, format_writes, weight_writes
+from rtl.simulation.simulate import Simulation
+
+
+def sim(
+    weights: WeightsFile,
+    input: CalqFile,
+    output: LatentFile,
+    build: Annotated[Path, typer.Option(help="Folder for the Verilog and its compiled model.")],
+    config: WeightsConfig = None,
+    target: TargetName = "asic",
+    redundant: Redundant = False,
+    fold: Fold = None,
+    order: Order = None,
+) -> None:
+    """Simulate: load the weights over the register bus, run every event through the Verilog, write the latents.
+
+    Example: econ-t rtl sim --weights runs/econ_t_5elink/weights.npz --input calq.csv --output latent_rtl.csv
+    --build runs/econ_t_5elink/rtl
+    """
+    chosen, codes = load_configured(weights, config)
+    spec = chosen.encoder
+    calq = read_calq(input, column_order(order, chosen.data.order)).calq
+    top = chip(chosen, target, redundant, fold)
+    with atomic_directory(build, guarded=True) as folder:
+        # Run here, not in `build`: another command may put its own model there.
+        bench = Bench(top, Simulation.build(top, folder))
+        setup = np.concatenate([bench.writing(weight_writes(codes)),
+                                bench.writing(format_writes(spec.ae_mask, spec.n_elinks))])
+        clocks = np.concatenate([setup, bench.events(calq), bench.simulation.idle(top.latency)])
+        found = bench.stages(bench.simulation.run(clocks, folder), len(setup), len(calq))
+    write_latents(output, found["output_code"] >> (spec.dense.output.width - spec.latent_bits))

@@ -1,0 +1,29 @@
+"""The command `verilog`: the encoder block as Verilog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.config import Config
+from models.files import atomic_path
+from models.options import ConfigFile
+from rtl.commands.options import Fold, Redundant, TargetName, chip
+from rtl.mapping.yosys import write_verilog
+
+
+def verilog(
+    config: ConfigFile,
+    output: Annotated[Path, typer.Option(help="Verilog file to write.")],
+    target: TargetName = "asic",
+    redundant: Redundant = False,
+    fold: Fold = None,
+) -> None:
+    """Write the Verilog of a configuration's encoder block.
+
+    Example: econ-t rtl verilog --config configs/econ_t_5elink.yaml --output encoder.v
+    """
+    with atomic_path(output) as temporary:
+        write_verilog(chip(Config.load(config), target, redundant, fold), temporary)
