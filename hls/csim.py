@@ -35,8 +35,7 @@ def run_csim(
     without g++.
     """
     spec = config.encoder
-    if weights.spec != spec:
-        raise ValueError(f"weights of spec {weights.spec.digest()}, expected {spec.digest()}")
+    spec.check_same(weights.spec, "the weights are")
     program = compiled(config, backend or config.hls.backend) / "csim"
     bx = np.arange(len(calq)) % ORBIT if bx is None else bx
     events = np.column_stack([bx, calq]).astype(np.uint32)

@@ -3,7 +3,6 @@ there."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from hls.backends import BACKENDS
 from hls.vendor_reports import read_catapult, read_csynth, read_vivado
 from models.chip import BX_NS
 from models.config import Config
+from models.cost import cost, macs_in_image
 from models.hardware import Implementation, Quantity
-from models.trigger_cells import IMAGE_SIZE
 
 SPEC = "counted from the spec"
 SILICON = ("published for the encoder of the ECON-T ASIC, triplicated: G. Di Guglielmo et al., "
@@ -27,17 +26,12 @@ CHIP = Implementation(name="the chip's encoder in 65 nm", tool=SILICON, area="3.
 def counted(config: Config) -> list[Quantity]:
     """What follows from the spec alone: multiplications, weight registers, accumulators."""
     spec = config.encoder
-    # "same" padding at the bottom and right: the products with padding are no multiplications.
-    inside = sum(1 for pixel in range(spec.conv.size) for k in range(spec.conv.kernel)
-                 if 0 <= pixel * spec.conv.stride + k - spec.conv.padding[0] < IMAGE_SIZE)
-    conv = inside**2 * spec.conv.filters
-    dense = spec.n_hidden * spec.dense.outputs
-    sizes = {name: math.prod(shape) for name, shape in spec.weight_shapes.items()}
-    bits = sum(size * spec.weight_formats[name].width for name, size in sizes.items())
+    (conv, dense), counts = macs_in_image(spec), cost(spec)
     accumulators = (spec.conv_accumulator, spec.dense_accumulator)
     return [
         Quantity(quantity="multiplications per event", value=f"{conv} + {dense} = {conv + dense}", source=SPEC),
-        Quantity(quantity="weight registers", value=f"{sum(sizes.values())} codes = {bits} bits", source=SPEC),
+        Quantity(quantity="weight registers", source=SPEC,
+                 value=f"{counts.parameters} codes = {counts.parameter_bits} bits"),
         Quantity(quantity="accumulators", source=SPEC,
                  value=" and ".join(str(form).split()[0] for form in accumulators)),
     ]

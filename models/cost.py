@@ -24,16 +24,22 @@ class Cost(Result):
     bit_operations: int = Field(description="sum over all multiply-accumulates of data bits x weight bits")
 
 
-def cost(spec: EncoderSpec) -> Cost:
-    """Cost of one inference."""
-    conv, dense = spec.conv, spec.dense
+def macs_in_image(spec: EncoderSpec) -> tuple[int, int]:
+    """Multiply-accumulates of the convolution, those with padding left out, and of the dense layer."""
+    conv = spec.conv
     before, _ = conv.padding
     inside = sum(
         0 <= step * conv.stride + cell - before < IMAGE_SIZE
         for step in range(conv.size) for cell in range(conv.kernel)
     )
-    conv_macs, conv_inside = (conv.size * conv.kernel) ** 2 * conv.filters, inside**2 * conv.filters
-    dense_macs = spec.n_hidden * dense.outputs
+    return inside**2 * conv.filters, spec.n_hidden * spec.dense.outputs
+
+
+def cost(spec: EncoderSpec) -> Cost:
+    """Cost of one inference."""
+    conv, dense = spec.conv, spec.dense
+    conv_inside, dense_macs = macs_in_image(spec)
+    conv_macs = (conv.size * conv.kernel) ** 2 * conv.filters
     sizes = {name: math.prod(shape) for name, shape in spec.weight_shapes.items()}
     return Cost(
         parameters=sum(sizes.values()),

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from models.chip import LATENT_BITS, MAX_ELINKS
+from models.errors import InputError
 from models.fixed_point import FixedPoint
 from models.trigger_cells import IMAGE_SIZE
 from models.validation import Evolving
@@ -219,6 +220,25 @@ class EncoderSpec(_Strict):
         ours, theirs = _leaves(self.model_dump(mode="json")), _leaves(other.model_dump(mode="json"))
         return next((f"{name} {value}, not {theirs[name]}" for name, value in ours.items() if value != theirs[name]),
                     "")
+
+    def check_same(self, other: EncoderSpec | str, statement: str, remedy: str = "") -> None:
+        """Raise InputError unless `other`, a spec or its digest, is this spec.
+
+        The message continues `statement`: "weights.npz: weights are" "for 2 links, not 5 (spec ..., expected ...)".
+        """
+        digest = other if isinstance(other, str) else other.digest()
+        if digest == self.digest():
+            return
+        known = other if isinstance(other, EncoderSpec) else EncoderSpec.of_digest(digest)
+        words = known.difference(self) if known else "another encoder"
+        end = f"; {remedy}" if remedy else ""
+        raise InputError(f"{statement} for {words} (spec {digest}, expected {self.digest()}){end}")
+
+    @classmethod
+    def of_digest(cls, digest: str) -> EncoderSpec | None:
+        """The chip's own encoder that has a digest, on any number of links; None if none has it."""
+        chips = map(cls.chip, range(min(LATENT_BITS), MAX_ELINKS + 1))
+        return next((spec for spec in chips if spec.digest() == digest), None)
 
     @cached_property
     def _digest(self) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import IntArray
-from models.chip import MAX_ELINKS
+from models.chip import AE_MAX_ELINKS
 from models.errors import InputError, parsing
 from models.notebook import array_rows, html_table
 from models.npz import read_npz, write_npz
@@ -146,9 +146,8 @@ class EncoderWeights:
         content = read_npz(path, set(WEIGHT_ARRAYS), {"digest", "formats", "spec"})
         content.pop("formats", None)
         own = _own_spec(path, content.pop("spec", None), content.pop("digest", None), spec)
-        if spec is not None and own != spec:
-            raise InputError(f"{path}: weights are for {own.difference(spec)} (spec {own.digest()}, expected "
-                             f"{spec.digest()})")
+        if spec is not None:
+            spec.check_same(own, f"{path}: weights are")
         try:
             return cls(own, **content)
         except InputError as error:
@@ -163,14 +162,15 @@ def _own_spec(path: Path, stored: Any, digest: Any, expected: EncoderSpec | None
         if digest is not None and str(digest) != own.digest():
             raise InputError(f"{path}: digest {digest}, expected {own.digest()} of the spec in the same file")
         return own
-    known = [expected] if expected else []
-    known += [EncoderSpec.chip(n) for n in sorted(range(2, MAX_ELINKS + 1), key=lambda n: n != 5)]
     if digest is None:
         if expected is None:
             log.warning("%s does not say what it is for: read as the chip's encoder on 5 links", path)
-        return known[0]
-    found = next((one for one in known if one.digest() == str(digest)), None)
+        return expected or EncoderSpec.chip(AE_MAX_ELINKS)
+    if expected:
+        expected.check_same(str(digest), f"{path}: weights are")
+        return expected
+    found = EncoderSpec.of_digest(str(digest))
     if found is None:
-        wanted = f", expected {expected.digest()}" if expected else "; --config names its configuration"
-        raise InputError(f"{path}: weights of spec {digest}, which the file does not hold{wanted}")
+        raise InputError(f"{path}: weights are for spec {digest}, which the file does not hold; "
+                         "--config names their configuration")
     return found

@@ -72,7 +72,7 @@ def test_a_file_without_its_spec_is_known_by_the_digest_of_the_chip(tmp_path: Pa
     np.savez(tmp_path / "weights.npz", digest=np.array(weights.spec.digest()), **weights.arrays)
     assert EncoderWeights.load(tmp_path / "weights.npz").spec == EncoderSpec.chip(3)
     np.savez(tmp_path / "weights.npz", digest=np.array("0" * 16), **weights.arrays)
-    with pytest.raises(InputError, match="weights of spec 0000000000000000, which the file does not hold; --config"):
+    with pytest.raises(InputError, match="weights are for spec 0000000000000000, which the file does not hold"):
         EncoderWeights.load(tmp_path / "weights.npz")
 
 
@@ -123,3 +123,15 @@ def test_values_off_the_grid_are_refused() -> None:
     values["dense_kernel"][5, 2] = 0.01
     with pytest.raises(InputError, match=r"trained: dense_kernel\[5, 2\] = 0.01"):
         EncoderWeights.from_values(SPEC, values, "trained")
+
+
+def test_what_was_made_for_another_encoder_is_told_in_words() -> None:
+    SPEC.check_same(SPEC, "made")
+    SPEC.check_same(SPEC.digest(), "made")
+    other = EncoderSpec.chip(2 if SPEC.n_elinks != 2 else 3)
+    words = rf"^f: made for {other.n_elinks} links, not {SPEC.n_elinks} \(spec {other.digest()}, expected "
+    for known in (other, other.digest()):
+        with pytest.raises(InputError, match=words + rf"{SPEC.digest()}\); run it again$"):
+            SPEC.check_same(known, "f: made", "run it again")
+    with pytest.raises(InputError, match=r"^f: made for another encoder \(spec 0123456789abcdef, expected "):
+        SPEC.check_same("0123456789abcdef", "f: made")

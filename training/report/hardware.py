@@ -12,7 +12,6 @@ from pathlib import Path
 from hls.report import CHIP, counted, implementations
 from models.chip import BX_NS
 from models.config import Config
-from models.errors import InputError
 from models.hardware import Implementation
 from models.weights import EncoderWeights
 from rtl.results import ChipSynthesis, ConstantSynthesis
@@ -35,16 +34,10 @@ def hardware(config: Config, run: Path) -> Hardware:
                     pareto=_pareto(config, run / "pareto" / "pareto.json"))
 
 
-def _check_spec(config: Config, path: Path, digest: str, command: str) -> None:
-    """Raises InputError for what was made from another spec."""
-    if digest != config.encoder.digest():
-        raise InputError(f"{path}: spec {digest}, expected {config.encoder.digest()}: run {command} again")
-
-
 def _pareto(config: Config, path: Path) -> ParetoScan | None:
     scan = ParetoScan.find(path)
     if scan:
-        _check_spec(config, path, scan.own.digest, "make pareto")
+        config.encoder.check_same(scan.own.digest, f"{path}: made", "run make pareto again")
     return scan
 
 
@@ -60,7 +53,7 @@ def _rtl_rows(config: Config, run: Path) -> Iterable[Implementation]:
 def rtl_row(config: Config, path: Path, title: str) -> Implementation:
     """The row of one file of `python -m rtl synth`; raises InputError for one of another spec."""
     found = ChipSynthesis.load(path)
-    _check_spec(config, path, found.digest, "make rtl-synth")
+    config.encoder.check_same(found.digest, f"{path}: made", "run make rtl-synth again")
     total, level_ns = found.total, LEVEL_NS.get(found.technology)
     kind = f"folded, N = {found.fold}" if found.fold > 1 else "parallel"
     registers = ", registers in three copies" if found.redundant else ""
@@ -83,7 +76,7 @@ def _constant_rows(config: Config, run: Path) -> Iterable[Implementation]:
     found = ConstantSynthesis.find(folder / "constant.json")
     if found is None:
         return [absent]
-    _check_spec(config, folder / "constant.json", found.digest, "make rtl-constant")
+    config.encoder.check_same(found.digest, f"{folder / 'constant.json'}: made", "run make rtl-constant again")
     own, made_from = (EncoderWeights.load(path / "weights.npz", config.encoder) for path in (run, folder))
     if own.digest() != made_from.digest():
         return [Implementation(name=absent.name,

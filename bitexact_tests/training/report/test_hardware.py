@@ -91,7 +91,8 @@ def test_what_another_spec_made_is_refused(tmp_path: Path, name: str, content: R
     hardware(CONFIG, tmp_path)
     digest = CONFIG.encoder.digest()
     write(path, text.replace(digest, "0123456789abcdef"))
-    with pytest.raises(InputError, match=f"^{path}: spec 0123456789abcdef, expected {digest}: run {command} again$"):
+    with pytest.raises(InputError, match=rf"^{path}: made for another encoder \(spec 0123456789abcdef, "
+                                         rf"expected {digest}\); run {command} again$"):
         hardware(CONFIG, tmp_path)
     write(path, text.replace('"digest"', '"no"'))
     with pytest.raises(InputError, match=rf"^{path}: key [\w.]*digest is missing$"):
@@ -120,7 +121,7 @@ def test_constant_weights_are_a_row_if_they_are_those_of_the_run(tmp_path: Path)
     row = rows(hardware(CONFIG, tmp_path))["RTL, these weights as constants"]
     assert row.absent and row.tool.startswith("made from other weights")
     found.model_copy(update={"digest": "0123456789abcdef"}).save(path)
-    with pytest.raises(InputError, match="spec 0123456789abcdef, expected"):
+    with pytest.raises(InputError, match="made for another encoder"):
         hardware(CONFIG, tmp_path)
 
 
