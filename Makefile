@@ -29,7 +29,7 @@ QUICK  ?= $(patsubst %,bitexact_tests/%.py, \
     training/data/test_selection training/commands/test_old_options models/test_keras_file \
     models/test_qkeras_encoder \
     training/networks/test_graphs models/test_intervals training/physics/test_metrics \
-    training/production/test_default_set project/test_package rtl/test_gates project/test_comparison)
+    training/production/test_default_set project/test_package rtl/simulation/test_activity project/test_comparison)
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
@@ -108,7 +108,7 @@ rtl-sim: $(READY) ## Verilog against emulator: all events of INPUT=..., then vec
 	    --build $(RUN)/rtl/sim $(if $(FOLD),--fold $(FOLD))
 	$(PYTHON) -m emulator encode --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --output $(RUN)/latent.csv
 	cmp $(RUN)/latent.csv $(RUN)/latent_rtl.csv
-	$(PYTHON) -m pytest bitexact_tests/rtl/test_simulation.py bitexact_tests/rtl/test_blocks.py $(ARGS)
+	$(PYTHON) -m pytest bitexact_tests/rtl/design $(ARGS)
 
 rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7" FOLD=16, many minutes
 	@set -e; for technology in $(TECHNOLOGY); do \

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
 import subprocess
 import sys
@@ -19,16 +17,14 @@ from bitexact_tests.conftest import CONFIGS, REPOSITORY
 from bitexact_tests.matrix import FAMILIES, charges
 from emulator import STAGES, encode
 from hls.backends import BACKENDS
-from hls.cache import cache_root, compiled
-from hls.compile import build, find_compiler
+from hls.cache import compiled
 from hls.csim import run_csim
 from models.config import Config
-from models.errors import ToolFailed, ToolMissing, one_line_errors
 from models.weights import EncoderWeights
 
 ALL = [(path.stem, backend) for path in CONFIGS for backend in BACKENDS]
-LOADED = {path.stem: Config.load(path) for path in CONFIGS}
 
+LOADED = {path.stem: Config.load(path) for path in CONFIGS}
 
 CALQ = charges()
 
@@ -90,65 +86,6 @@ def test_two_command_lines_write_the_same_file(projects: None, tmp_path: Path) -
             np.testing.assert_array_equal(first[stage], second[stage])
 
 
-def test_project_is_whole_and_without_weights_in_its_code(tmp_path: Path) -> None:
-    from hls.conversion import convert
-
-    config = LOADED["econ_t_5elink"]
-    for backend in BACKENDS:
-        project = tmp_path / backend
-        convert(config, project, backend, EncoderWeights.random(config.encoder, 1))
-        names = {path.name for path in project.iterdir()}
-        assert names >= {"econ_t.cpp", "econ_t_csim.cpp", "firmware", "control.bin", f"{backend}.tcl", "project.json"}
-        assert json.loads((project / "project.json").read_text())["digest"] == config.encoder.digest()
-        network = (project / "firmware" / "encoder.cpp").read_text()
-        assert "load_weights_from_txt" not in network and not (project / "firmware" / "weights").exists()
-        parameters = (project / "firmware" / "parameters.h").read_text()
-        assert "n_zeros = 0;" in parameters and "n_zeros = 1" not in parameters
-        script = (project / f"{backend}.tcl").read_text()
-        assert "@" not in script and "25" in script
-
-
-def test_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("ECON_T_CACHE", str(tmp_path))
-    with pytest.raises(ToolMissing, match=r"g\+\+ not found: .*install g\+\+"):
-        find_compiler()
-    with pytest.raises(ToolMissing, match=r"g\+\+ not found"):
-        compiled(LOADED["econ_t_5elink"], "vitis")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(("package", "command"), [
-    ("amaranth", "rtl verilog --config {config} --output {folder}/encoder.v"),
-    ("hls4ml", "hls convert --config {config} --weights {folder}/weights.npz --output {folder}/project"),
-])
-def test_missing_package_is_one_line(package: str, command: str, tmp_path: Path) -> None:
-    EncoderWeights.random(LOADED["econ_t_5elink"].encoder, 1).save(tmp_path / "weights.npz")
-    words = command.format(config="configs/econ_t_5elink.yaml", folder=tmp_path).split()
-    without = (f"import runpy, sys; sys.modules['{package}'] = None; sys.argv = sys.argv[1:]; "
-               "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)")
-    result = subprocess.run([sys.executable, "-c", without, *words], cwd=REPOSITORY, capture_output=True, text=True,
-                            check=False)
-    assert result.stderr == (f"error: package {package} is not installed: "
-                             "pip install '.[training,data,rtl,search]'\n")
-    assert result.returncode == 2 and [path.name for path in tmp_path.iterdir()] == ["weights.npz"]
-
-
-def test_missing_module_of_ours_is_a_mistake() -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"hls\.nothing"), one_line_errors():
-        importlib.import_module("hls.nothing")
-
-
-def test_cache_does_not_depend_on_where_its_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for own, users, expected in (("cache", "users", "cache"), ("", "users", "users/econ-t-codesign"),
-                                 ("", "", "home/.cache/econ-t-codesign")):
-        monkeypatch.setenv("ECON_T_CACHE", own)
-        monkeypatch.setenv("XDG_CACHE_HOME", users)
-        assert cache_root() == tmp_path / expected
-
-
 def test_a_saturating_normaliser_saturates(gxx: str) -> None:
     config = LOADED["econ_t_5elink"].evolve(encoder={"input": "U1.7 floor saturate"})
     weights = EncoderWeights.random(config.encoder, 4)
@@ -158,11 +95,3 @@ def test_a_saturating_normaliser_saturates(gxx: str) -> None:
     for backend in BACKENDS:
         result = compare_stages(config.encoder, CALQ, reference, run_csim(config, weights, CALQ, backend))
         assert result.equal, str(result.first)
-
-
-def test_compile_error_names_the_line(gxx: str, tmp_path: Path) -> None:
-    for name in ("econ_t.cpp", "econ_t_csim.cpp", "firmware/encoder.cpp"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("int broken = ;\n")
-    with pytest.raises(ToolFailed, match=r"econ_t\.cpp:1:14: error"):
-        build(tmp_path, "vitis", gxx)

@@ -1,0 +1,36 @@
+"""What is missing is told in one line; mistakes of our own are not hidden."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY
+from models.config import Config
+from models.errors import one_line_errors
+from models.weights import EncoderWeights
+
+
+@pytest.mark.parametrize(("package", "command"), [
+    ("amaranth", "rtl verilog --config {config} --output {folder}/encoder.v"),
+    ("hls4ml", "hls convert --config {config} --weights {folder}/weights.npz --output {folder}/project"),
+])
+def test_missing_package_is_one_line(package: str, command: str, tmp_path: Path) -> None:
+    EncoderWeights.random(Config.load("econ_t_5elink").encoder, 1).save(tmp_path / "weights.npz")
+    words = command.format(config="configs/econ_t_5elink.yaml", folder=tmp_path).split()
+    without = (f"import runpy, sys; sys.modules['{package}'] = None; sys.argv = sys.argv[1:]; "
+               "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)")
+    result = subprocess.run([sys.executable, "-c", without, *words], cwd=REPOSITORY, capture_output=True, text=True,
+                            check=False)
+    assert result.stderr == (f"error: package {package} is not installed: "
+                             "pip install '.[training,data,rtl,search]'\n")
+    assert result.returncode == 2 and [path.name for path in tmp_path.iterdir()] == ["weights.npz"]
+
+
+def test_missing_module_of_ours_is_a_mistake() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"hls\.nothing"), one_line_errors():
+        importlib.import_module("hls.nothing")
