@@ -56,13 +56,14 @@ def charges(n: int = 3000) -> npt.NDArray[np.uint32]:
 @cache
 def trained_codes() -> npt.NDArray[np.int64]:
     """Codes of a short training; weights of one budget are valid codes for every other."""
+    from training.fit.run import Run
     from training.fit.train import train
 
     config = Config.load("econ_t_5elink").override(
         data={"source": "toy", "n_modules": 2000}, training={"epochs": 5, "final_fraction": 0})
     with tempfile.TemporaryDirectory() as folder:
         train(config, Path(folder))
-        return EncoderWeights.load(Path(folder) / "weights.npz", config.encoder).flat
+        return Run(folder).weights.flat
 
 
 FAMILIES: Mapping[str, Callable[[EncoderSpec], EncoderWeights]] = {

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 from models.lazy import public_face
 
 if TYPE_CHECKING:
+    from training.data.dataset import Dataset as Dataset
+    from training.fit.run import Run as Run
     from training.fit.train import train as train
+    from training.fit.trainer import Trainer as Trainer
     from training.physics.comparison import compare as compare
     from training.physics.emd import emd as emd
     from training.physics.evaluation import evaluate as evaluate
@@ -13,7 +16,10 @@ if TYPE_CHECKING:
     from training.report.page import write_report as write_report
 
 __getattr__, __dir__, __all__ = public_face(__name__, {
+    "training.data.dataset": ("Dataset",),
+    "training.fit.run": ("Run",),
     "training.fit.train": ("train",),
+    "training.fit.trainer": ("Trainer",),
     "training.physics.comparison": ("compare",),
     "training.physics.emd": ("emd",),
     "training.physics.evaluation": ("evaluate",),

@@ -25,7 +25,7 @@ FACES = {
     "emulator": ["Decoded", "EconT", "Frames", "STAGES", "Trace", "decode", "encode", "verify_sets"],
     "hls": ["BACKENDS", "convert", "implementations", "run_csim"],
     "rtl": ["AutoencoderChip", "PROOFS", "Simulation", "prove", "synthesise", "write_verilog"],
-    "training": ["compare", "emd", "evaluate", "generate", "train", "write_report"],
+    "training": ["Dataset", "Run", "Trainer", "compare", "emd", "evaluate", "generate", "train", "write_report"],
     "training.data": ["Dataset", "load_modules", "occupancy_weights", "select", "split_rows"],
     "training.figures": ["area_against_emd", "critical_bits", "draw_wafer", "histogram", "image_display", "kernels",
                          "learning_curves", "profile", "slices", "wafer_display", "weight_histograms"],

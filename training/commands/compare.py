@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from models.calq_io import CalqTable, column_order, read_calq, write_calq, write_latents
-from models.config import Config
 from models.errors import InputError
 from models.options import JsonFile
 from models.trigger_cells import image_order, to_trigger_cells
 from training.commands.console import emd_progress
 from training.commands.options import EmdProcesses
 from training.data.modules import generated_modules
+from training.fit.run import Run
 from training.physics.comparison import compare as run_comparison
 from training.physics.evaluation import shown
 from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencoder
@@ -59,7 +59,8 @@ def compare(
     Example: econ-t compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes many decoders for a mistake
-    encoders = [load_autoencoder(folder) for folder in run or []]
+    runs = [Run(folder) for folder in run or []]
+    encoders = [load_autoencoder(one) for one in runs]
     names = [scheme.name for scheme in encoders]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
@@ -70,7 +71,7 @@ def compare(
         raise InputError(f"{unused.name} is for {unused.n_elinks} links, expected one of {budgets} as --links")
     options = Options(n_elinks=tuple(budgets), min_charge=min_charge, dropped_bits=drop_lsb, max_cut=ts_cut,
                       thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed)
-    configured = Config.load(run[0] / "config.yaml").data.order if run else "tc"
+    configured = runs[0].config.data.order if runs else "tc"
     table = _modules(input, order, configured, n_modules, data_seed)
     calq = to_trigger_cells(table.calq)
     extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
@@ -78,9 +79,9 @@ def compare(
     show_comparison(result)
     if json_:
         result.save(json_)
-    for folder, scheme in zip(run or [], encoders, strict=True):
+    for one, scheme in zip(runs, encoders, strict=True):
         if n_csv:
-            write_csv(folder / "csv", scheme, calq[:n_csv])
+            write_csv(one.modules_folder, scheme, calq[:n_csv])
 
 
 def _modules(

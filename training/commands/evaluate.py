@@ -12,6 +12,7 @@ from models.configured import find_config
 from models.options import CalqFiles, JsonFile, Order, WeightsConfig, WeightsFile
 from training.commands.console import emd_progress, show_metrics
 from training.commands.options import EmdProcesses
+from training.fit.run import Run
 from training.physics.evaluation import evaluate_run
 
 
@@ -32,7 +33,9 @@ def evaluate(
     """
     chosen = find_config(weights, config)
     calq = read_calq(input, column_order(order, chosen.data.order)).calq
-    found = evaluate_run(chosen, weights, decoder or weights.parent, calq, n_processes, emd_progress)
+    beside = decoder or weights.parent
+    decoder = Run(beside).decoder_file if beside.is_dir() else beside
+    found = evaluate_run(chosen, weights, decoder, calq, n_processes, emd_progress)
     show_metrics(chosen, found)
     if json_:
         found.save(json_)

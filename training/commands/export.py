@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from models.config import Config
-from models.weights import EncoderWeights
 from training.commands.console import log_to_console
 from training.commands.options import RunFolder
-from training.networks.decoder import load_decoder
+from training.fit.run import Run
 from training.networks.graphs import export_graphs
 
 
@@ -24,6 +22,5 @@ def export(
     Example: econ-t export --run runs/econ_t_5elink
     """
     log_to_console()
-    spec = Config.load(run / "config.yaml").encoder
-    weights = EncoderWeights.load(run / "weights.npz", spec)
-    export_graphs(spec, weights, load_decoder(run, spec), output or run / "graphs")
+    trained = Run(run)
+    export_graphs(trained.weights.spec, trained.weights, trained.decoder, output or trained.graphs_folder)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from models.options import ConfigFile, Settings
 from training.commands.console import log_to_console, show_table
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
 from training.commands.study import configured_study, titled
+from training.fit.run import Run
 from training.studies.hybrid import compare
 
 
@@ -20,7 +20,7 @@ def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, 
     """
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)
-    rows = compare(chosen, output or Path("runs") / chosen.name / "hybrid", logging.getLogger(__name__).info)
+    rows = compare(chosen, output or Run.of(chosen).hybrid_folder, logging.getLogger(__name__).info)
     shown = {"code": "code", "n_latents": "latents", "latent_bits": "of bits", "value_bits": "value bits",
              "bits": "bits in all", "emd_mean": "EMD", "emd_mean_all": "of all"}
     show_table(f"{chosen.name}: codes of equal bits", titled(rows, shown))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from training.commands.console import log_to_console
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
 from training.figures.pareto import area_against_emd
 from training.figures.style import style
+from training.fit.run import Run
 from training.studies.pareto import run_scan, scan
 
 
@@ -42,7 +42,7 @@ def pareto(
     log_to_console()
     chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})
     chosen = chosen.with_settings(set_ or [])
-    folder = output or Path("runs") / chosen.name / "pareto"
+    folder = output or Run.of(chosen).pareto_folder
     widths = scan(chosen, _numbers("--weight-bits", weight_bits), _numbers("--input-bits", input_bits))
     found = run_scan(chosen, folder, widths, logging.getLogger(__name__).info)
     with style("experiment"), atomic_path(folder / "pareto.png") as picture:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from models.options import ConfigFile, Settings
 from training.commands.console import log_to_console, show_table
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
 from training.commands.study import configured_study, titled
+from training.fit.run import Run
 from training.studies.search import search as run_search
 
 
@@ -24,7 +24,7 @@ def search(config: ConfigFile, output: StudyFolder = None,
     """
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)
-    results = run_search(chosen, output or Path("runs") / chosen.name / "search", trials,
+    results = run_search(chosen, output or Run.of(chosen).search_folder, trials,
                          logging.getLogger(__name__).info)
     shown = {"kernel": "kernel", "stride": "stride", "filters": "filters", "weight_bits": "w bits",
              "latents": "latents", "latent_bits": "bits", "macs": "macs", "val_emd": "val EMD", "emd_mean": "EMD"}

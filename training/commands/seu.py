@@ -16,15 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from models.calq_io import column_order, read_calq
-from models.config import Config
 from models.files import atomic_path, write_text
 from models.options import Order
-from models.weights import EncoderWeights
 from training.commands.console import emd_progress
 from training.commands.options import RunFolder
 from training.figures.seu import critical_bits
 from training.figures.style import style
-from training.networks.decoder import decode, load_decoder
+from training.fit.run import Run
+from training.networks.decoder import decode
 from training.studies import seu as upsets
 from training.studies.seu import Bits
 from training.studies.seu_rtl import FlipBench
@@ -51,16 +50,16 @@ def seu(
 
     Example: econ-t seu --run runs/econ_t_5elink
     """
-    config = Config.load(run / "config.yaml")
-    weights, decoder = EncoderWeights.load(run / "weights.npz", config.encoder), load_decoder(run, config.encoder)
-    files = input or [str(run / "test.csv")]
-    calq = read_calq(files, column_order(order, config.data.order)).calq
+    trained = Run(run)
+    config, weights, decoder = trained.config, trained.weights, trained.decoder
+    modules = read_calq(input or trained.test_file, column_order(order, config.data.order))
+    calq = modules.calq
     receiver = upsets.Receiver(weights, lambda latent, total: decode(decoder, latent, total),
                                calq[upsets.choose_events(calq, n_emd)])
     events = calq[upsets.choose_events(calq, n_events)]
     bits = upsets.weight_upsets(receiver, events, emd_progress)
     result: dict[str, Any] = {
-        "config": config.name, "data": ", ".join(map(str, files)), "n_events": len(events),
+        "config": config.name, "data": modules.source, "n_events": len(events),
         "n_emd": len(receiver.calq), "emd": receiver.plain_emd(), "meanings": upsets.MEANINGS}
     if rtl:
         with tempfile.TemporaryDirectory() as folder:
@@ -74,8 +73,8 @@ def seu(
         "accumulation": {"n_bits": n_weight_bits, "upsets_per_hour": UPSETS_PER_HOUR,
                          "periods": upsets.accumulation(n_weight_bits, UPSETS_PER_HOUR, PERIODS_S)}}
     show(result)
-    write_text(json_ or str(run / "seu.json"), json.dumps(result, ensure_ascii=False) + "\n")
-    with style("experiment"), atomic_path((figures or run / "seu") / f"critical_bits.{format}") as temporary:
+    write_text(json_ or str(trained.upsets_file), json.dumps(result, ensure_ascii=False) + "\n")
+    with style("experiment"), atomic_path((figures or trained.upsets_folder) / f"critical_bits.{format}") as temporary:
         critical_bits(result, config.encoder).savefig(temporary, dpi=150)
 
 

@@ -13,6 +13,7 @@ from training.commands.console import TrainingProgress, log_to_console, show_tra
 from training.commands.old_options import CommandWithOldOptions
 from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
 from training.commands.train_networks import configured, train_networks
+from training.fit.run import Run
 from training.fit.train import train as run_training
 
 app = typer.Typer(add_completion=False)
@@ -59,7 +60,7 @@ def train(
         chosen_networks = [with_options(one) for one in configured(chosen, models, quantize, start)]
         train_networks(chosen_networks, output or Path("runs"), retrain)
         return
-    folder = output or Path("runs") / chosen.name
+    folder = output or Run.of(chosen).folder
     with TrainingProgress(chosen) as progress:
         summary = run_training(chosen, folder, retrain, progress.epoch, start)
     show_training(chosen, folder, summary)

@@ -6,18 +6,15 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from models.calq_io import read_calq
 from models.config import Config
 from models.errors import InputError
 from models.result import ResultList
 from models.trigger_cells import CALQ_PER_MIPT
 from training.commands.console import TrainingProgress, show_table
+from training.fit.run import Run
 from training.fit.train import train
 from training.networks.catalogue import NETWORKS, configure, find
-from training.networks.keras_encoder import encoder_file
-from training.physics.evaluation import evaluate_run
 from training.results.encoders import TrainedNetwork
-from training.results.evaluation import Evaluation
 
 
 def configured(config: Config, models: str | None, quantize: bool, start: Path | None) -> Iterator[Config]:
@@ -44,11 +41,11 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
 
     rows: list[TrainedNetwork] = []
     for config in configs:
-        run, network = output / config.name, NETWORKS[config.name]
+        run, network = Run(output / config.name), NETWORKS[config.name]
         with TrainingProgress(config) as progress:
-            summary = train(config, run, retrain, progress.epoch)
-        found = _held_out(config, run)
-        found.save(run / "metrics.json")
+            summary = train(config, run.folder, retrain, progress.epoch)
+        found = run.evaluate()
+        found.save(run.metrics_file)
         rows.append(TrainedNetwork(
             name=config.name, formats=network.formats, on_chip=network.on_chip, loss=config.training.loss,
             epochs=summary.epochs, n_elinks=config.encoder.n_elinks, **found.model_dump(exclude={"config"})))
@@ -56,7 +53,3 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
     show_table(f"EMD, {rows[0].n_elinks} links: held-out modules with a cell above {CALQ_PER_MIPT} CALQ, and all", [
         {"name": row.name, "formats": row.formats, "on chip": row.on_chip, "mean": row.emd_mean,
          "median": row.emd_median, "68%": row.emd_q68, "of all": row.emd_mean_all} for row in rows])
-
-
-def _held_out(config: Config, run: Path) -> Evaluation:
-    return evaluate_run(config, run / encoder_file(config), run, read_calq(run / "test.csv", config.data.order).calq)

@@ -1,72 +1,159 @@
-"""What a run left in its folder: its fingerprint, and the weights and decoder that another run may begin with."""
+"""The folder of a run: what was trained and how, and where other commands put what they make of it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from models.config import Config
+from models.arrays import IntArray
+from models.calq_io import CalqTable, read_calq
+from models.config import CONFIG_FILE, Config
 from models.errors import InputError
-from models.weights import EncoderWeights
-from training.losses.find import learned_digests
-from training.networks.decoder import DECODER_FILE, load_decoder
-from training.results.run import RunSummary
-
-FINGERPRINT_FILE = "fingerprint.json"
+from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
+from training.physics.emd import Progress
+from training.results.evaluation import Evaluation
+from training.results.run import History, RunSummary
 
 
+class Run:
+    """A run folder; the one place that knows the names of its files. Each is read once, when it is first asked for.
 
-def fingerprint_of(config: Config, data: str, start: Path | None = None) -> str:
-    """16 hex digits of all that the result depends on: encoder, options, split, digest of the data, run to start from.
-
-    Learned losses count by their weights, wherever they are.
+    Example: `run = Run("runs/econ_t_5elink")`, then `run.weights`, `run.test.calq`, `run.evaluate()`.
     """
-    training = config.training
-    parts = [config.encoder.digest(), training.model_dump(mode="json", exclude={"emd_loss_models"}), config.data.seed,
-             data, *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
-    if start:
-        parts.append(RunSummary.load(start / FINGERPRINT_FILE).fingerprint)
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
+    def __init__(self, folder: str | Path) -> None:
+        """Reads nothing: the folder may still be empty, or not there."""
+        self.folder = folder = Path(folder)
+        # Of the training.
+        self.config_file = folder / CONFIG_FILE
+        self.weights_file = folder / WEIGHTS_FILE
+        self.network_file = folder / NETWORK_FILE
+        self.decoder_file = folder / "decoder.npz"
+        self.history_file = folder / "history.json"
+        self.test_file = folder / "test.csv"
+        self.summary_file = folder / "fingerprint.json"
+        self.checkpoint_file = folder / "checkpoint.npz"
+        self.older_files = (folder / "decoder.keras", folder / "encoder.keras")
+        # Of other commands.
+        self.metrics_file = folder / "metrics.json"
+        self.bit_comparison_file = folder / "compare.json"
+        self.comparison_file = folder / "physics.json"
+        self.report_file = folder / "report.html"
+        self.upsets_file = folder / "seu.json"
+        self.upsets_folder = folder / "seu"
+        self.modules_folder = folder / "csv"
+        self.graphs_folder = folder / "graphs"
+        self.pareto_folder = folder / "pareto"
+        self.pareto_file = self.pareto_folder / "pareto.json"
+        self.hybrid_folder = folder / "hybrid"
+        self.search_folder = folder / "search"
+        self.constant_file = folder / "constant" / "constant.json"
+        self.constant_weights_file = folder / "constant" / WEIGHTS_FILE
 
-def trained(run: Path, config: Config) -> tuple[EncoderWeights, Any | None]:
-    """Weights and decoder of a finished run; its encoder may differ from ours in the number of links alone.
+    @classmethod
+    def of(cls, config: Config) -> Run:
+        """The run of a configuration, where none is named: `runs/NAME`."""
+        return cls(Path("runs") / config.name)
 
-    The decoder is None if its options are not ours: it then starts anew.
-    """
-    if config.training.network:
-        raise InputError(f"{run}: network {config.training.network} starts at random, expected no --start")
-    its = Config.load(run / "config.yaml")
-    theirs, alike = its.encoder, its.training.decoder == config.training.decoder
-    if theirs.evolve(n_elinks=config.encoder.n_elinks) != config.encoder:
-        raise InputError(f"{run}: an encoder of other formats or shapes, expected one that differs in n_elinks alone")
-    weights = EncoderWeights.load(run / "weights.npz", theirs)
-    return EncoderWeights(config.encoder, **weights.arrays), load_decoder(run, theirs) if alike else None
+    @cached_property
+    def config(self) -> Config:
+        """The configuration that was trained, with all options of the command line."""
+        return Config.load(self.config_file)
 
+    @cached_property
+    def weights(self) -> EncoderWeights:
+        """The trained encoder in integers; raises InputError for a network that the chip does not have."""
+        return EncoderWeights.load(self.weights_file, self.config.encoder)
 
-def finished(output: Path, fingerprint: str, encoder: str) -> RunSummary | None:
-    """The summary of a finished run of this fingerprint, if all its files are there."""
-    path = output / FINGERPRINT_FILE
-    needed = (encoder, DECODER_FILE, "history.json", "config.yaml", "test.csv")
-    if not path.exists() or not all((output / name).exists() for name in needed):
-        return None
-    summary = RunSummary.load(path)
-    return summary if summary.fingerprint == fingerprint else None
+    @cached_property
+    def network(self) -> Any:
+        """The `NetworkEncoder` of a run with `training.network`; raises InputError for one of the chip's encoder."""
+        from training.networks.keras_encoder import load  # starts TensorFlow
+
+        return load(self.network_file, self.config)
+
+    @cached_property
+    def decoder(self) -> Any:
+        """The trained decoder, a tf_keras model; see `training.networks.decode`."""
+        from training.networks.decoder import load_decoder  # starts TensorFlow
+
+        return load_decoder(self.decoder_file, self.config.encoder)
+
+    @cached_property
+    def test(self) -> CalqTable:
+        """The held-out modules."""
+        return read_calq(self.test_file, self.config.data.order)
+
+    @cached_property
+    def history(self) -> History:
+        """Loss and EMD by epoch."""
+        return History.load(self.history_file)
+
+    @cached_property
+    def summary(self) -> RunSummary:
+        """What the run was made from, and its best epoch; it is written when all is there."""
+        return RunSummary.load(self.summary_file)
+
+    def encoder_file(self, config: Config) -> Path:
+        """Where the encoder is, or will be, that is trained with a configuration."""
+        return self.network_file if config.training.network else self.weights_file
+
+    def is_finished(self, config: Config, fingerprint: str) -> bool:
+        """Whether the folder holds a run of this fingerprint and all its files."""
+        needed = (self.summary_file, self.encoder_file(config), self.decoder_file, self.history_file, self.config_file,
+                  self.test_file)
+        return all(path.exists() for path in needed) and self.summary.fingerprint == fingerprint
+
+    def evaluate(
+        self, calq: IntArray | None = None, n_processes: int | None = None, progress: Progress | None = None
+    ) -> Evaluation:
+        """Metrics on charges (n, 48) in image order; without, on the held-out modules."""
+        from training.physics.evaluation import evaluate_run
+
+        return evaluate_run(self.config, self.encoder_file(self.config), self.decoder_file,
+                            self.test.calq if calq is None else calq, n_processes, progress)
+
+    def report(self) -> Path:
+        """Write `report.html` out of all that the folder holds, and return its path."""
+        from training.report.page import write_report  # needs Matplotlib
+
+        return write_report(self.config, self.folder)
+
+    def rtl_file(self, technology: str) -> Path:
+        """The gates of the RTL in a technology."""
+        return self.folder / f"rtl_{technology}.json"
+
+    def rtl_files(self, technology: str) -> list[Path]:
+        """All files of the RTL in a technology that are there: also those of folded and of redundant designs."""
+        return sorted(self.folder.glob(f"rtl_{technology}*.json"))
+
+    def hls_projects(self) -> dict[str, Path]:
+        """Folders of the C++ projects that are there, by backend."""
+        return {path.name.removeprefix("hls_"): path for path in sorted(self.folder.glob("hls_*"))}
+
+    def __repr__(self) -> str:
+        if not self.summary_file.exists():
+            return f"<Run {self.folder}: not trained>"
+        try:
+            config, summary = self.config, self.summary
+        except (InputError, OSError) as error:
+            return f"<Run {self.folder}: {error}>"
+        return (f"<Run {self.folder}: {config.name}, {config.encoder.n_elinks} links, {summary.epochs} epochs, "
+                f"validation EMD {summary.val_emd:.3f}>")
 
 
 @contextmanager
-def alone(output: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold a folder, which is made if need be; raises InputError at once if another process holds it."""
-    output.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(output / ".lock", blocking=False).acquire()
+        held = FileLock(folder / ".lock", blocking=False).acquire()
     except Timeout:
-        raise InputError(f"{output}: locked by another process; wait for it or choose another --output") from None
+        raise InputError(f"{folder}: locked by another process; wait for it or choose another --output") from None
     with held:
         yield

@@ -12,26 +12,27 @@ from typing import Any
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.calq_io import write_calq
-from models.config import CONFIG_FILE, Config
+from models.config import Config
+from models.errors import InputError
 from models.files import atomic_path
-from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
+from models.weights import EncoderWeights
 from training.data.dataset import Dataset, check_columns
 from training.fit.checkpoint import Checkpoint
-from training.fit.run import FINGERPRINT_FILE, alone, fingerprint_of, finished, trained
+from training.fit.fingerprint import fingerprint_of
+from training.fit.run import Run, locked
 from training.fit.trainer import EpochReport, Trainer
-from training.networks.decoder import DECODER_FILE, save_decoder
-from training.networks.keras_encoder import encoder_file
+from training.networks.decoder import save_decoder
 from training.results.run import History, RunSummary
 
 # isort: split
 import tensorflow as tf
 
-_OLDER_FILES = ("decoder.keras", "encoder.keras")  # of an older version: a folder holds one encoder and one decoder
-CHECKPOINT_FILE = "checkpoint.npz"
+log = logging.getLogger(__name__)
 
 
 def train(
-    config: Config, output: Path, retrain: bool = False, report: EpochReport | None = None, start: Path | None = None
+    config: Config, output: str | Path, retrain: bool = False, report: EpochReport | None = None,
+    start: str | Path | None = None,
 ) -> RunSummary:
     """Train, or continue, or recognise a finished run.
 
@@ -41,26 +42,40 @@ def train(
     test.csv (the held-out rows, columns in the order of the configuration), config.yaml and, last, fingerprint.json.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process trains into `output`.
     """
-    dataset = Dataset.from_config(config)
-    initial = trained(start, config) if start else None
-    fingerprint = fingerprint_of(config, dataset.digest, start)
-    done = finished(output, fingerprint, encoder_file(config))
-    if done and not retrain:
-        logging.getLogger(__name__).info("%s holds this run already, trained to a validation EMD of %.3f "
-                                         "(--retrain repeats it)", output, done.val_emd)
-        return done
+    run, dataset = Run(output), Dataset.from_config(config)
+    begin = Run(start) if start else None
+    initial = _trained(begin, config) if begin else None
+    fingerprint = fingerprint_of(config, dataset.digest, begin)
+    if run.is_finished(config, fingerprint) and not retrain:
+        log.info("%s holds this run already, trained to a validation EMD of %.3f (--retrain repeats it)", output,
+                 run.summary.val_emd)
+        return run.summary
     check_columns(dataset.test.extra)  # now, not after all epochs
-    with alone(output):
-        checkpoint = Checkpoint(output / CHECKPOINT_FILE, fingerprint)
+    with locked(run.folder):
+        checkpoint = Checkpoint(run.checkpoint_file, fingerprint)
         if retrain:
             checkpoint.remove()
-        trainer = _trained(config, dataset, checkpoint, initial, report)
-        summary = _write_results(trainer, output, fingerprint)
+        trainer = _fit(config, dataset, checkpoint, initial, report)
+        summary = _write_results(trainer, run, fingerprint)
         checkpoint.remove()
     return summary
 
 
-def _trained(
+def _trained(start: Run, config: Config) -> tuple[EncoderWeights, Any | None]:
+    """Weights and decoder to begin with, of an encoder that may differ from ours in the number of links alone.
+
+    The decoder is None if its options are not ours: it then starts anew.
+    """
+    if config.training.network:
+        raise InputError(f"{start.folder}: network {config.training.network} starts at random, expected no --start")
+    if start.config.encoder.evolve(n_elinks=config.encoder.n_elinks) != config.encoder:
+        raise InputError(f"{start.folder}: an encoder of other formats or shapes, expected one that differs in "
+                         "n_elinks alone")
+    alike = start.config.training.decoder == config.training.decoder
+    return EncoderWeights(config.encoder, **start.weights.arrays), start.decoder if alike else None
+
+
+def _fit(
     config: Config, dataset: Dataset, checkpoint: Checkpoint, initial: tuple[EncoderWeights, Any | None] | None,
     report: EpochReport | None,
 ) -> Trainer:
@@ -68,7 +83,7 @@ def _trained(
     tf.config.experimental.enable_op_determinism()
     trainer = Trainer.from_config(config, dataset)
     if checkpoint.restore(trainer):
-        logging.getLogger(__name__).info("%s: continues after epoch %d", checkpoint.path.parent, trainer.epoch)
+        log.info("%s: continues after epoch %d", checkpoint.path.parent, trainer.epoch)
     elif initial:
         weights, decoder = initial
         trainer.encoder.set_codes(weights)
@@ -84,22 +99,21 @@ def _trained(
     return trainer
 
 
-def _write_results(trainer: Trainer, output: Path, fingerprint: str) -> RunSummary:
+def _write_results(trainer: Trainer, run: Run, fingerprint: str) -> RunSummary:
     config, dataset = trainer.config, trainer.dataset
     weights = trainer.encoder.codes()  # raises before anything is written
-    with atomic_path(output / "test.csv") as held_out:
+    with atomic_path(run.test_file) as held_out:
         write_calq(held_out, dataset.test.calq, config.data.order, dataset.test.extra)
-        # Results of another run are no longer whole from here on.
-        (output / FINGERPRINT_FILE).unlink(missing_ok=True)
-        for name in (WEIGHTS_FILE, NETWORK_FILE, *_OLDER_FILES):
-            (output / name).unlink(missing_ok=True)
-        weights.save(output / encoder_file(config))
-        save_decoder(trainer.decoder, config.training.decoder, output / DECODER_FILE)
-        History(**{name: tuple(values) for name, values in trainer.history.items()}).save(output / "history.json")
-        config.save(output / CONFIG_FILE)
+        # Results of another run are no longer whole from here on; a folder holds one encoder and one decoder.
+        for path in (run.summary_file, run.weights_file, run.network_file, *run.older_files):
+            path.unlink(missing_ok=True)
+        weights.save(run.encoder_file(config))
+        save_decoder(trainer.decoder, config.training.decoder, run.decoder_file)
+        History(**{name: tuple(values) for name, values in trainer.history.items()}).save(run.history_file)
+        config.save(run.config_file)
     summary = RunSummary(
         fingerprint=fingerprint, encoder_digest=config.encoder.digest(), data_digest=dataset.digest,
         n_train=len(dataset.split.train), n_validation=len(dataset.split.validation), n_test=len(dataset.split.test),
         epochs=trainer.epoch, best_epoch=trainer.best_epoch, val_emd=min(trainer.history["val_emd"]))
-    summary.save(output / FINGERPRINT_FILE)
+    summary.save(run.summary_file)
     return summary

@@ -20,8 +20,6 @@ from training.networks.model_file import check_count, fill, read_model, write_mo
 # isort: split
 import tf_keras
 
-DECODER_FILE = "decoder.npz"
-
 _MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of runs
 
 _BATCH = 4096
@@ -95,8 +93,7 @@ def save_decoder(decoder: Any, options: DecoderConfig, path: Path) -> None:
 
 
 def load_decoder(path: Path, spec: EncoderSpec) -> Any:
-    """Read a decoder from its file, or from the folder of a run; raises InputError if it does not fit `spec`."""
-    path = path / DECODER_FILE if path.is_dir() else path
+    """Read the decoder of a run; raises InputError if the file is not one, or one for another number of latents."""
     size, weights = read_model(path, "a decoder")
     latents = size.pop("latents", None)
     if latents != spec.dense.outputs:

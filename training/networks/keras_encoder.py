@@ -18,7 +18,6 @@ from models.errors import InputError
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec, LayerFormats
 from models.trigger_cells import IMAGE_TO_TC, N_TRIGGER_CELLS
-from models.weights import NETWORK_FILE, WEIGHTS_FILE
 from training.networks.catalogue import Network, arrangement, find
 from training.networks.chip_encoder import ExactEncoder
 from training.networks.model_file import check_count, fill, read_model, write_model
@@ -91,11 +90,6 @@ def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:
     encoder = ExactEncoder(spec, seed, name="encoder")
     encoder.build((None, 8, 8))
     return encoder
-
-
-def encoder_file(config: Config) -> str:
-    """Name of the file in the folder of a run that holds the trained encoder."""
-    return NETWORK_FILE if config.training.network else WEIGHTS_FILE
 
 
 def load(path: Path, config: Config) -> NetworkEncoder:

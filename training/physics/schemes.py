@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,9 @@ from models.register_weights import for_encoder
 from models.registers import Registers
 from models.trigger_cells import N_TRIGGER_CELLS, SUPER_CELLS, image_order
 from models.weights import EncoderWeights
+
+if TYPE_CHECKING:
+    from training.fit.run import Run
 
 Decoder = Callable[[IntArray, IntArray], FloatArray]
 """Charge fractions (n, 48) in trigger-cell order of latents (n, 16), the bits that are sent, and module sums (n,)."""
@@ -208,11 +210,6 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
                   weights=weights.digest())
 
 
-def load_autoencoder(run: Path) -> Scheme:
-    """AE from the folder of a training run, by whose name it goes: config.yaml, weights.npz and decoder.npz."""
-    from models.config import Config
-    from training.networks.decoder import load_decoder
-
-    config = Config.load(run / "config.yaml")
-    weights = EncoderWeights.load(run / "weights.npz", config.encoder)
-    return autoencoder(f"AE {run.resolve().name}", weights, load_decoder(run, config.encoder))
+def load_autoencoder(run: Run) -> Scheme:
+    """AE with weights and decoder of a run, by whose folder it is called."""
+    return autoencoder(f"AE {run.folder.resolve().name}", run.weights, run.decoder)

@@ -23,7 +23,8 @@ from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS, channel_to_pixel, to_trigger_cells
 from models.weights import EncoderWeights
 from training.data.dataset import Dataset
-from training.fit.run import alone, fingerprint_of
+from training.fit.fingerprint import fingerprint_of
+from training.fit.run import locked
 from training.fit.trainer import Trainer
 from training.networks.chip_encoder import ExactEncoder
 from training.networks.decoder import build_decoder, decode
@@ -124,7 +125,7 @@ def compare(config: Config, output: Path, report: Callable[[str], None] = lambda
     Raises InputError if another process is at work in the folder.
     """
     dataset = Dataset.from_config(config)
-    with alone(output):
+    with locked(output):
         return _compare(config, dataset, output, report)
 
 

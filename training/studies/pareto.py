@@ -13,13 +13,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from models.calq_io import read_calq
 from models.config import Config
 from models.errors import InputError
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
-from models.weights import EncoderWeights
 from rtl.results import ChipSynthesis
+from training.fit.run import Run
 from training.physics.evaluation import evaluate, shown
 from training.results.evaluation import EmdMetrics
 from training.results.pareto import ParetoPoint, ParetoScan
@@ -91,13 +90,11 @@ def run_scan(
 
 def trained(config: Config, folder: Path) -> EmdMetrics:
     """EMD of the held-out rows after a training in `folder`."""
-    from training.fit.train import train
-    from training.networks.decoder import load_decoder
+    from training.fit.train import train  # starts TensorFlow
 
     train(config, folder)
-    weights = EncoderWeights.load(folder / "weights.npz", config.encoder)
-    calq = read_calq([str(folder / "test.csv")], config.data.order).calq
-    return evaluate(config.encoder, weights, load_decoder(folder, config.encoder), calq)
+    run = Run(folder)
+    return evaluate(config.encoder, run.weights, run.decoder, run.test.calq)
 
 
 def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
@@ -106,7 +103,7 @@ def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
     from rtl.mapping import yosys
     from rtl.mapping.synthesis import synthesise_chip
 
-    path = folder / f"rtl_{_TECHNOLOGY}.json"
+    path = Run(folder).rtl_file(_TECHNOLOGY)
     made_from = _made_from(spec, yosys.version())
     kept = ChipSynthesis.find(path)
     if kept and kept.made_from == made_from:

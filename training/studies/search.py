@@ -22,9 +22,8 @@ from models.errors import InputError, ToolMissing
 from models.result import ResultList
 from models.spec import EncoderSpec
 from training.data.dataset import Dataset
-from training.fit.run import FINGERPRINT_FILE, alone
+from training.fit.run import Run, locked
 from training.results.encoders import SearchedEncoder
-from training.results.run import RunSummary
 from training.studies.pareto import trained, with_widths
 
 SPACE = {
@@ -64,7 +63,7 @@ def search(
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # trials are told by `report`, errors by us
     Dataset.from_config(config)  # bad data, before anything is written
-    with alone(output):
+    with locked(output):
         return _search(optuna, config, output, n_trials, report)
 
 
@@ -90,7 +89,7 @@ def _search(
             raise optuna.TrialPruned
         folder = output / spec.digest()
         metrics = trained(config.evolve(encoder=spec), folder)
-        value = RunSummary.load(folder / FINGERPRINT_FILE).val_emd
+        value = Run(folder).summary.val_emd
         found = SearchedEncoder(**choices, filters=spec.conv.filters, latents=spec.dense.outputs, val_emd=value,
                                 **dict(cost(spec)), **dict(metrics))
         trial.set_user_attr("result", found.model_dump(mode="json"))

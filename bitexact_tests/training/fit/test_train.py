@@ -36,12 +36,12 @@ from training.results.run import History, RunSummary
 pytest.importorskip("tensorflow")
 
 from training.fit.checkpoint import Checkpoint
-from training.fit.run import FINGERPRINT_FILE, alone
-from training.fit.train import CHECKPOINT_FILE, train
+from training.fit.run import Run, locked
+from training.fit.train import train
 from training.fit.trainer import Trainer
-from training.networks.decoder import DECODER_FILE, build_decoder, context, decode, load_decoder, save_decoder
+from training.networks.decoder import build_decoder, context, decode, load_decoder, save_decoder
 
-OUTPUTS = {"weights.npz", DECODER_FILE, "history.json", "test.csv", "config.yaml", FINGERPRINT_FILE}
+OUTPUTS = {"weights.npz", "decoder.npz", "history.json", "test.csv", "config.yaml", "fingerprint.json"}
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def contents(folder: Path) -> dict[str, Any]:
     """All that a run produced, for comparison; zip files hold the time they were written, so their arrays are taken."""
-    decoder = load_decoder(folder, small().encoder)
+    decoder = Run(folder).decoder
     return {
         "decoder": [weight.tobytes() for weight in decoder.get_weights()],
-        **{name: (folder / name).read_bytes() for name in OUTPUTS - {DECODER_FILE, "weights.npz"}},
+        **{name: (folder / name).read_bytes() for name in OUTPUTS - {"decoder.npz", "weights.npz"}},
         **{name: code.tobytes() for name, code in
            EncoderWeights.load(folder / "weights.npz", small().encoder).arrays.items()},
     }
@@ -74,7 +74,7 @@ def test_outputs(run: Path) -> None:
     assert Config.load(run / "config.yaml") == config
     calq = generate(400, config.data.seed)
     np.testing.assert_array_equal(read_calq(run / "test.csv").calq, calq[split_rows(calq, config).test])
-    summary = RunSummary.load(run / FINGERPRINT_FILE)
+    summary = RunSummary.load(run / "fingerprint.json")
     assert (summary.n_train, summary.n_validation, summary.n_test) == (260, 40, 100)
     assert summary.val_emd == min(history.val_emd) == history.val_emd[summary.best_epoch - 1]
 
@@ -108,7 +108,7 @@ def test_killed_run_continues_to_the_same_result(run: Path, tmp_path: Path) -> N
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=REPOSITORY, check=False,
                             env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True)
     assert killed.returncode == -9, killed.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {CHECKPOINT_FILE, ".lock"}, "results of half a run"
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.npz", ".lock"}, "results of half a run"
     seen: list[int] = []
     train(small(), tmp_path, report=lambda epoch, figures: seen.append(epoch))
     assert seen == [4], "started again instead of continuing"
@@ -117,7 +117,7 @@ def test_killed_run_continues_to_the_same_result(run: Path, tmp_path: Path) -> N
 
 def test_start_from_another_link_budget(run: Path, tmp_path: Path) -> None:
     """The first validation is no worse than the last one of the run it began with, with two more bits per latent."""
-    start = RunSummary.load(run / FINGERPRINT_FILE)
+    start = RunSummary.load(run / "fingerprint.json")
     config = small("econ_t_4elink", epochs=1, learning_rate=1e-6)
     summary = train(config, tmp_path, start=run)
     assert summary.val_emd == pytest.approx(start.val_emd, rel=0.1)
@@ -140,20 +140,20 @@ def test_finished_run_is_not_repeated(run: Path) -> None:
     seen: list[int] = []
     before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
     summary = train(small(), run, report=lambda epoch, figures: seen.append(epoch))
-    assert not seen and summary == RunSummary.load(run / FINGERPRINT_FILE)
+    assert not seen and summary == RunSummary.load(run / "fingerprint.json")
     assert before == {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
 
 
 def test_summary_of_a_finished_run_is_checked(run: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(run, tmp_path / "run")
-    summary = json.loads((run / FINGERPRINT_FILE).read_text()) | {"val_emd": "x"}
-    (folder / FINGERPRINT_FILE).write_text(json.dumps(summary))
+    summary = json.loads((run / "fingerprint.json").read_text()) | {"val_emd": "x"}
+    (folder / "fingerprint.json").write_text(json.dumps(summary))
     with pytest.raises(InputError, match=r"fingerprint\.json: val_emd: Input should be a valid number"):
         train(small(), folder)
 
 
 def test_a_folder_in_which_another_training_is_at_work_is_refused(tmp_path: Path) -> None:
-    with alone(tmp_path), pytest.raises(InputError, match=f"^{tmp_path}: locked by another process"):
+    with locked(tmp_path), pytest.raises(InputError, match=f"^{tmp_path}: locked by another process"):
         train(small(epochs=1), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {".lock"}
 
@@ -208,7 +208,7 @@ def test_other_data_options_or_request_do_repeat(tmp_path: Path) -> None:
 
 
 def test_checkpoint_of_another_run_is_not_used(tmp_path: Path) -> None:
-    dataset, path = dataset_of(small(), generate(200, seed=1), 150), tmp_path / CHECKPOINT_FILE
+    dataset, path = dataset_of(small(), generate(200, seed=1), 150), tmp_path / "checkpoint.npz"
     trainer = Trainer.from_config(small(), dataset)
     next(trainer.epochs())
     Checkpoint(path, "one").save(trainer)
@@ -361,13 +361,13 @@ def test_context_is_what_the_frame_carries() -> None:
 def test_decoder_file(tmp_path: Path) -> None:
     config = small()
     decoder = build_decoder(config.encoder, config.training.decoder, seed=1)
-    save_decoder(decoder, config.training.decoder, tmp_path / DECODER_FILE)
+    save_decoder(decoder, config.training.decoder, tmp_path / "decoder.npz")
     latent = np.random.default_rng(1).random((20, 16))
     module_sum = np.arange(20)
     expected = decode(decoder, latent, module_sum)
     np.testing.assert_allclose(expected.sum(axis=1), 1, rtol=1e-5)
-    for path in (tmp_path, tmp_path / DECODER_FILE):
-        np.testing.assert_array_equal(decode(load_decoder(path, config.encoder), latent, module_sum), expected)
+    again = load_decoder(tmp_path / "decoder.npz", config.encoder)
+    np.testing.assert_array_equal(decode(again, latent, module_sum), expected)
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     for path, match in ((tmp_path / "bad.npz", "not readable as npz"), (tmp_path / "none", "no such file")):
         with pytest.raises(InputError, match=match):

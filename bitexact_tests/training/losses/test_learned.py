@@ -26,7 +26,7 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from training.__main__ import app
-from training.fit.run import fingerprint_of
+from training.fit.fingerprint import fingerprint_of
 from training.fit.train import train
 from training.losses.find import find_loss
 from training.losses.learned import build, held_out_pairs, load_model

@@ -12,7 +12,7 @@ from models.config import Config, DecoderConfig
 from models.errors import InputError
 from models.weights import EncoderWeights
 from training.fit.train import train
-from training.networks.decoder import DECODER_FILE, build_decoder, decode, load_decoder, members_of, save_decoder
+from training.networks.decoder import build_decoder, decode, load_decoder, members_of, save_decoder
 from training.physics.emd import emd
 from training.production.toy import generate
 
@@ -54,14 +54,14 @@ def test_emd_of_the_mean_is_at_most_the_mean_emd() -> None:
 
 def test_survives_its_file(tmp_path: Path) -> None:
     decoder = build_decoder(SPEC, THREE, seed=1)
-    save_decoder(decoder, THREE, tmp_path / DECODER_FILE)
-    for again, member in zip(outputs(load_decoder(tmp_path, SPEC)), outputs(decoder), strict=True):
+    save_decoder(decoder, THREE, tmp_path / "decoder.npz")
+    for again, member in zip(outputs(load_decoder(tmp_path / "decoder.npz", SPEC)), outputs(decoder), strict=True):
         np.testing.assert_array_equal(again, member)
 
 
 def test_file_of_an_older_version_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "decoder.keras").write_bytes(b"PK")
-    for path in (tmp_path, tmp_path / "decoder.keras"):
+    for path in (tmp_path / "decoder.npz", tmp_path / "decoder.keras"):
         with pytest.raises(InputError, match=r"decoder\.keras: a decoder of an older version, .*; train again$"):
             load_decoder(path, SPEC)
 
@@ -80,4 +80,5 @@ def test_every_member_learns(run: Path) -> None:
     config = Config.load(run / "config.yaml")
     EncoderWeights.load(run / "weights.npz", config.encoder)
     start = build_decoder(config.encoder, THREE, config.training.seed).get_weights()
-    assert all((now != before).any() for now, before in zip(load_decoder(run, SPEC).get_weights(), start, strict=True))
+    end = load_decoder(run / "decoder.npz", SPEC).get_weights()
+    assert all((now != before).any() for now, before in zip(end, start, strict=True))

@@ -23,6 +23,7 @@ from models.errors import InputError
 from models.trigger_cells import SUPER_CELLS, image_order
 from models.weights import EncoderWeights
 from training.__main__ import app
+from training.fit.run import Run
 from training.physics.comparison import all_schemes, compare
 from training.physics.emd import emd
 from training.physics.metrics import METRICS
@@ -146,7 +147,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     pytest.importorskip("tensorflow")
     import yaml
 
-    from training.networks.decoder import DECODER_FILE, build_decoder, save_decoder
+    from training.networks.decoder import build_decoder, save_decoder
 
     root = tmp_path_factory.mktemp("runs")
     folders = []
@@ -157,7 +158,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         EncoderWeights.random(config.encoder, 3, density=0.4).save(folder / "weights.npz")
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
         options = config.training.decoder
-        save_decoder(build_decoder(config.encoder, options, 1), options, folder / DECODER_FILE)
+        save_decoder(build_decoder(config.encoder, options, 1), options, Run(folder).decoder_file)
         folders.append(folder)
     return folders
 
@@ -165,18 +166,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_ae_is_encoder_and_decoder(runs: list[Path]) -> None:
     """Through registers, frames and mask comes what the encoder alone computes."""
     from emulator import encode
-    from training.networks.decoder import decode, load_decoder
+    from training.networks.decoder import decode
     from training.physics.schemes import load_autoencoder
 
     for folder in runs[:2]:
         spec = Config.load(folder / "config.yaml").encoder
         trace = encode(EncoderWeights.load(folder / "weights.npz", spec), CALQ[:, image_order()])
-        received = load_autoencoder(folder).run(CALQ)
+        received = load_autoencoder(Run(folder)).run(CALQ)
         np.testing.assert_array_equal(received.latent, trace["latent_code"])
         assert received.latent is not None and received.latent.any()
         carried = FINE_SUM.estimate(FINE_SUM.encode(trace["module_sum"]))
         np.testing.assert_array_equal(received.module_sum, carried)
-        pred = decode(load_decoder(folder, spec), spec.latent.value(trace["latent_code"]), trace["module_sum"])
+        pred = decode(Run(folder).decoder, spec.latent.value(trace["latent_code"]), trace["module_sum"])
         np.testing.assert_allclose(received.charge, pred * carried[:, None], rtol=1e-4, atol=1e-3)
         np.testing.assert_array_equal(received.bits, 14 + 16 * spec.latent_bits)
 
@@ -186,7 +187,7 @@ def test_weights_of_plain_arithmetic_run_in_the_chips(runs: list[Path]) -> None:
     from models.spec import EncoderSpec
     from training.physics.schemes import load_autoencoder
 
-    one = load_autoencoder(runs[2])
+    one = load_autoencoder(Run(runs[2]))
     assert "run in the chip's" in one.detail
     codes = EncoderWeights.load(runs[2] / "weights.npz", Config.load(runs[2] / "config.yaml").encoder)
     on_chip = EncoderWeights.from_flat(EncoderSpec.chip(5), codes.flat)

@@ -20,7 +20,7 @@ from training.production.toy import generate
 
 pytest.importorskip("tensorflow")
 
-from training.fit.run import alone
+from training.fit.run import locked
 from training.fit.trainer import Trainer
 from training.networks.chip_encoder import image_codes
 from training.results.encoders import HybridCode
@@ -85,7 +85,7 @@ def test_address_helps_where_there_is_one_cell(tmp_path: Path, monkeypatch: pyte
     lines: list[str] = []
     path.write_text(json.dumps([row | {"emd_mean": None} for row in json.loads(kept)]))
     compare(config, tmp_path, lines.append)
-    with alone(tmp_path), pytest.raises(InputError, match="locked by another process"):
+    with locked(tmp_path), pytest.raises(InputError, match="locked by another process"):
         compare(config, tmp_path)
     assert lines[0] == "latents: 48 bits, mean EMD -", "no module is selected"
     path.write_text(json.dumps([row | {"emd_mean": "x"} for row in json.loads(kept)]))

@@ -18,7 +18,7 @@ from training.results.evaluation import EmdMetrics
 
 pytest.importorskip("tensorflow")
 
-from training.fit.run import alone
+from training.fit.run import locked
 from training.studies import search as search_module
 from training.studies.search import SPACE, encoder, search
 
@@ -68,7 +68,7 @@ def test_search_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert second == list(ResultList[SearchedEncoder].load(tmp_path / "search.json").rows)
     n_tried = len(tried)
     assert search(config, tmp_path, 3) == second and len(tried) == n_tried
-    with alone(tmp_path), pytest.raises(InputError, match="locked by another process"):
+    with locked(tmp_path), pytest.raises(InputError, match="locked by another process"):
         search(config, tmp_path, 4)
     with pytest.raises(InputError, match="a search with another configuration"):
         search(config.override(training={"epochs": 2}), tmp_path, 4)

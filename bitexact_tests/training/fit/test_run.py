@@ -1,0 +1,87 @@
+"""The folder of a run: what it tells, that it reads nothing too early, and that nobody else knows its file names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.runs import small
+from models.errors import InputError
+from models.trigger_cells import to_trigger_cells
+from training.data.dataset import Dataset
+from training.fit.run import Run
+
+pytest.importorskip("tensorflow")
+
+from training.fit.train import train
+from training.networks.decoder import decode
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of one epoch."""
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    train(small(epochs=1), folder)
+    return Run(folder)
+
+
+def test_what_was_trained(run: Run) -> None:
+    dataset = Dataset.from_config(small())
+    assert run.config == small(epochs=1) and run.weights.spec == run.config.encoder
+    np.testing.assert_array_equal(run.test.calq, dataset.test.calq)
+    assert run.summary.data_digest == dataset.digest and len(run.history.loss) == run.summary.epochs == 1
+    assert decode(run.decoder, np.zeros((2, 16)), np.array([1, 1])).shape == (2, 48)
+    assert repr(run) == f"<Run {run.folder}: econ_t_3elink, 3 links, 1 epochs, validation EMD " \
+                        f"{run.summary.val_emd:.3f}>"
+    with pytest.raises(InputError, match=r"names no training\.network"):
+        _ = run.network
+
+
+def test_each_file_is_read_once(run: Run, tmp_path: Path) -> None:
+    again = Run(shutil.copytree(run.folder, tmp_path / "again"))
+    for name in ("config", "weights", "decoder", "test", "history", "summary"):
+        assert getattr(again, name) is getattr(again, name)
+
+
+def test_evaluation_is_that_of_the_held_out_modules(run: Run) -> None:
+    found, busiest = run.evaluate(), run.test.calq.sum(axis=1).argmax()
+    assert found.n_modules == len(run.test.calq) and found.weights == run.weights.digest()
+    assert run.evaluate(run.test.calq[busiest : busiest + 1]).n_modules == 1
+
+
+def test_network_of_a_run(tmp_path: Path) -> None:
+    config = small(epochs=1, network="dense_d32_tele", loss="telescope")
+    train(config, tmp_path)
+    run = Run(tmp_path)
+    module_sum, latent = run.network.encode(run.test.calq)
+    np.testing.assert_array_equal(module_sum, to_trigger_cells(run.test.calq).sum(axis=1))
+    assert latent.shape == (len(run.test.calq), 16) and run.evaluate().n_modules == len(run.test.calq)
+    with pytest.raises(InputError, match=r"network\.npz is not an encoder of the chip"):
+        _ = run.weights
+
+
+def test_folder_that_is_not_there() -> None:
+    run = Run("none")
+    assert repr(run) == "<Run none: not trained>" and not Path("none").exists()
+    assert Run.of(small()).folder == Path("runs/econ_t_3elink")
+    with pytest.raises(FileNotFoundError, match=r"none/config\.yaml"):
+        _ = run.config
+
+
+def test_repr_of_a_broken_run_says_what_is_wrong(run: Run, tmp_path: Path) -> None:
+    broken = Run(shutil.copytree(run.folder, tmp_path / "broken"))
+    broken.summary_file.write_text(json.dumps({"fingerprint": 1}))
+    assert repr(broken).startswith(f"<Run {broken.folder}: {broken.summary_file}: ")
+
+
+def test_starts_no_tensorflow() -> None:
+    code = "import sys; from training.fit.run import Run; repr(Run('none')); print('tensorflow' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert result.stdout == "False\n"
