@@ -47,7 +47,7 @@ export PYTHONUNBUFFERED = 1
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
 
-setup: $(READY) ## make the virtual environment from the lock file
+setup: $(READY) ## make the virtual environment from the lock file, with this project and its command econ-t in it
 
 $(READY): requirements.lock
 	@for p in $(BASE) python3 python3.13 python3.12 python3.11 python3.10; do \
@@ -60,6 +60,7 @@ $(READY): requirements.lock
 	echo "set-up: $(VENV) with $$($$found -V), packages from requirements.lock (about 1 GB, a minute or more)"; \
 	rm -rf $(VENV) && $$found -m venv $(VENV)
 	@$(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to show beside, ARGS="--source toy"

@@ -19,7 +19,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 # No test is timed: a busy machine is no failure.
 settings.register_profile("untimed", parent=settings.default, deadline=None)
 settings.load_profile("untimed")
-# For `python -m bitexact_tests faults`: any example that fails will do, the same in each run.
+# For `econ-t faults`: any example that fails will do, the same in each run.
 settings.register_profile("first_failure", deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True,
                           database=None)
 

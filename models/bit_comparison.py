@@ -1,4 +1,4 @@
-"""Result of comparing an implementation with the emulator bit by bit: compare.json of `python -m bitexact_tests`."""
+"""Result of comparing an implementation with the emulator bit by bit: compare.json of `econ-t check`."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class TrainingConfig(_Section):
     final_loss: LossName = "emd"
     final_fraction: float = Field(0.0, ge=0, le=1)
     emd_loss_models: str = "runs/emd_loss"
-    """Folder of the losses emd_loss1, emd_loss2, ...: what `python -m training emd-loss` writes."""
+    """Folder of the losses emd_loss1, emd_loss2, ...: what `econ-t emd-loss` writes."""
     epochs: int = Field(60, ge=1)
     passes: int = Field(1, ge=1, le=10_000)
     batch_size: int = Field(256, ge=1)

@@ -1,4 +1,4 @@
-"""Results of the RTL side: rtl_*.json of `python -m rtl synth` and `activity`, constant.json of `constant`."""
+"""Results of the RTL side: rtl_*.json of `econ-t rtl synth` and `activity`, constant.json of `constant`."""
 
 from __future__ import annotations
 

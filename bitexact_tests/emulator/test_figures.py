@@ -17,7 +17,7 @@ every_figure = pytest.mark.parametrize("figure", list(figures()), ids=lambda fig
 
 @every_figure
 def test_figure_in_the_documentation_is_up_to_date(figure: Figure) -> None:
-    hint = "run: python -m emulator figures --output docs/frames"
+    hint = "run: econ-t chip figures --output docs/frames"
     assert (FOLDER / f"{figure.name}.svg").read_text() == svg(figure), hint
 
 

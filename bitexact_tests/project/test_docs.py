@@ -43,7 +43,7 @@ SMALLER = {
     r"rtl constant": "rtl constant --no-synthesise",
     r"emd-loss ": "emd-loss --epochs 1 --n-pairs 400 ",
     r"config=\S+ weights=\S+ input=\S+": "config=small.yaml weights=small.npz input=many.csv",
-    r"training seu": "training seu --no-rtl --n-events 20 --n-emd 12",
+    r"econ-t seu": "econ-t seu --no-rtl --n-events 20 --n-emd 12",
     r"for n in 2 3 5;": "for n in 2;",
     r"for loss in .*;": "for loss in emd_loss1;",
     r"make (CONFIG=\S+)": r"make train hls compare \1 BACKEND=catapult",
@@ -126,7 +126,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (clone / "small.yaml").write_text(yaml.safe_dump(small), encoding="utf-8")
     EncoderWeights.random(Config.load(clone / "small.yaml").encoder, 1).save(clone / "small.npz")
     for run in ("econ_t_2elink", "econ_t_5elink"):
-        run_block(Block("bash", "", f"python -m training train --config {run} --output runs/{run}"), clone)
+        run_block(Block("bash", "", f"econ-t train --config {run} --output runs/{run}"), clone)
     for other in ("a", "b"):
         copytree(clone / "runs" / "econ_t_5elink", clone / "runs" / other)
     for folder in ("jobs", "bin"):
@@ -140,12 +140,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_block(block: Block, folder: Path) -> None:
-    """Run code in a folder as a user would who has the environment of the tests."""
+    """Run code in a folder as a user would who has the environment of the tests, with the modules of this folder."""
     path = [str(folder.parent / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
     # What was given to a `make` that runs the tests is not for the one in the block.
     outer = {"MFLAGS", "MAKELEVEL", *re.findall(r"(\w+)=", os.environ.get("MAKEFLAGS", ""))}
     environment = {name: value for name, value in os.environ.items() if name not in outer} | {
-        "PATH": os.pathsep.join(path), "MAKEFLAGS": f"VENV={sys.prefix} READY="}
+        "PATH": os.pathsep.join(path), "MAKEFLAGS": f"VENV={sys.prefix} READY=", "PYTHONPATH": str(folder)}
     command = ["bash", "-euo", "pipefail", "-c"] if block.language == "bash" else [sys.executable, "-c"]
     done = subprocess.run([*command, block.code], cwd=folder, env=environment, capture_output=True, text=True,
                           check=False)
@@ -177,7 +177,7 @@ def test_all_that_is_made_smaller_stands_somewhere() -> None:
 
 def test_block_that_fails_is_shown(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"No such option.*--epoks"):
-        run_block(Block("bash", "", f"cd {REPOSITORY}; python -m training train --epoks 3; true"), tmp_path)
+        run_block(Block("bash", "", "econ-t train --epoks 3; true"), REPOSITORY)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

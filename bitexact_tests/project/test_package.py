@@ -8,13 +8,16 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import models
 from bitexact_tests.conftest import REPOSITORY
 from models.calq_io import write_calq
+from models.command_line import main
 from models.config import Config
 from models.weights import EncoderWeights
 
@@ -60,6 +63,13 @@ def test_source_archive_is_whole_and_clean(built: Path) -> None:
     assert found - made <= files(built / "clone") and not any(name.startswith("runs/") for name in found)
 
 
+def test_wheel_installs_econ_t(built: Path) -> None:
+    (found,) = metadata.distributions(path=[str(built / "wheel")])
+    assert found.version == models.__version__
+    (script,) = found.entry_points.select(group="console_scripts")
+    assert script.name == "econ-t" and script.load() is main
+
+
 def test_commands_work_from_the_wheel_alone(built: Path, tmp_path: Path) -> None:
     spec = Config.load("econ_t_3elink").encoder
     zero = EncoderWeights(spec, **{name: np.zeros(shape, np.int64) for name, shape in spec.weight_shapes.items()})
@@ -68,12 +78,12 @@ def test_commands_work_from_the_wheel_alone(built: Path, tmp_path: Path) -> None
     environment = os.environ | {"PYTHONPATH": str(built / "wheel")}
 
     def run(*arguments: str) -> None:
-        subprocess.run([sys.executable, "-m", *arguments], cwd=tmp_path, env=environment, check=True)
+        subprocess.run([sys.executable, *arguments], cwd=tmp_path, env=environment, check=True)
 
-    run("emulator", "encode", "--config", "econ_t_3elink", "--weights", "weights.npz", "--input", "calq.csv",
-        "--output", "latent.csv")
-    run("training", "train", "--nELinks", "3", "--output", "run", "--epoch", "1", "--n-modules", "40",
+    run("-c", "from models.command_line import main; main()", "encode", "--config", "econ_t_3elink", "--weights",
+        "weights.npz", "--input", "calq.csv", "--output", "latent.csv")
+    run("-m", "training", "train", "--nELinks", "3", "--output", "run", "--epoch", "1", "--n-modules", "40",
         "--set", "data.source=toy", "--set", "training.augment.pool=50")
-    run("models", "registers", "--config", "econ_t_3elink", "--weights", "weights.npz", "--output", "init.yaml")
+    run("-m", "models", "registers", "--config", "econ_t_3elink", "--weights", "weights.npz", "--output", "init.yaml")
     assert len((tmp_path / "latent.csv").read_text().splitlines()) == 4 and (tmp_path / "init.yaml").stat().st_size
     assert Config.load(tmp_path / "run" / "config.yaml").encoder == spec

@@ -97,6 +97,6 @@ def write(path: Path, text: str) -> Path:
 
 
 def project(folder: Path, backend: str, **changes: str) -> Path:
-    """What `hls convert` writes about a project of CONFIG into its folder."""
+    """What `econ-t convert` writes about a project of CONFIG into its folder."""
     content = {"digest": CONFIG.encoder.digest(), "backend": backend} | changes
     return write(folder / "project.json", json.dumps(content)).parent

@@ -1,7 +1,7 @@
 """Switching activity of a mapped design on events: what dynamic power is proportional to, without a cell library.
 
 Energy goes into nets that change and into the clock pins of flip-flops. Both are counted per event, back to back at
-the design's interval, in the netlist whose gates `rtl synth` counts.
+the design's interval, in the netlist whose gates `econ-t rtl synth` counts.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from training.losses.charge_maps import LOSSES, Loss
 
 
 def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
-    """A loss by name; those called emd_loss1, ... come from a folder that `python -m training emd-loss` wrote.
+    """A loss by name; those called emd_loss1, ... come from a folder that `econ-t emd-loss` wrote.
 
     Raises InputError if that folder has no such loss.
     """

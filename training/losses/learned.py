@@ -175,7 +175,7 @@ def load_model(folder: Path, name: str) -> Any:
     if not path.is_file():
         there = len(list(folder.glob(f"emd_loss*{SUFFIX}")))
         known = f"the folder has emd_loss1 to emd_loss{there}" if there else (
-            f"expected what python -m training emd-loss --output {folder} writes")
+            f"expected what econ-t emd-loss --output {folder} writes")
         raise InputError(f"{path}: no such file for loss {name} (training.emd_loss_models); {known}")
     size, weights = read(path)
     model = build(size, 0)

@@ -84,7 +84,7 @@ NETWORKS = {
 def find(name: str, quantize: bool = False) -> tuple[str, Network]:
     """A network and its full name; `quantize` asks for its quantised version. Raises InputError naming the nearest."""
     if name not in NETWORKS:
-        raise InputError(f"network '{name}' is not known{nearest(name, NETWORKS)} (python -m training networks)")
+        raise InputError(f"network '{name}' is not known{nearest(name, NETWORKS)} (econ-t networks)")
     if quantize and NETWORKS[name].formats == "float":
         name = f"{name}_quantized"
     return name, NETWORKS[name]

@@ -65,7 +65,7 @@ class ModuleTable:
         return pa.table(arrays)
 
     def write_erx(self, path: str | Path) -> None:
-        """Link words as `emulator chip` reads them, in the order of the other files; `-` is stdout."""
+        """Link words as `econ-t chip` reads them, in the order of the other files; `-` is stdout."""
         with open_output(path) as file:
             file.write(ERX.header())
             file.write(ERX.rows(self.erx))

@@ -268,7 +268,7 @@ def _calibration_from(
 
 
 class WaferFiles:
-    """For every module its link words as a CSV for `emulator chip`, one row per event, and its register file."""
+    """For every module its link words as a CSV for `econ-t chip`, one row per event, and its register file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

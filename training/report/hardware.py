@@ -51,7 +51,7 @@ def _rtl_rows(config: Config, run: Path) -> Iterable[Implementation]:
 
 
 def rtl_row(config: Config, path: Path, title: str) -> Implementation:
-    """The row of one file of `python -m rtl synth`; raises InputError for one of another spec."""
+    """The row of one file of `econ-t rtl synth`; raises InputError for one of another spec."""
     found = ChipSynthesis.load(path)
     config.encoder.check_same(found.digest, f"{path}: made", "run make rtl-synth again")
     total, level_ns = found.total, LEVEL_NS.get(found.technology)
@@ -70,7 +70,7 @@ def rtl_row(config: Config, path: Path, title: str) -> Implementation:
 
 
 def _constant_rows(config: Config, run: Path) -> Iterable[Implementation]:
-    """Of `python -m rtl constant`, whose folder holds the weights that it was made from."""
+    """Of `econ-t rtl constant`, whose folder holds the weights that it was made from."""
     folder = run / "constant"
     absent = Implementation(name="RTL, these weights as constants", tool="not run: make rtl-constant")
     found = ConstantSynthesis.find(folder / "constant.json")

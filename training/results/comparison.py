@@ -1,4 +1,4 @@
-"""Result of comparing algorithms on the same modules: physics.json of `python -m training compare`."""
+"""Result of comparing algorithms on the same modules: physics.json of `econ-t compare`."""
 
 from __future__ import annotations
 

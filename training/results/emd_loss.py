@@ -1,4 +1,4 @@
-"""Result of training losses that learn the EMD: emd_loss.json of `python -m training emd-loss`."""
+"""Result of training losses that learn the EMD: emd_loss.json of `econ-t emd-loss`."""
 
 from __future__ import annotations
 

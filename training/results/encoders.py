@@ -8,13 +8,13 @@ from training.results.evaluation import EmdMetrics
 
 
 class EncoderCost(Cost):
-    """Cost of the encoder of a configuration: `python -m training flops`."""
+    """Cost of the encoder of a configuration: `econ-t flops`."""
 
     config: str
 
 
 class HybridCode(EmdMetrics):
-    """One code of `python -m training hybrid`, and the EMD after its training."""
+    """One code of `econ-t hybrid`, and the EMD after its training."""
 
     code: str
     n_latents: int
@@ -30,7 +30,7 @@ class HybridCode(EmdMetrics):
 
 
 class SearchedEncoder(EmdMetrics, Cost):
-    """One encoder of `python -m training search`: what was chosen, its cost and its EMD."""
+    """One encoder of `econ-t search`: what was chosen, its cost and its EMD."""
 
     kernel: int
     stride: int
@@ -43,7 +43,7 @@ class SearchedEncoder(EmdMetrics, Cost):
 
 
 class TrainedNetwork(EmdMetrics):
-    """One network of `python -m training train --models`, and its EMD on the held-out modules."""
+    """One network of `econ-t train --models`, and its EMD on the held-out modules."""
 
     name: str
     formats: str
@@ -56,7 +56,7 @@ class TrainedNetwork(EmdMetrics):
 
 
 class ListedNetwork(Result):
-    """One row of `python -m training networks`."""
+    """One row of `econ-t networks`."""
 
     name: str
     image: str

@@ -1,4 +1,4 @@
-"""Result of evaluating an encoder with its decoder: metrics.json of `python -m training evaluate`."""
+"""Result of evaluating an encoder with its decoder: metrics.json of `econ-t evaluate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Result of a scan over bit widths: pareto.json of `python -m training pareto`."""
+"""Result of a scan over bit widths: pareto.json of `econ-t pareto`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that the report of a run shows, as one result: `python -m training report --json`."""
+"""All that the report of a run shows, as one result: `econ-t report --json`."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def trained(config: Config, folder: Path) -> EmdMetrics:
 
 
 def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
-    """The gates of the whole block, as `python -m rtl synth` counts them; kept in `folder`."""
+    """The gates of the whole block, as `econ-t rtl synth` counts them; kept in `folder`."""
     from rtl.design.chip import AutoencoderChip
     from rtl.mapping import yosys
     from rtl.mapping.synthesis import synthesise_chip
