@@ -37,6 +37,7 @@ def test_comparison(benchmark: Any, calq: Any) -> None:
 
 
 def test_report(benchmark: Any, calq: Any, tmp_path: Path) -> None:
+    from training.fit.run import Run
     from training.report.page import write_report
 
     config = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
@@ -44,7 +45,7 @@ def test_report(benchmark: Any, calq: Any, tmp_path: Path) -> None:
     History(loss=(1.0,), val_loss=(1.0,)).save(tmp_path / "history.json")
     compare(calq, {}, [], Options(), data="generated").save(tmp_path / "physics.json")
     benchmark.group = "comparison and report"
-    page = benchmark.pedantic(write_report, (config, tmp_path), rounds=1)
+    page = benchmark.pedantic(write_report, (Run(tmp_path, config),), rounds=1)
     assert page.stat().st_size > 1_000_000
     benchmark.extra_info["events_per_s"] = len(calq) / benchmark.stats.stats.median if benchmark.stats else 0
 

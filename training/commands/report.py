@@ -11,6 +11,7 @@ from models.configured import find_config
 from models.options import JsonFile
 from models.weights import WEIGHTS_FILE
 from training.commands.options import RunConfig, RunFolder
+from training.fit.run import Run
 from training.report.page import write_report
 
 
@@ -26,4 +27,4 @@ def report(
 
     Example: econ-t report --run runs/econ_t_5elink --figures plots --format png
     """
-    write_report(find_config(run / WEIGHTS_FILE, config), run, json_, figures, format, label)
+    write_report(Run(run, find_config(run / WEIGHTS_FILE, config)), json_, figures, format, label)

@@ -19,6 +19,9 @@ from training.physics.emd import Progress
 from training.results.evaluation import Evaluation
 from training.results.run import History, RunSummary
 
+PARETO_FILE = "pareto.json"
+"""In the folder of a scan, which is in that of a run where no other one is named."""
+
 
 class Run:
     """A run folder; the one place that knows the names of its files. Each is read once, when it is first asked for.
@@ -26,8 +29,10 @@ class Run:
     Example: `run = Run("runs/econ_t_5elink")`, then `run.weights`, `run.test.calq`, `run.evaluate()`.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        """Reads nothing: the folder may still be empty, or not there."""
+    def __init__(self, folder: str | Path, config: Config | None = None) -> None:
+        """Reads nothing: the folder may still be empty, or not there. `config`: instead of the one that it holds."""
+        if config:
+            self.config = config
         self.folder = folder = Path(folder)
         # Of the training.
         self.config_file = folder / CONFIG_FILE
@@ -49,7 +54,7 @@ class Run:
         self.modules_folder = folder / "csv"
         self.graphs_folder = folder / "graphs"
         self.pareto_folder = folder / "pareto"
-        self.pareto_file = self.pareto_folder / "pareto.json"
+        self.pareto_file = self.pareto_folder / PARETO_FILE
         self.hybrid_folder = folder / "hybrid"
         self.search_folder = folder / "search"
         self.constant_file = folder / "constant" / "constant.json"
@@ -122,7 +127,7 @@ class Run:
         """Write `report.html` out of all that the folder holds, and return its path."""
         from training.report.page import write_report  # needs Matplotlib
 
-        return write_report(self.config, self.folder)
+        return write_report(self)
 
     def rtl_file(self, technology: str) -> Path:
         """The gates of the RTL in a technology."""

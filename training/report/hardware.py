@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hls.report import CHIP, counted, implementations
 from models.chip import BX_NS
@@ -18,6 +19,9 @@ from rtl.results import ChipSynthesis, ConstantSynthesis
 from training.results.pareto import ParetoScan
 from training.results.report import Hardware
 
+if TYPE_CHECKING:
+    from training.fit.run import Run
+
 _TECHNOLOGY = {"gates": "NAND2 gates", "osu018": "180 nm cells", "xc7": "Xilinx 7 series",
                "xcup": "Xilinx UltraScale+", "ecp5": "Lattice ECP5"}
 _ASKED_FOR = ("gates", "xc7")  # rows that are shown as absent; the other technologies appear once they are made
@@ -26,12 +30,12 @@ LEVEL_NS = {"xc7": 18.5 / 61}
 levels. `sta` prints two lines per cell of a path, the cell and its net."""
 
 
-def hardware(config: Config, run: Path) -> Hardware:
+def hardware(run: Run) -> Hardware:
     """All of the table; raises InputError for a file that cannot be read, or is of another spec."""
-    projects = {path.name.removeprefix("hls_"): path for path in run.glob("hls_*")}
-    rows = (CHIP, *_rtl_rows(config, run), *_constant_rows(config, run), *implementations(projects, config))
+    config = run.config
+    rows = (CHIP, *_rtl_rows(run), *_constant_rows(run), *implementations(run.hls_projects(), config))
     return Hardware(counted=tuple(counted(config)), implementations=rows,
-                    pareto=_pareto(config, run / "pareto" / "pareto.json"))
+                    pareto=_pareto(config, run.pareto_file))
 
 
 def _pareto(config: Config, path: Path) -> ParetoScan | None:
@@ -41,11 +45,11 @@ def _pareto(config: Config, path: Path) -> ParetoScan | None:
     return scan
 
 
-def _rtl_rows(config: Config, run: Path) -> Iterable[Implementation]:
+def _rtl_rows(run: Run) -> Iterable[Implementation]:
     for technology, title in _TECHNOLOGY.items():
-        files = sorted(run.glob(f"rtl_{technology}*.json"))
+        files = run.rtl_files(technology)
         for path in files:
-            yield rtl_row(config, path, title)
+            yield rtl_row(run.config, path, title)
         if not files and technology in _ASKED_FOR:
             yield Implementation(name=f"RTL in {title}", tool=f"not run: make rtl-synth TECHNOLOGY={technology}")
 
@@ -69,16 +73,15 @@ def rtl_row(config: Config, path: Path, title: str) -> Implementation:
         fmax_mhz=1000 / (level_ns * found.levels) if level_ns else None)
 
 
-def _constant_rows(config: Config, run: Path) -> Iterable[Implementation]:
+def _constant_rows(run: Run) -> Iterable[Implementation]:
     """Of `econ-t rtl constant`, whose folder holds the weights that it was made from."""
-    folder = run / "constant"
     absent = Implementation(name="RTL, these weights as constants", tool="not run: make rtl-constant")
-    found = ConstantSynthesis.find(folder / "constant.json")
+    found = ConstantSynthesis.find(run.constant_file)
     if found is None:
         return [absent]
-    config.encoder.check_same(found.digest, f"{folder / 'constant.json'}: made", "run make rtl-constant again")
-    own, made_from = (EncoderWeights.load(path / "weights.npz", config.encoder) for path in (run, folder))
-    if own.digest() != made_from.digest():
+    spec = run.config.encoder
+    spec.check_same(found.digest, f"{run.constant_file}: made", "run make rtl-constant again")
+    if EncoderWeights.load(run.constant_weights_file, spec).digest() != run.weights.digest():
         return [Implementation(name=absent.name,
                                tool="made from other weights than those of this run: make rtl-constant")]
     return found.implementations

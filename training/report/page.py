@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 from matplotlib.figure import Figure
 
 from models.bit_comparison import BitComparison
-from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path, write_text
-from models.weights import EncoderWeights
 from training.figures.style import as_svg, style
 from training.report.hardware import hardware
 from training.report.parts import Plot, Section
@@ -21,14 +20,15 @@ from training.report.sections import sections, verdict
 from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
 from training.results.report import About, Older, ReportContent, WeightCodes
-from training.results.run import History
+
+if TYPE_CHECKING:
+    from training.fit.run import Run
 
 FORMATS = ("pdf", "png")
 
 
 def write_report(
-    config: Config, run: str | Path, json_path: str | None = None, figures: Path | None = None,
-    figure_format: str = "pdf", label: str = "",
+    run: Run, json_path: str | None = None, figures: Path | None = None, figure_format: str = "pdf", label: str = "",
 ) -> Path:
     """Write `report.html` into the folder of a run and return its path.
 
@@ -36,57 +36,56 @@ def write_report(
     that the page shows; `figures` is a folder for every figure in the style of experiments, under `label`. Raises
     InputError if a file of the run cannot be read, or one about hardware belongs to another spec.
     """
-    run = Path(run)
     if figure_format not in FORMATS:
         raise InputError(f"--format {figure_format}, expected {' or '.join(FORMATS)}")
-    content = gather(config, run)
+    content = gather(run)
     with style("page"):
-        template = (resources.files("training.report") / "report.html").read_text(encoding="utf-8")
+        template = (resources.files("training.report") / "page.html").read_text(encoding="utf-8")
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                          lstrip_blocks=True)
         page = environment.from_string(template).render(
             config=content.config, verdict=verdict(content), sections=sections(content), as_svg=as_svg)
-    write_text(run / "report.html", page)
+    write_text(run.report_file, page)
     if json_path:
         content.save(json_path)
     if figures:
         _write_figures(content, figures, figure_format, label)
-    return run / "report.html"
+    return run.report_file
 
 
-def gather(config: Config, run: Path) -> ReportContent:
+def gather(run: Run) -> ReportContent:
     """All that a report shows; parts that were not run, or with other weights (`older`), are None."""
-    weights = EncoderWeights.load(run / "weights.npz", config.encoder)
-    exact = BitComparison.find(run / "compare.json")
-    metrics = Evaluation.find(run / "metrics.json")
-    physics = Comparison.find(run / "physics.json")
-    digest, spec = weights.digest(), config.encoder
+    weights, spec = run.weights, run.config.encoder
+    exact = BitComparison.find(run.bit_comparison_file)
+    metrics = Evaluation.find(run.metrics_file)
+    physics = Comparison.find(run.comparison_file)
+    digest = weights.digest()
     formats = {"input": str(spec.input)}
     for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
         formats |= {f"{name} weight, bias": f"{layer.weight}; {layer.bias}",
                     f"{name} product": str(layer.product or "exact"), f"{name} output": str(layer.output)}
     formats["latent sent"] = str(spec.latent)
     return ReportContent(
-        config=About(name=config.name, n_elinks=spec.n_elinks, latent_bits=spec.latent_bits,
+        config=About(name=run.config.name, n_elinks=spec.n_elinks, latent_bits=spec.latent_bits,
                      arithmetic=spec.arithmetic, digest=spec.digest(), n_filters=spec.conv.filters),
         bit_exactness=exact if exact and exact.is_of(digest) else None,
         metrics=metrics if metrics and metrics.is_of(digest) else None,
         physics=physics if physics and physics.is_of(digest) else None,
-        older=Older(bit_exactness=_older(exact, digest, "compare.json was", "make compare"),
-                    metrics=_older(metrics, digest, "metrics.json was", "make evaluate"),
-                    physics=_older(physics, digest, "physics.json was", "make physics")),
-        history=History.load(run / "history.json"),
+        older=Older(bit_exactness=_older(exact, digest, run.bit_comparison_file, "make compare"),
+                    metrics=_older(metrics, digest, run.metrics_file, "make evaluate"),
+                    physics=_older(physics, digest, run.comparison_file, "make physics")),
+        history=run.history,
         weights={name: WeightCodes(format=str(spec.weight_formats[name]).split()[0],
                                    codes=tuple(codes.ravel().tolist()), min_code=spec.weight_formats[name].min_code,
                                    max_code=spec.weight_formats[name].max_code)
                  for name, codes in weights.arrays.items()},
-        hardware=hardware(config, run), formats=formats)
+        hardware=hardware(run), formats=formats)
 
 
-def _older(part: BitComparison | Evaluation | Comparison | None, weights: str, what: str, command: str) -> str | None:
+def _older(part: BitComparison | Evaluation | Comparison | None, weights: str, path: Path, command: str) -> str | None:
     if part is None or part.is_of(weights):
         return None
-    return f"{what} made from other weights than those of this run: {command}."
+    return f"{path.name} was made from other weights than those of this run: {command}."
 
 
 def _write_figures(content: ReportContent, folder: Path, figure_format: str, label: str) -> None:

@@ -18,12 +18,11 @@ from models.errors import InputError
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from rtl.results import ChipSynthesis
-from training.fit.run import Run
+from training.fit.run import PARETO_FILE, Run
 from training.physics.evaluation import evaluate, shown
 from training.results.evaluation import EmdMetrics
 from training.results.pareto import ParetoPoint, ParetoScan
 
-RESULT_FILE = "pareto.json"
 _TECHNOLOGY = "gates"
 _SECONDS = 3600  # for a block: wide weights on a busy machine
 Widths = tuple[int, int]
@@ -83,7 +82,7 @@ def run_scan(
             nand2=area.total.nand2, ff=area.total.ff, emd_mean=metrics.emd_mean, emd_median=metrics.emd_median,
             n_modules=metrics.n_selected))
         scan = ParetoScan(config=config.name, epochs=config.training.epochs, tool=area.tool, points=tuple(points))
-        scan.save(output / RESULT_FILE)
+        scan.save(output / PARETO_FILE)
         report(f"{points[-1].name}: {points[-1].nand2:,} NAND2, mean EMD {shown(points[-1].emd_mean)}")
     return scan
 

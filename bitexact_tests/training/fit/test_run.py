@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -85,3 +86,35 @@ def test_starts_no_tensorflow() -> None:
     code = "import sys; from training.fit.run import Run; repr(Run('none')); print('tensorflow' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"
+
+
+NAMES = {path.name for value in vars(Run("r")).values() for path in (value if isinstance(value, tuple) else [value])
+         if isinstance(path, Path) and path.suffix}
+"""Of files; those of folders are words that are also something else."""
+OWNER = REPOSITORY / "training" / "fit" / "run.py"
+
+
+def spelt(source: str) -> list[str]:
+    """File names of a run in the code of a module: `line: name`; sentences, as in documentation, may have them."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not any(map(str.isspace, node.value)):
+            part = node.value.rpartition("/")[2]
+            if part in NAMES or part.startswith(("rtl_", "hls_")):
+                found.append(f"{node.lineno}: {node.value}")
+    return found
+
+
+def test_file_names_are_spelt_once() -> None:
+    assert {"weights.npz", "decoder.npz", "fingerprint.json", "report.html", "constant.json"} <= NAMES
+    users = [*(REPOSITORY / "training").rglob("*.py"), *(REPOSITORY / "bitexact_tests").glob("*.py")]
+    bad = {str(path.relative_to(REPOSITORY)): lines for path in users if path != OWNER
+           if (lines := spelt(path.read_text(encoding="utf-8")))}
+    assert not bad
+    assert spelt(OWNER.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("line", [
+    'path = run / "config.yaml"', 'open(f"{run}/test.csv")', 'run.glob("hls_*")', 'run / f"rtl_{technology}.json"'])
+def test_a_spelt_name_is_found(line: str) -> None:
+    assert spelt(line) and not spelt('"""Reads config.yaml of a run."""')

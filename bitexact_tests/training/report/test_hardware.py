@@ -23,6 +23,7 @@ from models.result import Result
 from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
 from rtl.results import ConstantSynthesis, Resources
+from training.fit.run import Run
 from training.report.hardware import LEVEL_NS, hardware, rtl_row
 from training.results.report import Hardware
 
@@ -35,7 +36,7 @@ def rows(found: Hardware) -> dict[str, Implementation]:
 
 def test_without_tools_the_rows_say_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    found = rows(hardware(CONFIG, tmp_path))
+    found = rows(hardware(Run(tmp_path, CONFIG)))
     chip = found.pop(CHIP.name)
     assert (chip.area, chip.power, chip.latency_bx) == ("3.6 mm2", "95 mW, 2.4 nJ per event", 2)
     assert found["C++ (vitis)"].tool == "not run: vitis-run or vitis_hls not found; make hls-synth where it is"
@@ -48,7 +49,7 @@ def test_rtl_files_become_rows(tmp_path: Path) -> None:
     RTL.save(tmp_path / "rtl_xc7.json")
     chip_synthesis(CONFIG.encoder, fold=8, latency_clocks=20, interval_clocks=8, redundant=True, levels=20).save(
         tmp_path / "rtl_xc7_fold8.json")
-    found = rows(hardware(CONFIG, tmp_path))
+    found = rows(hardware(Run(tmp_path, CONFIG)))
     row = found["RTL, parallel, in Xilinx 7 series"]
     assert (row.lut, row.ff, row.dsp, row.bram, row.nand2) == (13, 6, 0, 0, None)
     assert (row.latency_bx, row.latency_ns, row.interval_cycles) == (4, 100, 1)
@@ -88,15 +89,15 @@ def test_delay_of_a_level_is_that_of_the_path_and_the_levels_that_are_documented
 def test_what_another_spec_made_is_refused(tmp_path: Path, name: str, content: Result, command: str) -> None:
     text = content.model_dump_json()
     path = write(tmp_path / name, text)
-    hardware(CONFIG, tmp_path)
+    hardware(Run(tmp_path, CONFIG))
     digest = CONFIG.encoder.digest()
     write(path, text.replace(digest, "0123456789abcdef"))
     with pytest.raises(InputError, match=rf"^{path}: made for another encoder \(spec 0123456789abcdef, "
                                          rf"expected {digest}\); run {command} again$"):
-        hardware(CONFIG, tmp_path)
+        hardware(Run(tmp_path, CONFIG))
     write(path, text.replace('"digest"', '"no"'))
     with pytest.raises(InputError, match=rf"^{path}: key [\w.]*digest is missing$"):
-        hardware(CONFIG, tmp_path)
+        hardware(Run(tmp_path, CONFIG))
 
 
 def test_what_synthesis_writes_is_what_the_table_reads(tmp_path: Path) -> None:
@@ -116,13 +117,13 @@ def test_constant_weights_are_a_row_if_they_are_those_of_the_run(tmp_path: Path)
     found = ConstantSynthesis(digest=CONFIG.encoder.digest(), stages=2, implementations=(
         Implementation(name="constants", tool="a tool", lut=5),))
     found.save(path)
-    assert rows(hardware(CONFIG, tmp_path))["constants"].lut == 5
+    assert rows(hardware(Run(tmp_path, CONFIG)))["constants"].lut == 5
     EncoderWeights.random(CONFIG.encoder, 2).save(tmp_path / "weights.npz")
-    row = rows(hardware(CONFIG, tmp_path))["RTL, these weights as constants"]
+    row = rows(hardware(Run(tmp_path, CONFIG)))["RTL, these weights as constants"]
     assert row.absent and row.tool.startswith("made from other weights")
     found.model_copy(update={"digest": "0123456789abcdef"}).save(path)
     with pytest.raises(InputError, match="made for another encoder"):
-        hardware(CONFIG, tmp_path)
+        hardware(Run(tmp_path, CONFIG))
 
 
 def test_what_is_counted() -> None:

@@ -23,6 +23,7 @@ from models.trigger_cells import image_order
 from models.weights import EncoderWeights
 from rtl.results import ConstantSynthesis
 from training.__main__ import app
+from training.fit.run import Run
 from training.physics.comparison import compare
 from training.physics.schemes import autoencoder
 from training.production.toy import generate
@@ -139,7 +140,7 @@ def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
 
 def test_everything_can_be_had_as_json(run: Path) -> None:
     found = ReportContent.load(run / "report.json")
-    assert found == gather(CONFIG, run)
+    assert found == gather(Run(run, CONFIG))
     weights = EncoderWeights.load(run / "weights.npz", CONFIG.encoder)
     for name, codes in weights.arrays.items():
         np.testing.assert_array_equal(found.weights[name].codes, codes.ravel())
@@ -153,7 +154,7 @@ def test_everything_can_be_had_as_json(run: Path) -> None:
 def test_without_a_comparison_the_page_says_what_to_run(run: Path, tmp_path: Path) -> None:
     for name in ("weights.npz", "history.json"):
         shutil.copy(run / name, tmp_path)
-    text = write_report(CONFIG, tmp_path).read_text(encoding="utf-8")
+    text = write_report(Run(tmp_path, CONFIG)).read_text(encoding="utf-8")
     for target in ("make compare", "make physics", "make evaluate"):
         assert target in text
 
@@ -163,19 +164,19 @@ def test_parts_of_other_weights_are_not_shown(run: Path, tmp_path: Path) -> None
     folder = shutil.copytree(run, tmp_path / "run")
     parts = {"bit_exactness": ("compare.json", "make compare"), "metrics": ("metrics.json", "make evaluate"),
              "physics": ("physics.json", "make physics")}
-    assert gather(CONFIG, folder).older == Older()
+    assert gather(Run(folder, CONFIG)).older == Older()
     for part, (name, command) in parts.items():
         content = json.loads((run / name).read_text())
         other = {"AE other": "0123456789abcdef"} if part == "physics" else "0123456789abcdef"
         for changed in (content | {"weights": other}, {key: content[key] for key in content if key != "weights"}):
             (folder / name).write_text(json.dumps(changed))
-            found = gather(CONFIG, folder)
+            found = gather(Run(folder, CONFIG))
             assert found.older == Older(
                 **{part: f"{name} was made from other weights than those of this run: {command}."})
             assert [one for one in parts if getattr(found, one) is None] == [part]
         (folder / name).write_text(json.dumps(content))
     EncoderWeights.random(CONFIG.encoder, 2).save(folder / "weights.npz")
-    text = write_report(CONFIG, folder).read_text(encoding="utf-8")
+    text = write_report(Run(folder, CONFIG)).read_text(encoding="utf-8")
     assert "every bit of every stage" not in text and "1.250" not in text and "AE &lt;even" not in text
     shown = text[text.index('id="verdict"') : text.index("<nav>")]
     assert shown.count("was made from other weights") == 3
@@ -188,7 +189,7 @@ def test_a_comparison_without_weights_is_of_no_weights(run: Path, tmp_path: Path
     calq = generate(100, 3)[:, np.argsort(image_order())].astype(np.int64)
     found = compare(calq, {}, [], Options(n_elinks=(2,)), data="no AE set")
     found.save(tmp_path / "physics.json")
-    assert gather(CONFIG, tmp_path).physics == found
+    assert gather(Run(tmp_path, CONFIG)).physics == found
 
 
 @pytest.mark.parametrize(("name", "change", "message"), [
@@ -246,7 +247,7 @@ def test_figures_as_files(run: Path, tmp_path: Path, figure_format: str, magic: 
             "displays": tuple(physics.displays_of(n_elinks)[:1]),
             "metrics": {name: physics.metrics[name] for name in ("emd", "energy_response", "occupancy_kept")},
         }).save(tmp_path / "physics.json")
-    write_report(CONFIG, tmp_path, figures=tmp_path / "plots", figure_format=figure_format, label="Simulation")
+    write_report(Run(tmp_path, CONFIG), figures=tmp_path / "plots", figure_format=figure_format, label="Simulation")
     ids = Page((tmp_path / "report.html").read_text(encoding="utf-8")).ids
     names = {one.removeprefix("figure_") for one in ids if one.startswith("figure_")}
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {f"{name}.{figure_format}" for name in names}
