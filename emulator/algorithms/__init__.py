@@ -1,0 +1,1 @@
+"""The five algorithms of the chip."""

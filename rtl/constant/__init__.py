@@ -1,0 +1,1 @@
+"""The two layers with constant weights, by da4ml."""

@@ -1,8 +1,8 @@
 """The two layers with given weights as constants: adders alone, by da4ml, in the arithmetic of the spec.
 
-The chip's weights are registers. Where an FPGA may be built anew for new weights, constants need far less: da4ml writes
-products as shifts and adds and finds the sums that several products share. A cut product is cut there too: each weight
-has its own floor, so what the chip computes is computed here, bit by bit.
+The chip's weights are registers. Where an FPGA can be rebuilt for new weights, constants take far less logic: da4ml
+writes products as shifts and adds and finds sums that several products share. Cut products are cut here too, each with
+its own floor, so the layers equal those of the chip bit for bit.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from rtl.design.encoder import live_cells
 try:
     from da4ml.trace import FixedVariableArray, HWConfig, comb_trace, to_pipeline
 except ImportError:
-    raise ToolMissing("da4ml is not there: install the package da4ml (pip install da4ml)") from None
+    raise ToolMissing("da4ml not found; install the package da4ml (pip install da4ml)") from None
 
 
 Number = Any
-"""A variable of da4ml, or an int where nothing varies."""
+"""A variable of da4ml, or an int if it is constant."""
 Place = tuple[list[Number], IntArray]
-"""Codes and their weights (codes, neurons)."""
+"""Input codes and their weights, (codes, neurons)."""
 
-_HARDWARE = HWConfig(1, -1, -1)  # costs in look-up tables for each bit of an adder, delays in adders
+_HARDWARE = HWConfig(1, -1, -1)  # costs in look-up tables per adder bit, delays in adders
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class ConstantLayers:
 
     spec: EncoderSpec
     logic: Any
-    """da4ml's CombLogic; all numbers in it are integer codes."""
+    """da4ml's CombLogic, in which all numbers are integer codes."""
 
     @classmethod
     def trace(cls, weights: EncoderWeights) -> ConstantLayers:
-        """Follow the layers with these weights through da4ml's arithmetic."""
+        """Trace the layers with these weights through da4ml's arithmetic."""
         spec = weights.spec
         width = np.full(N_TRIGGER_CELLS, spec.input.width)
         image = FixedVariableArray.from_kif(0 * width, width, 0 * width, hwconf=_HARDWARE)
@@ -57,23 +57,24 @@ class ConstantLayers:
         return cls(spec, comb_trace(image, outputs, keep_dead_inputs=True))
 
     def emulate(self, image_code: IntArray) -> IntArray:
-        """da4ml's own integers: input codes (n, 48) -> output codes (n, outputs)."""
+        """Run da4ml's own integer model: input codes (n, 48) -> output codes (n, outputs)."""
         found: IntArray = self.logic.predict(image_code.astype(np.float64)).astype(np.int64)
         return found
 
     def pipelined(self, stages: int) -> Any:
-        """da4ml's Pipeline with registers before, between and behind `stages` parts of about equal depth.
+        """da4ml's Pipeline with registers before, between and after `stages` parts of about equal depth.
 
-        Raises InputError if there are fewer adders in a row than stages.
+        Raises InputError if there are more stages than adders in the longest path.
         """
         depth = max(self.logic.latency)
         if not 1 <= stages <= max(depth, 1):
-            raise InputError(f"--stages {stages}, expected 1 to {max(depth, 1):g}: so many adders stand in a row")
+            raise InputError(f"--stages {stages}, expected 1 to {max(depth, 1):g}: the longest path has {depth:g} "
+                             "adders")
         return to_pipeline(self.logic, max(math.ceil(depth / stages), 1), verbose=False)
 
 
 def _layer(layer: LayerFormats, data: FixedPoint, places: list[Place], bias: IntArray) -> list[Number]:
-    """Codes of one neuron per column of the weights of each place, in order."""
+    """Codes of one neuron for each column of weights of each place, in order."""
     fraction_bits = layer.product_fraction_bits(data)
     cut = data.fraction_bits + layer.weight.fraction_bits - fraction_bits
     totals = _floored(places, cut) if cut else [total for place in places for total in _exact(*place)]
@@ -83,7 +84,7 @@ def _layer(layer: LayerFormats, data: FixedPoint, places: list[Place], bias: Int
 
 
 def _floored(places: list[Place], cut: int) -> list[Number]:
-    """Sums of cut products. A code meets few different weights: each of its products is made once, cut, and shared."""
+    """Sums of cut products: a code meets few distinct weights, so that each product is made and cut only once."""
     codes: dict[Any, Number] = {}
     weights: dict[Any, set[int]] = {}
     for inputs, weight in places:
@@ -108,7 +109,7 @@ def _floored(places: list[Place], cut: int) -> list[Number]:
 
 
 def _exact(inputs: list[Number], weight: IntArray) -> list[Number]:
-    """Sums of exact products: the matrix as a whole, for da4ml finds what its columns share."""
+    """Sums of exact products, as one matrix product in which da4ml finds what columns share."""
     known = np.array([isinstance(code, int) for code in inputs], dtype=bool)
     constants = np.array([code for code in inputs if isinstance(code, int)], dtype=np.int64) @ weight[known].astype(int)
     variables = [code for code in inputs if not isinstance(code, int)]
@@ -131,14 +132,14 @@ def _shifted_right(number: Number, n: int) -> Number:
 
 
 def _sum(terms: list[Number]) -> Number:
-    """The sum as a tree that adds what is ready first."""
+    """The sum as a tree that first adds what is ready first."""
     constant = sum(term for term in terms if isinstance(term, int))
     variables = [term for term in terms if not isinstance(term, int)]
     return np.sum(FixedVariableArray(np.array(variables))) + constant if variables else constant
 
 
 def _activate(layer: LayerFormats, fraction_bits: int, total: Number) -> Number:
-    """ReLU, then rounding and limits of the output."""
+    """ReLU, then rounding and overflow of the output format."""
     output, shift = layer.output, fraction_bits - layer.output.fraction_bits
     if isinstance(total, int):
         return int(output.requantize(np.array(max(total, 0)), fraction_bits))

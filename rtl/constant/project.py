@@ -1,4 +1,4 @@
-"""Constant layers as a project: da4ml's Verilog with scripts for vendor tools, its simulation and its size."""
+"""A project of constant layers: da4ml's Verilog with scripts for vendor tools, its simulation and its size."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from rtl.mapping.synthesis import TECHNOLOGIES
 from rtl.simulation.simulate import Port, Simulation, pack
 
 TOP = "constant_layers"
-"""Name of the Verilog module: `clk`, `model_inp` (codes of the channels, 0 lowest), `model_out` (output codes)."""
+"""The Verilog module; its ports are `clk`, `model_inp` (codes, channel 0 lowest) and `model_out` (output codes)."""
 
 
 @dataclass(frozen=True)
 class ConstantProject:
-    """A written project: Verilog in `src`, constraints, scripts for Vivado and Quartus."""
+    """A written project: Verilog in `src`, constraints, and scripts for Vivado and Quartus."""
 
     spec: EncoderSpec
     pipeline: Any
@@ -40,23 +40,23 @@ class ConstantProject:
 
     @classmethod
     def write(cls, weights: EncoderWeights, folder: Path, stages: int, part: str, clock_ns: float) -> ConstantProject:
-        """Trace the layers, cut them into stages and write all files; raises InputError for too many stages."""
+        """Trace the layers, split them into stages and write all files; raises InputError for too many stages."""
         from da4ml.codegen import VerilogModel
 
         pipeline = ConstantLayers.trace(weights).pipelined(stages)
         VerilogModel(pipeline, TOP, folder, print_latency=False, part_name=part, clock_period=clock_ns).write()
-        shutil.rmtree(folder / "sim")  # for da4ml's own simulation, as is the wrapper
+        shutil.rmtree(folder / "sim")  # only for da4ml's own simulation, as is the wrapper
         (folder / "src" / f"{TOP}_wrapper.v").unlink()
         return cls(weights.spec, pipeline, folder)
 
     @property
     def latency(self) -> int:
-        """Clocks from input codes at the port to output codes at the port: there are registers at both ends."""
+        """Clocks from input codes to output codes at the ports; both ends have registers."""
         return len(self.pipeline.solutions) + 1
 
     @property
     def n_luts(self) -> int:
-        """da4ml's estimate: a look-up table for each bit of each adder."""
+        """da4ml's estimate: one look-up table per adder bit."""
         n_luts: float = self.pipeline.cost
         return round(n_luts)
 
@@ -72,20 +72,20 @@ class ConstantProject:
 
     @property
     def output_formats(self) -> list[tuple[int, int]]:
-        """(wires, zeros below them) of each output in `model_out`, lowest first: bits that are always 0 have none."""
+        """(wires, zeros below them) of each output in `model_out`, lowest first: bits that are always 0 lack wires."""
         from da4ml.types import minimal_kif
 
         formats = [minimal_kif(interval) for interval in self.pipeline.out_qint]
         return [(sum(form), -form.fractional) for form in formats]
 
     def simulation(self, folder: Path) -> Simulation:
-        """The Verilog compiled by Verilator; raises ToolMissing without it."""
+        """Compile the Verilog with Verilator; raises ToolMissing without it."""
         ports = [Port("model_inp", N_TRIGGER_CELLS * self.spec.input.width, True),
                  Port("model_out", sum(wires for wires, _ in self.output_formats), False)]
-        return Simulation.compile(self.sources, TOP, ports, True, folder)
+        return Simulation.compile(self.sources, TOP, ports, folder, clocked=True)
 
     def run(self, simulation: Simulation, image_code: IntArray, folder: Path) -> npt.NDArray[np.int64]:
-        """An event in every clock: input codes (n, 48) -> output codes (n, outputs)."""
+        """Run an event in every clock: input codes (n, 48) -> output codes (n, outputs)."""
         clocks = simulation.idle(len(image_code) + self.latency)
         field = clocks["model_inp"]
         field[: len(image_code)] = pack(image_code, self.spec.input.width, field.shape[1])
@@ -100,32 +100,32 @@ class ConstantProject:
 
 @dataclass(frozen=True)
 class Mapped:
-    """What the logic of all stages takes after mapping."""
+    """Size and delay of the mapped logic of all stages."""
 
     tool: str
     n_luts: int
     delay_ns: float
-    """The longest path of a stage through its cells, without wires."""
+    """Of the slowest stage, through its cells alone, without wires."""
 
 
 def mapped(project: ConstantProject, timeout_seconds: float = 3600) -> Mapped:
-    """Yosys on each stage of the Verilog, for Xilinx 7 series."""
+    """Map each stage of the Verilog to Xilinx 7 series with Yosys."""
     n_stages = len(project.pipeline.solutions)
     stages = [_mapped_stage(project, f"{TOP}_stage{i}", timeout_seconds) for i in range(n_stages)]
     return Mapped(yosys.version(), sum(n for n, _ in stages), max(delay for _, delay in stages))
 
 
 def _mapped_stage(project: ConstantProject, name: str, timeout_seconds: float) -> tuple[int, float]:
-    """Look-up tables and nanoseconds of one stage, which is without registers."""
+    """Look-up tables and nanoseconds of one stage, which has no registers."""
     target = TECHNOLOGIES["xc7"]
     with tempfile.TemporaryDirectory() as folder:
         stat = Path(folder) / "stat.json"
         log = yosys.run([
-            # Deferred: a part of da4ml is only whole with its parameters.
+            # Deferred: some of da4ml's modules are complete only with their parameters.
             *(f"read_verilog -defer {yosys.quoted(path)}" for path in project.sources),
             f"hierarchy -check -top {name}", "proc", "flatten", "opt", "wreduce", "opt_clean -purge", *target.passes,
             f"tee -q -o {yosys.quoted(stat)} stat -json",
-            # Delays of the cells are in Yosys' models of them.
+            # Yosys' models of the cells hold their delays.
             "read_verilog -lib -specify +/xilinx/cells_sim.v", "sta"], timeout_seconds)
         cells = json.loads(stat.read_text(encoding="utf-8"))["modules"][f"\\{name}"]["num_cells_by_type"]
     delay = re.search(r"Latest arrival time in '\S+' is (\d+)", log)

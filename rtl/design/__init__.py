@@ -1,0 +1,1 @@
+"""The design in Amaranth: arithmetic, layers, encoders, formatter, registers."""

@@ -1,11 +1,11 @@
 """Exact integer arithmetic for gates: sums of cut products without a multiplier, rounding, leading ones.
 
-A signed weight w of W bits is used as u = w + 2^(W-1), which is unsigned: its bits are those of w with the top one
-inverted. Then floor(w h / 2^c) = floor(u h / 2^c) - 2^(W-1-c) h, and the last term, summed over all products of an
-output, is the sum of the inputs, which all outputs of a layer share; the bias is shifted likewise. So nothing needs a
-sign before the last step. u is taken in digits of two bits: a digit selects 0, h, 2 h or 3 h, and 3 h is shared by all
-outputs too. What is left of a product is one selected row for two bits of weight, and a small carry out of the columns
-that are cut. The rows of all products go into one sum.
+A signed weight w of W bits is replaced by the unsigned u = w + 2^(W-1), whose bits are those of w with the top one
+inverted. Then floor(w h / 2^c) = floor(u h / 2^c) - 2^(W-1-c) h. Summed over all products of an output, the last term
+is the sum of the inputs times a constant, which all outputs of a layer share; the bias is shifted in the same way.
+Signs matter only in the last step. u is split into digits of two bits: a digit selects 0, h, 2 h or 3 h, and all
+outputs share 3 h too. What remains of a product is one selected row for every two bits of weight, and a small carry out
+of the columns that are cut. The rows of all products go into one sum.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from models.fixed_point import FixedPoint
 from rtl.design.block import wire
 
 Target = Literal["fpga", "asic"]
-"""How a sum is written: as adders for carry chains, or open, for a synthesiser that makes one tree of full adders."""
+"""How sums are written: as adders for carry chains (fpga), or open, to become one tree of full adders (asic)."""
 
-_CHAIN = 4  # products that share one chain of adders: a longer one saves little and is slower
+_CHAIN = 4  # products per chain of adders: longer chains save little and are slower
 
 
 @dataclass(frozen=True)
 class Term:
-    """An unsigned number and the largest value that it takes."""
+    """An unsigned number and the largest value it can take."""
 
     value: Value
     largest: int
@@ -37,10 +37,11 @@ class Term:
         return Term(self.value << n, self.largest << n) if n >= 0 else Term(self.value[-n:], self.largest >> -n)
 
     def low(self, n: int) -> Term:
+        """The lowest `n` bits."""
         return Term(self.value[:n], min(self.largest, (1 << n) - 1))
 
     def plus(self, other: Term, carry: Value | None = None) -> Term:
-        """The sum in no more bits than it needs, with a single bit as carry in."""
+        """The sum, no wider than it needs to be, with an optional carry-in bit."""
         largest = self.largest + other.largest + (carry is not None)
         if carry is None:
             wide = self.value + other.value
@@ -51,7 +52,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Multiples:
-    """Once and three times an input code."""
+    """An input code and three times that code."""
 
     once: Term
     thrice: Term
@@ -59,14 +60,14 @@ class Multiples:
 
 @dataclass(frozen=True)
 class CutProduct:
-    """floor(u h / 2^cut): the sum of the rows, least significant digit first, and of single bits."""
+    """The terms of floor(u h / 2^cut): rows, least significant digit first, and single carry bits."""
 
     rows: tuple[Term, ...]
     carries: tuple[Value, ...]
 
 
 def cut_product(m: Module, weight: Value, code: Multiples, cut: int) -> CutProduct:
-    """The terms of floor(weight * code / 2^cut); both are unsigned."""
+    """The terms of floor(weight * code / 2^cut), both factors unsigned."""
     rows = [_select(m, weight[start : start + 2], code) for start in range(0, len(weight), 2)]
     kept = tuple(row.shifted(2 * i - cut) for i, row in enumerate(rows))
     if cut <= 2:  # columns 0 and 1 hold bits of row 0 alone: nothing is carried out of them
@@ -88,7 +89,7 @@ def _select(m: Module, digit: Value, code: Multiples) -> Term:
 
 
 def sum_of_products(start: Term, products: Sequence[CutProduct], target: Target) -> Value:
-    """The unsigned sum of `start` and of products with equally many rows."""
+    """The unsigned sum of `start` and of products that have the same number of rows."""
     if target == "asic":
         return _tree([start.value] + [row.value for product in products for row in product.rows]
                      + [carry for product in products for carry in product.carries])
@@ -101,7 +102,7 @@ def sum_of_products(start: Term, products: Sequence[CutProduct], target: Target)
 
 
 def _chain(start: Term | None, products: Sequence[CutProduct]) -> Term:
-    """Add the rows one by one, short ones of low digits first; a selection fits into the table before its adder bit."""
+    """Add row after row, short rows of low digits first; a selection shares the look-up table of its adder bit."""
     rows = [row for digit in zip(*(product.rows for product in products), strict=True) for row in digit]
     carries = [carry for product in products for carry in product.carries]
     result = rows.pop(0) if start is None else start
@@ -113,7 +114,7 @@ def _chain(start: Term | None, products: Sequence[CutProduct]) -> Term:
 
 
 def _tree(values: Sequence[Value]) -> Value:
-    """Sum as a balanced tree, every node wide enough."""
+    """The sum as a balanced tree, every node wide enough."""
     if len(values) == 1:
         return values[0]
     paired = [a + b for a, b in zip(values[0::2], values[1::2], strict=False)]
@@ -121,7 +122,7 @@ def _tree(values: Sequence[Value]) -> Value:
 
 
 def activate(m: Module, accumulator: Value, fraction_bits: int, output: FixedPoint) -> Value:
-    """ReLU, then rounding and limits of `output`; the accumulator is two's complement with LSB 2^-fraction_bits."""
+    """ReLU, then rounding and overflow of `output`; the accumulator is two's complement with LSB 2^-fraction_bits."""
     shift = fraction_bits - output.fraction_bits
     positive = wire(m, Mux(accumulator[-1], 0, accumulator[:-1]), "positive")
     if output.rounding == "half_even" and shift:

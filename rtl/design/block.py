@@ -1,4 +1,4 @@
-"""A hardware module that is defined once and placed as often as needed, so that tools see its text once."""
+"""The RTL block: defined once and placed as often as needed, so that tools read it once."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ B = TypeVar("B", bound="Block")
 
 
 def wire(m: Module, value: Value, name: str) -> Value:
-    """`value` under a name: what is used more than once is computed once."""
+    """`value` as a named signal: computed once, however often it is used."""
     signal = Signal(value.shape(), name=name)
     m.d.comb += signal.eq(value)
     return signal
 
 
 class Block(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
-    """A component with a module name of its own.
+    """A component that is written out once.
 
-    Amaranth writes a component out again for each place where it is used. A `Block` is written out once; `place` refers
-    to it by name, and whoever exports a design exports `definitions()`.
+    Amaranth writes a component out again wherever it is used. A `Block` is written once: `place` refers to it by name,
+    and an export of a design writes all its `definitions()`.
     """
 
-    _MustUse__silence = True  # Amaranth would warn of every block that is made and not elaborated
+    _MustUse__silence = True  # Amaranth would warn about every block that is never elaborated
 
     module_name: str
-    """Equal for blocks of equal content, different for others."""
+    """The same for blocks with the same content, different for all others."""
 
     clocked: bool = False
-    """Has registers: takes the clock and the reset of the place where it stands."""
+    """Whether it has registers and so takes the clock and reset of the place where it is used."""
 
     large: bool = False
-    """Worth a compilation of its own in simulation: placed many times, with much logic in it."""
+    """Whether simulation compiles it separately: it is placed many times and holds much logic."""
 
     static: bool = False
-    """Its registers are set before events come and stay: no path of an event starts in them."""
+    """Whether its registers are set before the first event and stay: no path of an event starts in them."""
 
     def __init__(self, module_name: str, signature: dict[str, Any]) -> None:
         super().__init__(signature)
@@ -50,14 +50,18 @@ class Block(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.module_name}: {len(list(self.definitions()))} blocks>"
 
+    def elaborate(self, platform: object) -> Module:
+        """The logic of the block, for Amaranth."""
+        raise NotImplementedError
+
     def uses(self, block: B) -> B:
-        """Declare that this block places `block`; returns the one of that name declared first."""
+        """Declare that this block places `block`; returns the first one declared under its name."""
         first = self._children.setdefault(block.module_name, block)
         assert type(first) is type(block)
         return first
 
     def place(self, m: Module, name: str, block: Block, **inputs: Value | ValueCastable) -> dict[str, Any]:
-        """Put `block` into module `m` as instance `name`; returns its outputs by port name."""
+        """Place `block` in module `m` as instance `name`; returns its outputs by port name."""
         connections: dict[str, Any] = {}
         outputs: dict[str, Any] = {}
         for port, member in block.signature.members.items():
@@ -73,11 +77,11 @@ class Block(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
         return outputs
 
     def describe(self) -> Design | None:
-        """What was chosen to build it, for a report; nothing by itself."""
+        """The choices it was built with, for a report; None for most blocks."""
         return None
 
     def definitions(self) -> Iterator[Block]:
-        """This block and all it is made of, each once, parts before wholes."""
+        """All blocks that this one is made of and itself, each once, parts before wholes."""
         seen: dict[str, Block] = {}
         self._collect(seen)
         yield from seen.values()

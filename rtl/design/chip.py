@@ -1,10 +1,11 @@
-"""The top level: charges and register writes in, words on the links out."""
+"""The top level: charges and register writes in, link words out."""
 
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
+from typing_extensions import override
 
 from models.chip import LINK_BITS
 from models.spec import EncoderSpec
@@ -19,24 +20,24 @@ from rtl.design.registers import ADDRESS_BITS, RegisterFile
 from rtl.results import Design
 
 TRACE = ("image_code", "hidden_code", "output_code")
-"""Outputs that only observe; when, is what `observed` of the encoder says."""
+"""Outputs for observation only; `observed` of the encoder says at which clocks they are valid."""
 
 
 class AutoencoderChip(Block):
     """Normaliser, encoder, mask and formatter with their registers.
 
-    valid: the charges of a bunch crossing are at `calq`; orbit_start: it is number 0 of an orbit. They are taken in a
-    clock with `ready`, and not needed after it; without `ready` nothing happens. The words of the frame are at `etx`,
-    link 0 first, `latency` clocks later, with `etx_valid`. `ready` comes back after `interval` clocks. A write stores
-    `data` at `address` of the chip's register map. `rst` empties the pipeline and leaves the registers alone;
-    `registers_clear` gives them the values of a chip after reset. `refresh` rewrites every register with the vote of
-    its copies (redundant ones only).
+    `valid` says that the charges of a bunch crossing are at `calq`, `orbit_start` that it is the first of an orbit. A
+    clock with `ready` takes them; without `ready` nothing happens. The words of the frame follow `latency` clocks later
+    at `etx`, link 0 first, with `etx_valid`. `ready` returns after `interval` clocks. `write` stores `data` at
+    `address` of the chip's register map. `rst` empties the pipeline and leaves the registers alone; `registers_clear`
+    sets them to their values after a reset of the chip. `refresh` rewrites every redundant register with the vote of
+    its copies.
     """
 
     clocked = True
 
     def __init__(self, spec: EncoderSpec, target: Target = "asic", redundant: bool = False, fold: int = 1) -> None:
-        """fold: 1 for an event every clock, else the slices of the folded encoder."""
+        """`fold` is 1 for an event every clock, else the number of slices of the folded encoder."""
         self.spec, self.target, self.redundant, self.fold = spec, target, redundant, fold
         self.register_file = RegisterFile(spec, redundant)
         n_bits = len(self.register_file.weights)
@@ -65,6 +66,7 @@ class AutoencoderChip(Block):
         self.uses(self._encoder)
         self._formatter = self.uses(Formatter(outputs * width))
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         registers = self.place(m, "registers", self.register_file, clear=self.registers_clear, refresh=self.refresh,
@@ -84,13 +86,14 @@ class AutoencoderChip(Block):
         m.d.comb += [self.etx.eq(frame["words"]), self.etx_valid.eq(frame["words_valid"])]
         return m
 
+    @override
     def describe(self) -> Design:
         return Design(digest=self.spec.digest(), architecture="parallel" if self.fold == 1 else "folded",
                       fold=self.fold, interval_clocks=self.interval, latency_clocks=self.latency,
                       redundant=self.redundant)
 
     def _accept(self, m: Module) -> Value:
-        """Whether the charges are taken; after that `ready` is away for the rest of the interval."""
+        """Whether the charges are taken; `ready` is then low for the rest of the interval."""
         accepted, pause = Signal(), Signal(range(self.interval))
         m.d.comb += [self.ready.eq(pause == 0), accepted.eq(self.valid & self.ready)]
         with m.If(accepted):

@@ -1,4 +1,4 @@
-"""The encoder block: charges in, outputs of the dense layer two clocks later, a new event every clock."""
+"""The parallel encoder: charges in, outputs of the dense layer two clocks later, a new event every clock."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
+from typing_extensions import override
 
 from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel
@@ -20,11 +21,12 @@ from rtl.design.normaliser import ChannelShifter, ModuleSum
 from rtl.design.registers import weight_counts
 
 LATENCY = 2
+"""Clocks from charges to outputs."""
 
 
 @dataclass(frozen=True)
 class WeightBits:
-    """The codes of an encoder, cut out of the bits of the registers."""
+    """The weight codes of an encoder as slices of the register bits."""
 
     spec: EncoderSpec
     bits: Value
@@ -39,20 +41,24 @@ class WeightBits:
         raise KeyError(name)
 
     def conv(self, cell: int, filter_: int) -> Value:
+        """The weight of a kernel cell in a filter."""
         return self._code("conv_kernel", cell * self.spec.conv.filters + filter_)
 
     def conv_bias(self, filter_: int) -> Value:
+        """The bias of a filter."""
         return self._code("conv_bias", filter_)
 
     def dense(self, k: int, output: int) -> Value:
+        """The weight of hidden value `k` in an output."""
         return self._code("dense_kernel", output * self.spec.n_hidden + k)
 
     def dense_bias(self, output: int) -> Value:
+        """The bias of an output."""
         return self._code("dense_bias", output)
 
 
 def live_cells(spec: EncoderSpec) -> list[list[tuple[int, int]]]:
-    """Per output pixel of the convolution the (kernel cell, channel) that carry a charge; other cells are zero."""
+    """The (kernel cell, channel) pairs that carry a charge, for each output pixel; all other cells are zero."""
     conv = spec.conv
     channel = {int(pixel): k for k, pixel in enumerate(channel_to_pixel())}
     found = []
@@ -68,7 +74,7 @@ def live_cells(spec: EncoderSpec) -> list[list[tuple[int, int]]]:
 
 
 def hidden_codes(spec: EncoderSpec, n_cells: int) -> InputCode:
-    """What a hidden value can be that sees `n_cells` cells; one that sees none depends on its bias alone."""
+    """Possible codes of a hidden value with `n_cells` live cells; without any it depends on its bias alone."""
     conv = spec.conv
     if n_cells:
         return InputCode.of(range(conv.output.max_code + 1))
@@ -77,14 +83,14 @@ def hidden_codes(spec: EncoderSpec, n_cells: int) -> InputCode:
 
 
 def sum_of(values: list[Value]) -> Value:
-    """Sum as a balanced tree."""
+    """The sum as a balanced tree."""
     while len(values) > 1:
         values = [a + b for a, b in zip(values[0::2], values[1::2], strict=False)] + values[len(values) & ~1 :]
     return values[0] if values else Value.cast(0)
 
 
 class Normaliser(Block):
-    """Module sum, and per channel the input code and three times it."""
+    """Module sum, and for each channel the input code and three times that code."""
 
     def __init__(self, spec: EncoderSpec) -> None:
         width = spec.input.width
@@ -97,6 +103,7 @@ class Normaliser(Block):
         self._sum = self.uses(ModuleSum())
         self._shifter = self.uses(ChannelShifter(spec.input))
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         found = self.place(m, "sum", self._sum, calq=self.calq)
@@ -109,9 +116,9 @@ class Normaliser(Block):
 
 
 class ParallelEncoder(Block):
-    """Every product has its own gates: initiation interval 1, a register behind each layer.
+    """An encoder with gates for every product: initiation interval 1, a register after each layer.
 
-    observed: per stage the clocks after that of the charges in which its codes are at their port.
+    `observed` gives, for each stage, the clocks after the charges at which its codes are at their port.
     """
 
     clocked = True
@@ -136,6 +143,7 @@ class ParallelEncoder(Block):
         hidden = [hidden_codes(spec, len(cells)) for cells in self._cells for _ in range(spec.conv.filters)]
         self._dense = self.uses(Neuron(spec.dense, spec.conv.output, hidden, target))
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         spec, weights = self.spec, WeightBits(self.spec, self.weights)
@@ -157,7 +165,7 @@ class ParallelEncoder(Block):
         return m
 
     def _conv_pixels(self, m: Module, inputs: Mapping[str, Any], weights: WeightBits) -> Iterator[Value]:
-        """Outputs of the convolution in order (pixel, filter); pixels without a live cell are all alike."""
+        """Outputs of the convolution in the order (pixel, filter); pixels without a live cell share theirs."""
         conv = self.spec.conv
         blind: list[Value] = []
         for pixel, (cells, neuron) in enumerate(zip(self._cells, self._pixels, strict=True)):

@@ -1,10 +1,10 @@
-"""The encoder in fewer gates: some pixels of the convolution per clock, their products added to running sums.
+"""The folded encoder, in fewer gates: a slice of the pixels per clock, their products added to running sums.
 
-All that depends on order is the sum, and sums of integers are exact in any order. Pipeline, for an event that is taken
-in clock 0, with `fold` slices of the pixels:
+Sums of integers are exact in any order. The pipeline of an event that is taken in clock 0, with the pixels in `fold`
+slices:
 
-clock 0: module sum; 1: input codes; 2 + p: window of slice p, 3 + p: its hidden codes, 4 + p: their products;
-4 + fold: outputs, which are there one clock later.
+clock 0: module sum; 1: input codes; 2 + p: window of slice p; 3 + p: its hidden codes; 4 + p: their products;
+4 + fold: outputs, valid one clock later.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
+from typing_extensions import override
 
 from models.errors import InputError
 from models.spec import EncoderSpec
@@ -26,7 +27,7 @@ from rtl.design.normaliser import SHIFT_BITS, ChannelShifter, ModuleSum
 
 
 def select(index: Value, values: Sequence[Value]) -> Value:
-    """values[index] as a tree of two-way selections."""
+    """`values[index]` as a tree of two-way multiplexers."""
     if len(values) == 1:
         return values[0]
     pairs = [Mux(index[0], b, a) for a, b in zip(values[0::2], values[1::2], strict=False)]
@@ -34,7 +35,7 @@ def select(index: Value, values: Sequence[Value]) -> Value:
 
 
 class WeightSelect(Block):
-    """Of the weights of one dense output those of the slice `phase`."""
+    """The weights of one dense output that belong to slice `phase`."""
 
     large = True
 
@@ -46,6 +47,7 @@ class WeightSelect(Block):
             "weight": Out(unsigned(self.word)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         words = [self.weights[k : k + self.word] for k in range(0, len(self.weights), self.word)]
@@ -54,10 +56,10 @@ class WeightSelect(Block):
 
 
 class Window(Block):
-    """The input codes that one pixel per slice sees, three times each, and their excess for its neurons.
+    """The input codes under one pixel of each slice, three times each of them, and their excess for its neurons.
 
-    `pixels` has for each slice the (kernel cell, channel) that the pixel sees; a kernel cell that sees a channel in any
-    slice has a place, with a zero in the others.
+    `pixels` lists, for each slice, the (kernel cell, channel) pairs of the pixel. A kernel cell with a channel in any
+    slice has an output, which is zero in the other slices.
     """
 
     def __init__(self, name: str, pixels: Sequence[Sequence[tuple[int, int]]], spec: EncoderSpec) -> None:
@@ -73,6 +75,7 @@ class Window(Block):
             "excess": Out(unsigned(self.sums.excess_bits)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         for k, cell in enumerate(self.cells):
@@ -84,9 +87,10 @@ class Window(Block):
 
 
 class FoldedEncoder(Block):
-    """A new event every `fold` clocks, marked by `start`; weights must not change while an event is inside.
+    """An encoder that takes a new event, marked by `start`, every `fold` clocks.
 
-    hidden_code shows the codes of one slice per clock, in the order (pixel, filter).
+    Weights must not change while an event is being processed. `hidden_code` shows the codes of one slice per clock, in
+    the order (pixel, filter).
     """
 
     clocked = True
@@ -125,6 +129,7 @@ class FoldedEncoder(Block):
         self._activation = self.uses(Activation(self._sums))
         self._select = self.uses(WeightSelect(spec.dense.weight.width, spec.n_hidden, fold))
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         module_sum = self._normalise(m)
@@ -152,7 +157,7 @@ class FoldedEncoder(Block):
         return m
 
     def _normalise(self, m: Module) -> Value:
-        """Charges to input codes in two clocks; returns the module sum beside the codes."""
+        """Turn charges into input codes in two clocks; returns the module sum that goes with the codes."""
         found = self.place(m, "sum", self._sum, calq=self.calq)
         calq, first_sum, second_sum = (Signal.like(like, name=name) for like, name in
                                        ((self.calq, "kept_calq"), (self.module_sum, "sum_of_kept"),
@@ -171,7 +176,7 @@ class FoldedEncoder(Block):
         return second_sum
 
     def _slices(self, m: Module) -> tuple[Value, Value]:
-        """(number of the slice, whether there is one), from the clock on in which the input codes are there."""
+        """The number of the slice and whether there is one, from the clock of the input codes on."""
         phase = Signal(range(self.interval))
         running = Signal()
         with m.If(self._started):
@@ -188,7 +193,7 @@ class FoldedEncoder(Block):
         return later_phase, later
 
     def _window(self, m: Module, phase: Value, running: Value) -> list[dict[str, Value]]:
-        """Registers with what the neurons of each slot take."""
+        """Registers with the inputs of the neurons of each slot."""
         windows = []
         for slot, block in enumerate(self._windows):
             found = self.place(m, f"window_{slot}", block, image_code=self.image_code, phase=phase)
@@ -211,7 +216,7 @@ class FoldedEncoder(Block):
                     m.d.sync += self.hidden_code[slot * n_filters + f].eq(output)
 
     def _dense(self, m: Module, phase: Value, running: Value) -> tuple[list[Value], Value]:
-        """The running sums, complete after the last slice, and what they have too much."""
+        """The running sums, complete after the last slice, and their common excess."""
         spec, weights, n = self.spec, WeightBits(self.spec, self.weights), len(self._partial.inputs)
         codes = [self.hidden_code[k] for k in range(n)]
         thrice = Signal(ArrayLayout(unsigned(spec.conv.output.width + 2), n))

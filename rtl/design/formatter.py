@@ -1,10 +1,11 @@
-"""Mask and formatter of the autoencoder: two clocks from the outputs of the encoder to the words on the links."""
+"""Mask and formatter of the autoencoder: from encoder outputs to link words in two clocks."""
 
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
+from typing_extensions import override
 
 from models.chip import COUNTER_BITS, LINK_BITS, MAX_ELINKS, ORBIT
 from models.trigger_cells import CALQ_BITS
@@ -16,19 +17,20 @@ HEADER_BITS = COUNTER_BITS + SUM_EXPONENT_BITS + SUM_MANTISSA_BITS
 ELINK_BITS = MAX_ELINKS.bit_length()
 
 LATENCY = 2
+"""Clocks from encoder outputs to link words."""
 
 
 def n_words(payload_bits: int) -> int:
-    """Links that the longest frame fills."""
+    """Number of links that the longest frame fills."""
     return -(-(HEADER_BITS + payload_bits) // LINK_BITS)
 
 
 class MaskSteps(Block):
-    """Which bits move in each step of `MaskPacker`: a function of the mask alone, settled when registers are written.
+    """The bits that move in each step of `MaskPacker`: a function of the mask alone, stable once registers are written.
 
-    A kept bit moves down by the number of 0s below it in the mask, in steps of 1, 2, 4, ...: the parity of that number
-    says whether it moves in the first step; then every second 0 is counted, and so on. Small steps come first, so that
-    no two bits meet.
+    A kept bit moves down by the number of 0s below it in the mask, in steps of 1, 2, 4, ... The parity of that number
+    decides the first step, the parity of every second 0 the next, and so on. Small steps come first, so that no two
+    bits collide.
     """
 
     def __init__(self, width: int) -> None:
@@ -38,6 +40,7 @@ class MaskSteps(Block):
             "moves": Out(ArrayLayout(unsigned(width), self.n_steps)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         width = len(self.mask)
@@ -74,6 +77,7 @@ class MaskPacker(Block):
             "packed": Out(unsigned(width)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         kept: Value = self.payload & self.mask
@@ -85,7 +89,7 @@ class MaskPacker(Block):
 
 
 class FrameWords(Block):
-    """The frame of `n_links` links: header, then the lowest bits of the payload that fit, aligned to its end."""
+    """The frame on `n_links` links: header, then the lowest bits of the payload that fit, aligned to the end."""
 
     def __init__(self, payload_bits: int) -> None:
         self.n_words = n_words(payload_bits)
@@ -97,6 +101,7 @@ class FrameWords(Block):
             "words": Out(ArrayLayout(unsigned(LINK_BITS), self.n_words)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         chunks = [self.payload[LINK_BITS * i : LINK_BITS * (i + 1)] for i in range(self.n_words)]
@@ -104,7 +109,7 @@ class FrameWords(Block):
         header = Cat(self.sum_code, self.counter)
         with m.Switch(self.n_links):
             with m.Case(0):
-                pass  # not a legal setting: no link, no words
+                pass  # not a legal setting: without links there are no words
             for n in range(1, 1 << ELINK_BITS):
                 used = min(n, self.n_words)
                 with m.Case(n) if n < self.n_words else m.Default():
@@ -117,7 +122,7 @@ class FrameWords(Block):
 
 
 class Formatter(Block):
-    """BX counter, sum code, mask and frame; `valid` and `orbit_start` come with the data, LATENCY clocks early."""
+    """BX counter, sum code, mask and frame; `valid` and `orbit_start` arrive with the data, LATENCY clocks early."""
 
     clocked = True
 
@@ -137,6 +142,7 @@ class Formatter(Block):
         self._packer = self.uses(MaskPacker(self._steps))
         self._frame = self.uses(FrameWords(payload_bits))
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         next_bx = Signal(range(ORBIT))

@@ -1,4 +1,4 @@
-"""One output of a layer, whole or in parts: cut products with reloadable weights, bias, ReLU, rounding."""
+"""One output of a layer, whole or in parts: cut products with reloadable weights, bias, ReLU and rounding."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from amaranth.hdl import Cat, Module, Value, signed, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
+from typing_extensions import override
 
 from models.errors import InputError
 from models.fixed_point import FixedPoint
@@ -22,7 +23,7 @@ from rtl.design.block import Block, wire
 
 @dataclass(frozen=True)
 class InputCode:
-    """What is known of an input: which of its bits, and of those of three times it, can be 1; its largest value."""
+    """What is known of an input: which bits of it, and of three times it, can be 1, and its largest value."""
 
     once: int
     thrice: int
@@ -30,12 +31,12 @@ class InputCode:
 
     @classmethod
     def of(cls, codes: Sequence[int] | npt.NDArray[np.integer[Any]]) -> InputCode:
-        """For an input that takes the given codes only."""
+        """For an input that only takes the given codes."""
         array = np.asarray(codes, dtype=np.int64)
         return cls(int(np.bitwise_or.reduce(array)), int(np.bitwise_or.reduce(3 * array)), int(array.max()))
 
     def multiples(self, once: Value, thrice: Value) -> Multiples:
-        """The input with zeros where a bit cannot be 1, so that no gates are made for it."""
+        """The input with constant zeros for bits that cannot be 1, so that these take no gates."""
         return Multiples(Term(_possible(once, self.once), self.largest),
                          Term(_possible(thrice, self.thrice), 3 * self.largest))
 
@@ -46,7 +47,7 @@ def _possible(value: Value, bits: int) -> Value:
 
 @dataclass(frozen=True)
 class Sums:
-    """How the sum of `n` cut products and a bias is kept: LSB, width, and what unsigned weights add too much."""
+    """The sum of `n` cut products and a bias: its LSB, its width, and the excess that unsigned weights add."""
 
     layer: LayerFormats
     data: FixedPoint
@@ -60,15 +61,17 @@ class Sums:
 
     @property
     def fraction_bits(self) -> int:
+        """The LSB of the sum is 2^-fraction_bits."""
         return self.layer.product_fraction_bits(self.data)
 
     @property
     def cut(self) -> int:
+        """Low bits that are cut off each product."""
         return self.data.fraction_bits + self.layer.weight.fraction_bits - self.fraction_bits
 
     @property
     def width(self) -> int:
-        """Bits that hold the sum exactly; more are never needed, as what is too much is taken away modulo 2^width."""
+        """Bits that hold the sum exactly; the excess is subtracted modulo 2^width, so more are never needed."""
         return self.layer.accumulator(self.data, self.n).width
 
     @property
@@ -76,12 +79,13 @@ class Sums:
         return self.fraction_bits - self.layer.bias.fraction_bits
 
     def excess_of(self, code_sum: Any) -> Any:
-        """What unsigned weights and bias add too much, from the sum of the inputs: equal for all outputs of a layer."""
+        """The excess of unsigned weights and bias, from the sum of the inputs: equal for all outputs of a layer."""
         bias_sign = 1 << (self.layer.bias.width - 1 + self._bias_shift)
         return (code_sum << (self.layer.weight.width - 1 - self.cut)) + bias_sign
 
     @property
     def excess_bits(self) -> int:
+        """Width of the largest excess."""
         return int(self.excess_of(self.n * self.data.max_code)).bit_length()
 
     def start(self, bias: Value) -> Term:
@@ -97,7 +101,7 @@ class Sums:
         return sum_of_products(start, products, target)
 
     def output(self, m: Module, total: Value, excess: Value) -> Value:
-        """The output code, from all products with the bias."""
+        """The output code of the sum of all products and the bias."""
         exact = wire(m, (total - excess)[: self.width], "exact")
         return activate(m, exact, self.fraction_bits, self.layer.output)
 
@@ -118,8 +122,9 @@ def _digest(*content: Any) -> str:
 class Neuron(Block):
     """One dense output, or one filter at one pixel of the convolution.
 
-    code, thrice, weight: the inputs, three times each, and their weights; excess: see `Sums`; bias: its code.
-    A neuron without inputs has none of the first three ports, and its output depends on its bias alone.
+    Ports: `code`, `thrice` and `weight` are the inputs, three times each of them, and their weights; `excess` is that
+    of `Sums`, `bias` the code of the bias. A neuron without inputs lacks the first three ports and depends on its bias
+    alone.
     """
 
     def __init__(self, layer: LayerFormats, data: FixedPoint, inputs: Sequence[InputCode], target: Target) -> None:
@@ -132,6 +137,7 @@ class Neuron(Block):
             "result": Out(unsigned(layer.output.width)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         total = self.sums.add(m, self.sums.start(self.bias), self.inputs, self, self.target)
@@ -140,7 +146,7 @@ class Neuron(Block):
 
 
 class PartialSum(Block):
-    """Some of the products of one output, added to what was summed before."""
+    """Some products of one output, added to the sum so far."""
 
     large = True
 
@@ -152,6 +158,7 @@ class PartialSum(Block):
             "total": Out(unsigned(sums.width)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         subtotal = Term(self.subtotal, (1 << self.sums.width) - 1)
@@ -170,6 +177,7 @@ class Activation(Block):
             "result": Out(unsigned(sums.layer.output.width)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += self.result.eq(self.sums.output(m, self.total, self.excess))

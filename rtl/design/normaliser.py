@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from amaranth.hdl import Cat, Module, Mux, Value, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
+from typing_extensions import override
 
 from models.fixed_point import FixedPoint
 from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
@@ -14,17 +15,18 @@ from rtl.design.arithmetic import leading_one
 from rtl.design.block import Block, wire
 
 SHIFT_BITS = (CALQ_BITS - 1).bit_length()
+"""Width of the position of a leading one."""
 
 
 def shifted_right(m: Module, value: Value, shift: Value, width: int) -> Value:
-    """The low `width` bits of `value >> shift`, a step per bit of the shift; no step keeps a bit that cannot matter."""
+    """The low `width` bits of `value >> shift`, a step per bit of the shift; steps drop bits that cannot matter."""
     for step in range(len(shift) - 1, -1, -1):
         value = wire(m, Mux(shift[step], value[1 << step :], value)[: width + (1 << step) - 1], f"shifted_{step}")
     return value[:width]
 
 
 class ChannelShifter(Block):
-    """One channel: charge and shift to the input code of the encoder and three times it; 0 unless `enable`."""
+    """One channel: from charge and shift to the input code and three times that code; 0 unless `enable`."""
 
     def __init__(self, data: FixedPoint) -> None:
         self.data = data
@@ -36,6 +38,7 @@ class ChannelShifter(Block):
             "thrice": Out(unsigned(data.width + 2)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         scaled = self.charge << self.data.fraction_bits
@@ -52,7 +55,7 @@ class ChannelShifter(Block):
 
 
 class ModuleSum(Block):
-    """The sum of the 48 charges, the position of its leading one, and whether there is one."""
+    """The sum of the 48 charges, the position of its leading one, and whether it has one."""
 
     def __init__(self) -> None:
         super().__init__("module_sum", {
@@ -62,6 +65,7 @@ class ModuleSum(Block):
             "nonzero": Out(1),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shift, nonzero = leading_one(self.module_sum)
@@ -74,7 +78,7 @@ class ModuleSum(Block):
 
 
 def wrapping_sum(values: Sequence[Value], width: int) -> Value:
-    """Sum modulo 2^width."""
+    """The sum modulo 2^width."""
     total = values[0]
     if len(values) > 1:
         half = len(values) // 2
@@ -83,7 +87,7 @@ def wrapping_sum(values: Sequence[Value], width: int) -> Value:
 
 
 class FloatEncoder(Block):
-    """The chip's floating code of an unsigned number: exponent above a mantissa without its leading one."""
+    """The chip's floating code of an unsigned number: exponent, then the mantissa without its leading one."""
 
     def __init__(self, width: int, exponent_bits: int, mantissa_bits: int) -> None:
         self.exponent_bits, self.mantissa_bits = exponent_bits, mantissa_bits
@@ -92,6 +96,7 @@ class FloatEncoder(Block):
             "code": Out(unsigned(exponent_bits + mantissa_bits)),
         })
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bits = self.mantissa_bits

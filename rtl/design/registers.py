@@ -1,4 +1,4 @@
-"""Registers behind a byte-wide bus in the chip's address layout; optionally three of each, with vote and scrubbing."""
+"""Registers behind a byte-wide bus at the chip's addresses; optionally in triplicate, with vote and scrubbing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out
+from typing_extensions import override
 
 from models.register_map import register_map
 from models.spec import EncoderSpec
@@ -26,7 +27,7 @@ class Span:
 
     @classmethod
     def of(cls, *names: str) -> Span:
-        """The registers of the chip with the given dotted names, which follow one another."""
+        """The chip's registers with the given dotted names, which must be contiguous."""
         slots = [slot for name in names for slot in register_map().slots[name]]
         memory = register_map().reset_memory()
         first, last = slots[0], slots[-1]
@@ -34,9 +35,9 @@ class Span:
 
 
 def weight_spans(spec: EncoderSpec) -> list[Span]:
-    """The blocks that hold the weights of `spec`, bits in register order.
+    """The register blocks that hold the weights of `spec`, bits in register order.
 
-    An encoder of the chip's size fills the chip's 12 blocks; a larger one goes on in further blocks behind them.
+    An encoder of the chip's size fills the chip's 12 blocks; a larger one continues in further blocks after them.
     """
     first, second = (register_map().slots[f"AUTOENCODER_{n}INPUT.weights_byte0"][0].address for n in (0, 1))
     last = register_map().slots["AUTOENCODER_0INPUT.weights_byte128"][0]
@@ -47,7 +48,7 @@ def weight_spans(spec: EncoderSpec) -> list[Span]:
 
 
 def weight_counts(spec: EncoderSpec) -> dict[str, int]:
-    """Number of codes of each array of weights, in register order."""
+    """Number of codes in each array of weights, in register order."""
     counts = {}
     for name, shape in spec.weight_shapes.items():
         counts[name] = 1
@@ -61,9 +62,9 @@ LINKS = "FMTBUF_ALL.config"
 
 
 class RegisterBank(Block):
-    """The bytes of a span. `write` stores `data` in byte `index`; `clear` brings back the values after a reset.
+    """The bytes of a span: `write` stores `data` in byte `index`, `clear` restores the values after a reset.
 
-    With `scrubbed`, `refresh` stores `voted` in all bytes that are not written.
+    With `scrubbed`, `refresh` stores `voted` in all bytes that are not being written.
     """
 
     clocked = True
@@ -82,6 +83,7 @@ class RegisterBank(Block):
         super().__init__(f"register_bank{'_scrubbed' * scrubbed}_{len(reset)}_{digest}",
                          {**self.ports, **scrubbing, "value": Out(bits)})
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         for k, reset in enumerate(self.reset):
@@ -98,7 +100,7 @@ class RegisterBank(Block):
 
 
 class TripleBank(Block):
-    """A bank in three copies; its value is their vote, and `refresh` brings all copies back to it."""
+    """A bank in three copies: its value is their vote, and `refresh` sets all copies to it."""
 
     clocked = True
 
@@ -110,6 +112,7 @@ class TripleBank(Block):
         self._copy = self.uses(copy)
         self._voter = self.uses(Voter(8 * len(reset)))
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         inputs = {name: getattr(self, name) for name in (*self._copy.ports, "refresh")}
@@ -120,7 +123,7 @@ class TripleBank(Block):
 
 
 class RegisterFile(Block):
-    """All registers of the encoder: weights (in register order), output mask, number of links."""
+    """All registers of the encoder: weights in register order, output mask, number of links."""
 
     clocked = True
     static = True
@@ -147,10 +150,11 @@ class RegisterFile(Block):
 
     @property
     def n_bits(self) -> int:
-        """Flip-flops in all banks, with their copies."""
+        """Number of flip-flops in all banks, including copies."""
         spans = (*self.weight_spans, self.mask_span, self.links_span)
         return (3 if self.redundant else 1) * 8 * sum(len(span.reset) for span in spans)
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         weights = Cat(self._bank(m, span) for span in self.weight_spans)
@@ -158,7 +162,7 @@ class RegisterFile(Block):
         mask = self._bank(m, self.mask_span)
         m.d.comb += [
             self.weights.eq(weights),
-            # Fewer output bits than the chip's use the low end of the mask; bits beyond its end are all sent.
+            # An encoder with fewer output bits uses the low end of the mask; bits beyond the mask are always sent.
             self.mask.eq(Cat(mask, [1] * (self.mask_bits - len(mask)))[: self.mask_bits]),
             self.n_links.eq(self._bank(m, self.links_span)[links.shift : links.shift + links.bits]),
         ]

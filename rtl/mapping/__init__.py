@@ -1,0 +1,1 @@
+"""Yosys: Verilog, synthesis, timing, netlists of gates, proofs."""

@@ -1,4 +1,4 @@
-// Keep each adder of the RTL an adder with its own carry chain; short ones become plain logic.
+// Keeps every adder of the RTL an adder with its own carry chain; short ones become plain logic.
 (* techmap_celltype = "$add" *)
 module add_to_alu (A, B, Y);
     parameter A_SIGNED = 0;

@@ -1,8 +1,8 @@
-"""Gate-level simulation of a mapped design: every net of many independent streams of events at once, in NumPy.
+"""Gate-level simulation of a mapped design in NumPy: every net of many independent streams of events at once.
 
-Yosys' netlists of single blocks are put together to one list of gates, sorted by level; a net is a row of bits, one for
-each stream. Delays are zero: a gate changes at most once a clock. So this shows what the netlist that is counted does,
-and a lower bound of how often its nets change.
+Yosys' netlists of the blocks are joined into one list of gates, sorted by level; a net is a row of bits, one for each
+stream. Delays are zero, so a gate changes at most once a clock: the simulation shows what the counted netlist does, and
+a lower bound on how often its nets change.
 """
 
 from __future__ import annotations
@@ -40,22 +40,23 @@ _GATES: dict[str, tuple[str, Callable[..., Bits]]] = {
     "$_AOI4_": ("ABCD", lambda a, b, c, d: ~((a & b) | (c & d))),
     "$_OAI4_": ("ABCD", lambda a, b, c, d: ~((a | b) & (c | d))),
 }
-"""Yosys' gates: inputs, and output of them."""
+"""Yosys' gates: their inputs, and the output as a function of them."""
 _FLIP_FLOP = "$_DFF_P_"
-_CONSTANTS = {"0": 0, "1": 1, "x": 0}  # nets 0 and 1; what nothing drives is 0
+_MOST_LEVELS = 10_000
+_CONSTANTS = {"0": 0, "1": 1, "x": 0}  # nets 0 and 1; an undriven net is 0
 
 
 @dataclass
 class _Template:
-    """A block with nets numbered by itself; 0 and 1 are the constants."""
+    """A block with net numbers of its own; 0 and 1 are the constants."""
 
     n_nets: int
     ports: dict[str, tuple[bool, list[int]]]
-    """By name: is it an input; its nets."""
+    """By name: whether it is an input, and its nets."""
     gates: dict[str, npt.NDArray[np.int64]]
-    """By type (gates, inputs + 1): inputs, then the output."""
+    """By type, (gates, inputs + 1): inputs, then the output."""
     children: list[tuple[str, str, dict[str, list[int]]]]
-    """Name, block, nets of ports."""
+    """Instance, block, and nets of its ports."""
 
     @classmethod
     def read(cls, path: Path) -> _Template:
@@ -68,7 +69,8 @@ class _Template:
         numbers: dict[Any, int] = dict(_CONSTANTS)
 
         def nets(bits: list[Any]) -> list[int]:
-            return [numbers.setdefault(bit, len(numbers)) for bit in bits]  # three names of two constants: 2 is free
+            # The two constants have three names, so number 2 stays free.
+            return [numbers.setdefault(bit, len(numbers)) for bit in bits]
 
         ports = {name: (port["direction"] == "input", nets(port["bits"])) for name, port in module["ports"].items()}
         gates, children = defaultdict(list), []
@@ -88,9 +90,9 @@ class _Template:
 
 @dataclass
 class Netlist:
-    """All gates of a design in one list of nets.
+    """All gates of a design over one list of nets.
 
-    ports: nets by name of port; left_out: the same by instance of the blocks that are not part of it.
+    `ports` holds nets by port; `left_out` the same, by instance, for the blocks that are not part of the netlist.
     """
 
     ports: dict[str, npt.NDArray[np.int64]]
@@ -102,7 +104,7 @@ class Netlist:
 
     @classmethod
     def load(cls, folder: Path, top: str, leave_out: Collection[str] = ()) -> Netlist:
-        """Read BLOCK.netlist of `top` and all placed in it but `leave_out`; raises InputError for an unknown cell."""
+        """Read BLOCK.netlist of `top` and its blocks except `leave_out`; raises InputError for an unknown cell."""
         templates: dict[str, _Template] = {}
 
         def template(name: str) -> _Template:
@@ -127,7 +129,7 @@ class Netlist:
             for bit, outside in zip(bits, ports.get(port, ()), strict=port in ports):
                 if nets[bit] < 0:
                     nets[bit] = outside
-                elif not is_input:  # two outputs of one net, or an input or a constant that is an output too
+                elif not is_input:  # two outputs on one net, or an output that is an input or a constant
                     self._buffers.append((int(nets[bit]), int(outside)))
         free = nets < 0
         nets[free] = self.n_nets + np.arange(free.sum())
@@ -146,7 +148,7 @@ class Netlist:
 
     @cached_property
     def gates(self) -> dict[str, npt.NDArray[np.int64]]:
-        """By type rows of inputs, output, number of the block in `blocks`; buffers that stand for wires are of none."""
+        """Rows of inputs, output and block number, by type; buffers that stand for wires belong to block -1."""
         gates = {kind: np.concatenate(parts) for kind, parts in self._parts.items()}
         wires = np.array([(source, to, -1) for source, to in self._buffers], dtype=np.int64).reshape(-1, 3)
         gates["$_BUF_"] = np.concatenate([gates.get("$_BUF_", wires[:0]), wires])
@@ -154,12 +156,12 @@ class Netlist:
 
     @cached_property
     def flip_flops(self) -> npt.NDArray[np.int64]:
-        """Rows of input, output, block."""
+        """Rows of input, output and block number."""
         return self.gates.get(_FLIP_FLOP, np.zeros((0, 3), dtype=np.int64))
 
     @cached_property
     def owner(self) -> npt.NDArray[np.int64]:
-        """By net the block whose gate or flip-flop drives it; -1 if none does."""
+        """For each net the block whose gate or flip-flop drives it; -1 if none does."""
         owner = np.full(self.n_nets, -1)
         for rows in self.gates.values():
             owner[rows[:, -2]] = rows[:, -1]
@@ -167,7 +169,7 @@ class Netlist:
 
     @cached_property
     def schedule(self) -> list[tuple[str, npt.NDArray[np.int64]]]:
-        """(type, rows) by level; raises YosysError for a loop."""
+        """The gates as (type, rows), level by level; raises YosysError for a loop."""
         level = np.zeros(self.n_nets, dtype=np.int64)
         logic = {kind: rows for kind, rows in self.gates.items() if kind != _FLIP_FLOP}
         for _ in range(self.n_nets):
@@ -176,8 +178,8 @@ class Netlist:
                 level[rows[:, -2]] = level[rows[:, :-2]].max(axis=1) + 1
             if np.array_equal(before, level):
                 break
-            if level.max() > 10_000:
-                raise YosysError("a combinational loop, or a path of more than 10,000 gates")
+            if level.max() > _MOST_LEVELS:
+                raise YosysError(f"a combinational loop, or a path of more than {_MOST_LEVELS:,} gates")
         steps = []
         for n in range(1, int(level.max()) + 1):
             steps += [(kind, found) for kind, rows in logic.items() if len(found := rows[level[rows[:, -2]] == n])]
@@ -185,7 +187,7 @@ class Netlist:
 
 
 class GateSimulation:
-    """The nets of a netlist in `64 * n_words` streams, all 0 at first; `toggles` by net since the last `clear`."""
+    """The nets of a netlist in `64 * n_words` streams, 0 at first; `toggles` counts changes by net since `clear`."""
 
     def __init__(self, netlist: Netlist, n_words: int) -> None:
         self.netlist = netlist
@@ -194,11 +196,11 @@ class GateSimulation:
         self.clear()
 
     def clear(self) -> None:
-        """Begin to count anew."""
+        """Restart the count of changes."""
         self.toggles = np.zeros(self.netlist.n_nets, dtype=np.int64)
 
     def settle(self, inputs: Mapping[str, npt.NDArray[np.bool_]]) -> None:
-        """Apply bits (streams or 1, width) at ports and let all gates follow."""
+        """Apply bits (streams or 1, width) to ports and let all gates follow."""
         before = self.values.copy()
         for port, bits in inputs.items():
             self.drive(self.netlist.ports[port], bits)
@@ -207,14 +209,14 @@ class GateSimulation:
         self.toggles += np.bitwise_count(before ^ self.values).sum(axis=1, dtype=np.int64)
 
     def edge(self) -> None:
-        """The rising edge of the clock: outputs of flip-flops change, and are counted; the rest follows in `settle`."""
+        """Apply a rising clock edge: flip-flop outputs change and are counted, all others follow in `settle`."""
         rows = self.netlist.flip_flops
         after = self.values[rows[:, 0]]
         self.toggles[rows[:, 1]] += np.bitwise_count(after ^ self.values[rows[:, 1]]).sum(axis=1, dtype=np.int64)
         self.values[rows[:, 1]] = after
 
     def drive(self, nets: npt.NDArray[np.int64], bits: npt.NDArray[np.bool_]) -> None:
-        """Give nets (width) that no gate drives the bits (streams or 1, width)."""
+        """Set nets (width) that no gate drives to bits (streams or 1, width)."""
         every = np.broadcast_to(bits, (64 * self.values.shape[1], len(nets)))
         self.values[nets] = np.packbits(every.T, axis=1, bitorder="little").view(np.uint64)
 

@@ -1,8 +1,8 @@
-"""Proofs by SAT that a block equals a second description of it for all inputs.
+"""Proofs by SAT that a block equals a second description for all inputs.
 
-The second descriptions are Verilog written from the chip's specification, as a loop or an operator where the block has
-a network of gates; nothing of the RTL is used in them. Each is a module `miter` that places the block as `dut` and has
-one output, `equal`.
+The second descriptions are Verilog, written from the chip's specification with loops and operators in place of networks
+of gates, and use nothing of the RTL. Each is a module `miter` that places the block as `dut` and has one output,
+`equal`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from amaranth.hdl import Module, unsigned
 from amaranth.lib.wiring import In, Out
+from typing_extensions import override
 
 from models.errors import ToolFailed
 from models.fixed_point import FixedPoint
@@ -28,12 +29,12 @@ from rtl.mapping import yosys
 
 
 class Disproved(ToolFailed):
-    """The solver found inputs for which the two differ; the message is its table of signals."""
+    """The solver found inputs for which the two descriptions differ; the message is its table of signals."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A block and the module `miter` that compares it."""
+    """A block and the module `miter` that compares it with a second description."""
 
     block: Callable[[], Block]
     miter: str = field(repr=False)
@@ -78,7 +79,7 @@ module miter (input [4:0] counter, input [8:0] sum_code, input [143:0] payload, 
         n = n_links > 5 ? 5 : n_links;
         expected = 160'd0;
         for (k = 1; k <= 5; k = k + 1) if (n == k) begin
-            // 32 k bits: the header in the highest 14, below it as many low bits of the payload as fit.
+            // 32 k bits: the header in the highest 14, then as many low bits of the payload as fit.
             frame = {16'd0, payload} & ((160'd1 << (32 * k - 14)) - 160'd1);
             frame = frame | ({146'd0, counter, sum_code} << (32 * k - 14));
             for (i = 0; i < k; i = i + 1) expected[32 * i +: 32] = frame[32 * (k - 1 - i) +: 32];
@@ -111,7 +112,7 @@ endmodule
 
 
 class _Mask(Block):
-    """The two halves of the mask together."""
+    """Both parts of the mask together."""
 
     def __init__(self, width: int) -> None:
         bits = unsigned(width)
@@ -119,6 +120,7 @@ class _Mask(Block):
         self._steps = self.uses(MaskSteps(width))
         self._packer = self.uses(MaskPacker(self._steps))
 
+    @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         moves = self.place(m, "steps", self._steps, mask=self.mask)["moves"]
@@ -128,7 +130,7 @@ class _Mask(Block):
 
 
 def _product(layer: str, target: Target) -> Proof:
-    """One cut product with bias and activation against signed multiplication and an arithmetic shift."""
+    """A cut product with bias and activation, against signed multiplication and an arithmetic shift."""
     spec = EncoderSpec.chip(5)
     formats, data, cut = (spec.conv, spec.input, 5) if layer == "conv" else (spec.dense, spec.conv.output, 4)
     top = formats.output.width - 1
@@ -154,11 +156,11 @@ PROOFS: Mapping[str, Proof] = {
     **{f"floored product, {layer}, {target}": _product(layer, target)
        for layer in ("conv", "dense") for target in ("asic", "fpga")},
 }
-"""By name."""
+"""All proofs, by name."""
 
 
 def prove(proof: Proof, timeout_seconds: float = 300) -> float:
-    """Seconds that the proof took; raises Disproved with the inputs, or TimeoutError."""
+    """Run a proof and return the seconds it took; raises Disproved with the inputs, or TimeoutError."""
     start = time.monotonic()
     block = proof.block()
     with tempfile.TemporaryDirectory() as folder:

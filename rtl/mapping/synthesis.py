@@ -1,4 +1,4 @@
-"""Yosys synthesis block by block: every definition once, then the sum over its instances."""
+"""Synthesis by Yosys, block by block: each definition once, then the sum over all instances."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rtl.mapping.timing import BlockTiming, block_timing
 from rtl.results import BlockResult, ChipSynthesis, MappedDesign, Resources, Synthesis
 
 DESIGN_FILE = "design.json"
-"""Beside netlists that are kept: what they were made from."""
+"""Provenance stored with kept netlists."""
 _TO_ALU = f"techmap -map {yosys.quoted(Path(__file__).with_name('add_to_alu.v'))}"
-# Purged of names: those of array elements (`code[0]`) would meet the names that Yosys gives to single bits.
+# Names are purged: those of array elements (`code[0]`) would collide with the names that Yosys gives single bits.
 _PREPARE = ("proc", "opt", "wreduce", "opt_clean -purge")
 _XILINX = "-nodsp -noiopad -noclkbuf -nobram"
 
 
 @dataclass(frozen=True)
 class Technology:
-    """A target of synthesis: the passes after reading, and which cells are counted as what."""
+    """A target of synthesis: its passes, and how its cells are counted."""
 
     name: str
     passes: tuple[str, ...]
@@ -74,7 +74,7 @@ TECHNOLOGIES = {
                                     f"abc -liberty {OSU018}", "opt_clean"),
                          _standard_cells, f"stat -json -liberty {OSU018}"),
 }
-"""By name; the FPGA ones want blocks built for carry chains, those of silicon want blocks built open."""
+"""All technologies, by name. FPGAs need blocks of target `fpga`, silicon blocks of target `asic`."""
 
 SILICON = ("gates", "osu018")
 
@@ -87,12 +87,12 @@ def synthesise_chip(
 
 
 def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Synthesis:
-    """Map every block of `top` once and count; each Yosys run ends after `timeout_seconds`.
+    """Map every block of `top` once and count its cells; each Yosys run may take `timeout_seconds`.
 
-    keep: a folder for the mapped netlists, BLOCK.netlist (Yosys JSON), and DESIGN_FILE: all of them or the older ones.
+    `keep` is a folder for the mapped netlists, BLOCK.netlist (Yosys JSON), and DESIGN_FILE; it is replaced as a whole.
     """
     if technology == "osu018" and not OSU018.exists():
-        raise ToolMissing(f"{OSU018} is not there: install the Debian package qflow-tech-osu018")
+        raise ToolMissing(f"{OSU018} not found; install the Debian package qflow-tech-osu018")
     rows: list[BlockResult] = []
     timing: dict[str, BlockTiming] = {}
     memory_bits = 0
@@ -119,13 +119,13 @@ def _netlist(path: Path) -> Path:
 
 
 def _placements(path: Path, known: Mapping[str, Path]) -> Counter[str]:
-    """How often each block is placed directly in the one of this RTLIL file."""
+    """How often each block is placed directly in the block of this RTLIL file."""
     cells = re.findall(r"^\s*cell \\(\w+) ", path.read_text(encoding="utf-8"), re.MULTILINE)
     return Counter(cell for cell in cells if cell in known)
 
 
 def instance_counts(top: str, placed: Mapping[str, Counter[str]]) -> Counter[str]:
-    """How often each block stands in the whole design."""
+    """How often each block occurs in the whole design."""
     counts: Counter[str] = Counter()
 
     def count(name: str, times: int) -> None:
@@ -140,20 +140,20 @@ def instance_counts(top: str, placed: Mapping[str, Counter[str]]) -> Counter[str
 def _synthesise_block(
     path: Path, children: Sequence[Path], technology: Technology, instances: int, timeout_seconds: float
 ) -> tuple[BlockResult, int]:
-    """The row of a block, and the bits of its memories."""
+    """The row of a block, and its number of memory bits."""
     name = path.stem
     stat, prepared = path.with_suffix(".json"), path.with_suffix(".prepared")
     log = yosys.run([
         f"read_rtlil {yosys.quoted(path)}",
         *(f"read_rtlil {yosys.quoted(child)}" for child in children),
-        # Blocks placed inside are counted on their own: here they are black boxes.
+        # Blocks placed inside are counted separately: here they are black boxes.
         *(f"blackbox {child.stem}" for child in children),
         f"hierarchy -top {name}", *_PREPARE, f"tee -q -o {yosys.quoted(prepared)} stat -json", *technology.passes,
         f"tee -q -o {yosys.quoted(stat)} {technology.stat}",
         f"select {name}", f"write_json -selected {yosys.quoted(_netlist(path))}", "select -clear",
         # A path ends at a block placed inside.
         f"select {name}/*", *(f"select -del {name}/t:{child.stem}" for child in children),
-        # `ltp` knows Yosys' own flip-flops, not those of a library.
+        # `ltp` knows Yosys' own flip-flops but not those of a library.
         *(f"select -del {name}/t:{flip_flop}" for flip_flop in ("FD?E", "TRELLIS_FF", "DFF*")),
         "log == path ==", "ltp -noff",
     ], timeout_seconds)

@@ -1,9 +1,8 @@
-"""The longest path of a whole design in gate levels, out of the mapped netlists of its blocks, each read once.
+"""The longest path of a whole design in gate levels, from the mapped netlists of its blocks, each read once.
 
-A level is a cell: a gate, a look-up table, a piece of a carry chain. Wires cost nothing, so this compares designs and
-says nothing about picoseconds. Paths run from register to register, from ports to registers, and from registers to
-ports, through as many blocks as lie between. Blocks whose registers settle long before an event (`Block.static`) start
-none.
+A level is a cell: a gate, a look-up table or a piece of a carry chain. Wires count nothing, so levels compare designs
+but do not give picoseconds. Paths run from register to register, from ports to registers, and from registers to ports,
+through any number of blocks. No path starts in a block whose registers settle long before an event (`Block.static`).
 """
 
 from __future__ import annotations
@@ -25,17 +24,18 @@ Levels = dict[PortBit, int]
 
 @dataclass
 class BlockTiming:
-    """Levels of a block and all placed in it, seen from its ports."""
+    """Levels of a block and all blocks in it, seen from its ports."""
 
     to_register: Levels = field(default_factory=dict)
     from_register: Levels = field(default_factory=dict)
     through: dict[PortBit, Levels] = field(default_factory=dict)
-    """By output the inputs that it depends on within one clock."""
+    """For each output the inputs it depends on within one clock."""
     inside: int = 0
     """From register to register."""
 
     @property
     def longest(self) -> int:
+        """Levels of the longest path that starts or ends in a register."""
         return max([self.inside, *self.to_register.values(), *self.from_register.values()])
 
 
@@ -77,7 +77,7 @@ class _Graph:
     inside: int
     order: list[int]
     place: dict[int, int]
-    """Of each bit in `order`."""
+    """Position of each bit in `order`."""
 
     @classmethod
     def of(cls, module: Mapping[str, Any], children: Mapping[str, BlockTiming]) -> _Graph:
@@ -129,7 +129,7 @@ class _Graph:
         return order
 
     def arrival(self) -> dict[int, int]:
-        """Levels from a register, for the bits that depend on one."""
+        """Levels from a register, for all bits that depend on one."""
         found = dict(self.starts)
         for bit in self.order:
             levels = [found[source] + n for source, n in self.before.get(bit, ()) if source in found]
@@ -138,7 +138,7 @@ class _Graph:
         return found
 
     def required(self) -> dict[int, int]:
-        """Levels to a register, for the bits that one depends on."""
+        """Levels to a register, for all bits that one depends on."""
         found = dict(self.ends)
         for bit in reversed(self.order):
             if bit in found:
@@ -147,7 +147,7 @@ class _Graph:
         return found
 
     def back_from(self, bit: int) -> dict[int, int]:
-        """Levels to `bit` from all that it depends on."""
+        """Levels to `bit` from all bits it depends on."""
         found, heap = {bit: 0}, [(-self.place.get(bit, 0), bit)]
         while heap:
             _, here = heapq.heappop(heap)

@@ -1,4 +1,4 @@
-"""Yosys as a library: RTLIL in, Verilog, netlists, counts and proofs out."""
+"""Yosys, run as a library in a process of its own: RTLIL in; Verilog, netlists, counts and proofs out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from amaranth.back import rtlil
 from models.errors import ToolFailed, ToolMissing
 from rtl.design.block import Block
 
-_RUNNER = """
+_NOT_INSTALLED = 127
+_RUNNER = f"""
 import sys
 try:
     from pyosys import libyosys as ys
 except ImportError:
-    sys.exit(127)
+    sys.exit({_NOT_INSTALLED})
 design = ys.Design()
 for line in sys.stdin:
     ys.run_pass(line.rstrip("\\n"), design)
@@ -27,16 +28,16 @@ for line in sys.stdin:
 
 
 class YosysError(ToolFailed):
-    """Yosys refused a script; the message is its own."""
+    """A script failed in Yosys; the message is that of Yosys."""
 
 
 def quoted(path: Path) -> str:
-    """A file name as a word of a script: it may hold blanks."""
+    """A file name as one word of a script, even with blanks in it."""
     return f'"{path}"'
 
 
 def export(top: Block, folder: Path) -> list[Path]:
-    """RTLIL files of `top` and all blocks in it, parts first."""
+    """Write one RTLIL file for each block of `top`, parts first; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for block in top.definitions():
@@ -49,8 +50,8 @@ def export(top: Block, folder: Path) -> list[Path]:
 def run(commands: Iterable[str], timeout_seconds: float = 600) -> str:
     """Run commands in a fresh Yosys; returns its log.
 
-    Raises ToolMissing without the package pyosys, YosysError when a command fails, and TimeoutError. It is a process of
-    its own, because a failing Yosys ends its process, and so that a time bound holds.
+    Raises ToolMissing without the package pyosys, YosysError if a command fails, and TimeoutError. Yosys gets a process
+    of its own because a failing command ends it, and so that it can be timed out.
     """
     script = "\n".join(commands)
     try:
@@ -58,8 +59,8 @@ def run(commands: Iterable[str], timeout_seconds: float = 600) -> str:
                                 timeout=timeout_seconds, check=False)
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"Yosys took more than {timeout_seconds:g} s for: {script.splitlines()[-1]}") from None
-    if result.returncode == 127:
-        raise ToolMissing("Yosys is not there: install the package pyosys (pip install pyosys)")
+    if result.returncode == _NOT_INSTALLED:
+        raise ToolMissing("Yosys not found; install the package pyosys (pip install pyosys)")
     if result.returncode:
         lines = [line for line in (result.stdout + result.stderr).splitlines() if "ERROR" in line]
         raise YosysError(lines[-1] if lines else f"exit status {result.returncode}: {result.stderr[-500:]}")
@@ -67,15 +68,15 @@ def run(commands: Iterable[str], timeout_seconds: float = 600) -> str:
 
 
 def version() -> str:
-    """Version of the package."""
+    """Name and version, for reports; raises ToolMissing."""
     try:
         return f"Yosys (pyosys {metadata.version('pyosys')})"
     except metadata.PackageNotFoundError:
-        raise ToolMissing("Yosys is not there: install the package pyosys (pip install pyosys)") from None
+        raise ToolMissing("Yosys not found; install the package pyosys (pip install pyosys)") from None
 
 
 def write_verilog(top: Block, target: Path) -> None:
-    """One Verilog file with `top` and all it is made of."""
+    """Write one Verilog file with `top` and all its blocks."""
     with tempfile.TemporaryDirectory() as folder:
         files = export(top, Path(folder))
         out = Path(folder) / "all.v"

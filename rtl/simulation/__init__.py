@@ -1,0 +1,1 @@
+"""Simulation by Verilator, stimuli, bit flips and switching activity."""

@@ -1,7 +1,7 @@
-"""Switching activity of a mapped design on events: what dynamic power is proportional to, without a cell library.
+"""Switching activity of a mapped design on events: a measure of dynamic power that needs no cell library.
 
-Energy goes into nets that change and into the clock pins of flip-flops. Both are counted per event, back to back at
-the design's interval, in the netlist whose gates `econ-t rtl synth` counts.
+Energy goes into changing nets and into the clock pins of flip-flops. Both are counted per event, with events back to
+back at the design's interval, in the netlist whose gates `econ-t rtl synth` counts.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from rtl.simulation.bench import format_writes, weight_writes
 
 
 class GateBench:
-    """The netlist of a chip, its registers loaded, and streams of events through it."""
+    """The netlist of a chip with loaded registers, and streams of events through it."""
 
     def __init__(self, top: AutoencoderChip, netlists: Path, weights: EncoderWeights, n_words: int = 4) -> None:
-        """The registers are not simulated: their outputs are the given weights and the format of the spec.
+        """Load the netlists of `top`; raises InputError if they are of another design or not of gates.
 
-        Raises InputError for netlists of another design than `top`, or not of gates.
+        The registers are not simulated: their outputs are the given weights and the mask and links of the spec.
         """
         self.top = top
         found = MappedDesign.load(netlists / DESIGN_FILE)
@@ -48,12 +48,13 @@ class GateBench:
 
     @property
     def n_streams(self) -> int:
+        """Streams that are simulated at once."""
         return 64 * int(self.simulation.values.shape[1])
 
     def run(self, calq: IntArray, n_filling: int) -> IntArray:
-        """Output codes (streams, events, outputs) of the events (streams, events, 48), which enter back to back.
+        """Run events (streams, events, 48) back to back; returns output codes (streams, events, outputs).
 
-        Changes are counted from event `n_filling` on; the charges stay at the port until the next.
+        Changes are counted from event `n_filling` on; charges stay at the port until the next event.
         """
         simulation, top = self.simulation, self.top
         interval, delay = top.interval, top.observed["output_code"][0]
@@ -77,10 +78,10 @@ class GateBench:
 
 
 def measure(top: AutoencoderChip, netlists: Path, weights: EncoderWeights, calq: IntArray) -> Activity:
-    """Activity on the events (n, 48), cut into streams of consecutive ones; the first of each fill the pipeline.
+    """Activity on events (n, 48), split into streams of consecutive ones; the first of each fill the pipeline.
 
-    The output codes are not looked at: that netlists of this design compute what the emulator computes, is a test's to
-    show, as nothing here may import the emulator.
+    The output codes are not checked here: a test shows that the netlists compute what the emulator computes, which this
+    package must not import. Raises InputError if there are too few events.
     """
     bench = GateBench(top, netlists, weights)
     n_filling = -(-top.latency // top.interval)

@@ -1,4 +1,4 @@
-"""Stimuli for the top level: register writes and events as arrays of clocks, and what came out of it."""
+"""Stimuli for the top level: register writes and events as arrays of clocks, and its outputs as arrays of events."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rtl.design.registers import ADDRESS_BITS, LINKS, MASK, Span, weight_counts,
 from rtl.simulation.simulate import Records, Simulation, pack, unpack
 
 Writes = Iterable[tuple[int, bytes]]
-"""(first address, bytes) of consecutive registers."""
+"""Writes to consecutive registers: (first address, bytes)."""
 
 
 def weight_writes(weights: EncoderWeights) -> Writes:
-    """The writes that load the weights."""
+    """Writes that load the weights."""
     spec = weights.spec
     counts = weight_counts(spec)
     ends = np.cumsum(list(counts.values()))
@@ -37,7 +37,7 @@ def weight_writes(weights: EncoderWeights) -> Writes:
 
 
 def format_writes(mask: int, n_links: int) -> Writes:
-    """The writes that set the output mask and the number of links."""
+    """Writes that set the output mask and the number of links."""
     mask_span, links_span = Span.of(*MASK), Span.of(LINKS)
     yield mask_span.address, mask.to_bytes(len(mask_span.reset), "little")
     yield links_span.address, bytes([n_links << 4])
@@ -51,7 +51,7 @@ class Bench:
     simulation: Simulation
 
     def writing(self, writes: Writes) -> Records:
-        """Clocks that write registers, a byte each."""
+        """Clocks that write registers, one byte per clock."""
         addresses: list[int] = []
         data = b""
         for address, content in writes:
@@ -64,9 +64,9 @@ class Bench:
         return clocks
 
     def events(self, calq: IntArray, orbit_start: int | None = None) -> Records:
-        """Clocks with an event as often as the block takes one; the event number `orbit_start` starts an orbit.
+        """Clocks with an event whenever the block takes one: calq (n, 48) -> n * interval clocks.
 
-        calq (n, 48) -> n times `interval` clocks.
+        Event number `orbit_start` starts an orbit.
         """
         interval = self.top.interval
         clocks = self.simulation.idle(interval * len(calq))
@@ -77,12 +77,12 @@ class Bench:
         return clocks
 
     def etx(self, outputs: Records) -> npt.NDArray[np.int64]:
-        """Words on the links at each clock, (n, links)."""
+        """Link words at each clock, (n, links)."""
         field = outputs["etx"]
         return unpack(field, LINK_BITS, 8 * field.shape[1] // LINK_BITS)
 
     def stages(self, outputs: Records, first: int, n: int) -> dict[str, npt.NDArray[np.int64]]:
-        """What the observing outputs show of `n` events in a row, the first of them at the input in clock `first`."""
+        """Stages of `n` consecutive events, the first of which is at the input in clock `first`."""
         spec = self.top.spec
         shapes = {"image_code": (spec.input.width, self.top.image_code.shape().length),
                   "hidden_code": (spec.conv.output.width, self.top.hidden_code.shape().length),
@@ -93,5 +93,5 @@ class Bench:
                 for name, shape in shapes.items()}
 
     def frames(self, outputs: Records, first: int, n: int) -> npt.NDArray[np.int64]:
-        """Words of the frames of `n` events in a row, the first of which was at the input in clock `first`."""
+        """Frames of `n` consecutive events as link words; the first is at the input in clock `first`."""
         return self.etx(outputs)[first + self.top.latency + self.top.interval * np.arange(n)]

@@ -1,6 +1,6 @@
-// Clock by clock: read a record of inputs, write a record of outputs. The ports and the clock, if there is one, are listed in ports.h.
-// Usage: harness STIMULI RESPONSES [FLIPS]; the first two are records of the ports in order, each in the size of its Verilator type.
-// FLIPS are records of three words in the order of their clocks: after the edge that ends this clock, this register, this bit.
+// Reads a record of inputs and writes a record of outputs for every clock. ports.h lists the ports and, if there is one, the clock.
+// Usage: harness STIMULI RESPONSES [FLIPS]. The first two hold records of the ports in order, each port in the size of its Verilator type.
+// FLIPS holds records of three words, sorted by clock: the clock whose final edge comes before the flip, the register, the bit.
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -18,7 +18,7 @@ struct Flip {
     unsigned clock, reg, bit;
 };
 
-// Turns the register's bit around by Verilog's programming interface; the next eval sees it.
+// Flips the bit of the register through Verilog's programming interface; the next eval sees it.
 static bool apply(const Flip& flip) {
     static const char* const names[] = {FLIPPABLE};
     static std::vector<vpiHandle> handles(sizeof(names) / sizeof(*names));

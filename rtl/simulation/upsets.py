@@ -1,4 +1,4 @@
-"""Every register of a design, read out of the design itself, so that a campaign of bit flips forgets none."""
+"""All registers of a design, taken from the design itself so that a campaign of bit flips misses none."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rtl.design.block import Block
 from rtl.mapping import yosys
 
 _STATE = ("ff", "latch", "mem")
-"""Parts of the names of all Yosys cells that hold state."""
+"""Parts of the names of Yosys cells that hold state."""
 
 _DECLARATION = re.compile(r"^ *reg (?:\[\d+:0\] )?([A-Za-z_]\w*)(?: =|;)", re.MULTILINE)
 
 FLIP = np.dtype([("clock", np.uint32), ("register", np.uint32), ("bit", np.uint32)])
-"""The register (its number in `registers`) flips its bit after the edge that ends the clock, once."""
+"""One flip: the bit of the register (its index in `registers`) flips once, after the edge that ends the clock."""
 
 
 @dataclass(frozen=True)
 class Register:
-    """Flip-flops of one name; `path` is that of instances from the top level on, `block` the module that has it."""
+    """Flip-flops of one name: `path` leads through instances from the top level, `block` is the module they are in."""
 
     path: str
     block: str
@@ -36,9 +36,9 @@ class Register:
 
 
 def registers(top: Block) -> list[Register]:
-    """All registers of `top` and the blocks in it, in the order of their paths.
+    """All registers of `top` and the blocks in it, sorted by path.
 
-    Raises YosysError for state that is no plain flip-flop on the clock, or has no plain name in the Verilog.
+    Raises YosysError for state that is not a plain flip-flop on the clock, or that has no plain name in the Verilog.
     """
     with tempfile.TemporaryDirectory() as folder:
         netlist, verilog = Path(folder) / "netlist.json", Path(folder) / "all.v"
@@ -47,7 +47,7 @@ def registers(top: Block) -> list[Register]:
                    f"write_verilog -norename -noattr {yosys.quoted(verilog)}"])
         modules = json.loads(netlist.read_text(encoding="utf-8"))["modules"]
         texts = re.split(r"^module ", verilog.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    # Several names can stand for the same flip-flops; the Verilog declares one of them.
+    # The same flip-flops can have several names; the Verilog declares one of them.
     declared = {text[: text.index("(")].strip(): set(_DECLARATION.findall(text)) for text in texts}
     return sorted(_registers(modules, declared, top.module_name, top.module_name), key=lambda register: register.path)
 
@@ -71,7 +71,7 @@ def _registers(
 
 
 def flips(clock: npt.ArrayLike, register: npt.ArrayLike, bit: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Records of FLIP from numbers of any shapes that broadcast, in the order of their clocks."""
+    """Records of FLIP, sorted by clock, from numbers of shapes that broadcast."""
     columns = np.broadcast_arrays(clock, register, bit)
     records = np.empty(columns[0].size, FLIP)
     for name, column in zip(("clock", "register", "bit"), columns, strict=True):

@@ -87,7 +87,7 @@ def test_standard_cells_have_an_area_where_their_library_is_installed(
         result = synthesise(RegisterBank(bytes(4)), "osu018")
         assert result.total.ff == 32 and result.total.area_um2 is not None and result.total.area_um2 > 32 * 50
     monkeypatch.setattr(synthesis, "OSU018", tmp_path / "none.lib")
-    with pytest.raises(ToolMissing, match=r"none\.lib is not there: install the Debian package qflow-tech-osu018"):
+    with pytest.raises(ToolMissing, match=r"none\.lib not found; install the Debian package qflow-tech-osu018"):
         synthesise(RegisterBank(bytes(4)), "osu018")
 
 
