@@ -6,9 +6,9 @@ from models.command_line import lazy_app
 
 COMMANDS = {
     "convert": ("hls.commands.convert:convert", "Write the C++ project of an encoder."),
-    "csim": ("hls.commands.csim:csim", "Charges to latents through the compiled C++."),
+    "csim": ("hls.commands.csim:csim", "Run charges through the compiled C++."),
     "synth": ("hls.commands.synth:synth", "Run the vendor tools on a project."),
-    "report": ("hls.commands.report:report", "Resources and latency, and which tool says so."),
+    "report": ("hls.commands.report:report", "Show resources and latency, and the tool behind each value."),
 }
 app = lazy_app(__doc__, COMMANDS)
 

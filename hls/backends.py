@@ -1,4 +1,4 @@
-"""The two C++ dialects and their vendor tools behind one small interface."""
+"""The two C++ dialects and their vendor tools behind one interface."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from models.errors import InputError
 from models.files import read_json
 
 PROJECT_FILE = "project.json"
-"""In every project: what it was made from."""
+"""Provenance stored in every project."""
 ASIC_LIBRARY = "saed32rvt_tt0p78v125c_beh"
-"""The characterised library that Catapult ships for hls4ml designs; replace it by your technology's."""
+"""The characterised library that Catapult ships for hls4ml designs; replace it with that of your technology."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """One dialect: how hls4ml names it, where its headers are, which programs synthesise it."""
+    """One dialect: its name in hls4ml, its headers, and the programs that synthesise it."""
 
     name: str
     hls4ml_name: str
     includes: tuple[str, ...]
-    """Header folders below the project that csim needs."""
+    """Header folders in the project that csim needs."""
     programs: tuple[str, ...]
-    """Vendor programs, any of which can synthesise the project."""
+    """Vendor programs; any one of them can synthesise the project."""
     script: str
     logic_script: str = ""
-    """For `logic_program`, which makes gates of the Verilog that the first tool writes; not every flow has one."""
+    """Script for `logic_program`, which maps the Verilog of the first tool to gates; not every flow has one."""
     logic_program: str = ""
 
     def program(self) -> str | None:
-        """Path of the vendor tool, or None."""
+        """Path of the vendor tool, or None if it is not installed."""
         return next((found for found in map(shutil.which, self.programs) if found), None)
 
     def available(self) -> bool:
@@ -43,32 +43,32 @@ class Backend:
         return self.program() is not None
 
     def missing(self) -> str:
-        """The honest sentence of a report when the tool is not there."""
+        """What a report says if the tool is not installed."""
         return f"not run: {' or '.join(self.programs)} not found"
 
     def target(self, config: Config) -> dict[str, Any]:
-        """Arguments of the hls4ml conversion that name the technology."""
+        """Arguments of the hls4ml conversion that choose the technology."""
         return {"part": config.hls.part} if self.name == "vitis" else {"tech": "asic", "asiclibs": ASIC_LIBRARY}
 
     def check(self, config: Config | None, project: Path) -> None:
-        """Raise InputError if a folder holds no project, or one of another encoder (if one is given) or backend."""
+        """Raise InputError unless a folder holds a project of this backend, and of `config` if it is given."""
         path = project / PROJECT_FILE
         if not path.exists():
-            raise InputError(f"{project}: no {PROJECT_FILE} in it, expected a {self.name} project of `econ-t convert`")
+            raise InputError(f"{path} is missing, expected a {self.name} project of `econ-t convert`")
         content = read_json(path, ("digest", "backend"))
-        expected = {"backend": self.name} | ({"digest": config.encoder.digest()} if config else {})
-        for key, wanted in expected.items():
-            if content[key] != wanted:
-                raise InputError(f"{path}: {key} {content[key]}, expected {wanted}: convert the configuration again")
+        if content["backend"] != self.name:
+            raise InputError(f"{path}: backend {content['backend']}, expected {self.name}; convert again")
+        if config:
+            config.encoder.check_same(str(content["digest"]), f"{path}: made", "convert again")
 
     def scripts(self, config: Config) -> dict[str, str]:
-        """Files for a machine that has the vendor tool: name -> text."""
+        """Scripts for a machine that has the vendor tool: name -> text."""
         values = {"@PART@": config.hls.part, "@PERIOD@": f"{config.hls.clock_period_ns:g}", "@LIBRARY@": ASIC_LIBRARY}
         return {name: _filled((resources.files("hls") / "templates" / name).read_text(), values)
                 for name in (self.script, self.logic_script) if name}
 
     def commands(self) -> list[list[str]]:
-        """The vendor tools that are there, each with its script, in order; to be run in the folder of a project."""
+        """Commands of the installed vendor tools, in order, to be run in the folder of a project."""
         logic = shutil.which(self.logic_program) if self.logic_program else None
         follow = [[logic, "-mode", "batch", "-source", self.logic_script]] if logic else []
         return [self._command(), *follow]
@@ -101,8 +101,8 @@ BACKENDS = {
 
 
 def project_backend(project: Path) -> str:
-    """The name of the backend that a project is for."""
+    """Name of the backend that a project is for; raises InputError if there is no project."""
     path = project / PROJECT_FILE
     if not path.exists():
-        raise InputError(f"{project}: no {PROJECT_FILE} in it, expected a project of `econ-t convert`")
+        raise InputError(f"{path} is missing, expected a project of `econ-t convert`")
     return str(read_json(path, ("backend",))["backend"])

@@ -1,7 +1,7 @@
-"""From a configuration to a C++ project: hls4ml writes the network, this project's own top level stands around it.
+"""Conversion of a configuration to a C++ project: hls4ml writes the network, and our own top level surrounds it.
 
-The project depends on the spec and the backend only. Weights are arguments of the top level, so one project, and one
-compiled csim, serves every set of weights.
+The project depends only on the spec and the backend. Weights are arguments of the top level, so one project, and one
+compiled csim, serves all sets of weights.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 
-_ONE_AT_A_TIME = threading.Lock()  # output streams and logging belong to the whole process
+_ONE_AT_A_TIME = threading.Lock()  # output streams and logging are those of the whole process
 
-_NETWORK = "encoder"  # name of the function that hls4ml writes
+_NETWORK = "encoder"  # the function that hls4ml writes
 _SOURCES = ("econ_t.h", "econ_t.cpp", "econ_t_csim.cpp")
 
-# hls4ml reads the weights from text files at the first call in C simulation, which would undo the reload.
+# In C simulation hls4ml reads weights from text files at the first call, which would overwrite the arguments.
 _LOADER = re.compile(r"#ifndef __SYNTHESIS__\s+static bool loaded_weights.*?#endif\n", re.DOTALL)
 
 
 def convert(config: Config, output: str | Path, backend: str, weights: EncoderWeights | None = None) -> None:
-    """Write the project to the folder `output`, whole or not at all; an older one there is replaced.
+    """Write the project to the folder `output`, whole or not at all; an older project there is replaced.
 
-    With `weights` the testbench data of the project holds them. Raises ToolMissing without hls4ml.
+    With `weights`, its testbench data holds them. Raises ToolMissing without hls4ml.
     """
     chosen = BACKENDS[backend]
     with atomic_directory(output, guarded=True) as folder:
@@ -50,7 +50,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
         with _captured(log):
             model = _hls4ml_model(config, chosen, folder)
             model.write()
-            Path(f"{folder}.tar.gz").unlink(missing_ok=True)  # hls4ml packs some projects again, beside the folder
+            Path(f"{folder}.tar.gz").unlink(missing_ok=True)  # hls4ml also packs some projects, beside the folder
         (folder / "hls4ml.log").write_text(log.getvalue())
         _keep_network_only(folder)
         _write_top_level(config.encoder, chosen, folder, model)
@@ -64,11 +64,11 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
 
 
 def describe(config: Config, backend: str) -> dict[str, str]:
-    """What a project was made from: two equal descriptions make equal projects."""
+    """Provenance of a project: equal descriptions make equal projects. Raises ToolMissing without hls4ml."""
     try:
         version = metadata.version("hls4ml")
     except metadata.PackageNotFoundError:
-        raise ToolMissing("hls4ml not found: conversion needs it, pip install '.[training]'") from None
+        raise ToolMissing("hls4ml not found; conversion needs it: pip install '.[training]'") from None
     return {
         "digest": config.encoder.digest(),
         "backend": backend,
@@ -80,7 +80,7 @@ def describe(config: Config, backend: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _captured(log: io.StringIO) -> Iterator[None]:
-    """hls4ml prints and logs pages; they belong into the project, not on the terminal."""
+    """Collect what hls4ml prints and logs, which goes to a file of the project and not to the terminal."""
     handler = logging.StreamHandler(log)
     root = logging.getLogger()
     with _ONE_AT_A_TIME:
@@ -101,10 +101,10 @@ def _hls4ml_model(config: Config, backend: Backend, folder: Path) -> Any:
 
     spec = config.encoder
     keras_model = build_encoder(spec)
-    # Weights that are all one LSB: hls4ml counts zeros to save multipliers, but a reloadable weight may be anything.
+    # All weights are one LSB: hls4ml saves the multipliers of zeros, but a reloadable weight can take any value.
     set_weights(keras_model, EncoderWeights.constant(spec, 1))
     hls_config = hls4ml.utils.config_from_keras_model(keras_model, granularity="name", backend=backend.hls4ml_name)
-    # Everything at once, a new event each clock, as the chip; BramFactor 0 makes every weight an argument.
+    # Everything in parallel and a new event every clock, as in the chip; BramFactor 0 makes every weight an argument.
     hls_config["Model"] |= {"Strategy": "Latency", "ReuseFactor": 1, "BramFactor": 0, "PipelineStyle": "pipeline"}
     hls_config["LayerName"]["conv"]["ParallelizationFactor"] = spec.conv.size**2
     precisions = layer_precisions(spec)
@@ -116,18 +116,18 @@ def _hls4ml_model(config: Config, backend: Backend, folder: Path) -> Any:
         keras_model, hls_config=hls_config, output_dir=str(folder), project_name=_NETWORK, io_type="io_parallel",
         backend=backend.hls4ml_name, clock_period=config.hls.clock_period_ns, **backend.target(config),
     )
-    model.config.trace_output = True  # as hls4ml's own `trace` does; the setting in the configuration is not read
+    model.config.trace_output = True  # as hls4ml's own `trace` does; it ignores the setting in the configuration
     unbound = [w.name for w in model.get_weight_variables() if w.storage.lower() != "bram"]
     if unbound:
-        raise RuntimeError(f"hls4ml made constants of {', '.join(unbound)}, expected arguments")
+        raise RuntimeError(f"hls4ml made {', '.join(unbound)} constant, expected arguments")
     return model
 
 
 def layer_precisions(spec: EncoderSpec) -> dict[str, dict[str, str]]:
     """hls4ml precision of every layer of `build_encoder`.
 
-    A product is cut where hls4ml assigns it to the accumulator type: that type has the fraction bits of the cut product
-    and floors. The `_linear` layers are what QKeras' layers call their missing activation.
+    hls4ml cuts a product when it assigns it to the accumulator type, which floors and has the fractional bits of the
+    cut product. QKeras' layers without an activation have one called `_linear`.
     """
     image, conv, dense = spec.input.as_hls4ml(), spec.conv, spec.dense
     conv_sum, dense_sum = spec.conv_accumulator.as_hls4ml(), spec.dense_accumulator.as_hls4ml()
@@ -151,7 +151,7 @@ def layer_precisions(spec: EncoderSpec) -> dict[str, dict[str, str]]:
 
 
 def _keep_network_only(folder: Path) -> None:
-    """Remove what hls4ml wrote around its network: this project's own top level, testbench and scripts replace it."""
+    """Remove all that hls4ml wrote around its network: our own top level, testbench and scripts replace it."""
     for path in folder.iterdir():
         if path.name not in ("firmware", "hls4ml.log"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -159,7 +159,7 @@ def _keep_network_only(folder: Path) -> None:
     source = folder / "firmware" / f"{_NETWORK}.cpp"
     text, n_removed = _LOADER.subn("", source.read_text())
     if n_removed != 1:
-        raise RuntimeError(f"{source.name}: {n_removed} weight loaders found, expected 1: another hls4ml version?")
+        raise RuntimeError(f"{source.name}: {n_removed} weight loaders, expected 1; is this another hls4ml version?")
     source.write_text(text.replace("#pragma hls_design top\n", ""))
 
 
@@ -169,7 +169,7 @@ def _write_top_level(spec: EncoderSpec, backend: Backend, folder: Path, model: A
         (folder / name).write_text((templates / name).read_text())
     types = {variable.name[0] + layer.name: variable.type.name
              for layer in model.get_layers() for variable in layer.weights.values()}
-    lines = ["// Generated with the project: the types and sizes of this encoder.",
+    lines = ["// Generated with the project: types and sizes of this encoder.",
              "#ifndef ECON_T_TYPES_H_", "#define ECON_T_TYPES_H_", "",
              (templates / f"bits_{backend.name}.h").read_text(), f'#include "firmware/{_NETWORK}.h"', ""]
     for name in spec.weight_shapes:
@@ -183,7 +183,7 @@ def _write_top_level(spec: EncoderSpec, backend: Backend, folder: Path, model: A
 
 
 def _constants(spec: EncoderSpec) -> dict[str, int]:
-    """Sizes and places of binary points by their names in the C++."""
+    """Sizes and binary points, by their names in the C++."""
     return {
         "N_TRIGGER_CELLS": N_TRIGGER_CELLS,
         "N_PIXELS": IMAGE_SIZE**2,

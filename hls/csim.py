@@ -1,4 +1,4 @@
-"""C simulation: compile a project with g++ once, then run any weights and charges through it."""
+"""C simulation: any weights and charges through a project that is compiled once."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from models.weights import EncoderWeights
 def run_csim(
     config: Config, weights: EncoderWeights, calq: IntArray, backend: str | None = None, *,
     keep: Collection[str] = STAGES, bx: IntArray | None = None, n_elinks: int | None = None, mask: int | None = None,
-    progress: Callable[[int], None] = lambda n_events: None, events_per_run: int = 8192,
+    progress: Callable[[int], None] = lambda _: None, events_per_run: int = 8192,
 ) -> dict[str, npt.NDArray[np.int32]]:
     """Run events through the compiled C++.
 
     calq: (n, 48) in image order; bx: (n,) bunch crossing in the orbit for the frame header (default: 0, 1, 2, ...);
-    n_elinks and mask default to those of the spec. Returns the stages named in `keep` as int32 codes, shapes as those
-    of the emulator. The program runs on at most `events_per_run` events at a time, which bounds its files and lets
-    cores share the work; `progress` is called with the number of events of each finished run. Raises ToolMissing
-    without g++.
+    n_elinks and mask default to those of the spec. Returns the stages named in `keep` as int32 codes, in the
+    shapes of the emulator. The program runs on at most `events_per_run` events at a time, which bounds its files and
+    lets cores share the work; `progress` is called with the number of events of each finished run. Raises InputError
+    for weights of another spec, and ToolMissing without g++.
     """
     spec = config.encoder
     spec.check_same(weights.spec, "the weights are")

@@ -1,5 +1,4 @@
-"""What each implementation of a configuration takes: counted from the spec, read from vendor reports, or said not to be
-there."""
+"""What each implementation of a configuration takes: counted from the spec, or read from vendor reports."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ CHIP = Implementation(name="the chip's encoder in 65 nm", tool=SILICON, area="3.
 
 
 def counted(config: Config) -> list[Quantity]:
-    """What follows from the spec alone: multiplications, weight registers, accumulators."""
+    """Quantities that follow from the spec alone: multiplications, weight registers, accumulators."""
     spec = config.encoder
     (conv, dense), counts = macs_in_image(spec), cost(spec)
     accumulators = (spec.conv_accumulator, spec.dense_accumulator)
@@ -38,10 +37,10 @@ def counted(config: Config) -> list[Quantity]:
 
 
 def implementations(projects: Mapping[str, Path], config: Config) -> list[Implementation]:
-    """One row per vendor report that a project folder holds, or one that says why there is none.
+    """One row for each vendor report in a project folder, or one that says why there is none.
 
-    `projects` maps a backend to the folder of its project. Raises InputError for a report that cannot be read, and for
-    a folder without a project of `config`.
+    `projects` maps a backend to the folder of its project. Raises InputError for an unreadable report, and for a folder
+    that does not hold a project of `config`.
     """
     rows = []
     for name, backend in BACKENDS.items():
@@ -50,8 +49,8 @@ def implementations(projects: Mapping[str, Path], config: Config) -> list[Implem
             backend.check(config, project)
         found = _vendor_rows(name, project) if project is not None else []
         if not found:
-            state = "no report in the project: make hls-synth" if backend.available() else \
-                f"{backend.missing()}; make hls-synth where it is"
+            state = "no report in the project: run make hls-synth" if backend.available() else \
+                f"{backend.missing()}; run make hls-synth where it is installed"
             found = [Implementation(name=f"C++ ({name})", tool=state)]
         rows += found
     return rows
@@ -64,12 +63,12 @@ def _vendor_rows(backend: str, project: Path) -> list[Implementation]:
     rows = [read_csynth(path, name) for path in _newest(project, "**/syn/report/econ_t_csynth.xml")]
     for path in _newest(project, "vivado_utilization.rpt"):
         measured = read_vivado(path, path.with_name("vivado_timing.rpt"), f"{name}, its Verilog")
-        # What a schedule says about clocks, logic synthesis does not change.
+        # Logic synthesis does not change the clocks of the schedule.
         rows.append(measured.model_copy(update={"latency_cycles": rows[0].latency_cycles,
                                                 "interval_cycles": rows[0].interval_cycles}) if rows else measured)
     return rows
 
 
 def _newest(project: Path, pattern: str) -> list[Path]:
-    """The file of the pattern that was written last, if there is one: tools number their solutions."""
+    """The newest file of a pattern, if there is one: tools number their solutions."""
     return sorted(project.glob(pattern), key=lambda path: path.stat().st_mtime)[-1:]

@@ -1,4 +1,4 @@
-"""What goes into the compiled testbench and what comes out of it: control words, and the numbers of an event."""
+"""Files of the compiled testbench: control words in, numbers of each event out."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from models.weights import EncoderWeights
 STAGES = (
     "module_sum", "shift", "image_code", "conv_sum", "hidden_code", "dense_sum", "output_code", "latent_code", "words"
 )
-"""What csim can hand out. `words` are the frame of the AE algorithm, (n, 5)."""
+"""Stages that csim returns. `words` is the frame of the AE algorithm, (n, 5)."""
 
 
 def control_words(
     spec: EncoderSpec, weights: EncoderWeights, n_elinks: int | None = None, mask: int | None = None
 ) -> npt.NDArray[np.int32]:
-    """The testbench's control file: links, output mask, weight codes."""
+    """Content of the control file: links, output mask, weight codes."""
     chosen = spec.ae_mask if mask is None else mask
     words = [spec.n_elinks if n_elinks is None else n_elinks] + [
         chosen >> (LINK_BITS * i) & ((1 << LINK_BITS) - 1) for i in range(AE_MAX_ELINKS)]
-    codes = [array.ravel() for array in weights.arrays.values()]  # hls4ml takes kernels as they are: input, output
+    codes = [array.ravel() for array in weights.arrays.values()]  # hls4ml keeps the order of kernels: input, output
     return np.concatenate([np.array(words, dtype=np.uint32).view(np.int32), *codes]).astype(np.int32)
 
 
@@ -39,7 +39,7 @@ def _layout(spec: EncoderSpec, trace: bool) -> list[tuple[str, tuple[int, ...]]]
 
 
 def row_length(spec: EncoderSpec, trace: bool) -> int:
-    """Numbers per event in the testbench's output."""
+    """Number of values per event in the testbench's output."""
     return sum(int(np.prod(shape)) for _, shape in _layout(spec, trace))
 
 

@@ -1,20 +1,19 @@
-"""Reports of Vitis HLS, Vivado and Catapult: rows of the hardware table from the files as the tools write them.
+"""Readers of the reports of Vitis HLS, Vivado and Catapult: from files to rows of the hardware table.
 
-A line that is not there is an InputError that names file
-and line: a report of another version must not become a table with holes.
+A missing line is an InputError that names file and line: the report of another version must not leave holes in a table.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 from models.errors import InputError, parsing
 from models.hardware import Implementation
 
-# Site types of `report_utilization`, UltraScale and later, then 7 series; a star marks a count before optimisation.
+# Site types of `report_utilization`: UltraScale and later, then 7 series. A star marks a count before optimisation.
 _SITES = {"lut": ("CLB LUTs", "Slice LUTs"), "ff": ("CLB Registers", "Slice Registers"), "dsp": ("DSPs",),
           "bram": ("Block RAM Tile",)}
 _COUNT = r"-?\d{1,15}"
@@ -22,7 +21,7 @@ _NUMBER = r"\d{1,15}(?:\.\d{1,15})?(?![\d.])"
 
 
 def read_csynth(path: Path, name: str = "C++") -> Implementation:
-    """`econ_t_csynth.xml` of Vitis HLS: the estimates of its C synthesis."""
+    """Read `econ_t_csynth.xml` of Vitis HLS: estimates of its C synthesis."""
     with parsing(path, "XML"):
         root = ElementTree.parse(path).getroot()
 
@@ -39,7 +38,7 @@ def read_csynth(path: Path, name: str = "C++") -> Implementation:
         return value
 
     def clocks(place: str) -> int | None:
-        """None where they depend on the data."""
+        """The number of clocks, None if it depends on the data."""
         return None if root.findtext(place) == "undef" else int(number(place))
 
     latency = "PerformanceEstimates/SummaryOfOverallLatency"
@@ -56,7 +55,7 @@ def read_csynth(path: Path, name: str = "C++") -> Implementation:
 
 
 def read_vivado(utilization: Path, timing: Path, name: str = "C++") -> Implementation:
-    """`report_utilization` and `report_timing_summary` of Vivado, both of one design state."""
+    """Read `report_utilization` and `report_timing_summary` of Vivado, both of the same design state."""
     text, clocks = _read(utilization), _read(timing)
     counts = {field: _site(utilization, text, names) for field, names in _SITES.items()}
     slack = float(_first(timing, clocks, rf"WNS\(ns\).*\n[ -]*\n\s*(-?{_NUMBER})", "the worst negative slack (WNS)"))
@@ -67,12 +66,12 @@ def read_vivado(utilization: Path, timing: Path, name: str = "C++") -> Implement
     return Implementation(
         name=name, tool=f"Vivado {version}, {state[1].lower() if state else 'state unknown'}",
         lut=int(counts["lut"]), ff=int(counts["ff"]), dsp=int(counts["dsp"]),
-        bram=2 * counts["bram"],  # a tile is two blocks of 18 kbit
+        bram=2 * counts["bram"],  # one tile is two blocks of 18 kbit
         clock_ns=period, fmax_mhz=_fmax_mhz(timing, period - slack, "the period less the slack"))
 
 
 def read_catapult(path: Path, name: str = "C++") -> Implementation:
-    """`rtl.rpt` of Catapult. Its area score is in the unit of the technology library."""
+    """Read `rtl.rpt` of Catapult, whose area score is in the unit of the technology library."""
     text = _read(path)
     total = _first(path, text, rf"^\s*Design Total:\s+({_COUNT}\s+{_COUNT}\s+{_COUNT})\b",
                    "Design Total: in Processes/Blocks")
@@ -102,11 +101,11 @@ def _read(path: Path) -> str:
 def _first(path: Path, text: str, pattern: str, what: str) -> str:
     found = re.search(pattern, text, re.MULTILINE)
     if found is None:
-        raise InputError(f"{path}: no line with {what}, expected a report as the tool writes it")
+        raise InputError(f"{path}: no line with {what}; expected a report as the tool writes it")
     return found[1]
 
 
 def _site(path: Path, text: str, names: tuple[str, ...]) -> float:
-    """The column Used of a site type; the same words also stand in text, so only rows of a table count."""
+    """Column Used of a site type; the same words also occur in text, so only rows of a table count."""
     pattern = rf"^\|\s*(?:{'|'.join(names)})\*?\s*\|\s*({_NUMBER})\s*\|"
     return float(_first(path, text, pattern, f"| {names[0]} | used |"))

@@ -6,10 +6,10 @@ from models.command_line import lazy_app
 
 COMMANDS = {
     "verilog": ("rtl.commands.verilog:verilog", "Write the Verilog of the encoder block."),
-    "sim": ("rtl.commands.sim:sim", "Charges to latents through the simulated Verilog."),
-    "synth": ("rtl.commands.synth:app", "Gates and look-up tables of every block, by Yosys."),
-    "activity": ("rtl.commands.activity:app", "How often the gates change on events."),
-    "constant": ("rtl.commands.constant:constant", "The layers with weights as constants, by da4ml."),
+    "sim": ("rtl.commands.sim:sim", "Run charges through the simulated Verilog."),
+    "synth": ("rtl.commands.synth:app", "Count gates or look-up tables of every block, by Yosys."),
+    "activity": ("rtl.commands.activity:app", "Count how often the gates change on events."),
+    "constant": ("rtl.commands.constant:constant", "Write the layers with weights as constants, by da4ml."),
     "formal": ("rtl.commands.formal:formal", "Prove that blocks equal a second description."),
 }
 app = lazy_app(__doc__, COMMANDS)

@@ -15,11 +15,11 @@ from models.options import WeightsConfig, WeightsFile
 
 def convert(
     weights: WeightsFile,
-    output: Annotated[Path, typer.Option(help="Folder of the project; an older project there is replaced.")],
+    output: Annotated[Path, typer.Option(help="Project folder; an older project there is replaced.")],
     config: WeightsConfig = None,
     backend: BackendName = None,
 ) -> None:
-    """Write the C++ project: hls4ml's network, the chip's chain around it, testbench, scripts for the vendor tool.
+    """Write a C++ project: hls4ml's network, the chip's data path around it, testbench, scripts for the vendor tool.
 
     Example: econ-t convert --weights runs/econ_t_5elink/weights.npz --output runs/econ_t_5elink/hls_vitis
     --backend vitis

@@ -1,4 +1,4 @@
-"""The command `csim`: charges to latents through the compiled C++."""
+"""The command `csim`: from charges to latents, through the compiled C++."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def csim(
     trace: TraceFile = None,
     order: Order = None,
 ) -> None:
-    """Run all events of a file through the C++, compiled with g++ (once per spec and backend, then cached).
+    """Run all events of a file through the C++, which g++ compiles once per spec and backend.
 
     Example: econ-t csim --weights runs/econ_t_5elink/weights.npz --input calq.csv --output latent.csv
     """

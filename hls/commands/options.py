@@ -1,4 +1,4 @@
-"""Options that several commands of the C++ side have."""
+"""Options shared by the C++ commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ProjectConfig = Annotated[Path | None, typer.Option("--config", help="Configurat
 
 
 def backend_name(given: str | None, configured: str) -> str:
-    """The backend that is asked for, or the configured one; InputError if there is none of this name."""
+    """The given backend, or the configured one; raises InputError for an unknown name."""
     name = given or configured
     if name not in BACKENDS:
         raise InputError(f"--backend {name}, expected {' or '.join(BACKENDS)}{nearest(name, BACKENDS)}")

@@ -1,4 +1,4 @@
-"""The command `report` of the C++ side: what the hardware takes, and who says so."""
+"""The command `report` of the C++ side: what the hardware takes, and according to which tool."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from models.errors import InputError
 
 def report(
     config: ProjectConfig = None,
-    project: Annotated[list[str] | None, typer.Option(help="backend=folder of a synthesised project.")] = None,
+    project: Annotated[list[str] | None,
+                       typer.Option(help="BACKEND=FOLDER of a synthesised project; may be repeated.")] = None,
 ) -> None:
-    """Resources and latency, and which tool each figure comes from.
+    """Show resources and latency, and the tool behind each value.
 
     Example: econ-t resources --project vitis=runs/econ_t_5elink/hls_vitis
     """
@@ -31,14 +32,14 @@ def report(
             raise InputError(f"--project {entry}, expected {' or '.join(f'{one}=FOLDER' for one in BACKENDS)}")
         folders[name] = Path(folder)
     if not (config or folders):
-        raise InputError("nothing to report: expected --config or --project")
-    # Where no configuration is given, the first project is of the one that all are to be of.
+        raise InputError("nothing to report; expected --config or --project")
+    # Without a configuration, all projects must be of that of the first.
     chosen = find_config(next(iter(folders.values()), Path()) / "weights.npz", config)
     console = Console()
     quantities = Table("quantity", "value", "source", title=f"{chosen.name}: counted")
     for one in counted(chosen):
         quantities.add_row(one.quantity, one.value, one.source)
-    table = Table("what", "figures", "by", title=f"{chosen.name}: implementations", show_lines=True)
+    table = Table("implementation", "values", "tool", title=f"{chosen.name}: implementations", show_lines=True)
     for row in [CHIP, *implementations(folders, chosen)]:
         table.add_row(row.name, row.summary(), row.tool)
     console.print(quantities, table)

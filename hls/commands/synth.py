@@ -15,11 +15,11 @@ from models.errors import InputError, ToolMissing
 
 
 def synth(
-    project: Annotated[Path, typer.Option(help="Project folder of `convert`.")],
+    project: Annotated[Path, typer.Option(help="Project folder written by `convert`.")],
     config: ProjectConfig = None,
     backend: BackendName = None,
 ) -> None:
-    """Run the vendor tools on a project (for vitis: Vitis HLS, then Vivado); without them, say so and fail.
+    """Run the vendor tools on a project (for vitis: Vitis HLS, then Vivado); fails if they are not installed.
 
     Example: econ-t synth --project runs/econ_t_5elink/hls_vitis
     """
@@ -27,9 +27,9 @@ def synth(
     tool = BACKENDS[backend_name(backend, chosen.hls.backend if chosen else project_backend(project))]
     tool.check(chosen, project)
     if not (project / tool.script).exists():
-        raise InputError(f"--project {project}: no {tool.script} in it, expected a {tool.name} project")
+        raise InputError(f"--project {project}: {tool.script} is missing, expected a {tool.name} project")
     if not tool.available():
-        raise ToolMissing(f"synthesis with {tool.name} {tool.missing()}; {project / tool.script} is for a machine "
+        raise ToolMissing(f"synthesis with {tool.name} {tool.missing()}; run {project / tool.script} on a machine "
                           "that has it")
     for command in tool.commands():
         status = subprocess.run(command, cwd=project, check=False).returncode

@@ -4,7 +4,7 @@
 Stages stages;
 #endif
 
-// Number of bits of the module sum: the position of its leading one, counted from 1; 0 for an empty module.
+// Number of bits of the module sum, which is 0 for an empty module.
 static shift_t bit_length(charge_t value) {
     shift_t length = 0;
     #pragma hls_unroll yes
@@ -40,7 +40,7 @@ void normalise(const charge_t calq[N_TRIGGER_CELLS], charge_t &module_sum, shift
     }
 }
 
-// Floating code 5E4M: exponent, then the four bits after the leading one.
+// The floating code 5E4M: exponent, then the four bits after the leading one.
 static bits<9> code_5e4m(charge_t value, shift_t length) {
     if (length <= 4)
         return bits<9>(value);

@@ -1,5 +1,5 @@
 // The autoencoder chain of ECON-T around the network that hls4ml generates: normaliser, encoder, mask, formatter.
-// One source, with the pragmas of both tools, for Vitis (ap_ types) and Catapult (ac_ types); econ_t_types.h is generated with the project.
+// One source with the pragmas of both tools, for Vitis (ap_ types) and Catapult (ac_ types). econ_t_types.h is generated with the project.
 #ifndef ECON_T_H_
 #define ECON_T_H_
 
@@ -28,7 +28,7 @@ void econ_t(bx_t bx, const charge_t calq[N_TRIGGER_CELLS], bits<4> n_elinks, mas
             word_t words[MAX_WORDS]);
 
 #ifndef __SYNTHESIS__
-// What passed between the stages in the last call, for the testbench.
+// The data between the stages of the last call, for the testbench.
 struct Stages {
     charge_t module_sum;
     shift_t length;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-// hls4ml's trace facility hands out what is internal to the generated network.
+// hls4ml's trace facility returns the internal values of the generated network.
 namespace nnet {
 bool trace_enabled = false;
 std::map<std::string, void *> *trace_outputs = nullptr;
@@ -42,7 +42,7 @@ template <class T> static void put(std::vector<int32_t> &row, const T *values, s
         row.push_back(as_int(to_code(values[i])));
 }
 
-// The tracer hands out real numbers; they are exact multiples of the LSB.
+// The tracer returns real numbers, which are exact multiples of the LSB.
 static void put_traced(std::vector<int32_t> &row, const std::vector<double> &values, int fraction_bits) {
     for (double value : values)
         row.push_back((int32_t)(value * (1 << fraction_bits)));

@@ -23,23 +23,22 @@ app = typer.Typer(add_completion=False)
 def activity(
     weights: WeightsFile,
     input: CalqFile,
-    netlists: Annotated[Path, typer.Option(help="What `synth --technology gates --netlists` wrote.")],
-    json_: Annotated[Path, typer.Option("--json", help="What the same run of `synth` wrote; the activity is added.")],
+    netlists: Annotated[Path, typer.Option(help="Folder written by `synth --technology gates --netlists`.")],
+    json_: Annotated[Path, typer.Option("--json", help="Summary of the same `synth`; the activity is added to it.")],
     config: WeightsConfig = None,
-    events: Annotated[int, typer.Option(min=1, help="Number of events, the first of the input.")] = 6000,
+    events: Annotated[int, typer.Option(min=1, help="Number of events, from the first on.")] = 6000,
     order: Order = None,
 ) -> None:
-    """How often the gates of a mapped design change on events: a measure of its power without a cell library.
+    """Count how often the gates of a mapped design change: a measure of power that needs no cell library.
 
     Example: econ-t rtl activity --weights runs/econ_t_5elink/weights.npz --input calq.csv --netlists gates
     --json rtl_gates.json
     """
-    chosen, codes = load_configured(weights, config)
     design = ChipSynthesis.load(json_)
-    for key, given, wanted in (("technology", design.technology, "gates"),
-                               ("digest", design.digest, chosen.encoder.digest())):
-        if given != wanted:
-            raise InputError(f"{json_}: {key} {given}, expected {wanted}")
+    if design.technology != "gates":
+        raise InputError(f"{json_}: technology {design.technology}, expected gates")
+    chosen, codes = load_configured(weights, config)
+    chosen.encoder.check_same(design.digest, f"{json_}: made")
     calq = read_calq(input, column_order(order, chosen.data.order)).calq[:events]
     top = chip(chosen, "asic", design.redundant, design.fold)
     found = measure(top, netlists, codes, calq)

@@ -1,4 +1,4 @@
-"""The command `constant`: the two layers with weights that cannot be changed."""
+"""The command `constant`: the two layers with fixed weights."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RESULT_FILE = "constant.json"
 
 def constant(
     weights: WeightsFile,
-    output: Annotated[Path, typer.Option(help="Folder of the project; an older project there is replaced.")],
+    output: Annotated[Path, typer.Option(help="Project folder; an older project there is replaced.")],
     config: WeightsConfig = None,
-    stages: Annotated[int, typer.Option(min=1, help="Parts between registers.")] = 2,
-    synthesise: Annotated[bool, typer.Option(help="Also map the Verilog with Yosys, minutes.")] = True,
+    stages: Annotated[int, typer.Option(min=1, help="Pipeline stages.")] = 2,
+    synthesise: Annotated[bool, typer.Option(help="Also map the Verilog with Yosys; takes minutes.")] = True,
 ) -> None:
-    """Write the two layers with these weights as constants: Verilog and vendor scripts by da4ml, and what it takes.
+    """Write the two layers with these weights as constants: Verilog and vendor scripts by da4ml, and their size.
 
     Example: econ-t rtl constant --weights runs/econ_t_5elink/weights.npz --output runs/econ_t_5elink/constant
     """

@@ -12,16 +12,16 @@ from rtl.mapping.proofs import PROOFS, prove
 
 
 def formal(
-    only: Annotated[list[str] | None, typer.Option(help="Name of a proof; may be repeated; default: all.")] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each proof.")] = 300,
+    only: Annotated[list[str] | None, typer.Option(help="Name of a proof; may be repeated. Default: all.")] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Time limit for each proof, in seconds.")] = 300,
 ) -> None:
-    """Prove for all inputs that blocks equal a second description.
+    """Prove that blocks equal a second description for all inputs.
 
     Example: econ-t rtl formal --only "mask of 16 bits"
     """
     unknown = next((name for name in only or () if name not in PROOFS), None)
     if unknown is not None:
-        raise InputError(f"--only '{unknown}'{nearest(unknown, PROOFS)}, expected one of {'; '.join(PROOFS)}")
+        raise InputError(f"--only '{unknown}'{nearest(unknown, PROOFS)}; expected one of {'; '.join(PROOFS)}")
     for name, proof in ((name, PROOFS[name]) for name in only or PROOFS):
         seconds = prove(proof, timeout)
         sys.stdout.write(f"{name}: equal for all inputs ({seconds:.1f} s)\n")

@@ -1,4 +1,4 @@
-"""Options that several commands of the RTL have, and the block that they choose."""
+"""Options shared by the RTL commands, and the block that they choose."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from models.config import Config
 from rtl.design.arithmetic import Target
 from rtl.design.chip import AutoencoderChip
 
-Redundant = Annotated[bool, typer.Option("--redundant", help="Three copies of every register, with a vote.")]
+Redundant = Annotated[bool, typer.Option("--redundant", help="Triplicate every register, with a vote.")]
 TargetName = Annotated[Literal["asic", "fpga"],
-                       typer.Option("--target", help="How sums are written: open, or for carry chains.")]
+                       typer.Option("--target", help="How sums are written: open (asic) or for carry chains (fpga).")]
 Fold = Annotated[int | None, typer.Option("--fold", min=1,
-                                          help="Clocks per event, instead of the configuration's rtl.fold.")]
+                                          help="Clocks per event; default: rtl.fold of the configuration.")]
 
 
 def chip(config: Config, target: Target, redundant: bool, fold: int | None) -> AutoencoderChip:

@@ -1,4 +1,4 @@
-"""The command `sim`: charges to latents through the simulated Verilog."""
+"""The command `sim`: from charges to latents, through the simulated Verilog."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def sim(
     weights: WeightsFile,
     input: CalqFile,
     output: LatentFile,
-    build: Annotated[Path, typer.Option(help="Folder for the Verilog and its compiled model.")],
+    build: Annotated[Path, typer.Option(help="Folder for the Verilog and the compiled model.")],
     config: WeightsConfig = None,
     target: TargetName = "asic",
     redundant: Redundant = False,
     fold: Fold = None,
     order: Order = None,
 ) -> None:
-    """Simulate: load the weights over the register bus, run every event through the Verilog, write the latents.
+    """Load the weights over the register bus, run every event through the simulated Verilog, and write the latents.
 
     Example: econ-t rtl sim --weights runs/econ_t_5elink/weights.npz --input calq.csv --output latent_rtl.csv
     --build runs/econ_t_5elink/rtl

@@ -21,13 +21,13 @@ def synth(
     config: ConfigFile,
     json_: Annotated[str, typer.Option("--json", help="Summary to write; - is stdout.")],
     technology: Annotated[Literal["xc7", "xcup", "ecp5", "gates", "osu018"],
-                          typer.Option(help="What to map to.")] = "xc7",
+                          typer.Option(help="Target technology.")] = "xc7",
     redundant: Redundant = False,
     fold: Fold = None,
     netlists: Annotated[Path | None, typer.Option(help="Folder for the mapped blocks, for `activity`.")] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each block.")] = 600,
+    timeout: Annotated[float, typer.Option(min=1, help="Time limit for each block, in seconds.")] = 600,
 ) -> None:
-    """Synthesise every block once and count it as often as it is placed.
+    """Synthesise every block once and count its cells once for each place where it is used.
 
     Example: econ-t rtl synth --config configs/econ_t_5elink.yaml --technology xc7 --json rtl_xc7.json
     """

@@ -132,15 +132,17 @@ def _without(key: str) -> str:
 @pytest.mark.parametrize(("text", "message"), [
     (SUMMARY.model_copy(update={"technology": "xc7"}).model_dump_json(), "technology xc7, expected gates"),
     (SUMMARY.model_copy(update={"digest": "0123456789abcdef"}).model_dump_json(),
-     f"digest 0123456789abcdef, expected {CHIP.digest()}"),
+     f"made for another encoder (spec 0123456789abcdef, expected {CHIP.digest()})"),
     (_without("digest"), "key digest is missing"), (_without("fold"), "key fold is missing"),
     ("{", "not readable as JSON"),
 ])
 def test_activity_wants_the_summary_of_these_gates(tmp_path: Path, text: str, message: str) -> None:
     summary = tmp_path / "rtl_gates.json"
     summary.write_text(text)
-    command = [sys.executable, "-m", "rtl", "activity", "--config", "configs/econ_t_5elink.yaml", "--weights", "none",
-               "--input", "none", "--netlists", str(tmp_path), "--summary", str(summary)]
+    EncoderWeights.random(CHIP, 1).save(tmp_path / "weights.npz")
+    command = [sys.executable, "-m", "rtl", "activity", "--config", "configs/econ_t_5elink.yaml",
+               "--weights", str(tmp_path / "weights.npz"), "--input", "none", "--netlists", str(tmp_path),
+               "--summary", str(summary)]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert result.returncode == 2 and result.stderr.startswith(f"error: {summary}: {message}")
     assert result.stderr.count("\n") == 1

@@ -39,7 +39,8 @@ def test_without_tools_the_rows_say_what_to_run(tmp_path: Path, monkeypatch: pyt
     found = rows(hardware(Run(tmp_path, CONFIG)))
     chip = found.pop(CHIP.name)
     assert (chip.area, chip.power, chip.latency_bx) == ("3.6 mm2", "95 mW, 2.4 nJ per event", 2)
-    assert found["C++ (vitis)"].tool == "not run: vitis-run or vitis_hls not found; make hls-synth where it is"
+    absent = "not run: vitis-run or vitis_hls not found; run make hls-synth where it is installed"
+    assert found["C++ (vitis)"].tool == absent
     assert found["C++ (catapult)"].tool.startswith("not run: catapult not found")
     for row in found.values():
         assert row.absent and "make " in row.tool, row.name
@@ -143,8 +144,9 @@ def test_command_line_prints_the_table(tmp_path: Path) -> None:
     ("vitis", "--project vitis, expected vitis=FOLDER or catapult=FOLDER"),
     ("vitis=", "--project vitis=, expected vitis=FOLDER or catapult=FOLDER"),
     ("vits={folder}", "--project vits={folder}, expected vitis=FOLDER or catapult=FOLDER"),
-    ("vitis={folder}/nowhere", "{folder}/nowhere: no project.json in it, expected a vitis project"),
-    ("vitis={folder}/other", "{folder}/other/project.json: digest 0123456789abcdef, expected {digest}"),
+    ("vitis={folder}/nowhere", "{folder}/nowhere/project.json is missing, expected a vitis project"),
+    ("vitis={folder}/other",
+     "{folder}/other/project.json: made for another encoder (spec 0123456789abcdef, expected {digest})"),
     ("vitis={folder}/catapult", "{folder}/catapult/project.json: backend catapult, expected vitis"),
 ])
 def test_project_of_something_else_is_refused(tmp_path: Path, entry: str, message: str) -> None:
