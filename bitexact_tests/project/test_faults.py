@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -43,24 +43,48 @@ def test_the_page_is_that_of_the_list() -> None:
     assert all(".py::" in row[3] for row in rows)
 
 
-def test_a_sample_is_found_and_a_harmless_change_is_not() -> None:
-    sample = [
-        by_name("emulator/algorithms/best_choice.py", "equal charges change places in the sorter"),
-        by_name("models/weights.py", "dense weights by input, not by output"),
-        by_name("models/calq_io.py", "one row too few of each file"),
-        Fault("models/weights.py", "harmless", "is wrong", "is wrong", "models/test_weights.py -k flat"),
-    ]
-    sample[3] = replace(sample[3], text='"""Every weight and bias the same code."""', by='"""All alike."""')
-    found: list[str] = []
-    outcomes = check(sample, 300, 2, lambda title, outcome: found.append(title))
-    assert [outcome.caught_by is not None for outcome in outcomes] == [True, True, True, False]
-    assert outcomes[0].caught_by == (
+SAMPLE = [
+    by_name("emulator/algorithms/best_choice.py", "equal charges change places in the sorter"),
+    by_name("models/weights.py", "dense weights by input, not by output"),
+    by_name("models/calq_io.py", "one row too few of each file"),
+    Fault("models/weights.py", "harmless", '"""Every weight and bias the same code."""', '"""All alike."""',
+          "models/test_weights.py -k flat"),
+]
+"""Three faults, and a change that is none."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of the sample, and the titles that were reported."""
+
+    outcomes: list[Outcome]
+    titles: list[str]
+
+
+@pytest.fixture(scope="module")
+def checked() -> Checked:
+    titles: list[str] = []
+    return Checked(check(SAMPLE, 300, 2, lambda title, outcome: titles.append(title)), titles)
+
+
+def test_faults_are_found_and_a_harmless_change_is_not(checked: Checked) -> None:
+    assert [outcome.caught_by is not None for outcome in checked.outcomes] == [True, True, True, False]
+    assert checked.outcomes[3].problem == ""
+
+
+def test_the_test_that_finds_a_fault_is_named(checked: Checked) -> None:
+    assert checked.outcomes[0].caught_by == (
         "emulator/algorithms/test_best_choice.py::test_network_against_scalar_compare_exchange")
-    assert outcomes[3].problem == ""
-    assert sorted(found) == sorted([f"{fault.file}: {fault.what}" for fault in sample]
-                                   + [f"without a fault: {fault.tests}" for fault in sample])
-    assert "4 faults" in page(sample, outcomes, 60) and "3 of them" in page(sample, outcomes, 60)
-    assert page(sample, outcomes, 60).count("**nothing**") == 1
+
+
+def test_every_fault_and_its_tests_without_it_are_reported(checked: Checked) -> None:
+    assert sorted(checked.titles) == sorted([f"{fault.file}: {fault.what}" for fault in SAMPLE]
+                                            + [f"without a fault: {fault.tests}" for fault in SAMPLE])
+
+
+def test_the_page_counts_what_was_found(checked: Checked) -> None:
+    text = page(SAMPLE, checked.outcomes, 60)
+    assert "4 faults" in text and "3 of them" in text and text.count("**nothing**") == 1
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,18 +89,37 @@ def _swish(x: np.ndarray) -> np.ndarray:
     return x / (1 + np.exp(-x))
 
 
-@pytest.mark.parametrize("size", [*SIZES, *GEOMETRIES], ids=lambda size: "-".join(map(str, astuple(size))))
-def test_whatever_the_weights(size: Size) -> None:
-    """Symmetric, 0 at equal maps alone, proportional to the difference, and within the bounds of any transport."""
+every_size = pytest.mark.parametrize(
+    "size", [*SIZES, *GEOMETRIES], ids=lambda size: "-".join(map(str, astuple(size))))
+
+
+@every_size
+def test_equal_maps_have_no_distance_whatever_the_weights(size: Size) -> None:
+    true, _ = some_pairs()
+    np.testing.assert_array_equal(value(shaken(size), true, true), 0)
+
+
+@every_size
+def test_the_distance_is_symmetric_whatever_the_weights(size: Size) -> None:
     true, pred = some_pairs()
     model = shaken(size)
-    found, moved = value(model, true, pred), np.abs(true - pred).sum(axis=1) / 2
-    np.testing.assert_array_equal(value(model, true, true), 0)
-    np.testing.assert_allclose(value(model, pred, true), found, rtol=1e-5)
-    np.testing.assert_allclose(value(model, true, 0.75 * true + 0.25 * pred), found / 4, rtol=1e-3)
+    np.testing.assert_allclose(value(model, pred, true), value(model, true, pred), rtol=1e-5)
+
+
+@every_size
+def test_the_distance_is_proportional_to_the_difference_whatever_the_weights(size: Size) -> None:
+    true, pred = some_pairs()
+    model = shaken(size)
+    np.testing.assert_allclose(value(model, true, 0.75 * true + 0.25 * pred), value(model, true, pred) / 4, rtol=1e-3)
+
+
+@every_size
+def test_the_distance_is_within_the_bounds_of_any_transport_whatever_the_weights(size: Size) -> None:
+    true, pred = some_pairs()
+    found, moved = value(shaken(size), true, pred), np.abs(true - pred).sum(axis=1) / 2
     distance = distance_matrix()[~np.eye(N_TRIGGER_CELLS, dtype=bool)]
     assert (found >= moved * distance.min() * (1 - 1e-5)).all() and (found <= moved * distance.max() * (1 + 1e-5)).all()
-    assert np.std(found / moved) > 0.01  # the weights do say where in between
+    assert np.std(found / moved) > 0.01, "the weights do say where in between"
 
 
 @pytest.mark.parametrize("size", GEOMETRIES, ids=lambda size: size.image)
@@ -132,16 +152,29 @@ def test_equal_and_empty_maps_have_finite_gradients() -> None:
         assert np.isfinite(loss.numpy()).all() and np.isfinite(tape.gradient(loss, pred).numpy()).all()
 
 
-def test_pairs_and_their_exact_emd() -> None:
+@pytest.fixture(scope="module")
+def pairs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of maps, made of modules of which five are empty, and their EMD."""
     calq = np.concatenate([np.zeros((5, N_TRIGGER_CELLS), int), CALQ])
-    true, pred, exact = make_pairs(calq, 700, np.random.default_rng(1))
+    return make_pairs(calq, 700, np.random.default_rng(1))
+
+
+def test_pairs_are_maps_of_the_modules_and_others(pairs: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    true, pred, exact = pairs
     assert 600 < len(exact) <= 700 and (exact > 0).all() and (pred >= 0).all()
     np.testing.assert_allclose([true.sum(axis=1), pred.sum(axis=1)], 1)
-    np.testing.assert_allclose(exact, pot(true, pred), rtol=1e-6)
-    again = make_pairs(calq, 700, np.random.default_rng(1))
-    np.testing.assert_array_equal(np.stack(again[:2]), np.stack([true, pred]))
     cells = {tuple(row) for row in np.round(CALQ[CALQ.any(axis=1)] / CALQ[CALQ.any(axis=1)].sum(axis=1)[:, None], 12)}
     assert all(tuple(row) in cells for row in np.round(true, 12))
+
+
+def test_pairs_come_with_their_exact_emd(pairs: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    true, pred, exact = pairs
+    np.testing.assert_allclose(exact, pot(true, pred), rtol=1e-6)
+
+
+def test_equal_seeds_give_equal_pairs() -> None:
+    first, second = (make_pairs(CALQ, 100, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(np.stack(first[:2]), np.stack(second[:2]))
 
 
 OPTIONS = ["emd-loss", "--config", str(CONFIG), "--set", "data.source=toy", "--set", "training.augment.pool=500",
@@ -157,32 +190,63 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_accuracy_is_that_against_the_exact_emd(family: Path) -> None:
-    """The figures of the JSON, again, from the files, modules that were read anew, POT and NumPy."""
-    assert sorted(path.name for path in family.iterdir()) == ["emd_loss.json", "emd_loss1.npz", "emd_loss2.npz"]
-    content = json.loads((family / "emd_loss.json").read_text())
+@dataclass(frozen=True)
+class HeldOut:
+    """The figures of the JSON, and the pairs that they are of: made again, with the exact EMD by POT."""
+
+    content: dict[str, Any]
+    true: np.ndarray
+    pred: np.ndarray
+    exact: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def held_out(family: Path) -> HeldOut:
     config = Config.load(CONFIG)
     calq = generate(400, config.data.seed)
-    held_out = to_trigger_cells(calq[split_rows(calq, config).validation])
-    true, pred, _ = held_out_pairs(held_out, 1024, seed=1)
-    exact = pot(true, pred)
-    assert content["n_held_out_pairs"] == len(exact) and content["mean_emd"] == pytest.approx(exact.mean(), rel=1e-6)
-    for row in content["models"]:
-        size = Size(*(row[name] for name in ("image", "filters", "kernel", "layers", "units")))
-        model = load_model(family, row["name"])
-        found = value(model, true, pred)
-        np.testing.assert_allclose(found[:5], [in_numpy(size, model.get_weights(), t, p)
-                                               for t, p in zip(true[:5], pred[:5], strict=True)], rtol=1e-4)
-        error = found - exact
-        assert row["mean_absolute_error"] == pytest.approx(np.mean(np.abs(error)), rel=1e-5)
-        assert row["bias"] == pytest.approx(np.mean(error), rel=1e-4, abs=1e-5)
-        assert row["spread"] == pytest.approx(np.sqrt(np.mean(error**2) - np.mean(error) ** 2), rel=1e-4)
-        covariance = np.mean(found * exact) - found.mean() * exact.mean()
-        assert row["correlation"] == pytest.approx(covariance / found.std() / exact.std(), rel=1e-4)
-        start = value(build(size, row["seed"]), true, pred)
-        assert row["mean_absolute_error"] < 0.7 * np.mean(np.abs(start - exact)), "training taught nothing"
-    errors = [row["mean_absolute_error"] for row in content["models"]]
-    assert errors == sorted(errors) and content["n_trained"] == 3
+    modules = to_trigger_cells(calq[split_rows(calq, config).validation])
+    true, pred, _ = held_out_pairs(modules, 1024, seed=1)
+    return HeldOut(json.loads((family / "emd_loss.json").read_text()), true, pred, pot(true, pred))
+
+
+def test_the_best_losses_are_kept_in_order(family: Path, held_out: HeldOut) -> None:
+    assert sorted(path.name for path in family.iterdir()) == ["emd_loss.json", "emd_loss1.npz", "emd_loss2.npz"]
+    errors = [row["mean_absolute_error"] for row in held_out.content["models"]]
+    assert len(errors) == 2 and errors == sorted(errors) and held_out.content["n_trained"] == 3
+
+
+def test_held_out_pairs_are_those_of_the_validation_modules(held_out: HeldOut) -> None:
+    assert held_out.content["n_held_out_pairs"] == len(held_out.exact)
+    assert held_out.content["mean_emd"] == pytest.approx(held_out.exact.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_loss_that_is_read_computes_what_numpy_does(family: Path, held_out: HeldOut, number: int) -> None:
+    row = held_out.content["models"][number]
+    size = Size(*(row[name] for name in ("image", "filters", "kernel", "layers", "units")))
+    model, true, pred = load_model(family, row["name"]), held_out.true[:5], held_out.pred[:5]
+    expected = [in_numpy(size, model.get_weights(), t, p) for t, p in zip(true, pred, strict=True)]
+    np.testing.assert_allclose(value(model, true, pred), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_accuracy_is_that_against_the_exact_emd(family: Path, held_out: HeldOut, number: int) -> None:
+    row, exact = held_out.content["models"][number], held_out.exact
+    found = value(load_model(family, row["name"]), held_out.true, held_out.pred)
+    error = found - exact
+    assert row["mean_absolute_error"] == pytest.approx(np.mean(np.abs(error)), rel=1e-5)
+    assert row["bias"] == pytest.approx(np.mean(error), rel=1e-4, abs=1e-5)
+    assert row["spread"] == pytest.approx(np.sqrt(np.mean(error**2) - np.mean(error) ** 2), rel=1e-4)
+    covariance = np.mean(found * exact) - found.mean() * exact.mean()
+    assert row["correlation"] == pytest.approx(covariance / found.std() / exact.std(), rel=1e-4)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_training_of_a_loss_lowers_its_error(held_out: HeldOut, number: int) -> None:
+    row = held_out.content["models"][number]
+    size = Size(*(row[name] for name in ("image", "filters", "kernel", "layers", "units")))
+    start = value(build(size, row["seed"]), held_out.true, held_out.pred)
+    assert row["mean_absolute_error"] < 0.7 * np.mean(np.abs(start - held_out.exact))
 
 
 def test_same_seed_same_losses(family: Path, tmp_path: Path) -> None:
@@ -265,24 +329,31 @@ def test_fingerprint_has_the_weights_and_not_their_place(family: Path, tmp_path:
     assert fingerprint_of(without, "data") == fingerprint_of(small(tmp_path / "none", loss="kernel"), "data")
 
 
-def test_what_is_missing_or_broken_is_named(family: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_missing_is_named_with_those_that_are_there(family: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"emd_loss9\.npz: no such file for loss .* emd_loss1 to emd_loss2"):
         find_loss("emd_loss9", family)
     with pytest.raises(InputError, match=r"none/emd_loss1\.npz: no such file .* emd-loss --output"):
         find_loss("emd_loss1", tmp_path / "none")
-    size, weights = read(family / "emd_loss1.npz")
-    path = tmp_path / "emd_loss1.npz"
-    path.write_bytes(b"PK\x03\x04 and no more")
+
+
+def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
+    (tmp_path / "emd_loss1.npz").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(InputError, match=r"emd_loss1\.npz: not readable as npz"):
         find_loss("emd_loss1", tmp_path)
-    for changed, expected in (
-        ((size, weights[1:]), rf": {len(weights) - 1} weights, expected {len(weights)} of a network of Size"),
-        ((Size("8x8", 1 << 40, 3, 2, 64), weights), r": a network of size .*1099511627776"),
-        ((size, np.where(np.arange(len(weights)) == 7, np.nan, weights)), r": weights\[7\] = nan"),
-    ):
-        save(path, changed[0], [changed[1]])
-        with pytest.raises(InputError, match=rf"emd_loss1\.npz{expected}"):
-            find_loss("emd_loss1", tmp_path)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda size, weights: (size, weights[1:]), r"\d+ weights, expected \d+ of a network of Size"),
+    (lambda size, weights: (Size("8x8", 1 << 40, 3, 2, 64), weights), r"a network of size .*1099511627776"),
+    (lambda size, weights: (size, np.where(np.arange(len(weights)) == 7, np.nan, weights)), r"weights\[7\] = nan"),
+], ids=["one weight fewer", "endless", "not a number"])
+def test_weights_that_are_none_of_the_network_are_named(
+    family: Path, tmp_path: Path, change: Callable[[Size, np.ndarray], tuple[Size, np.ndarray]], message: str
+) -> None:
+    size, weights = change(*read(family / "emd_loss1.npz"))
+    save(tmp_path / "emd_loss1.npz", size, [weights])
+    with pytest.raises(InputError, match=rf"emd_loss1\.npz: {message}"):
+        find_loss("emd_loss1", tmp_path)
 
 
 def test_no_graph_comes_from_a_file(family: Path, tmp_path: Path) -> None:

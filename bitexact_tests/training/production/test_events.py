@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from typer.testing import CliRunner
 
 from emulator.links import ERX
 from models.calq_io import read_calq
 from models.errors import InputError, ToolMissing
-from models.trigger_cells import CALQ_PER_MIPT, distance_matrix
+from models.trigger_cells import CALQ_PER_MIPT
 from training.production import calorimeter, pythia_events, steps
 from training.production.calorimeter import Sample, simulate
 from training.production.geometry import layers, trigger_layers
@@ -97,11 +96,6 @@ def test_charge_of_a_muon_in_calq() -> None:
     assert table.info.zside[0] == 1 and table.info.SimEnergyFraction[0] == pytest.approx(1)
 
 
-@pytest.fixture(scope="module")
-def cache(pythia_cache: Path) -> Path:
-    return pythia_cache
-
-
 def same(left: ModuleTable, right: ModuleTable) -> None:
     assert_array_equal(left.erx, right.erx)
     assert_array_equal(left.calq, right.calq)
@@ -109,24 +103,24 @@ def same(left: ModuleTable, right: ModuleTable) -> None:
 
 
 @pytest.mark.slow
-def test_event_does_not_depend_on_the_events_before(cache: Path, tmp_path: Path) -> None:
+def test_event_does_not_depend_on_the_events_before(pythia_cache: Path, tmp_path: Path) -> None:
     """One event alone with its collisions made anew equals the same event as the third of three, and others differ."""
-    three = [simulate(SAMPLE, event, cache) for event in range(24, 27)]  # across the border of two blocks of 25
+    three = [simulate(SAMPLE, event, pythia_cache) for event in range(24, 27)]  # across the border of two blocks of 25
     pythia_events.block.cache_clear()
-    for tables in cache.glob("multiparton-*"):  # the slow start of Pythia, which a block does not repeat either
+    for tables in pythia_cache.glob("multiparton-*"):  # the slow start of Pythia, which a block does not repeat either
         shutil.copy(tables, tmp_path)
     same(simulate(SAMPLE, 26, tmp_path), three[2])
     assert not np.array_equal(three[1].erx[:100], three[2].erx[:100])
-    other = simulate(replace(SAMPLE, seed=4), 26, cache)
+    other = simulate(replace(SAMPLE, seed=4), 26, pythia_cache)
     assert not np.array_equal(other.erx[:100], three[2].erx[:100])
 
 
-def test_every_event_has_its_own_pile_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_event_has_its_own_pile_up(pythia_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two events of one process event differ by the other collisions alone."""
-    first = pythia_events.collision("ttbar", 3, 0, cache)
+    first = pythia_events.collision("ttbar", 3, 0, pythia_cache)
     monkeypatch.setattr(calorimeter, "collision", lambda *_: first)
-    assert not np.array_equal(simulate(SAMPLE, 0, cache).erx[:100], simulate(SAMPLE, 1, cache).erx[:100])
-    same(simulate(SAMPLE, 1, cache), simulate(SAMPLE, 1, cache))
+    assert not np.array_equal(simulate(SAMPLE, 0, pythia_cache).erx[:100], simulate(SAMPLE, 1, pythia_cache).erx[:100])
+    same(simulate(SAMPLE, 1, pythia_cache), simulate(SAMPLE, 1, pythia_cache))
 
 
 @pytest.mark.parametrize("charge", [-1, 0, 1])
@@ -163,27 +157,40 @@ def test_who_does_not_reach_the_endcap() -> None:
     assert not reaches(0.5, 0.2)
 
 
-def test_minimum_bias_has_the_measured_density(cache: Path) -> None:
+def test_minimum_bias_has_the_measured_density(pythia_cache: Path) -> None:
     """About six to eight charged particles per unit of eta at 14 TeV, fewer where the field turns them back."""
-    particles = pythia_events.block("minbias", 3, 0, cache)
+    particles = pythia_events.block("minbias", 3, 0, pythia_cache)
     eta = np.arcsinh(321.0 / np.hypot(*particles.position.T))
     central = particles.charged & (np.abs(eta - 2.2) < 0.5)
     assert 3 < central.sum() / (2 * 500) < 10
 
 
-def test_files_of_one_sample_agree(cache: Path, tmp_path: Path) -> None:
-    parquet, csv, erx = (tmp_path / name for name in ("m.parquet", "m.csv", "erx.csv"))
-    steps.generate(SAMPLE, 0, 2, parquet, "tc", cache, erx)
-    steps.generate(SAMPLE, 0, 2, csv, "tc", cache)
-    first, second = read_calq(parquet), read_calq(csv)
+@pytest.fixture(scope="module")
+def written(pythia_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two events as Parquet with link words, and as CSV."""
+    folder = tmp_path_factory.mktemp("written")
+    steps.generate(SAMPLE, 0, 2, folder / "m.parquet", "tc", pythia_cache, folder / "erx.csv")
+    steps.generate(SAMPLE, 0, 2, folder / "m.csv", "tc", pythia_cache)
+    return folder
+
+
+def test_parquet_and_csv_of_one_sample_agree(written: Path) -> None:
+    first, second = read_calq(written / "m.parquet"), read_calq(written / "m.csv")
     assert_array_equal(first.calq, second.calq)
     assert tuple(second.extra.columns) == COLUMNS
     assert first.extra[list(COLUMNS)].equals(second.extra)
-    assert_array_equal(ERX.read_all(erx), first.extra[ERX.columns].to_numpy())
-    assert set(second.extra.entry) == {0, 1} and set(second.extra.layer) == {7, 9}
-    assert set(second.extra.zside) == {-1, 1}
-    assert set(second.extra.n_elinks) == {4, 5}
-    total = second.extra.groupby("entry").SimEnergyFraction.sum()
+
+
+def test_link_words_are_those_of_the_modules(written: Path) -> None:
+    assert_array_equal(ERX.read_all(written / "erx.csv"),
+                       read_calq(written / "m.parquet").extra[ERX.columns].to_numpy())
+
+
+def test_modules_say_where_they_are_and_what_part_of_the_energy_they_have(written: Path) -> None:
+    extra = read_calq(written / "m.csv").extra
+    assert set(extra.entry) == {0, 1} and set(extra.layer) == {7, 9} and set(extra.zside) == {-1, 1}
+    assert set(extra.n_elinks) == {4, 5}
+    total = extra.groupby("entry").SimEnergyFraction.sum()
     assert ((total > 0.9) & (total <= 1 + 1e-9)).all()
 
 
@@ -199,59 +206,10 @@ def test_trigger_layers_of_links() -> None:
         1: 2, 3: 2, 5: 2, 7: 4, 9: 5, 11: 4, 13: 3, 15: 2}
 
 
-def test_validation_figure(tmp_path: Path) -> None:
-    """Of any samples, with and without the columns of the place; and its profiles are what they say."""
-    import pandas as pd
-
-    from models.calq_io import CalqTable, write_calq
-    from models.trigger_cells import image_order
-    from training.commands.data import app
-    from training.production.toy import generate
-    from training.production.validation import lateral_profile, longitudinal_profile
-
-    calq = np.zeros((2, 48), dtype=np.uint32)
-    calq[0, 0], calq[1, 0] = 1000, 599  # the second is no shower
-    calq[0, 4] = 100  # the next cell
-    distance, share = lateral_profile(calq[:, image_order()])
-    assert_array_equal(distance, np.arange(8))
-    neighbours = (np.rint(distance_matrix()[0] / 2) == 1).sum()
-    assert share[0] == 1 and share[1] == pytest.approx(0.1 / neighbours) and share[2] == 0
-    layer, mean = longitudinal_profile("x", CalqTable(calq, pd.DataFrame({"layer": [9, 9]}))) or (None, None)
-    assert_array_equal(layer, [9])
-    assert_array_equal(mean, [(1100 + 599) / 2])
-    table = generate(200, 1)
-    write_calq(tmp_path / "toy.csv", table)
-    write_calq(tmp_path / "placed.parquet", table, extra=pd.DataFrame({"layer": np.arange(200) % 5 + 1}))
-    command = ["validate", f"toy={tmp_path}/toy.csv", f"{tmp_path}/placed.parquet", "--output", f"{tmp_path}/v.svg"]
-    result = CliRunner().invoke(app, command)
-    assert result.exit_code == 0, result.output
-    first = (tmp_path / "v.svg").read_bytes()
-    CliRunner().invoke(app, command)
-    assert first == (tmp_path / "v.svg").read_bytes()
-    result = CliRunner().invoke(app, [*command[:-1], f"{tmp_path}/v.txt"])
-    assert result.exit_code == 2 and "expected a name that ends in .svg, .png or .pdf" in result.output
-
-
-@pytest.mark.parametrize("layer", [-1, 0, 51, 1.5, "x", None, 10**15])
-def test_validation_of_what_is_no_layer(tmp_path: Path, layer: object) -> None:
-    import pandas as pd
-
-    from models.calq_io import write_calq
-    from training.commands.data import app
-    from training.production.toy import generate
-
-    extra = pd.DataFrame({"layer": pd.Series([1, layer, *[2] * 8], dtype=object)})
-    write_calq(tmp_path / "a.csv", generate(10, 1), extra=extra.astype(str).replace("None", ""))
-    result = CliRunner().invoke(app, ["validate", f"toy={tmp_path}/a.csv", "--output", f"{tmp_path}/v.svg"])
-    assert result.exit_code == 2, result.output
-    assert "toy: data row 2, column layer: '" in result.output and "expected a layer 1..50" in result.output
-    assert not (tmp_path / "v.svg").exists()
-
-
-def test_folder_of_collisions_with_a_blank(cache: Path, tmp_path: Path) -> None:
-    pythia_events.collision("minbias", 3, 0, cache)
+def test_folder_of_collisions_with_a_blank(pythia_cache: Path, tmp_path: Path) -> None:
+    pythia_events.collision("minbias", 3, 0, pythia_cache)
     (tmp_path / "my cache").mkdir()
-    for tables in cache.glob("multiparton-*"):
+    for tables in pythia_cache.glob("multiparton-*"):
         shutil.copy(tables, tmp_path / "my cache")
     pythia = pythia_events._pythia("minbias", 1, tmp_path / "my cache")
     assert pythia.settings.word("MultipartonInteractions:initFile").endswith("my cache/" + tables.name)
@@ -262,25 +220,3 @@ def test_showers_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.special", None)
     with pytest.raises(ToolMissing, match=r"need the package scipy: pip install '\.\[data\]'"):
         shower(22, 10.0, 2)
-
-
-def test_command_line(cache: Path, tmp_path: Path) -> None:
-    """One file and a folder of parts hold the same modules; wrong options are one line."""
-    from training.commands.data import app
-
-    common = ["generate", "--source", "pythia", "--events", "3", "--layers", "7,9", "--pile-up", "5", "--pool-size",
-              "60", "--seed", "3", "--cache", str(cache)]
-    for more in (["--output", f"{tmp_path}/one.parquet"], ["--output", f"{tmp_path}/parts", "--events-per-part", "2"],
-                 ["--output", f"{tmp_path}/one.csv.gz"]):
-        result = CliRunner().invoke(app, common + more)
-        assert result.exit_code == 0, result.output
-    one, parts = read_calq(tmp_path / "one.parquet"), read_calq(tmp_path / "parts")
-    assert_array_equal(one.calq, parts.calq)
-    assert (tmp_path / "one.csv.gz").is_file()
-    assert_array_equal(one.calq, read_calq(tmp_path / "one.csv.gz").calq)
-    assert one.extra.equals(parts.extra)
-    for wrong, message in ((["--layers", "2"], "--layers 2: '2', expected layers"), (["--output", "-"], "writes files"),
-                           (["--process", "electron"], "did you mean 'electrons'")):
-        result = CliRunner().invoke(app, [*common, "--output", f"{tmp_path}/x.csv", *wrong])
-        assert result.exit_code == 2 and message in result.output, result.output
-    assert not (tmp_path / "x.csv").exists()

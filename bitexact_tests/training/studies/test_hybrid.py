@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -63,34 +65,74 @@ def test_what_training_sees_is_what_the_emulator_sends(name: str) -> None:
             assert len(np.unique(seen[:, -1])) <= 2**code.value_bits and seen[0, -1] == 0
 
 
-def test_address_helps_where_there_is_one_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
+    """A comparison of the codes on modules with all charge in one cell: configuration and folder."""
+    folder = tmp_path_factory.mktemp("hybrid")
     rng = np.random.default_rng(1)
     calq = np.zeros((600, 48), np.uint32)
     calq[np.arange(600), rng.integers(48, size=600)] = rng.integers(40, 1000, 600)
-    write_calq(tmp_path / "calq.csv", calq)
+    write_calq(folder / "calq.csv", calq)
     plain = {"generated": 0, "cut": 0, "mix": 0}
     config = small("econ_t_2elink", epochs=6, passes=3, final_fraction=0, augment=plain).override(
-        data={"files": [str(tmp_path / "calq.csv")]})
-    rows = compare(config, tmp_path)
-    assert [row.bits for row in rows] == [48, 48, 48]
-    assert rows[0].emd_mean and rows[1].emd_mean and rows[1].emd_mean < 0.6 * rows[0].emd_mean, rows
+        data={"files": [str(folder / "calq.csv")]})
+    compare(config, folder / "out")
+    return config, folder / "out"
 
+
+def rows_of(folder: Path) -> list[HybridCode]:
+    return list(ResultList[HybridCode].load(folder / "hybrid.json").rows)
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def unexpected(self: Trainer) -> None:
         raise AssertionError("trained again")
 
     monkeypatch.setattr(Trainer, "fit", unexpected)
-    path = tmp_path / "hybrid.json"
-    kept = path.read_text()
-    assert compare(config, tmp_path) == rows == list(ResultList[HybridCode].load(path).rows)
-    lines: list[str] = []
-    path.write_text(json.dumps([row | {"emd_mean": None} for row in json.loads(kept)]))
-    compare(config, tmp_path, lines.append)
-    with locked(tmp_path), pytest.raises(InputError, match="locked by another process"):
-        compare(config, tmp_path)
-    assert lines[0] == "latents: 48 bits, mean EMD -", "no module is selected"
-    path.write_text(json.dumps([row | {"emd_mean": "x"} for row in json.loads(kept)]))
-    with pytest.raises(InputError, match=r"hybrid\.json: 0\.emd_mean: Input should be a valid number"):
-        compare(config, tmp_path)
-    path.write_text(kept)
+
+
+def test_address_helps_where_there_is_one_cell(finished: tuple[Config, Path]) -> None:
+    rows = rows_of(finished[1])
+    assert [row.bits for row in rows] == [48, 48, 48]
+    assert rows[0].emd_mean and rows[1].emd_mean and rows[1].emd_mean < 0.6 * rows[0].emd_mean, rows
+
+
+def test_a_finished_comparison_is_not_repeated(finished: tuple[Config, Path], no_training: None) -> None:
+    config, folder = finished
+    assert compare(config, folder) == rows_of(folder)
     with pytest.raises(AssertionError, match="trained again"):
-        compare(config.override(training={"seed": 2}), tmp_path)
+        compare(config.override(training={"seed": 2}), folder)
+
+
+def test_a_folder_in_which_another_process_compares_is_refused(finished: tuple[Config, Path]) -> None:
+    config, folder = finished
+    with locked(folder), pytest.raises(InputError, match="locked by another process"):
+        compare(config, folder)
+
+
+@pytest.fixture
+def changed(
+    finished: tuple[Config, Path], tmp_path: Path, no_training: None
+) -> Callable[[object], tuple[Config, Path]]:
+    """The finished comparison with another mean EMD in its file."""
+    config, folder = finished
+
+    def change(emd_mean: object) -> tuple[Config, Path]:
+        copy = copytree(folder, tmp_path / "copy")
+        rows = [row | {"emd_mean": emd_mean} for row in json.loads((folder / "hybrid.json").read_text())]
+        (copy / "hybrid.json").write_text(json.dumps(rows))
+        return config, copy
+
+    return change
+
+
+def test_an_emd_of_no_module_is_shown_as_a_dash(changed: Callable[[object], tuple[Config, Path]]) -> None:
+    lines: list[str] = []
+    compare(*changed(None), lines.append)
+    assert lines[0] == "latents: 48 bits, mean EMD -", "no module is selected"
+
+
+def test_a_wrong_type_in_the_file_is_named(changed: Callable[[object], tuple[Config, Path]]) -> None:
+    with pytest.raises(InputError, match=r"hybrid\.json: 0\.emd_mean: Input should be a valid number"):
+        compare(*changed("x"))
