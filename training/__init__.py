@@ -1,4 +1,4 @@
-"""How weights come to be: losses, training through the chip's arithmetic, decoder, generator, EMD, report."""
+"""Training: data, losses, fits in the chip's arithmetic, physics performance, studies and the report."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Data: module charges for training, their selection, splits and augmentation."""
+"""Module charges for training: loading, selection, splits and augmentation."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""More modules out of few: turned, mixed and scaled ones, as integers, before the chip's normaliser sees them."""
+"""Augmentation: modules rotated, mixed and scaled as integers, before the chip's normaliser."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from models.arrays import IntArray
 from models.config import AugmentConfig, DataConfig, TrainingConfig
 from models.trigger_cells import N_TRIGGER_CELLS
 
-_POOL_SEED = 1 << 40  # far from any data.seed: what augments must not be what tests
+_POOL_SEED = 1 << 40  # far from any data.seed: modules that augment must not also test
 
 _MAX_CALQ = (1 << 22) // N_TRIGGER_CELLS - 1
-"""No sum of 48 such charges leaves the 22 bits of the module sum."""
+"""The sum of 48 such charges still fits the 22 bits of the module sum."""
 
 
 def pool_config(training: TrainingConfig) -> DataConfig:
-    """The generated modules that a training draws from."""
+    """Configuration of the generated modules that a training draws from."""
     options = training.augment
     return DataConfig(source=options.source, n_modules=options.pool, seed=_POOL_SEED + training.seed)
 
 
 def augment(calq: IntArray, options: AugmentConfig, rng: np.random.Generator, pool: IntArray | None = None) -> IntArray:
-    """As many modules as given, each made of one or two of them; calq (n, 48) in trigger-cell order.
+    """Augment modules: return as many as given, each made of one or two of them; calq (n, 48) in trigger-cell order.
 
-    `generated`: the fraction that is replaced by generated modules, drawn from `pool`, (m, 48).
-    `rotate`: each is turned by 0, 1 or 2 thirds of a turn. `cut`: the fraction whose three 16-cell thirds come from
-    either of two modules. `mix`: the fraction to which another module, times 1/8 to 1, is added. `scale`: charges are
-    multiplied by up to 2^scale or its inverse, so that another part of the normaliser's range is seen. What comes out
-    empty stays as it was.
+    `generated`: fraction replaced by generated modules, drawn from `pool`, (m, 48).
+    `rotate`: rotate each module by 0, 1 or 2 thirds of a turn. `cut`: fraction whose three 16-cell thirds each come
+    from one of two modules. `mix`: fraction to which another module, times 1/8 to 1, is added. `scale`: multiply the
+    charges by up to 2^scale or its inverse, to cover another part of the normaliser's range. A module that would become
+    empty stays unchanged, except for its rotation.
     """
     n = len(calq)
     calq = np.minimum(calq, _MAX_CALQ).astype(np.int32)
@@ -54,6 +54,7 @@ def augment(calq: IntArray, options: AugmentConfig, rng: np.random.Generator, po
 
 
 def _turn(calq: IntArray, rng: np.random.Generator) -> IntArray:
-    """Each module by 0, 1 or 2 thirds of a turn: its three 16-cell thirds, one after the other, move round."""
+    """Rotate each module by 0, 1 or 2 thirds of a turn, which permutes its three 16-cell thirds cyclically."""
     third = (np.arange(3) + rng.integers(3, size=len(calq))[:, None]) % 3 + 3 * np.arange(len(calq))[:, None]
-    return calq.reshape(-1, N_TRIGGER_CELLS // 3)[third].reshape(calq.shape)
+    turned: IntArray = calq.reshape(-1, N_TRIGGER_CELLS // 3)[third].reshape(calq.shape)
+    return turned

@@ -1,4 +1,4 @@
-"""The charges of a configuration, prepared for training: which modules train, validate and test."""
+"""Charges of a configuration, prepared for training: the modules that train, validate and test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from training.data.selection import select
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of one table, each ascending; no row is in two parts."""
+    """Row numbers of the parts of one table, each ascending; no row is in two parts."""
 
     train: IntArray
     validation: IntArray
@@ -33,7 +33,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """All modules that a configuration selects, in parts; charges are in image order, as everywhere in memory.
+    """All modules that a configuration selects, split into parts; charges are in image order, as everywhere in memory.
 
     Example: `Dataset.from_config(Config.load("econ_t_5elink")).test.calq`.
     """
@@ -44,33 +44,33 @@ class Dataset:
 
     @classmethod
     def from_config(cls, config: Config) -> Dataset:
-        """Read or generate the modules of a configuration; raises InputError if any part of them would be empty."""
+        """Read or generate the modules of a configuration; raises InputError if any part would be empty."""
         modules = select(load_modules(config.data, config.encoder.n_elinks), config.data)
         return cls(config, modules, split_rows(modules.calq, config))
 
     @cached_property
     def train(self) -> CalqTable:
-        """The modules to train on; none is empty."""
+        """Modules to train on; none is empty."""
         return self.modules.rows(self.split.train)
 
     @cached_property
     def validation(self) -> CalqTable:
-        """The modules by which the best epoch is chosen; none is empty."""
+        """Modules by which the best epoch is chosen; none is empty."""
         return self.modules.rows(self.split.validation)
 
     @cached_property
     def test(self) -> CalqTable:
-        """The held-out modules."""
+        """Held-out modules."""
         return self.modules.rows(self.split.test)
 
     @cached_property
     def pool(self) -> IntArray:
-        """Generated modules (m, 48), in trigger-cell order, that augmentation draws from; made when first asked for."""
+        """Generated modules (m, 48) in trigger-cell order that augmentation draws from; generated on first use."""
         return to_trigger_cells(load_modules(pool_config(self.config.training), self.config.encoder.n_elinks).calq)
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits of the charges themselves: equal files under other names are the same data."""
+        """Digest of the charges themselves, 16 hex digits: equal files under other names are the same data."""
         content = np.ascontiguousarray(self.modules.calq, dtype="<u4")
         return hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()[:16]
 
@@ -85,7 +85,7 @@ class Dataset:
 
 
 def split_rows(calq: IntArray, config: Config) -> Split:
-    """Held-out rows depend on `data.seed` and `test_fraction` alone: other seeds train on and validate with the rest.
+    """Split rows: held-out ones depend only on `data.seed` and `test_fraction`; other seeds split the rest.
 
     Empty modules teach nothing and are left out of the training and validation rows. Raises InputError if no row is
     left to train, to validate or to test.
@@ -98,17 +98,18 @@ def split_rows(calq: IntArray, config: Config) -> Split:
     split = Split(np.sort(rest[n_validation:]), np.sort(rest[:n_validation]), np.sort(test))
     for name, rows in vars(split).items():
         if not len(rows):
-            raise InputError(f"{len(calq)} modules, {len(rest) + n_test} of use, leave none for {name}: expected more")
+            raise InputError(f"{len(calq)} modules, {len(rest) + n_test} of them usable, leave none for {name}; "
+                             "provide more modules")
     return split
 
 
 def check_columns(extra: pd.DataFrame) -> None:
-    """Raise InputError unless CSV can hold these columns: each of one simple type, under a name of its own."""
+    """Raise InputError unless CSV can hold these columns: each of one simple type, with a name of its own."""
     names = [str(name) for name in extra.columns]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"data: column {name} is given twice, expected different names")
         if any(c in ',"\r\n' for c in name):
-            raise InputError(f"data: column {name!r}, expected a name without comma, quote and line break")
+            raise InputError(f"data: column {name!r}, expected a name without commas, quotes and line breaks")
         with parsing(f"data: column {name}", "numbers or texts of one type"):
             pa_csv.write_csv(pa.table({"column": pa.array(extra[name])}), io.BytesIO())

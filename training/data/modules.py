@@ -1,4 +1,4 @@
-"""Module charges from files, collisions or a generator, as a configuration asks for them."""
+"""Module charges from files, collisions or the simple generator, as configured."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 
 def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> CalqTable:
-    """Charges of the configured files; without files, of the configured source for modules of `n_elinks` links.
+    """Load the configured files; without files, generate modules of `n_elinks` links with the configured source.
 
-    Without Pythia, the simple generator is used and a warning says so. `cache` keeps what Pythia made.
+    Without Pythia, warns and uses the simple generator. Modules from Pythia are cached in `cache`.
     """
     if data.files:
         return read_calq(data.files, data.order, data.nrows_per_file)
     if data.source == "pythia":
-        from training.production.default_set import pythia_modules  # needs packages of an extra
+        from training.production.default_set import pythia_modules  # needs packages of the extra "data"
 
         try:
             return pythia_modules(data.n_modules, data.seed, n_elinks, cache)
@@ -34,5 +34,5 @@ def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> Ca
 
 
 def generated_modules(n_modules: int, seed: int) -> CalqTable:
-    """Charges of the simple generator."""
+    """Generate modules with the simple generator."""
     return CalqTable(generate(n_modules, seed), pd.DataFrame(index=range(n_modules)), f"simple generator, seed {seed}")

@@ -1,4 +1,4 @@
-"""Which of the modules that were read are trained on, and how much each of them counts in the loss."""
+"""Selection of the modules to train on, and the weight of each in the loss."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import pandas as pd
 from models.arrays import BoolArray, IntArray
 from models.calq_io import CalqTable
 from models.config import DataConfig
-from models.errors import InputError
+from models.errors import InputError, nearest
 from models.trigger_cells import CALQ_PER_MIPT, N_TRIGGER_CELLS
+from training.production.modules import ALIASES
+from training.production.transform import PLACE, is_whole
 
 log = logging.getLogger(__name__)
 
 
 def select(table: CalqTable, data: DataConfig) -> CalqTable:
-    """The modules that `mask_partials` and `mask_energies` leave.
+    """Apply `mask_partials` and `mask_energies`.
 
-    Raises InputError if a column that says it is missing or no number.
+    Raises InputError if a column that they need is missing or does not hold numbers.
     """
     keep = np.ones(len(table.calq), dtype=bool)
     if data.mask_partials:
@@ -35,25 +37,22 @@ def select(table: CalqTable, data: DataConfig) -> CalqTable:
 
 
 def _whole(extra: pd.DataFrame) -> BoolArray:
-    """Whether modules are not cut: by their type (F..: full) if the rows tell it, else by where they are."""
-    from training.production.transform import ALIASES, PLACE, is_whole
-
+    """Whether each module is whole: by its type (F..: full) if there is a column for it, else by its position."""
     if "ModType" in extra:
         return extra["ModType"].astype(str).str.startswith("F").to_numpy(dtype=bool)
     place = extra.rename(columns=ALIASES)
     if not set(PLACE) <= set(place):
-        raise InputError(f"data.mask_partials: no column ModType and not all of {', '.join(PLACE)} beside the charges, "
-                         "expected one or the others")
+        raise InputError(f"data.mask_partials: needs the column ModType, or all of {', '.join(PLACE)}")
     return is_whole(*(_number(place, name, "data.mask_partials", whole=True).astype(np.int64) for name in PLACE))
 
 
 def _number(extra: pd.DataFrame, name: str, key: str, whole: bool = False) -> npt.NDArray[Any]:
     if name not in extra:
-        raise InputError(f"{key}: no column {name} beside the charges, expected it")
+        raise InputError(f"{key}: column {name} is missing{nearest(name, map(str, extra.columns))}")
     if extra[name].dtype.kind not in "iuf":
         raise InputError(f"{key}: column {name} holds {str(extra[name].iloc[0])[:40]!r}, expected numbers")
     values = extra[name].to_numpy()
-    broken = np.flatnonzero(np.mod(values, 1) != 0) if whole else []
+    broken = np.flatnonzero((np.mod(values, 1) != 0) & whole)
     if len(broken):
         row = int(broken[0])
         raise InputError(f"{key}: row {row + 1}, column {name}: {values[row]}, expected a whole number")
@@ -63,9 +62,10 @@ def _number(extra: pd.DataFrame, name: str, key: str, whole: bool = False) -> np
 def occupancy_weights(calq: IntArray, power: float) -> npt.NDArray[np.float32]:
     """Weight of each module in the loss, (n,) with mean 1, from charges (n, 48).
 
-    With the occupancy being the number of cells above one transverse MIP, it is proportional to the number of modules
-    of the same occupancy to the power of -`power`.
+    It is proportional to the number of modules of the same occupancy to the power of -`power`; the occupancy is the
+    number of cells above one transverse MIP.
     """
     occupancy = (calq > CALQ_PER_MIPT).sum(axis=1)
     weight = np.bincount(occupancy, minlength=N_TRIGGER_CELLS + 1)[occupancy] ** -float(power)
-    return (weight / weight.mean()).astype(np.float32)
+    normalised: npt.NDArray[np.float32] = (weight / weight.mean()).astype(np.float32)
+    return normalised

@@ -1,6 +1,6 @@
-"""From collisions to training data: events, a fast calorimeter, ntuples, splitting, and the farm that runs them."""
+"""From collisions to training data: events, fast calorimeter simulation, ntuples, splitting, and farm jobs."""
 
 from pathlib import Path
 
 CACHE = Path("runs") / "pythia"
-"""Folder that keeps collisions and the modules made of them, for all runs that are started in one place."""
+"""Cache of collisions and their modules, shared by all runs started from the same folder."""

@@ -1,4 +1,4 @@
-"""How many output links a module has: by layer (signal allocation) or by module (pile-up allocation)."""
+"""Number of output links of a module: by layer (signal allocation) or by module (pile-up allocation)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from models.arrays import IntArray
 from models.chip import MAX_ELINKS
 from models.errors import InputError, nearest, parsing
 
-_MOST_BYTES = 4 << 20  # some ten times the list of the whole detector
+_MOST_BYTES = 4 << 20  # about ten times the list of the whole detector
 _LONGEST_HEADER = 1 << 16
 FEWEST_ELINKS = 2
 SIGNAL_LINKS = {9: 5, 7: 4, 11: 4, 13: 3}
-"""Links by layer, most at the shower maximum of electrons; all other layers have FEWEST_ELINKS."""
+"""Links by layer, most of them at the shower maximum of electrons; all other layers have FEWEST_ELINKS."""
 
 
 def signal_links(layer: IntArray) -> npt.NDArray[np.int64]:
-    """Links of modules by their layer."""
+    """Number of links of each module, by its layer."""
     table = np.full(64, FEWEST_ELINKS, dtype=np.int64)
     table[list(SIGNAL_LINKS)] = list(SIGNAL_LINKS.values())
     return table[np.clip(layer, 0, 63)]
@@ -30,7 +30,7 @@ def signal_links(layer: IntArray) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class ModuleLinks:
-    """The list of modules of the pile-up allocation: links and whether a module is whole, by (layer, u, v)."""
+    """Module list of the pile-up allocation: by (layer, u, v), the links and whether the module is whole."""
 
     path: str
     links: pd.Series[int]
@@ -38,14 +38,17 @@ class ModuleLinks:
 
     @classmethod
     def read(cls, path: str | Path) -> ModuleLinks:
-        """Read a CSV with the columns Layer, ModU, ModV, ECONT_eTX and, for `whole`, ModType (F..: full module)."""
+        """Read a CSV with columns Layer, ModU, ModV, ECONT_eTX and, for `whole`, ModType (full modules start with F).
+
+        Raises InputError naming file, row, column and value.
+        """
         if Path(path).stat().st_size > _MOST_BYTES:
             raise InputError(f"{path}: {Path(path).stat().st_size} bytes, expected a list of at most {_MOST_BYTES}")
         with Path(path).open("rb") as file:
-            if len(file.readline(_LONGEST_HEADER)) == _LONGEST_HEADER:  # millions of columns would take hours
-                raise InputError(f"{path}: line 1: over {_LONGEST_HEADER} bytes, expected a header")
+            if len(file.readline(_LONGEST_HEADER)) == _LONGEST_HEADER:  # parsing millions of columns takes hours
+                raise InputError(f"{path}: line 1: longer than {_LONGEST_HEADER} bytes, expected a header")
         with parsing(path, "CSV"), warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # that rows are longer than the header
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row that is longer than the header
             table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
         if table.empty:
             raise InputError(f"{path}: no rows, expected one per module")
@@ -72,14 +75,14 @@ class ModuleLinks:
         return cls(str(path), table.ECONT_eTX, whole)
 
     def links_of(self, layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.int64]:
-        """Links of modules; 0 for those that are not in the list."""
+        """Number of links of each module; 0 for one that is not listed."""
         found = self.links.reindex(_index(layer, u, v)).fillna(0)
-        return found.to_numpy(dtype=np.int64)
+        return np.asarray(found, dtype=np.int64)
 
     def is_whole(self, layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]:
-        """Whether modules are in the list and not cut."""
+        """Whether each module is listed as a full module."""
         found = self.whole.reindex(_index(layer, u, v), fill_value=False)
-        return found.to_numpy(dtype=np.bool_)
+        return np.asarray(found, dtype=np.bool_)
 
 
 def _index(layer: IntArray, u: IntArray, v: IntArray) -> pd.MultiIndex:

@@ -1,7 +1,7 @@
-"""The fast calorimeter: charges of all trigger cells of an event, digitised as in the readout chips and the ECON-T.
+"""Fast calorimeter simulation: trigger-cell charges of an event, digitised as by the readout chips and the ECON-T.
 
-Charge in silicon is 35 counts per MIP in modules of either density (thickness is taken out); the chip's calibration
-divides by cosh(eta), so that 35 CALQ are one transverse MIP. Noise and zero suppression are per trigger cell.
+Silicon of any thickness and density yields 35 counts per MIP; the chip's calibration divides by cosh(eta), so that
+35 CALQ are one transverse MIP. Noise and zero suppression are applied per trigger cell.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Sample:
-    """What to simulate: a process of Pythia, its mean number of pile-up collisions out of a pool, and a seed."""
+    """What to simulate: a Pythia process, the mean number of pile-up collisions drawn from a pool, and a seed."""
 
     process: str = "ttbar"
     pile_up: float = 200.0
@@ -45,14 +45,15 @@ class Sample:
     layers: tuple[int, ...] | None = None
 
     def layer_numbers(self) -> IntArray:
+        """Layers to simulate, ascending; all trigger layers by default."""
         return trigger_layers() if self.layers is None else np.array(sorted(self.layers))
 
 
 def simulate(sample: Sample, event: int, cache: Path, keep_empty: bool = False) -> ModuleTable:
-    """Modules of one event, both endcaps; without those that no trigger cell of is hit unless `keep_empty`.
+    """Simulate one event: the modules of both endcaps, those without a hit only if `keep_empty`.
 
-    Depends on `sample` and the number of the event alone. SimEnergyFraction is the module's part of the charge that the
-    process left in all simulated layers, pile-up not counted.
+    The result depends only on `sample` and the event number. SimEnergyFraction is the module's share of the charge that
+    the process (not its pile-up) left in all simulated layers.
     """
     rng = np.random.default_rng([sample.seed, event])
     wanted = sample.layer_numbers()
@@ -66,7 +67,7 @@ def simulate(sample: Sample, event: int, cache: Path, keep_empty: bool = False) 
 
 
 def charges(rng: np.random.Generator, particles: Particles, wanted: IntArray) -> FloatArray:
-    """Charge in MIP of every trigger cell: (2, modules of an endcap, 48), negative z first, TC order."""
+    """Charge of every trigger cell in MIP, (2, modules of an endcap, 48): negative z first, TC order."""
     deposits = spots(rng, particles, wanted)
     side = particles.side[deposits.particle]
     local = deposits.position * np.stack([side, np.ones_like(side)], axis=1)
@@ -78,7 +79,7 @@ def charges(rng: np.random.Generator, particles: Particles, wanted: IntArray) ->
     cell = trigger_cell_at(local[hit] - module_centre(u[hit], v[hit]))
     n_modules = len(modules().layer)
     place = ((side[hit] > 0) * n_modules + module[hit]) * N_TRIGGER_CELLS + cell
-    total = np.bincount(place, deposits.charge[hit], minlength=2 * n_modules * N_TRIGGER_CELLS)
+    total = np.bincount(place, deposits.charge[hit], minlength=2 * n_modules * N_TRIGGER_CELLS).astype(np.float64)
     return total.reshape(2, n_modules, N_TRIGGER_CELLS) * modules().inside
 
 
@@ -86,9 +87,9 @@ def digitise(
     rng: np.random.Generator, charge: FloatArray, signal: FloatArray, event: int, wanted: IntArray, keep_empty: bool,
     noise: float = NOISE,
 ) -> ModuleTable:
-    """Modules of the layers `wanted` out of charges in MIP as `charges` gives them, with a noise of this many MIP.
+    """Digitise charges in MIP, as returned by `charges`, into the modules of the layers `wanted`.
 
-    `signal` is the part of `charge` that the process left.
+    `signal` is the part of `charge` that the process left; `noise` is in MIP.
     """
     here = modules()
     of_layers = np.flatnonzero(np.isin(here.layer, wanted))

@@ -1,4 +1,4 @@
-"""The data set of the main job out of collisions: ttbar with pile-up, the modules of the configured number of links."""
+"""Default data set: ttbar collisions with pile-up, restricted to modules with the configured number of links."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.production.stream import open_writer
 
 _FORMAT = 1
 _FEWEST_EVENTS = 10
-"""Modules of one event share its collision; this many mix them even where one event has enough modules."""
+"""Modules of one event share a collision: mix at least this many events, even if fewer yield enough modules."""
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,10 @@ def pythia_modules(
     n_modules: int, seed: int, n_elinks: int, cache: Path = CACHE, sample: Sample | None = None,
     report_seconds: float = 5.0,
 ) -> CalqTable:
-    """n_modules, none empty, of the layers that have `n_elinks` in the signal allocation, with COLUMNS.
+    """Return `n_modules` non-empty modules, with COLUMNS, of the layers that have `n_elinks` in the signal allocation.
 
-    More than five links are as good as five. Kept in `cache`; equal for equal arguments. The
-    log tells every `report_seconds` how far the work is. Raises ToolMissing if Pythia
-    is not installed.
+    More than five links are treated as five. Equal arguments give equal modules, cached in `cache`. Progress is logged
+    every `report_seconds`. Raises ToolMissing if Pythia is not installed.
     """
     layers = trigger_layers()
     of_links = layers[signal_links(layers) == min(n_elinks, int(signal_links(layers).max()))]
@@ -50,7 +49,7 @@ def pythia_modules(
 
 
 class _Progress:
-    """Lines that tell how far the work is, at most one in `seconds`."""
+    """Progress messages in the log, at most one every `seconds`."""
 
     def __init__(self, what: str, total: int, seconds: float) -> None:
         self._what, self._total, self._seconds = what, total, seconds
@@ -66,8 +65,8 @@ class _Progress:
 
 def _make(sample: Sample, n_modules: int, cache: Path, path: Path, report_seconds: float) -> None:
     began = time.perf_counter()
-    log.info("Pythia %s makes %s modules of %s with %g pile-up, layers %s: some 10 s of one core if %s has no "
-             "collisions yet", pythia_version(), f"{n_modules:,}", sample.process, sample.pile_up,
+    log.info("Pythia %s: generating %s modules of %s with %g pile-up, layers %s; takes about 10 s on one core if there "
+             "are no collisions in %s yet", pythia_version(), f"{n_modules:,}", sample.process, sample.pile_up,
              ", ".join(map(str, sample.layer_numbers())), cache)
     size = events_per_block("minbias")
     progress = _Progress("collisions for pile-up", sample.pool_size, report_seconds)
@@ -85,4 +84,4 @@ def _make(sample: Sample, n_modules: int, cache: Path, path: Path, report_second
     rows: npt.NDArray[Any] = np.random.default_rng(sample.seed).permutation(found)[:n_modules]
     with open_writer(path) as writer:
         writer.write(ModuleTable.join(tables).select(rows).to_arrow("image"))
-    log.info("%d events in %.0f s; %s serves from now on", len(tables), time.perf_counter() - began, path)
+    log.info("%d events in %.0f s; cached in %s", len(tables), time.perf_counter() - began, path)

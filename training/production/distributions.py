@@ -1,4 +1,4 @@
-"""What samples of modules are compared by: cells hit, module sum, largest cell."""
+"""Distributions by which samples of modules are compared: cells hit, module sum, largest cell."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 
 def distributions(calq: npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[np.integer[Any]]]:
-    """What a sample is compared by, per module: cells hit, module sum and largest cell. calq: (n, 48), any order."""
+    """Cells hit, module sum and largest cell of each module, (n,). calq: (n, 48), in any order."""
     return {"cells hit": (calq > 0).sum(axis=1), "module sum": calq.sum(axis=1, dtype=np.int64),
             "largest cell": calq.max(axis=1)}
 
 
 def compare(samples: Mapping[str, npt.NDArray[np.integer[Any]]]) -> list[tuple[str, ...]]:
-    """Rows (quantity, sample, mean, 5%, 25%, 50%, 75%, 95% of modules) of every sample, one beside the other."""
+    """Tabulate all samples: rows of quantity, sample, mean, and the 5%, 25%, 50%, 75% and 95% percentiles."""
     rows = []
     per_sample = {name: distributions(calq) for name, calq in samples.items()}
     for quantity in ("cells hit", "module sum", "largest cell"):

@@ -1,8 +1,8 @@
-"""Many parts of one job, in this process, on the cores of this machine or on a batch farm, with equal results.
+"""Jobs of many parts, run in this process, on all cores of this machine or on a batch farm, with equal results.
 
-A part is a function and its arguments; it writes its own files under the output folder, each at once. A note of every
-finished part is kept beside them, so that a job that starts again only does what is missing; a part whose worker dies
-is done again by another one.
+A part is a function with its arguments; it writes its own files into the output folder, each atomically. A note of
+every finished part is kept there, so that a restarted job runs only what is missing; if a worker dies, another one
+repeats its part.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from models.yaml_file import read_yaml
 from training.production.stream import keep_inputs
 
 NOTES = ".parts"
-"""Folder of the notes, in the output folder."""
+"""Folder of the notes, inside the output folder."""
 _TRIES = 5
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": 1 << 28, "MALLOC_MMAP_THRESHOLD_": 1 << 28}
-"""For workers; the default gives every freed array back to the system at once, twice the time for large arrays."""
+"""Environment of the workers: by default, malloc returns every freed array to the system, which doubles the time for
+large arrays."""
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +39,14 @@ Done = Callable[[str, Counts], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a part did: numbers to show and add up, and the files it wrote."""
+    """Outcome of a part: counts to show and add up, and the files it wrote."""
 
     counts: Counts
     files: list[str]
 
 
 class FarmConfig(BaseModel):
-    """Where parts run. `options` go to the cluster class of dask-jobqueue, such as queue or walltime."""
+    """Where parts run; `options`, such as queue or walltime, are passed to the cluster class of dask-jobqueue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +55,7 @@ class FarmConfig(BaseModel):
     cores: Annotated[int, Field(ge=1)] = 1
     memory: str = "2GiB"
     resubmit_seconds: Annotated[float, Field(gt=0)] = 30.0
-    """A batch system does not bring back a job that it ended: missing jobs are resubmitted after this time."""
+    """Batch systems do not restart jobs that they killed: missing jobs are resubmitted after this time."""
     options: dict[str, Any] = {}
     _where: str = PrivateAttr("the farm")
 
@@ -76,8 +77,10 @@ class FarmConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of work: `function(**arguments)`, in this or another process, perhaps twice; it reads `inputs` and
-    writes or deletes some of `outputs`."""
+    """One piece of work: `function(**arguments)`, called in any process, possibly more than once.
+
+    It reads `inputs` and writes or deletes some of `outputs`.
+    """
 
     name: str
     function: Callable[..., Outcome]
@@ -86,7 +89,7 @@ class Part:
     outputs: tuple[Path, ...] = ()
 
     def digest(self) -> str:
-        """Of what the result depends on: the arguments, and size and time of the input files."""
+        """Digest of everything the result depends on: function, arguments, size and time of the input files."""
         states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.inputs]
         text = repr((self.function.__module__, self.function.__qualname__, sorted(self.arguments.items()), states))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -94,20 +97,21 @@ class Part:
 
 def run(parts: Sequence[Part], output: Path, farm: FarmConfig | None = None, done: Done | None = None,
         cluster: Any = None) -> dict[str, Counts]:
-    """Do all parts that are not done yet; counts by the name of the part, in the order of `parts`.
+    """Run all unfinished parts and return the counts of each part by name, in the order of `parts`.
 
-    `done` is told of every part as it is finished. `cluster` is a running dask cluster to use instead of `farm`'s own.
+    `done` is called as each part finishes. `cluster` is a running dask cluster to use instead of `farm`'s own. Raises
+    InputError if two parts have one name, or a part would overwrite an input.
     """
     names = [part.name for part in parts]
     if len(set(names)) != len(names):
         repeated = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"two parts of this job would both write '{repeated}': expected files of different names")
-    # Of all parts at once: one would take away what another one has yet to read.
+        raise InputError(f"two parts of this job would write '{repeated}'; give the input files different names")
+    # All parts at once: one part could overwrite what another has yet to read.
     keep_inputs({path for part in parts for path in part.inputs}, [path for part in parts for path in part.outputs])
     finished = {part.name: counts for part in parts if (counts := _read_note(output, part)) is not None}
     left = [part for part in parts if part.name not in finished]
     if finished:
-        log.info("%d of %d parts are done already", len(finished), len(parts))
+        log.info("%d of %d parts are already done", len(finished), len(parts))
     farm = farm or FarmConfig()
     alone = cluster is None and farm.cluster == "local" and farm.n_workers == 1
     for part, outcome in _here(left) if alone else _on_cluster(left, farm, cluster):
@@ -137,15 +141,15 @@ def _on_cluster(parts: Sequence[Part], farm: FarmConfig, cluster: Any) -> Iterat
             try:
                 outcome = future.result()
             except KilledWorker:
-                raise OSError(f"part {future.key}: {_TRIES} workers died of it; memory: {farm.memory}") from None
+                raise OSError(f"part {future.key} killed {_TRIES} workers; memory: {farm.memory}") from None
             yield by_name[future.key], outcome
 
 
 def make_cluster(farm: FarmConfig) -> Any:
-    """A dask cluster as configured, with its workers asked for; those of a batch system come when it lets them."""
+    """Start the configured dask cluster and request its workers; a batch system starts them when it has room."""
     import dask
 
-    # A part may take down a worker by bad luck (memory, a node that fails), hardly five of them.
+    # One worker may die by bad luck (memory, a failing node), but hardly five with the same part.
     dask.config.set({"distributed.scheduler.allowed-failures": _TRIES})
     if farm.cluster == "local":
         from distributed import LocalCluster
@@ -157,8 +161,8 @@ def make_cluster(farm: FarmConfig) -> Any:
     from tornado.ioloop import PeriodicCallback
 
     command = {"htcondor": "condor_submit", "slurm": "sbatch"}[farm.cluster]
-    if shutil.which(command) is None:  # dask would wait for workers for ever
-        raise ToolMissing(f"{farm.cluster} needs the command {command}, which is not there")
+    if shutil.which(command) is None:  # dask would wait for workers forever
+        raise ToolMissing(f"{farm.cluster} needs the command {command}, which is not on the PATH")
     cluster = batch_cluster(farm)
     cluster.scale(n=farm.n_workers)
     again = PeriodicCallback(lambda: cluster.scale(n=farm.n_workers), 1000 * farm.resubmit_seconds)
@@ -168,7 +172,7 @@ def make_cluster(farm: FarmConfig) -> Any:
 
 
 def batch_cluster(farm: FarmConfig) -> Any:
-    """A cluster whose workers are jobs of HTCondor or SLURM, none of them handed in yet."""
+    """Create a cluster whose workers are HTCondor or SLURM jobs, none of them submitted yet."""
     try:
         from dask_jobqueue import HTCondorCluster, SLURMCluster
     except ImportError:
@@ -187,12 +191,12 @@ def batch_cluster(farm: FarmConfig) -> Any:
 
 @contextmanager
 def _options(farm: FarmConfig) -> Iterator[None]:
-    """What a cluster class does not take is known when it is made: it hands options on to classes of others."""
+    """Turn errors of a cluster class into InputError: it checks options only when it is created."""
     try:
         yield
     except (TypeError, ValueError, RuntimeError) as error:
         said = " ".join(str(problem).partition("\n")[0] for problem in (error, error.__cause__) if problem is not None)
-        raise InputError(f"{farm._where}: memory or options: not taken by {farm.cluster}: {said}") from None
+        raise InputError(f"{farm._where}: memory or options: rejected by {farm.cluster}: {said}") from None
 
 
 def _note(output: Path, part: Part) -> Path:
@@ -200,7 +204,7 @@ def _note(output: Path, part: Part) -> Path:
 
 
 def _read_note(output: Path, part: Part) -> Counts | None:
-    """The counts of a part that is done: its note has the digest of the part, and its files are there."""
+    """Counts of a finished part; None unless its note has the digest of the part and its files are complete."""
     try:
         note = json.loads(_note(output, part).read_text(encoding="utf-8"))
         same = note["digest"] == part.digest() and all((output / name).stat().st_size == size

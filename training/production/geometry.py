@@ -1,8 +1,9 @@
-"""Where the layers, the 8-inch silicon modules and their trigger cells are in the two endcaps.
+"""Geometry of the endcaps: positions of the layers, the 8-inch silicon modules and their trigger cells.
 
-Both endcaps are one: positions at negative z are mirrored in x, so that modules have the same (u, v) on both sides.
-Distances in cm. Sources: CMS-TDR-019 (2017), chapters 1 to 3, for the absorbers, depths and acceptance; the published
-list of modules (50 layers) for the extent of the silicon; layers are spaced evenly within each of the three sections.
+One geometry describes both endcaps: positions at negative z are mirrored in x, so that modules have the same (u, v) on
+both sides. Distances are in cm. Sources: CMS-TDR-019 (2017), chapters 1 to 3, for the absorbers, depths and acceptance;
+the published list of modules (50 layers) for the extent of the silicon. Layers are evenly spaced within each of the
+three sections.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ N_EM_LAYERS = 28
 N_THIN_LAYERS = 11
 ETA_RANGE = (1.5, 3.0)
 FRONT = 321.0
-"""z of the front face."""
+"""Position of the front face along z."""
 WAFER_PITCH = np.sqrt(3) * 4 * PITCH
-"""Distance of neighbouring modules: three rhombi of 4x4 trigger cells make a hexagon of side 4 pitches, 16.74 cm."""
+"""Distance of neighbouring modules, 16.74 cm: three rhombi of 4x4 trigger cells form a hexagon of side 4 pitches."""
 HIGH_DENSITY_RADIUS = 75.0
-"""Modules centred inside are of high density; none behind the thin hadronic layers."""
+"""Modules centred within this radius are of high density, except behind the thin hadronic layers."""
 LARGEST_UV = 13
 _FEWEST_CELLS = 16
-"""No module where fewer trigger cells are within the acceptance; with this, ours and the published list agree best."""
+"""A module needs at least this many trigger cells in the acceptance; this value fits the published list best."""
 
 _SILICON_EDGE = {36: 170.0, 40: 160.0, 42: 140.0, 46: 122.0, 50: 106.0}
-"""Last layer with this outer radius of the silicon; scintillator beyond."""
+"""Outer radius of the silicon by the last layer that has it; scintillator beyond."""
 _SLOW = np.array([np.sqrt(3) / 2, -0.5]) * PITCH
 _FAST = np.array([0.0, -1.0]) * PITCH
 _CENTRE = COORDINATES.mean(axis=0)
@@ -40,8 +41,11 @@ _CENTRE = COORDINATES.mean(axis=0)
 
 @dataclass(frozen=True)
 class Layers:
-    """Of each of the 50 layers: z of the silicon, thickness in radiation and interaction lengths, critical energy in
-    GeV, the Moliere radius in cm and the atomic number of the absorber in front; all (50,)."""
+    """Properties of the 50 layers, each (50,).
+
+    z of the silicon; of the absorber in front of it the thickness in radiation and in interaction lengths, the critical
+    energy in GeV, the Moliere radius in cm and the atomic number.
+    """
 
     z: FloatArray
     radiation_lengths: FloatArray
@@ -53,7 +57,7 @@ class Layers:
 
 @cache
 def layers() -> Layers:
-    """28 layers of lead, copper and tungsten (25 X0, 1.3 lambda), 11 of 35 mm and 11 of 68 mm steel and copper."""
+    """All layers: 28 of lead, copper and tungsten (25 X0, 1.3 lambda), 11 of 35 mm and 11 of 68 mm steel and copper."""
     counts = (N_EM_LAYERS, N_THIN_LAYERS, N_LAYERS - N_EM_LAYERS - N_THIN_LAYERS)
 
     def per_section(*values: float) -> FloatArray:
@@ -71,13 +75,14 @@ def layers() -> Layers:
 
 
 def trigger_layers() -> IntArray:
-    """Numbers (from 1) of the layers that are read for the trigger: half of the electromagnetic, all hadronic ones."""
+    """Numbers (from 1) of the trigger layers: every second electromagnetic one and all hadronic ones."""
     number = np.arange(1, N_LAYERS + 1)
-    return number[(number > N_EM_LAYERS) | (number % 2 == 1)]
+    read: IntArray = number[(number > N_EM_LAYERS) | (number % 2 == 1)]
+    return read
 
 
 def acceptance(layer: int) -> tuple[float, float]:
-    """Inner and outer radius of the silicon of a layer."""
+    """Inner and outer radius of the silicon in a layer."""
     z = layers().z[layer - 1]
     silicon = next(radius for last, radius in _SILICON_EDGE.items() if layer <= last)
     return float(z / np.sinh(ETA_RANGE[1])), float(min(z / np.sinh(ETA_RANGE[0]), silicon))
@@ -85,14 +90,15 @@ def acceptance(layer: int) -> tuple[float, float]:
 
 def module_centre(u: IntArray, v: IntArray) -> FloatArray:
     """Centres (n, 2) of modules; u and v run along axes 120 degrees apart, u along x."""
-    return np.stack([u - v / 2, v * (np.sqrt(3) / 2)], axis=-1) * WAFER_PITCH
+    centre: FloatArray = np.stack([u - v / 2, v * (np.sqrt(3) / 2)], axis=-1) * WAFER_PITCH
+    return centre
 
 
 def module_at(position: FloatArray) -> tuple[IntArray, IntArray]:
-    """(u, v) of the modules at positions (n, 2): the nearest point of the hexagonal lattice."""
+    """Modules (u, v) at positions (n, 2): the nearest points of the hexagonal lattice."""
     v = position[:, 1] / (WAFER_PITCH * np.sqrt(3) / 2)
     u = position[:, 0] / WAFER_PITCH + v / 2
-    # Rounding in three coordinates that sum to zero; the one that moved most is made to fit the other two.
+    # Round three coordinates that sum to zero, then replace the one that moved most by what the other two imply.
     cube = np.stack([u, -v, v - u])
     rounded = np.rint(cube)
     moved = np.abs(rounded - cube)
@@ -104,7 +110,7 @@ def module_at(position: FloatArray) -> tuple[IntArray, IntArray]:
 
 
 def trigger_cell_at(offset: FloatArray) -> IntArray:
-    """Trigger cells 0..47 at offsets (n, 2) from the centre of their module; just outside it, those of the edge."""
+    """Trigger cells 0..47 at offsets (n, 2) from the module's centre; offsets just outside get an edge cell."""
     sixths = np.arctan2(offset[:, 1], offset[:, 0]) + np.pi / 6
     rhombus = np.floor(sixths / (2 * np.pi / 3)).astype(np.int64) % 3
     back = -rhombus * (2 * np.pi / 3)
@@ -129,16 +135,19 @@ def _cells_by_uv() -> IntArray:
 
 
 def cell_from_uv(cell_u: IntArray, cell_v: IntArray) -> IntArray:
-    """Trigger cells 0..47 of the coordinates (u, v) 0..7 that ntuples number cells by; -1 where there is no cell."""
-    # As unsigned numbers negative ones are large: one comparison tells both ends.
+    """Trigger cells 0..47 for the cell coordinates (u, v), 0..7, of ntuples; -1 where there is no cell."""
+    # Negative numbers are large as unsigned ones: one comparison checks both ends.
     outside = (cell_u.astype(np.uint32) | cell_v.astype(np.uint32)) > 7
     return np.where(outside, np.int32(-1), _cells_by_uv()[(cell_u & 7) << 3 | (cell_v & 7)])
 
 
 @dataclass(frozen=True)
 class Modules:
-    """The silicon modules of one endcap: layer, u, v, high_density, partial (cut by the edge of the silicon), all (n,);
-    eta (n, 48) of the trigger cells and inside (n, 48), whether they have silicon; TC order."""
+    """Silicon modules of one endcap.
+
+    layer, u, v, high_density and partial (cut by the edge of the silicon), all (n,); eta (n, 48) of the trigger cells
+    and inside (n, 48), whether they have silicon, both in TC order.
+    """
 
     layer: IntArray
     u: IntArray
@@ -149,10 +158,9 @@ class Modules:
     inside: npt.NDArray[np.bool_]
 
 
-
 @cache
 def modules() -> Modules:
-    """All modules of the layers that are read for the trigger, layer by layer."""
+    """All modules of the trigger layers, layer by layer."""
     grid = np.arange(-LARGEST_UV, LARGEST_UV + 1)
     u, v = (axis.ravel() for axis in np.meshgrid(grid, grid, indexing="ij"))
     parts = [_of_layer(int(layer), u, v) for layer in trigger_layers()]
@@ -161,7 +169,7 @@ def modules() -> Modules:
 
 @cache
 def module_index() -> IntArray:
-    """Row in `modules()` by [layer, u + LARGEST_UV, v + LARGEST_UV], -1 where there is no module."""
+    """Row of `modules()` for [layer, u + LARGEST_UV, v + LARGEST_UV]; -1 where there is no module."""
     table = np.full((N_LAYERS + 1, 2 * LARGEST_UV + 1, 2 * LARGEST_UV + 1), -1)
     table[modules().layer, modules().u + LARGEST_UV, modules().v + LARGEST_UV] = np.arange(len(modules().layer))
     return table

@@ -1,6 +1,6 @@
-"""A table of modules: what a chip received and what it made of it, and the files that hold it.
+"""Table of modules: what each chip received and the charges it computed, and the files that hold them.
 
-Parquet has everything. CSV is one of two forms: charges with the columns of `COLUMNS`, or the words of the input links.
+Parquet files hold everything; CSV files hold either the charges and `COLUMNS`, or the words of the input links.
 """
 
 from __future__ import annotations
@@ -18,26 +18,30 @@ from emulator.codes import CHARGE
 from emulator.front_end import CODES_PER_LINK, N_ERX, calibrate, unpack
 from emulator.links import ERX, open_output
 from models.arrays import FloatArray, IntArray
-from models.calq_io import CALQ_COLUMNS, Order
+from models.calq_csv import CALQ_COLUMNS
+from models.calq_io import Order
 from models.chip import ENCODER_MUX
 from models.trigger_cells import N_TRIGGER_CELLS, image_order
 
 COLUMNS = ("entry", "layer", "waferu", "waferv", "zside", "SimEnergyFraction", "isHDM", "n_elinks")
 ALIASES = {"ModU": "waferu", "ModV": "waferv", "Layer": "layer"}
-"""Other names of columns that say where a module is."""
+"""Alternative names of the columns that locate a module."""
 LARGEST_CHARGE = (1 << 21) - 1
-"""All larger ones have the code of this one: a code holds 18 bits, after at most 3 dropped ones."""
+"""Larger charges get the same code: it holds 18 bits, after at most 3 dropped ones."""
 
 SLOT = np.empty(N_TRIGGER_CELLS, dtype=np.int64)
-"""Place of each trigger cell among the 48 codes of the input links: the one from which the chip's mux setting for the
-encoder takes the cell to its place in the image."""
+"""Position of each trigger cell among the 48 codes of the input links, chosen so that the chip's mux setting for the
+encoder takes each cell to its place in the image."""
 SLOT[image_order()] = ENCODER_MUX
 
 
 @dataclass(frozen=True)
 class ModuleTable:
-    """n modules: erx (n, 12) uint32 link words, calq (n, 48) uint32 in image order, registers (n, 48) uint16 of the
-    calibration in TC order, and `info` with COLUMNS."""
+    """Data of n modules.
+
+    erx: link words, (n, 12) uint32; calq: charges in image order, (n, 48) uint32; registers: calibration in TC order,
+    (n, 48) uint16; info: COLUMNS.
+    """
 
     erx: npt.NDArray[np.uint32]
     calq: npt.NDArray[np.uint32]
@@ -48,16 +52,19 @@ class ModuleTable:
         return len(self.erx)
 
     def select(self, rows: npt.NDArray[Any]) -> ModuleTable:
+        """Return the table of these rows alone."""
         info = self.info.iloc[rows].reset_index(drop=True)
         return ModuleTable(self.erx[rows], self.calq[rows], self.registers[rows], info)
 
     @classmethod
     def join(cls, tables: list[ModuleTable]) -> ModuleTable:
-        arrays = (np.concatenate([getattr(table, name) for table in tables]) for name in ("erx", "calq", "registers"))
-        return cls(*arrays, pd.concat([table.info for table in tables], ignore_index=True))
+        """Concatenate tables."""
+        return cls(np.concatenate([table.erx for table in tables]), np.concatenate([table.calq for table in tables]),
+                   np.concatenate([table.registers for table in tables]),
+                   pd.concat([table.info for table in tables], ignore_index=True))
 
     def to_arrow(self, order: Order = "tc") -> pa.Table:
-        """Charges as columns in `order`, the columns of `info`, and the link words."""
+        """Convert to Arrow: charges as columns in `order`, the columns of `info`, and the link words."""
         columns = np.argsort(image_order()) if order == "tc" else np.arange(N_TRIGGER_CELLS)
         arrays = {name: pa.array(self.calq[:, column]) for name, column in zip(CALQ_COLUMNS, columns, strict=True)}
         arrays |= {str(name): pa.array(self.info[name].to_numpy()) for name in self.info}
@@ -65,14 +72,14 @@ class ModuleTable:
         return pa.table(arrays)
 
     def write_erx(self, path: str | Path) -> None:
-        """Link words as `econ-t chip` reads them, in the order of the other files; `-` is stdout."""
+        """Write link words as `econ-t chip` reads them, in the row order of the other files; `-` is stdout."""
         with open_output(path) as file:
             file.write(ERX.header())
             file.write(ERX.rows(self.erx))
 
 
 def encode(charge: IntArray, high_density: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """Codes of charges (n, 48), 3 bits dropped for modules of high density (n,), 1 for the others."""
+    """Encode charges (n, 48), dropping 3 bits for modules of high density (n,) and 1 for the others."""
     codes = np.empty(charge.shape, dtype=np.uint8)
     for dense in (False, True):
         rows = np.flatnonzero(high_density == dense)
@@ -91,7 +98,7 @@ def _code_table(high_density: bool) -> npt.NDArray[np.uint8]:
 
 
 def pack(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
-    """Link words (n, 12) of codes (n, 48) in TC order, with headers of 0."""
+    """Pack codes (n, 48) in TC order into link words (n, 12) with headers of 0."""
     words = np.zeros((len(codes), N_ERX), dtype=np.uint32)
     cell_of_slot = np.argsort(SLOT)
     for place in range(CODES_PER_LINK):
@@ -100,13 +107,13 @@ def pack(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
 
 
 def calibration(eta: FloatArray) -> IntArray:
-    """Registers that make charges transverse: eta of the trigger cells -> 1 / cosh(eta) with 2048 = 1.0."""
+    """Calibration registers that make charges transverse: 1 / cosh(eta) of the trigger cells, with 2048 = 1.0."""
     return np.rint(2048 / np.cosh(eta)).astype(np.int64)
 
 
 def chip_charges(erx: npt.NDArray[np.uint32], calibration_tc: IntArray, high_density: npt.NDArray[np.bool_]
                  ) -> npt.NDArray[np.uint32]:
-    """CALQ (n, 48) in image order, as the chip's front end makes them. calibration_tc: (n, 48) in TC order."""
+    """CALQ (n, 48) in image order, as computed by the chip's front end. calibration_tc: (n, 48) in TC order."""
     calq = np.empty((len(erx), N_TRIGGER_CELLS), dtype=np.uint32)
     mux = np.array(ENCODER_MUX)
     for dense in (False, True):

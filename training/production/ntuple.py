@@ -1,7 +1,7 @@
-"""Trigger-primitive ntuples (ROOT) to module charges, through link words and the chip's front end.
+"""Conversion of trigger-primitive ntuples (ROOT) to module charges, through link words and the chip's front end.
 
-The branches are those of the trigger cells in the ntuples of the L1 trigger simulation: one entry per event, each
-branch a vector over all trigger cells of the event.
+The branches are those of the trigger cells in the ntuples of the L1 trigger simulation: one entry per event, in which
+each branch is a vector over all trigger cells.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,10 @@ from training.production.modules import LARGEST_CHARGE, ModuleTable, calibration
 
 TREE = "hgcalTriggerNtuplizer/HGCalTriggerNtuple"
 STEP = "48 MB"
-"""Of branches read at a time; about ten times as much is in use while they are turned into modules."""
+"""Size of the branches read at a time; converting them to modules needs about ten times as much memory."""
 PLACE = ("tc_zside", "tc_layer", "tc_waferu", "tc_waferv")
 CHARGES = ("tc_uncompressedCharge", "tc_data", "tc_compressedCharge")
-"""In the order of preference: linear charges, or for the last one 7-bit codes."""
+"""Charge branches in order of preference: linear charges, except the last, which holds 7-bit codes."""
 _INTEGERS = {*PLACE, "tc_cell", "tc_cellu", "tc_cellv", "tc_wafertype", "tc_subdet", "tc_compressedCharge", "event"}
 _MOST_EVENTS = 100_000_000
 _SCINTILLATOR = 10
@@ -40,7 +40,7 @@ _WIDTH = 2 * LARGEST_UV + 1
 
 @dataclass(frozen=True)
 class Branches:
-    """Which branches of a tree are used; see `find_branches`."""
+    """Branches of a tree to read; see `find_branches`."""
 
     cell: tuple[str, ...]
     charge: str
@@ -50,13 +50,14 @@ class Branches:
     event: bool
 
     def names(self) -> list[str]:
+        """Names of all branches to read."""
         optional = (("tc_eta", self.eta), ("tc_wafertype", self.wafer_type), ("tc_subdet", self.subdetector),
                     ("event", self.event))
         return [*PLACE, *self.cell, self.charge, "tc_simenergy", *(name for name, there in optional if there)]
 
 
 def find_branches(path: str, names: list[str], charge: str | None = None) -> Branches:
-    """The branches to use out of those there; raises InputError for one that is missing, with the nearest name."""
+    """Choose the branches to read; raises InputError for a missing one, with the nearest name."""
 
     def need(name: str) -> str:
         if name not in names:
@@ -75,7 +76,7 @@ def find_branches(path: str, names: list[str], charge: str | None = None) -> Bra
 
 
 def open_tree(path: str | Path, tree: str = TREE) -> Any:
-    """The tree of a ROOT file; raises InputError naming the nearest tree, ToolMissing without uproot."""
+    """Open the tree of a ROOT file; raises InputError naming the nearest tree, ToolMissing without uproot."""
     try:
         import uproot
     except ImportError:
@@ -100,9 +101,9 @@ def read_modules(
     path: str | Path, first: int = 0, last: int | None = None, tree: str = TREE, charge: str | None = None,
     step: str | int = STEP, events_per_table: int = 256,
 ) -> Iterator[ModuleTable]:
-    """Modules of the events first..last-1 of a file, at most `events_per_table` at a time.
+    """Read the modules of the events first..last-1 of a file, at most `events_per_table` events at a time.
 
-    `step` is what is read at a time, as uproot takes it: a size in memory or a number of events.
+    `step` is how much is read at a time, as uproot takes it: a size in memory or a number of events.
     Raises InputError naming file, event, branch, value and what was expected.
     """
     content = open_tree(path, tree)
@@ -120,8 +121,8 @@ def read_modules(
         for name in branches.names():
             if name not in per_event and not np.array_equal(ak.to_numpy(ak.num(part[name])), counts):
                 event = start + int(np.argmax(ak.to_numpy(ak.num(part[name])) != counts))
-                raise InputError(f"{path}: event {event}, branch {name}: not as many values as tc_layer has")
-        # Events of few cells come in large numbers, and the table of their modules must not grow with them.
+                raise InputError(f"{path}: event {event}, branch {name}: expected as many values as in tc_layer")
+        # A step of many small events must not make a large table of modules.
         for begin in range(0, len(counts), events_per_table):
             some = part[begin : begin + events_per_table]
             columns = {name: np.asarray(ak.to_numpy(some[name] if name in per_event else ak.flatten(some[name])))
@@ -133,7 +134,7 @@ def read_modules(
 def _parts(
     path: str | Path, content: Any, branches: Branches, first: int, last: int | None, step: str | int
 ) -> Iterator[Any]:
-    """The branches of some events at a time, as records of awkward arrays."""
+    """Iterate over the branches, a step of events at a time, as records of awkward arrays."""
     with parsing(path, "ROOT"):
         yield from content.iterate(branches.names(), step_size=step, entry_start=first, entry_stop=last, library="ak")
 
@@ -143,16 +144,17 @@ def _check_type(path: str | Path, name: str, values: Any, n_dimensions: int) -> 
 
     wanted = "iu" if name in _INTEGERS else "iuf"
     if values.ndim != n_dimensions or ak.to_numpy(ak.flatten(values, axis=None)).dtype.kind not in wanted:
-        raise InputError(f"{path}: branch {name} is of type {str(values.type)[:80]}, expected "
+        raise InputError(f"{path}: branch {name} has type {str(values.type)[:80]}, expected "
                          f"{'integers' if wanted == 'iu' else 'numbers'}, {'a list' if n_dimensions > 1 else 'one'} "
                          "per event")
 
 
 def assemble(columns: dict[str, npt.NDArray[Any]], counts: IntArray, branches: Branches, path: str, first: int = 0
              ) -> ModuleTable:
-    """Modules out of flat branches of `len(counts)` events, ordered by event, endcap (negative z first), layer, u, v.
+    """Assemble modules from flat branches of `len(counts)` events.
 
-    A cell that is not in the ntuple has no charge. Raises InputError.
+    They are sorted by event, endcap (negative z first), layer, u and v. A cell that is not in the ntuple has no charge.
+    Raises InputError naming file, event, branch and value.
     """
     event = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     if branches.subdetector and (columns["tc_subdet"] == _SCINTILLATOR).any():
@@ -186,7 +188,7 @@ def assemble(columns: dict[str, npt.NDArray[Any]], counts: IntArray, branches: B
         codes = spread(columns[branches.charge], np.uint8)
     else:
         codes = encode(spread(np.minimum(columns[branches.charge], LARGEST_CHARGE), np.uint32), high_density)
-    registers = _known_calibration()[known]  # the last row, all 0, for modules that are not known
+    registers = _known_calibration()[known]  # unknown modules, -1, get the last row: all 0
     if branches.eta:
         registers = _calibration_from(columns["tc_eta"], slot, module, cell, registers)
     words = pack(codes)
@@ -216,13 +218,13 @@ def _check(columns: dict[str, npt.NDArray[Any]], branches: Branches, event: IntA
 
 
 def _group(columns: dict[str, npt.NDArray[Any]], event: IntArray, n_events: int) -> tuple[IntArray, IntArray]:
-    """Slots of the modules that are there, ascending, and for every cell the number of its module."""
+    """Slots of the modules present, ascending, and for every cell the number of its module."""
     side = columns["tc_zside"] > 0
     slot = event * np.int32(2) + side
     for name, offset, width in (("tc_layer", 0, N_LAYERS + 1), ("tc_waferu", LARGEST_UV, _WIDTH),
                                 ("tc_waferv", LARGEST_UV, _WIDTH)):
         slot = slot * np.int32(width) + (columns[name].astype(np.int32) + np.int32(offset))
-    # Events are few and slots are dense: a table beats sorting.
+    # Few events with dense slots: a table is faster than sorting.
     there = np.zeros(n_events * 2 * (N_LAYERS + 1) * _WIDTH * _WIDTH, dtype=bool)
     there[slot] = True
     number = np.cumsum(there, dtype=np.int32) - np.int32(1)
@@ -249,18 +251,18 @@ def _check_repeated(place: IntArray, n_modules: int, event: IntArray, path: str,
 
 @cache
 def _known_calibration() -> IntArray:
-    """Registers of the modules of the built-in geometry, and a row of 0 for all others; TC order."""
+    """Registers of the modules of the built-in geometry in TC order, followed by a row of 0 for all others."""
     return np.concatenate([calibration(modules().eta), np.zeros((1, N_TRIGGER_CELLS), dtype=np.int64)])
 
 
 def _calibration_from(
     eta: FloatArray, slot: IntArray, module: IntArray, cell: IntArray, registers: IntArray
 ) -> IntArray:
-    """Registers (n, 48) with those replaced whose cell has an eta in any of the events."""
+    """Registers (n, 48), recomputed for the cells that have an eta in any of the events."""
     _, first, wafer = np.unique(slot % (2 * (N_LAYERS + 1) * _WIDTH * _WIDTH), return_index=True, return_inverse=True)
-    of_wafer = np.full(len(first) * N_TRIGGER_CELLS, np.nan, dtype=eta.dtype)
-    of_wafer[wafer.astype(np.int32)[module] * np.int32(N_TRIGGER_CELLS) + cell.astype(np.int32)] = eta
-    of_wafer = of_wafer.reshape(-1, N_TRIGGER_CELLS)
+    flat = np.full(len(first) * N_TRIGGER_CELLS, np.nan, dtype=eta.dtype)
+    flat[wafer.astype(np.int32)[module] * np.int32(N_TRIGGER_CELLS) + cell.astype(np.int32)] = eta
+    of_wafer = flat.reshape(-1, N_TRIGGER_CELLS)
     given = ~np.isnan(of_wafer)
     table = registers[first]
     table[given] = calibration(of_wafer[given].astype(np.float64))
@@ -268,16 +270,17 @@ def _calibration_from(
 
 
 class WaferFiles:
-    """For every module its link words as a CSV for `econ-t chip`, one row per event, and its register file."""
+    """Files of each module: its link words as a CSV for `econ-t chip`, one row per event, and its register file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._begun: set[str] = set()
 
     def write(self, table: ModuleTable) -> None:
-        """Append the rows of a table; the registers are those of a module's first row."""
+        """Append the rows of a table; a module's registers are those of its first row."""
         groups = table.info.groupby(["zside", "layer", "waferu", "waferv"]).indices
-        for (side, layer, u, v), rows in groups.items():
+        for place, rows in groups.items():
+            side, layer, u, v = cast("tuple[int, int, int, int]", place)
             name = f"wafer_Z{side}_L{layer}_U{u}_V{v}"
             if name not in self._begun:
                 self._begun.add(name)

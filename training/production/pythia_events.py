@@ -1,7 +1,7 @@
-"""Proton collisions at 14 TeV from Pythia 8: what of them reaches the endcaps, in blocks that are kept on disk.
+"""Proton collisions at 14 TeV from Pythia 8: the particles that reach the endcaps, cached on disk in blocks.
 
-A block holds a fixed number of events out of one freshly seeded generator, so that an event depends on process, seed
-and number alone, not on what was generated before it. Reference: C. Bierlich et al., SciPost Phys. Codebases 8 (2022).
+A block holds a fixed number of events from one freshly seeded generator, so that an event depends only on process, seed
+and number, not on what was generated before it. Reference: C. Bierlich et al., SciPost Phys. Codebases 8 (2022).
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ PROCESSES = {
     "jets": ("HardQCD:all = on", "PhaseSpace:pTHatMin = 20."),
     "electrons": ("WeakSingleBoson:ffbar2gmZ = on", "23:onMode = off", "23:onIfAny = 11", "PhaseSpace:mHatMin = 60."),
 }
-"""Settings of each process; electrons are those of Z decays."""
+"""Pythia settings by process; electrons come from Z decays."""
 
 _COMMON = (
     "Print:quiet = on",
     "Beams:eCM = 14000.",
-    # What lives longer than 1 m / c reaches the calorimeter; K0S and Lambda decay before.
+    # Particles that live longer than 1 m / c reach the calorimeter; K0S and Lambda decay before.
     "ParticleDecays:limitTau0 = on",
     "ParticleDecays:tau0Max = 1000.",
 )
 _EVENTS_PER_BLOCK = {"minbias": 500}
 _FIELD = 3.8
-"""Tesla, along z."""
+"""Magnetic field along z, in tesla."""
 _CURVATURE = 2.998e-3 * _FIELD
-"""Transverse momentum in GeV of a unit charge over its bending radius in cm."""
+"""Transverse momentum of a unit charge over its bending radius, in GeV/cm."""
 _BEAM_SPOT = 4.5
-"""Spread of the collisions along z in cm."""
+"""Standard deviation of the collisions along z, in cm."""
 _LIGHT = 29.98
-"""cm per ns."""
+"""Speed of light in cm/ns."""
 _BUNCH_SPACING = 25.0
-"""ns; what arrives later than light by more is in another bunch crossing, and left out."""
+"""Bunch spacing in ns; particles that lag behind light by more belong to another bunch crossing and are dropped."""
 _FORMAT = "2"
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Particles:
-    """Particles at the front face of an endcap: event (number within the block), pdg_id, side (-1, +1), charged,
-    position (n, 2) in cm and direction (n, 2) as dx/dz and dy/dz along the way out, kinetic energy in GeV."""
+    """Particles at the front face of an endcap.
+
+    event (number within the block), pdg_id, side (-1, +1) and charged, all (n,); position in cm, (n, 2); direction as
+    dx/dz and dy/dz, z pointing outwards, (n, 2); kinetic energy in GeV, (n,).
+    """
 
     event: IntArray
     pdg_id: IntArray
@@ -70,10 +73,11 @@ class Particles:
         return len(self.event)
 
     def select(self, rows: npt.NDArray[Any] | slice) -> Particles:
+        """Return these particles alone."""
         return Particles(**{name: column[rows] for name, column in vars(self).items()})
 
     def rotated(self, angle: FloatArray) -> Particles:
-        """Turned about the beam, by one angle per particle."""
+        """Rotate each particle about the beam by its own angle."""
         cos, sin = np.cos(angle), np.sin(angle)
 
         def turn(vector: FloatArray) -> FloatArray:
@@ -83,21 +87,23 @@ class Particles:
 
     @classmethod
     def join(cls, parts: list[Particles]) -> Particles:
+        """Concatenate at least one set of particles."""
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
 def events_per_block(process: str) -> int:
+    """Number of events in each block of a process."""
     return _EVENTS_PER_BLOCK.get(process, 25)
 
 
 def check_process(process: str) -> None:
-    """Raise InputError for a process that is not one of PROCESSES."""
+    """Raise InputError unless the process is one of PROCESSES."""
     if process not in PROCESSES:
         raise InputError(f"process '{process}'{nearest(process, PROCESSES)}, expected one of {', '.join(PROCESSES)}")
 
 
 def pythia_version() -> str:
-    """Version of Pythia; raises ToolMissing if a package that events need is not installed."""
+    """Version of Pythia; raises ToolMissing if a package needed for events is not installed."""
     try:
         import awkward  # noqa: F401
 
@@ -108,7 +114,7 @@ def pythia_version() -> str:
 
 @lru_cache(maxsize=16)
 def block(process: str, seed: int, number: int, cache: Path) -> Particles:
-    """All particles of one block of events; read from `cache` if they are there."""
+    """All particles of one block of events, read from `cache` if it holds them."""
     check_process(process)
     key = repr((_FORMAT, pythia_version(), PROCESSES[process], _COMMON, events_per_block(process), seed, number))
     path = cache / f"{process}-{seed}-{number}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
@@ -121,7 +127,7 @@ def block(process: str, seed: int, number: int, cache: Path) -> Particles:
 
 
 def stored(path: Path) -> Particles:
-    """Read a block that is kept; raises InputError if the file holds anything else."""
+    """Read a cached block; raises InputError if the file holds anything else."""
     with parsing(path, "collisions"), np.load(path, allow_pickle=False) as content:
         particles = Particles(**content)
         n = len(particles)
@@ -129,17 +135,17 @@ def stored(path: Path) -> Particles:
             expected = (n, 2) if name in ("position", "direction") else (n,)
             if column.dtype.kind not in "iufb" or column.shape != expected:
                 raise InputError(f"{path}: {name} is {column.dtype} of shape {column.shape}, expected numbers of shape "
-                                 f"{expected}; delete the file, and it is made again")
+                                 f"{expected}; delete the file to generate it again")
     return particles
 
 
 def _generate(process: str, seeds: np.random.SeedSequence, cache: Path) -> Particles:
     n_events = events_per_block(process)
-    # Pythia takes seeds up to 900,000,000; 0 would be the time.
+    # Pythia accepts seeds up to 900,000,000; 0 would mean the current time.
     pythia = _pythia(process, 1 + int(seeds.generate_state(1)[0]) % 900_000_000, cache)
     record = pythia.nextBatch(n_events)
     if len(record) != n_events:
-        raise RuntimeError(f"Pythia gave {len(record)} of {n_events} events of {process}")
+        raise RuntimeError(f"Pythia generated {len(record)} of {n_events} events of {process}")
     import awkward as ak
 
     final = record.prt[record.prt.status > 0]
@@ -155,41 +161,41 @@ def _generate(process: str, seeds: np.random.SeedSequence, cache: Path) -> Parti
 
 
 def _pythia(process: str, seed: int, cache: Path) -> Any:
-    """A generator at its start. The slow part of the start of minimum bias is kept in a file beside the blocks."""
+    """Initialise a generator; the slow part of the initialisation of minimum bias is cached beside the blocks."""
     import pythia8mc
 
     cache.mkdir(parents=True, exist_ok=True)
     tables = cache / f"multiparton-{pythia_version()}.txt"
     if process == "minbias" and not tables.is_file():
-        log.info("Pythia: first start for minimum bias, about 10 s")
+        log.info("Pythia: initialising minimum bias for the first time, about 10 s")
         with atomic_path(tables) as temporary:
             temporary.unlink()
             _start(pythia8mc, (*PROCESSES[process], "MultipartonInteractions:reuseInit = 3"), 1, temporary)
-    # The tables are always read, never taken from the instance that wrote them: their text is rounded.
+    # Always read the tables, even right after writing them: the numbers in the file are rounded.
     reuse = ("MultipartonInteractions:reuseInit = 2",) if process == "minbias" else ()
     return _start(pythia8mc, (*PROCESSES[process], *reuse), seed, tables)
 
 
 def _start(pythia8mc: Any, settings: tuple[str, ...], seed: int, tables: Path) -> Any:
     pythia = pythia8mc.Pythia("", False)
-    pythia.settings.word("MultipartonInteractions:initFile", str(tables))  # a setting as text ends at a blank
+    pythia.settings.word("MultipartonInteractions:initFile", str(tables))  # readString would stop at a space
     for setting in (*_COMMON, *settings, "Random:setSeed = on", f"Random:seed = {seed}"):
         if not pythia.readString(setting):
-            raise RuntimeError(f"Pythia does not take the setting '{setting}'")
+            raise RuntimeError(f"Pythia rejects the setting '{setting}'")
     if not pythia.init():
-        raise RuntimeError(f"Pythia does not start with {', '.join(settings)}")
+        raise RuntimeError(f"Pythia cannot be initialised with {', '.join(settings)}")
     return pythia
 
 
 def _at_front(
     event: IntArray, pdg_id: IntArray, charge: FloatArray, momentum: FloatArray, mass: FloatArray, start: FloatArray
 ) -> Particles:
-    """Follow particles along lines or helices to the front face; drop those that leave the tracker through its side."""
+    """Propagate particles along lines or helices to the front face; drop those that leave through the barrel."""
     transverse = np.hypot(momentum[:, 0], momentum[:, 1])
     side = np.where(momentum[:, 2] > 0, 1, -1)
     slope = transverse / np.abs(momentum[:, 2])
-    length = (FRONT - side * start) * slope  # of the way, seen along the beam
-    bend = charge * _CURVATURE / np.maximum(transverse, 1e-6)  # turn per cm of it; a positive charge turns clockwise
+    length = (FRONT - side * start) * slope  # of the path, projected onto the transverse plane
+    bend = charge * _CURVATURE / np.maximum(transverse, 1e-6)  # turn per cm of it; positive charges turn clockwise
     turn = -bend * length
     phi = np.arctan2(momentum[:, 1], momentum[:, 0])
     chord = length * np.sinc(turn / (2 * np.pi))
@@ -200,10 +206,10 @@ def _at_front(
     inner, outer = (FRONT / np.sinh(eta) for eta in reversed(ETA_RANGE))
     energy = np.sqrt(np.sum(momentum**2, axis=1) + mass**2)
     delay = FRONT * (energy / np.abs(momentum[:, 2]) - 1) / _LIGHT
-    # A shower reaches some centimetres beyond the particle.
+    # A shower extends some centimetres beyond its particle.
     reaches = (np.abs(chord) > inner - 10) & (furthest < outer + 10) & (delay < _BUNCH_SPACING)
     kinetic = energy - mass
-    # What is bound to annihilate or is taken up whole gives all its energy.
+    # Electrons, which annihilate in the end, and photons deposit their mass as well.
     kinetic = np.where(np.isin(np.abs(pdg_id), (11, 22)), kinetic + mass, kinetic)
     rows = np.flatnonzero(reaches)
     return Particles(event[rows].astype(np.int32), pdg_id[rows].astype(np.int32), side[rows].astype(np.int8),
@@ -212,14 +218,17 @@ def _at_front(
 
 
 def collision(process: str, seed: int, event: int, cache: Path) -> Particles:
-    """Particles of one event, numbered from 0."""
+    """Particles of one event; events are numbered from 0."""
     number, within = divmod(event, events_per_block(process))
     particles = block(process, seed, number, cache)
     return particles.select(slice(*np.searchsorted(particles.event, [within, within + 1])))
 
 
 def pile_up(rng: np.random.Generator, mean: float, pool_size: int, seed: int, cache: Path) -> Particles | None:
-    """A Poisson number of minimum-bias collisions, drawn from a pool of `pool_size` and each turned about the beam."""
+    """Draw a Poisson number of minimum-bias collisions from a pool of `pool_size`, each rotated about the beam.
+
+    None stands for no collision.
+    """
     count = int(rng.poisson(mean))
     chosen = np.sort(rng.integers(pool_size, size=count))
     angle = rng.uniform(0, 2 * np.pi, count)

@@ -1,20 +1,21 @@
-"""Showers: particles at the front face of an endcap to spots of charge in the silicon, each one crossing of one layer.
+"""Shower simulation: from particles at the front face of an endcap to spots of charge in the silicon.
 
-A spot stands for one ionising crossing and carries a Landau-like charge: sampling fluctuations come from counting.
+A spot is one ionising crossing of one layer and carries a Landau-like charge: sampling fluctuations come from counting.
 
-- Electromagnetic mean profile along the shower: gamma distribution of Longo and Sestili (NIM 128 (1975) 283) with the
-  depth of the maximum of the Review of Particle Physics (chapter "Passage of particles through matter"); its
+- Mean longitudinal profile of electromagnetic showers: gamma distribution of Longo and Sestili (NIM 128 (1975) 283)
+  with the depth of the maximum from the Review of Particle Physics (chapter "Passage of particles through matter"); its
   fluctuations and the radial profile: G. Grindhammer and S. Peters, hep-ex/0001020.
-- Hadronic profile along the shower: R. K. Bock et al., NIM 186 (1981) 533, one electromagnetic and one hadronic gamma
-  distribution, from the point of the first inelastic interaction on, which is exponentially distributed.
+- Longitudinal profile of hadronic showers: R. K. Bock et al., NIM 186 (1981) 533, one electromagnetic and one hadronic
+  gamma distribution, starting at the first inelastic interaction, whose depth is exponentially distributed.
 - Radial profile of hadronic showers: exponential core and halo, slopes as in CALICE, JINST 11 (2016) P06013.
 - Charge of a crossing: Moyal's approximation of the Landau distribution (Phil. Mag. 46 (1955) 263).
 
-Left out: material before the calorimeter, the field inside it, backscattering, time.
+Not simulated: material in front of the calorimeter, the field inside it, backscattering, time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +26,14 @@ from training.production.geometry import FRONT, N_LAYERS, Layers, layers
 from training.production.pythia_events import Particles
 
 _LOWEST_ENERGY = 0.02
-"""GeV; less does not show in one layer."""
+"""Particles below this energy, in GeV, are not seen in any layer."""
 _ELECTRON_RESPONSE, _HADRON_RESPONSE = 0.70, 0.45
-"""Signal of a shower's electrons and of its hadronic part over that of minimum-ionising particles with the same loss:
+"""Signal of a shower's electrons and of its hadronic part, relative to minimum-ionising particles with the same loss:
 low-energy photons stop in the absorber (R. Wigmans, Calorimetry), and nuclear binding energy is invisible."""
 _CORE, _HALO, _HALO_PART = 2.5, 8.0, 0.4
-"""Slopes in cm of the hadronic part, and how much of it is in the halo."""
+"""Slopes of the hadronic part in cm, and the fraction of it in the halo."""
 _LANDAU_WIDTH = 0.1
-"""Of 0.3 mm of silicon, over the most probable value."""
+"""Width of the Landau distribution in 0.3 mm of silicon, relative to its most probable value."""
 _LARGEST_CROSSING = 20.0
 
 
@@ -47,7 +48,7 @@ class Spots:
 
 
 def spots(rng: np.random.Generator, particles: Particles, wanted: IntArray) -> Spots:
-    """Crossings of the layers `wanted` by all showers and tracks of `particles`."""
+    """Simulate all crossings of the layers `wanted` by showers and tracks of `particles`."""
     particles_row = np.flatnonzero(particles.energy > _LOWEST_ENERGY)
     used = particles.select(particles_row)
     kind = np.abs(used.pdg_id)
@@ -63,14 +64,14 @@ def spots(rng: np.random.Generator, particles: Particles, wanted: IntArray) -> S
     offset = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None].astype(np.float32)
     position = used.position[row] + used.direction[row] * way[:, None] + offset
     secant = _secant(used)[row]
-    # Moyal's variable is -ln of the square of a standard normal one.
+    # Moyal's variable is -ln of the square of a standard normal variable.
     moyal = -2 * np.log(np.abs(rng.standard_normal(len(row), dtype=np.float32)) + 1e-6)
     charge = np.clip(1 + _LANDAU_WIDTH * moyal, 0.1, _LARGEST_CROSSING) * secant
     return Spots(particles_row[row], layer, position, charge)
 
 
 def _secant(particles: Particles) -> FloatArray:
-    """Length of the way through a layer over its thickness."""
+    """Path length through a layer over its thickness."""
     secant: FloatArray = np.sqrt(1 + np.sum(particles.direction**2, axis=1))
     return secant
 
@@ -85,7 +86,7 @@ def _electromagnetic(rng: np.random.Generator, particles: Particles, rows: IntAr
     log_y = np.log(np.maximum(energy / material.critical_energy[0], 1.5))
     maximum = np.maximum(log_y + shift, 0.3)
     alpha = 1 + 0.5 * maximum
-    # Depth of the maximum and shape fluctuate together, log-normally.
+    # Depth of the maximum and shape have correlated log-normal fluctuations.
     sigma_maximum = 1 / np.maximum(-2.5 + 1.25 * log_y, 2.0)
     sigma_alpha = 1 / np.maximum(-0.82 + 0.79 * log_y, 2.0)
     correlation = np.clip(0.784 - 0.023 * log_y, 0, 1)
@@ -101,7 +102,7 @@ def _electromagnetic(rng: np.random.Generator, particles: Particles, rows: IntAr
     return rows[row], layer, radius * material.moliere_radius[layer - 1]
 
 
-def _hadronic(rng: np.random.Generator, particles: Particles, rows: IntArray, wanted: IntArray) -> list[_Group]:
+def _hadronic(rng: np.random.Generator, particles: Particles, rows: IntArray, wanted: IntArray) -> Sequence[_Group]:
     material = layers()
     energy = particles.energy[rows].astype(np.float64)
     secant = _secant(particles)[rows]
@@ -110,12 +111,12 @@ def _hadronic(rng: np.random.Generator, particles: Particles, rows: IntArray, wa
     start = rng.exponential(1.0, len(rows))
     first_layer = np.sum(interaction[:, 1:] <= start[:, None], axis=1)  # layers crossed before the interaction
     passed = np.take_along_axis(radiation, first_layer[:, None], axis=1)
-    # Slow hadrons make no cascade: their own few secondaries are the hadronic part, with the shape at 1 GeV.
+    # Slow hadrons do not cascade: their few secondaries are the hadronic part, with the shape at 1 GeV.
     log_energy = np.log(np.maximum(energy, 1.0))
     shape, rate = 0.6165 + 0.3183 * log_energy, 0.9099 - 0.0237 * log_energy
     mean_part = np.where(energy > 1.0, 0.4634, 0.2)
     electromagnetic_part = rng.beta(3 * mean_part, 3 * (1 - mean_part))
-    groups = []
+    groups: list[_Group] = []
     for part, response, depth, slope in (
         (electromagnetic_part, _ELECTRON_RESPONSE, radiation - passed, np.full(len(rows), 0.2198)),
         (1 - electromagnetic_part, _HADRON_RESPONSE, interaction - start[:, None], rate),
@@ -136,7 +137,7 @@ def _hadronic(rng: np.random.Generator, particles: Particles, rows: IntArray, wa
 
 
 def _tracks(particles: Particles, rows: IntArray, until: FloatArray, wanted: IntArray) -> _Group:
-    """One crossing per layer until the depth `until` in interaction lengths, or until the energy is spent."""
+    """One crossing per layer, down to the depth `until` in interaction lengths or until the energy is spent."""
     material = layers()
     secant = _secant(particles)[rows, None]
     depth = secant * np.cumsum(material.interaction_lengths)
@@ -147,7 +148,7 @@ def _tracks(particles: Particles, rows: IntArray, until: FloatArray, wanted: Int
 
 
 def _edges(thickness: FloatArray) -> FloatArray:
-    """Depths of the layers' borders, (51,)."""
+    """Depths of the layer boundaries, (51,)."""
     return np.concatenate([[0.0], np.cumsum(thickness)])
 
 
@@ -161,7 +162,7 @@ def _per_energy(material: Layers, response: float) -> FloatArray:
 
 
 def _shares(shape: FloatArray, rate: FloatArray, depth: FloatArray, wanted: IntArray) -> FloatArray:
-    """Part of a gamma-distributed profile within each wanted layer, (n, 50), 0 elsewhere; depth (n, 51) of borders."""
+    """Share of a gamma-distributed profile in each wanted layer, (n, 50), 0 elsewhere; depth: boundaries, (n, 51)."""
     try:
         from scipy.special import gammainc
     except ImportError:
@@ -175,7 +176,7 @@ def _shares(shape: FloatArray, rate: FloatArray, depth: FloatArray, wanted: IntA
 
 
 def _crossings(rng: np.random.Generator, expected: FloatArray, wanted: IntArray) -> tuple[IntArray, IntArray]:
-    """Row and layer of every crossing, for expected numbers (n, 50)."""
+    """Row and layer of every crossing, drawn from expected numbers (n, 50)."""
     counts = rng.poisson(expected[:, wanted - 1]).ravel()
     cell = np.repeat(np.arange(len(counts)), counts)
     return cell // len(wanted), wanted[cell % len(wanted)]
@@ -184,7 +185,7 @@ def _crossings(rng: np.random.Generator, expected: FloatArray, wanted: IntArray)
 def _electromagnetic_radius(
     rng: np.random.Generator, tau: FloatArray, energy: FloatArray, atomic_number: FloatArray
 ) -> FloatArray:
-    """Distances from the axis in Moliere radii at depth tau (in units of that of the maximum): core and tail."""
+    """Distances from the axis in Moliere radii at depth `tau`, in units of the shower maximum: core and tail."""
     log_energy = np.log(np.clip(energy, 0.4, 500.0))
     tau = np.minimum(tau, 4.0)
     core = 0.0251 + 0.00319 * log_energy + (0.1162 - 0.000381 * atomic_number) * tau

@@ -1,4 +1,4 @@
-"""The steps of the production as parts of a farm job: one part per file or range of events, one function per step."""
+"""Production steps as parts of a farm job: one function per step, one part per file or range of events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.production.stream import data_files, open_writer, stem
 
 def generate_parts(sample: Sample, first: int, n_events: int, events_per_part: int, output: Path, suffix: str,
                    order: Order, cache: Path) -> list[Part]:
-    """Parts of `events_per_part` events each, at multiples of that number, so that ranges that overlap share parts."""
+    """Parts of `events_per_part` events, aligned to multiples of that number so that overlapping ranges share parts."""
     parts = []
     start = first
     while start < first + n_events:
@@ -35,7 +35,7 @@ def generate_parts(sample: Sample, first: int, n_events: int, events_per_part: i
 
 def generate(sample: Sample, first: int, last: int, output: Path, order: Order, cache: Path,
              erx_output: Path | None = None) -> Outcome:
-    """Simulate the events first..last-1 into one file; also as link words if `erx_output` is given."""
+    """Simulate the events first..last-1 into one file, and also write link words to `erx_output` if given."""
     table = ModuleTable.join([simulate(sample, event, cache) for event in range(first, last)])
     with open_writer(output, may_be_empty=True) as writer:
         writer.write(table.to_arrow(order))
@@ -46,12 +46,12 @@ def generate(sample: Sample, first: int, last: int, output: Path, order: Order, 
 
 def ntuple_parts(paths: Iterable[Path], events_per_part: int, output: Path, suffix: str, order: Order, tree: str,
                  charge: str | None, with_words: bool) -> list[Part]:
-    """Parts of `events_per_part` events of one file each."""
+    """Parts of up to `events_per_part` events of one file; raises InputError for a file without events."""
     parts = []
     for path in paths:
         n_events = open_tree(path, tree).num_entries
         if not n_events:
-            raise InputError(f"{path}: tree '{tree}' has no events")
+            raise InputError(f"{path}: tree '{tree}' has no events, expected at least one")
         for first in range(0, n_events, events_per_part):
             name = f"{path.stem}_{first:07d}"
             erx = output / "erx" / name if with_words else None
@@ -64,7 +64,7 @@ def ntuple_parts(paths: Iterable[Path], events_per_part: int, output: Path, suff
 
 def from_ntuple(path: Path, first: int, last: int, tree: str, charge: str | None, output: Path, order: Order,
                 erx_folder: Path | None = None) -> Outcome:
-    """Modules of the events first..last-1 of a ROOT file into one file; also link words by module in `erx_folder`."""
+    """Convert the events first..last-1 of a ROOT file into one file; `erx_folder` gets the words of each module."""
     modules = 0
     words_folder = atomic_directory(erx_folder, guarded=True) if erx_folder else nullcontext()
     with open_writer(output, may_be_empty=True) as writer, words_folder as folder:
@@ -79,6 +79,7 @@ def from_ntuple(path: Path, first: int, last: int, tree: str, charge: str | None
 
 
 def split_parts(paths: Iterable[Path], output: Path, suffix: str, links: Path | None) -> list[Part]:
+    """Parts that split one file each."""
     return [Part(stem(path), split, {"path": path, "output": output, "suffix": suffix, "links": links},
                  inputs=(path, *([links] if links else [])),
                  outputs=tuple(transform.split_outputs(path, output, suffix).values())) for path in data_files(paths)]
@@ -93,6 +94,7 @@ def split(path: Path, output: Path, suffix: str, links: Path | None) -> Outcome:
 
 def skim_parts(paths: Iterable[Path], output: Path, suffix: str, whole: bool, min_sim_energy: float | None,
                min_charge: int, links: Path | None) -> list[Part]:
+    """Parts that skim one file each."""
     return [Part(stem(path), skim, {
         "path": path, "output": output / (stem(path) + suffix), "whole": whole, "min_sim_energy": min_sim_energy,
         "min_charge": min_charge, "links": links}, inputs=(path, *([links] if links else [])),
@@ -108,6 +110,7 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
 
 
 def double_parts(paths: Iterable[Path], output: Path, suffix: str, seed: int) -> list[Part]:
+    """Parts that double one file each."""
     return [Part(stem(path), double, {"path": path, "output": output / (stem(path) + suffix), "seed": seed},
                  inputs=(path,), outputs=(output / (stem(path) + suffix),)) for path in data_files(paths)]
 
@@ -118,7 +121,7 @@ def double(path: Path, output: Path, seed: int) -> Outcome:
 
 
 def rows_written(counts: Mapping[str, int]) -> int:
-    """Rows in the files of a part, by its counts."""
+    """Number of rows that a part wrote, from its counts."""
     return sum(number for name, number in counts.items()
                if name in ("modules", "kept", "rows") or name.startswith("nElinks_"))
 

@@ -1,6 +1,6 @@
-"""Files of module rows read and written piece by piece, so that memory does not grow with the files.
+"""Files of module rows, read and written piece by piece so that memory does not grow with the files.
 
-The charges stay in the order of the columns of the file: nothing here depends on it.
+Charges keep the column order of the file: nothing here depends on it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from models.files import atomic_path
 from training.production.modules import ALIASES, COLUMNS
 
 ROWS = 200_000
-"""Rows in memory at a time; about 40 MB."""
+"""Rows held in memory at a time, about 40 MB."""
 
 _TYPES: dict[str, pa.DataType] = {
     **{name: pa.uint32() for name in CALQ_COLUMNS},
@@ -41,28 +41,28 @@ _EXPECTED = {pa.int64(): "an integer", pa.float64(): "a number", pa.bool_(): "tr
 
 
 def data_files(paths: Iterable[str | Path]) -> list[Path]:
-    """The files named, and those in the folders named; raises InputError if there is none."""
+    """List the given files and all data files in the given folders; raises InputError for a folder without any."""
     found: list[Path] = []
     for path in map(Path, paths):
         inside = sorted(filter(is_data_file, path.iterdir())) if path.is_dir() else [path]
         if not inside:
-            raise InputError(f"{path}: no data file in this folder, expected {', '.join(SUFFIXES)}")
+            raise InputError(f"{path}: no data file in this folder, expected at least one of {', '.join(SUFFIXES)}")
         found += inside
     return found
 
 
 def stem(path: Path) -> str:
-    """Name of a file without its suffix."""
+    """Name of a data file without its suffix."""
     return path.name.removesuffix(".gz").rsplit(".", 1)[0]
 
 
 def keep_inputs(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
-    """Raise InputError if a file or folder to write is a file to read, by whatever name, or has one in it."""
+    """Raise InputError if an output is also an input, under whatever name, or is a folder that contains one."""
     read = {_identity(place) for path in inputs for place in (path, *path.resolve().parents)}
     for output in outputs:
-        place = output.resolve()  # the way there may lead through a folder that is made first
+        place = output.resolve()  # the path may lead through a folder that does not exist yet
         if place.exists() and _identity(place) in read:
-            raise InputError(f"{output}: would be written over while it is read, expected another --output")
+            raise InputError(f"{output}: is also an input; choose another --output")
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -71,10 +71,10 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def read_tables(paths: Iterable[str | Path], rows: int = ROWS) -> Iterator[pa.Table]:
-    """Tables of exactly `rows` rows (the last one fewer) through all files; columns as in the first file.
+    """Read all files as tables of exactly `rows` rows (fewer in the last), with the columns of the first file.
 
-    Raises InputError naming file and column if one is missing or of another type, and also the row and the value if
-    that is no charge, or none at all in a column that has a type.
+    Raises InputError naming file and column if a column is missing or has another type, and also row and value if that
+    is not a charge, or is missing in a typed column.
     """
     waiting: list[pa.Table] = []
     n_waiting, schema = 0, None
@@ -107,7 +107,7 @@ def read_tables(paths: Iterable[str | Path], rows: int = ROWS) -> Iterator[pa.Ta
 def _pieces(path: Path, rows: int) -> Iterator[pa.Table]:
     start = 0
     for batch in (_parquet if is_parquet(path) else _csv)(path, rows):
-        # Made anew: without what else Parquet says of columns, such as that they have no holes.
+        # Rebuilt without the metadata of Parquet, such as that a column has no nulls.
         table = whole_charges(str(path), pa.table(batch.columns, charge_names(batch.schema.names)), start)
         for index, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
             wanted = _TYPES.get(name)
@@ -140,7 +140,7 @@ def _check_names(path: Path, names: list[str]) -> None:
 
 
 class TableWriter:
-    """Appends tables to a CSV or Parquet file; made by `open_writer`. CSV goes without the link words."""
+    """Writer that appends tables to a CSV or Parquet file, made by `open_writer`; CSV omits the link words."""
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self.rows = 0
@@ -150,41 +150,43 @@ class TableWriter:
         self._writer: Any = None
 
     def write(self, table: pa.Table) -> None:
+        """Append a table; raises InputError if the format cannot hold one of its columns."""
         if not self._parquet:
             table = without_words(table)
         try:
             self._writer = self._writer or self._begin(table.schema)
             self._writer.write_table(table)
         except pa.ArrowException as error:
-            raise InputError(f"{self._path}: a column cannot be written in this format: {error}") from None
+            raise InputError(f"{self._path}: this format cannot hold one of the columns: {error}") from None
         self.rows += len(table)
 
     def _begin(self, schema: pa.Schema) -> Any:
         if self._parquet:
             return pa_parquet.ParquetWriter(self._file, schema)
-        # The header is written here because pyarrow would quote every name.
+        # pyarrow would quote every name in the header.
         self._file.write((",".join(schema.names) + "\n").encode())
         return pa_csv.CSVWriter(self._file, schema, write_options=pa_csv.WriteOptions(include_header=False))
 
     def close(self) -> None:
+        """Finish the content of the file, which stays open."""
         if self._writer is not None:
             self._writer.close()
 
 
 def without_words(table: pa.Table) -> pa.Table:
-    """Without the columns of link words, which CSV files of charges do not have."""
+    """Drop the link words, which CSV files of charges do not have."""
     return table.drop_columns([name for name in ERX.columns if name in table.column_names])
 
 
-class _NoRows(Exception):
-    """Keeps an empty file from its name."""
+class _NoRowsError(Exception):
+    """Raised to discard a file without rows."""
 
 
 @contextmanager
 def open_writer(path: str | Path, may_be_empty: bool = False) -> Iterator[TableWriter]:
-    """A writer whose file appears under its name when the block has succeeded.
+    """Open a writer whose file appears under its name once the block has succeeded.
 
-    If no row was written there is no file, also no older one; raises InputError then unless `may_be_empty`.
+    If no row was written, there is no file, and an older one is deleted; this raises InputError unless `may_be_empty`.
     """
     if not str(path).endswith(SUFFIXES):
         raise InputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
@@ -193,8 +195,8 @@ def open_writer(path: str | Path, may_be_empty: bool = False) -> Iterator[TableW
             with open_to_write(temporary) as file, closing(TableWriter(file, Path(path))) as writer:
                 yield writer
             if not writer.rows:
-                raise _NoRows
-    except _NoRows:
+                raise _NoRowsError
+    except _NoRowsError:
         if not may_be_empty:
-            raise InputError(f"{path}: not written, no rows are left for it") from None
+            raise InputError(f"{path}: not written, as no rows are left") from None
         Path(path).unlink(missing_ok=True)

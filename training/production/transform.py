@@ -1,4 +1,4 @@
-"""What happens to module rows between production and training: split by links, skim, shuffle, double."""
+"""Transformations of module rows between production and training: split by links, skim, shuffle, double."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
 from models.arrays import IntArray
-from models.calq_io import CALQ_COLUMNS, MAX_CALQ
+from models.calq_csv import CALQ_COLUMNS, MAX_CALQ
 from models.chip import MAX_ELINKS
-from models.errors import InputError
+from models.errors import InputError, nearest
 from training.production.allocation import FEWEST_ELINKS, ModuleLinks, signal_links
 from training.production.geometry import LARGEST_UV, module_index, modules
 from training.production.modules import ALIASES
 from training.production.stream import ROWS, keep_inputs, open_writer, read_tables, stem, without_words
 
 PLACE = ("layer", "waferu", "waferv")
-"""Columns that say where a module is."""
+"""Columns that locate a module."""
 
 
 def _standard_names(table: pa.Table) -> pa.Table:
@@ -36,7 +36,7 @@ def _columns(table: pa.Table, names: Iterable[str], source: str) -> list[IntArra
     table = _standard_names(table)
     for name in names:
         if name not in table.column_names:
-            raise InputError(f"{source}: column {name} is missing, expected it beside the charges")
+            raise InputError(f"{source}: column {name} is missing{nearest(name, table.column_names)}")
     return [table[name].to_numpy() for name in names]
 
 
@@ -45,15 +45,16 @@ def _charges(table: pa.Table) -> npt.NDArray[np.uint32]:
 
 
 def split_outputs(path: Path, output: Path, suffix: str) -> dict[int, Path]:
-    """The files that `split` may write or delete, by number of links."""
+    """Files that `split` may write or delete, by number of links."""
     numbers = range(FEWEST_ELINKS, MAX_ELINKS + 1)
     return {n: output / f"nElinks_{n}" / (stem(path) + suffix) for n in numbers}
 
 
 def split(path: Path, output: Path, suffix: str, links: ModuleLinks | None) -> dict[str, int]:
-    """Rows of a file into `output/nElinks_N/NAME`, N from 2 to 13: by layer, or by module if `links` is given.
+    """Split the rows of a file into `output/nElinks_N/NAME`, N from 2 to 13: by layer, or by module with `links`.
 
-    The column n_elinks is set. Returns the number of rows by N; `left_out` are modules with fewer than two links.
+    Sets the column n_elinks. Returns the number of rows by N; `left_out` counts modules with fewer than two links.
+    Raises InputError if a column that locates the modules is missing.
     """
     counts: dict[str, int] = {"left_out": 0}
     outputs = split_outputs(path, output, suffix)
@@ -73,7 +74,7 @@ def split(path: Path, output: Path, suffix: str, links: ModuleLinks | None) -> d
                 counts[f"nElinks_{n}"] = counts.get(f"nElinks_{n}", 0) + len(rows)
             counts["left_out"] += int(np.count_nonzero(number < FEWEST_ELINKS))
     for n in set(outputs) - set(writers):
-        outputs[n].unlink(missing_ok=True)  # of an earlier, other allocation
+        outputs[n].unlink(missing_ok=True)  # left by an earlier, different allocation
     return counts
 
 
@@ -86,8 +87,11 @@ def _set_column(table: pa.Table, name: str, values: IntArray) -> pa.Table:
 
 def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, min_charge: int,
          links: ModuleLinks | None) -> dict[str, int]:
-    """Rows of modules that are not cut by the edge of the silicon (if `whole`; by the list `links`, else by geometry),
-    with SimEnergyFraction above `min_sim_energy` and a module sum of at least `min_charge`."""
+    """Keep the rows that pass all cuts, and return the number of rows read, removed by each cut, and kept.
+
+    The cuts are: the edge of the silicon does not cut the module (if `whole`; by the list `links`, else by the
+    geometry), SimEnergyFraction above `min_sim_energy`, and a module sum of at least `min_charge`.
+    """
     counts = {"read": 0, "partial": 0, "sim_energy": 0, "charge": 0, "kept": 0}
     with open_writer(output, may_be_empty=True) as writer:
         for table in read_tables([path]):
@@ -112,7 +116,7 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
 
 
 def is_whole(layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]:
-    """Whether there are modules at these places that the edge of the silicon does not cut."""
+    """Whether there is a module at each place that the edge of the silicon does not cut."""
     index = module_index()
     near = (layer >= 0) & (layer < len(index)) & (np.abs(u) <= LARGEST_UV) & (np.abs(v) <= LARGEST_UV)
     row = index[np.where(near, layer, 0), np.where(near, u, 0) + LARGEST_UV, np.where(near, v, 0) + LARGEST_UV]
@@ -121,14 +125,15 @@ def is_whole(layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]
 
 
 def shuffle(paths: list[Path], output: Path, seed: int, rows_in_memory: int = ROWS) -> dict[str, int]:
-    """All rows of all files in random order, every order being equally likely.
+    """Write all rows of all files in random order, every order being equally likely.
 
-    Rows are dealt at random to piles on disk that fit into memory; each pile is shuffled. Equal for equal arguments.
+    Rows are dealt at random to piles on disk that fit into memory, and each pile is shuffled. Equal arguments give
+    equal files.
     """
     keep_inputs(paths, [output])
     rng = np.random.default_rng(seed)
     total = sum(len(table) for table in read_tables(paths))
-    # Piles vary in size by the square root of their mean; 20% of room makes one that is too large a rarity.
+    # Pile sizes fluctuate by the square root of their mean: with 20% headroom, hardly any pile is too large.
     n_piles = max(1, -(-total * 12 // (rows_in_memory * 10)))
     output.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{output.stem}-", dir=output.parent))
@@ -154,16 +159,16 @@ def shuffle(paths: list[Path], output: Path, seed: int, rows_in_memory: int = RO
 
 
 def double(path: Path, output: Path, seed: int) -> dict[str, int]:
-    """Every row of a file, and after each piece of it as many overlays: the row plus the charges of another one.
+    """Write every row of a file and, after each piece of it, as many overlays: a row plus the charges of another one.
 
-    The other columns of an overlay are those of its first row. Sums stay at 22 bits.
+    The other columns of an overlay are those of its first row. Sums saturate at 22 bits.
     """
     rng = np.random.default_rng(seed)
     rows = 0
     with open_writer(output) as writer:
-        for table in map(without_words, read_tables([path])):  # the sum of two charges is no code of a link
+        for table in map(without_words, read_tables([path])):  # the sum of two charges has no code on a link
             charges = _charges(table).astype(np.int64)
-            # A turn by a random number of places of a random order: no row is its own partner unless it is alone.
+            # Rotate a random order by a random number of places: no row is its own partner unless it is alone.
             order = rng.permutation(len(table))
             partner = np.empty_like(order)
             partner[order] = np.roll(order, 1 + int(rng.integers(max(len(order) - 1, 1))))

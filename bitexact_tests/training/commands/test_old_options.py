@@ -65,8 +65,8 @@ def test_every_old_loss_has_one_of_now() -> None:
     (["--rescaleInputToMax"], "normaliser"),
     (["--epoch"], "--epoch: expected a value"),
     (["--nELinks", "1"], "encoder.n_elinks"),
-    (["--maskPartials", "-i", "calq.csv"], "data.mask_partials: no column ModType"),
-    (["--maskEnergies", "-i", "calq.csv"], "data.mask_energies: no column SimEnergyFraction"),
+    (["--maskPartials", "-i", "calq.csv"], "data.mask_partials: needs the column ModType"),
+    (["--maskEnergies", "-i", "calq.csv"], "data.mask_energies: column SimEnergyFraction is missing"),
     (["--occReweight", "--double", "--quickTrain", "--noHeader", "--nCSV", "5", "--saveEnergy", "--skipPlot",
       "--retrain", "--rescaleOutputToMax", "--overrideInput", "--AEonly=1", "-i", "none.csv"], "none.csv: No such"),
 ])

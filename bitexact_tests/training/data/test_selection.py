@@ -54,11 +54,11 @@ def test_mask_partials_by_type_or_by_place() -> None:
 
 
 @pytest.mark.parametrize(("columns", "options", "match"), [
-    ({"layer": [1]}, {"mask_partials": True}, "no column ModType and not all of layer, waferu, waferv"),
+    ({"layer": [1]}, {"mask_partials": True}, "needs the column ModType, or all of layer, waferu, waferv"),
     ({"layer": [9.0, 9.5], "waferu": [1, 1], "waferv": [1, 1]}, {"mask_partials": True},
      "row 2, column layer: 9.5, expected a whole number"),
     ({"layer": ["a"], "waferu": [1], "waferv": [1]}, {"mask_partials": True}, "column layer holds 'a'"),
-    ({"layer": [1]}, {"mask_energies": 0.05}, "no column SimEnergyFraction"),
+    ({"layer": [1]}, {"mask_energies": 0.05}, "column SimEnergyFraction is missing"),
     ({"SimEnergyFraction": ["0.1?"]}, {"mask_energies": 0.05}, "SimEnergyFraction holds '0.1\\?', expected numbers"),
 ])
 def test_masks_need_their_columns(columns: dict[str, Any], options: dict[str, Any], match: str) -> None:

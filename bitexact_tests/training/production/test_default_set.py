@@ -66,8 +66,9 @@ def test_main_job_trains_on_collisions(pythia_cache: Path, tmp_path: Path, monke
     result = train_small(tmp_path / "run")
     assert result.exit_code == 0, result.output
     (kept,) = CACHE.glob("modules-*.parquet")
-    assert re.search(r"Pythia [0-9.]+ makes 200 modules of ttbar with 200 pile-up, layers 9: some 10 s", caplog.text)
-    assert re.search(rf"10 events in \d+ s; {kept} serves from now on", caplog.text)
+    assert re.search(r"Pythia [0-9.]+: generating 200 modules of ttbar with 200 pile-up, layers 9; takes about 10 s",
+                     caplog.text)
+    assert re.search(rf"10 events in \d+ s; cached in {kept}", caplog.text)
     held_out, modules = read_calq(tmp_path / "run" / "test.csv"), default_set.pythia_modules(200, 3, 5)
     assert tuple(held_out.extra.columns) == COLUMNS and set(held_out.extra.layer) == {9}
     assert len(held_out.calq) == 50 and {*map(bytes, held_out.calq)} < {*map(bytes, modules.calq)}

@@ -120,7 +120,7 @@ def test_nothing_left_writes_no_file(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2 and "no rows are left to write (read 5, " in result.output
     assert not list((tmp_path / "out").glob("*.csv"))
-    with pytest.raises(InputError, match=r"out.csv: not written, no rows are left for it"), \
+    with pytest.raises(InputError, match=r"out.csv: not written, as no rows are left"), \
             open_writer(tmp_path / "out.csv"):
         pass
 
@@ -258,7 +258,7 @@ def test_inputs_are_never_written_over(tmp_path: Path, command: list[str], folde
     output = tmp_path / way / output.relative_to(tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.csv")}
     result = CliRunner().invoke(app, [*command, str(tmp_path / "other.csv"), str(path), "--output", str(output)])
-    assert result.exit_code == 2 and "would be written over while it is read" in result.output, result.output
+    assert result.exit_code == 2 and "is also an input; choose another --output" in result.output, result.output
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
     assert not (tmp_path / "new").exists()
 
@@ -266,7 +266,7 @@ def test_inputs_are_never_written_over(tmp_path: Path, command: list[str], folde
 def test_columns_that_csv_cannot_hold(tmp_path: Path) -> None:
     path = save(tmp_path / "in.parquet", rows(3).assign(x=[[1], [2], [3]]))
     result = CliRunner().invoke(app, ["shuffle", str(path), "--output", str(tmp_path / "out.csv")])
-    assert result.exit_code == 2 and "out.csv: a column cannot be written in this format" in result.output
+    assert result.exit_code == 2 and "out.csv: this format cannot hold one of the columns" in result.output
     assert not (tmp_path / "out.csv").exists()
 
 
