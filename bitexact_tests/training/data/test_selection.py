@@ -94,8 +94,8 @@ def test_masks_and_weight_change_a_run(tmp_path: Path) -> None:
         "whole": plain.override(data={"mask_partials": True}), "energy": plain.override(data={"mask_energies": 0.5}),
     }
     summaries = {name: train(config, tmp_path / name) for name, config in configs.items()}
-    assert len({summary["fingerprint"] for summary in summaries.values()}) == len(configs)
-    rows = {name: sum(summary[f"n_{part}"] for part in ("train", "validation", "test"))
+    assert len({summary.fingerprint for summary in summaries.values()}) == len(configs)
+    rows = {name: sum(getattr(summary, f"n_{part}") for part in ("train", "validation", "test"))
             for name, summary in summaries.items()}
     assert rows == {"plain": 300, "weight": 300, "whole": 200, "energy": 149}
     tests = {name: pd.read_csv(tmp_path / name / "test.csv") for name in configs}
