@@ -20,7 +20,7 @@ from emulator.link_words import join_words
 from emulator.output_buffer import NOTHING, OutputBuffer
 from emulator.trace import Trace
 from models.arrays import IntArray
-from models.chip import MAX_ELINKS, Algorithm
+from models.chip import MAX_ELINKS, Algorithm, Revision
 from models.registers import Registers
 
 
@@ -31,10 +31,10 @@ def _autoencoder(registers: Registers) -> Autoencoder:
 
 
 _BLOCKS: dict[Algorithm, Callable[[Registers], AlgorithmBlock]] = {
-    Algorithm.THRESHOLD_SUM: lambda r: ThresholdSum(r.threshold, r.dropped_bits, r.use_sum, r.tx_sync_word,
-                                                       r.buffer_thresholds[0]),
+    Algorithm.THRESHOLD_SUM: lambda r: ThresholdSum(r.threshold, r.dropped_bits, r.use_sum, r.filling_word,
+                                                       r.buffer_thresholds[0], r.revision),
     Algorithm.SUPER_TRIGGER_CELL: lambda r: SuperTriggerCell(r.n_elinks, r.stc_type, r.dropped_bits),
-    Algorithm.BEST_CHOICE: lambda r: BestChoice(r.n_elinks, r.dropped_bits, r.use_sum),
+    Algorithm.BEST_CHOICE: lambda r: BestChoice(r.n_elinks, r.dropped_bits, r.use_sum, r.revision),
     Algorithm.REPEATER: lambda r: Repeater(r.n_elinks, r.dropped_bits),
     Algorithm.AUTOENCODER: _autoencoder,
 }
@@ -75,14 +75,14 @@ class EconT:
         return f"<EconT: {self.registers.summary()} ({self.registers.origin})>"
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> EconT:
-        """A chip with the settings of a register file; raises InputError."""
-        return cls(Registers.load(path))
+    def from_yaml(cls, path: str | Path, revision: Revision | None = None) -> EconT:
+        """A chip with the settings of a register file, and its revision unless that is given; raises InputError."""
+        return cls(Registers.load(path, revision))
 
     def calq(self, erx: IntArray) -> npt.NDArray[np.int64]:
         """Calibrated charges (n, 48), in the order after the mux, of eRx words (n, 12)."""
         r = self.registers
-        return front_end.calibrate(front_end.unpack(erx), r.mux_select, r.calibration, r.high_density)
+        return front_end.calibrate(front_end.unpack(erx, r.revision), r.mux_select, r.calibration, r.high_density)
 
     def run(self, erx: IntArray, first_bx: int = 0, waiting: Words = NOTHING) -> Frames:
         """Frames for consecutive bunch crossings, eRx words (n, 12) unsigned 32-bit.

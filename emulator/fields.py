@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from emulator.codes import CHARGE, FINE_SUM, SUM, FloatCode
 from models.arrays import IntArray
-from models.chip import COUNTER_BITS, LINK_BITS, MAX_ELINKS, N_OUTPUTS, WORD_BITS
+from models.chip import COUNTER_BITS, LINK_BITS, MAX_ELINKS, N_OUTPUTS, WORD_BITS, Revision
 from models.trigger_cells import N_TRIGGER_CELLS
 
 MAX_WORDS = MAX_ELINKS * LINK_BITS // WORD_BITS
@@ -90,7 +90,7 @@ MODULE_SUM = Field("module_sum", SUM.bits, code=SUM)
 
 
 def _cells(n_cells: int, counted: bool) -> Layout:
-    """Which cells are sent: their addresses or, where that is shorter, a map with cell 0 first; then their charges."""
+    """Which cells are sent: their addresses or, where that is shorter, a map; then their charges."""
     if n_cells >= MAP_FROM:
         where: Layout = (Field("cell_map", 1, N_TRIGGER_CELLS),)
     else:
@@ -104,31 +104,37 @@ def threshold_sum(n_cells: int) -> Layout:
     return head + _cells(n_cells, counted=True) if n_cells else head
 
 
-def cell_values(sent: npt.NDArray[np.bool_], charge_code: IntArray) -> dict[str, IntArray]:
+def cell_values(sent: npt.NDArray[np.bool_], charge_code: IntArray, revision: Revision) -> dict[str, IntArray]:
     """Values of the fields of `_cells` for frames that all send the same number of cells: (n, 48) and (n, 48)."""
     address = np.nonzero(sent)[1].reshape(len(sent), int(sent[:1].sum()))
     return {
-        "cell_map": sent.astype(np.int64),
+        "cell_map": sent[:, _map_order(revision)].astype(np.int64),
         "n_cells": sent.sum(axis=1),
         "address": address,
         "charge": np.take_along_axis(charge_code, address, axis=1),
     }
 
 
-def cell_charges(values: Mapping[str, IntArray]) -> npt.NDArray[np.int64]:
+def cell_charges(values: Mapping[str, IntArray], revision: Revision) -> npt.NDArray[np.int64]:
     """The inverse of `cell_values`: charge codes by cell, (n, 48), -1 where a cell was not sent."""
     charge = _two_dimensional(values["charge"])
     by_cell = np.full((len(charge), N_TRIGGER_CELLS), ABSENT, dtype=np.int64)
     if "cell_map" in values:
         # A damaged map may name more or fewer cells than there are charges: keep what has both.
-        rank = np.cumsum(values["cell_map"], axis=1)
-        row, cell = np.nonzero((values["cell_map"] == 1) & (rank <= charge.shape[1]))
+        cell_map = values["cell_map"][:, _map_order(revision)]
+        rank = np.cumsum(cell_map, axis=1)
+        row, cell = np.nonzero((cell_map == 1) & (rank <= charge.shape[1]))
         by_cell[row, cell] = charge[row, rank[row, cell] - 1]
     else:
         address = _two_dimensional(values["address"])
         row, k = np.nonzero(address < N_TRIGGER_CELLS)
         by_cell[row, address[row, k]] = charge[row, k]
     return by_cell
+
+
+def _map_order(revision: Revision) -> slice:
+    """Bits of the map by cell, and cells by bit; charges follow in the order of the cells on both revisions."""
+    return slice(None, None, -1 if revision.last_cell_first else 1)
 
 
 def _two_dimensional(values: IntArray) -> IntArray:

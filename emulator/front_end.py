@@ -7,19 +7,22 @@ import numpy.typing as npt
 
 from emulator.codes import CHARGE
 from models.arrays import IntArray
+from models.chip import CODES_PER_LINK, Revision
 
 N_ERX = 12
-CODES_PER_LINK = 4
 CALIBRATION_BITS = 11
 """Fractional bits of a calibration factor: 2048 = 1.0."""
 
 
-def unpack(erx: IntArray) -> npt.NDArray[np.int64]:
-    """Charge codes of the input words: (n, 12) 32-bit words -> (n, 48); four 7-bit codes per link, code 0 lowest.
+def unpack(erx: IntArray, revision: Revision = Revision.P1) -> npt.NDArray[np.int64]:
+    """Charge codes of the input words in the mux's numbering: (n, 12) 32-bit words -> (n, 48), four per link.
 
-    The 4-bit header above them does not reach the data path.
+    Code 0 of a link is the lowest one on P1, the highest one on the production chip. The 4-bit header above them does
+    not reach the data path.
     """
     shifts = CHARGE.bits * np.arange(CODES_PER_LINK)
+    if revision.highest_code_first:
+        shifts = shifts[::-1]
     codes = np.asarray(erx).astype(np.int64)[:, :, None] >> shifts & ((1 << CHARGE.bits) - 1)
     return codes.reshape(len(codes), N_ERX * CODES_PER_LINK)
 

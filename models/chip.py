@@ -1,11 +1,11 @@
-"""Facts of the chip, stated once: time, links and words, algorithms, the size of the encoder and of its frame, its mux.
+"""Facts of the chip, stated once: revisions, time, links and words, algorithms, the size of the encoder and of its frame, its mux.
 
 What a trigger cell is, and how wide its charge, is in `models.trigger_cells`.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Literal
 
 AlgorithmName = Literal["TS", "STC", "BC", "RPT", "AE"]
@@ -45,6 +45,30 @@ ENCODER_MUX = (
     15, 8, 9, 10, 25, 26, 19, 18, 34, 35, 43, 41, 32, 33, 42, 40, 39, 38, 44, 47, 36, 37, 45, 46,
 )  # fmt: skip
 """Mux setting of the published autoencoder vectors: it brings the trigger cells into the order of the image."""
+
+CODES_PER_LINK = 4
+
+
+class Revision(StrEnum):
+    """The first chip and the one that is being installed; whatever differs between them is said here."""
+
+    P1 = "p1"
+    PRODUCTION = "production"
+
+    @property
+    def highest_code_first(self) -> bool:
+        """Whether the mux counts the four codes of an input word from the most significant one."""
+        return self is Revision.PRODUCTION
+
+    @property
+    def last_cell_first(self) -> bool:
+        """Whether the 48-bit map of BC and TS begins with cell 47."""
+        return self is Revision.PRODUCTION
+
+
+def other_mux_number(number: int) -> int:
+    """The number that the other revision's mux has for the same input code."""
+    return number ^ (CODES_PER_LINK - 1)
 
 
 class Algorithm(IntEnum):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from models.chip import Revision
 from models.files import write_text
 from models.register_map import register_map
 from models.registers import Registers
 
 
 def i2c_writes(registers: Registers) -> Iterator[tuple[int, bytes]]:
-    """The writes of these settings: (address, bytes), one per register that was given."""
+    """The writes of these settings into a P1 chip: (address, bytes), one per register that was given.
+
+    The addresses of the production chip are not public; its settings are converted to those of P1.
+    """
+    registers = registers.converted(Revision.P1)
     for register in register_map().registers:
         params = [slot for slots in register.params.values() for slot in slots]
         given = {slot.address for slot in (*register.slots, *params) if slot.name in registers.given}

@@ -8,8 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models.chip import MAX_ELINKS, Algorithm
+from models.trigger_cells import N_TRIGGER_CELLS
+
 MAP_FILE = Path(__file__).with_name("register_map.yaml")
-MEMORY_BYTES = 0x0C00
+MEMORY_BYTES = 0x0C04
+P1_BYTES = 0x0C00
+"""What the I2C addresses of P1 reach; behind it stand the settings that the production chip alone has."""
+
+EXPECTED = {
+    "MFC_ALGORITHM_SEL_DENSITY.algo.select": range(len(Algorithm)),
+    "FMTBUF_ALL.config.eporttx_numen": range(1, MAX_ELINKS + 1),
+    "MFC_MUX_SELECT.mux_select_*": range(N_TRIGGER_CELLS),
+}
+"""Values for which the behaviour of the data path is defined, where these are not all that the bits can hold."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +33,16 @@ class Slot:
     n_bytes: int
     shift: int
     bits: int
+    expected: range
 
     def read(self, memory: bytes | bytearray) -> int:
         whole = int.from_bytes(memory[self.address : self.address + self.n_bytes], "little")
         return whole >> self.shift & ((1 << self.bits) - 1)
+
+    def overlaps(self, other: Slot) -> bool:
+        """Whether the two share a bit."""
+        return (self.address == other.address and self.shift < other.shift + other.bits
+                and other.shift < self.shift + self.bits)
 
     def write(self, memory: bytearray, value: int) -> None:
         """Put `value` (0 <= value < 2^bits) into memory and leave the bits around it alone."""
@@ -47,6 +65,11 @@ class Register:
     params: Mapping[str, tuple[Slot, ...]] = field(default_factory=dict)
 
     @property
+    def production(self) -> bool:
+        """Whether the production chip alone has it."""
+        return self.slots[0].address >= P1_BYTES
+
+    @property
     def repeated(self) -> bool:
         return "*" in self.name
 
@@ -62,15 +85,6 @@ class RegisterMap:
 
     registers: tuple[Register, ...]
     slots: Mapping[str, tuple[Slot, ...]]
-
-    @property
-    def blocks(self) -> frozenset[str]:
-        return frozenset(name.split(".", 1)[0] for name in self.slots)
-
-    def names_in(self, prefix: str) -> list[str]:
-        """What may follow `prefix.`: the registers of a block, the parameters of a register."""
-        start = f"{prefix}."
-        return [name[len(start) :] for name in self.slots if name.startswith(start)]
 
     def reset_memory(self) -> bytearray:
         memory = bytearray(MEMORY_BYTES)
@@ -122,8 +136,9 @@ def _register(family: str, block: str, name: str, address: int, row: Mapping[str
     reset = row.get("reset", 0)
 
     def slots(suffix: str, shift: int, bits: int) -> tuple[Slot, ...]:
+        expected = EXPECTED.get(f"{block}.{name}{suffix}", range(1 << bits))
         return tuple(
-            Slot(f"{block}.{name.replace('*', str(i))}{suffix}", address + i * n_bytes, n_bytes, shift, bits)
+            Slot(f"{block}.{name.replace('*', str(i))}{suffix}", address + i * n_bytes, n_bytes, shift, bits, expected)
             for i in range(count)
         )
 

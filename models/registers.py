@@ -6,30 +6,40 @@ The settings are kept as the bytes behind the I2C addresses, so that packing is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from models import register_file
 from models.arrays import Int64Array
-from models.chip import MAX_ELINKS, N_WEIGHTS, WEIGHT_BITS, Algorithm
+from models.chip import MAX_ELINKS, N_WEIGHTS, WEIGHT_BITS, Algorithm, Revision, other_mux_number
+from models.dialects import Dialect, Setting
 from models.errors import InputError
 from models.files import write_text
-from models.register_map import register_map
-from models.trigger_cells import N_TRIGGER_CELLS
+from models.register_map import EXPECTED, register_map
 
 _WEIGHT_BLOCKS = tuple(f"AUTOENCODER_{n}INPUT.weights_byte0" for n in range(12))
+_FILLING = {
+    Revision.P1: ("FMTBUF_ALL.tx_sync_word",),
+    Revision.PRODUCTION: ("PRODUCTION.idle_pattern", "PRODUCTION.link_reset_pattern"),
+}
+"""Settings of the word that fills the links, the first that is given counts."""
+
 _BLOCK_BYTES = N_WEIGHTS * WEIGHT_BITS // len(_WEIGHT_BLOCKS) // 8
 
 
 @dataclass(frozen=True)
 class Registers:
-    """Settings of one chip. `given` are the slots that a file set; all others have their value after reset."""
+    """Settings of one chip of a revision, with its own numbers in the mux.
+
+    `given` are the slots that a file set; all others have their value after reset.
+    """
 
     memory: bytes
     given: frozenset[str] = frozenset()
     origin: str = "registers"
+    revision: Revision = Revision.P1
 
     def __repr__(self) -> str:
         return f"<Registers: {self.summary()}, {len(self.given)} settings given ({self.origin})>"
@@ -39,42 +49,73 @@ class Registers:
         select = self.read("MFC_ALGORITHM_SEL_DENSITY.algo.select")
         if select >= len(Algorithm):
             return f"algorithm {select}"
-        return f"{Algorithm(select).short_name} on {self.n_elinks} links"
+        return f"{self.revision}, {Algorithm(select).short_name} on {self.n_elinks} links"
 
     @classmethod
-    def reset(cls) -> Registers:
-        return cls(bytes(register_map().reset_memory()))
+    def reset(cls, revision: Revision = Revision.P1) -> Registers:
+        """A chip to which nothing was written."""
+        return cls(bytes(register_map().reset_memory()), revision=revision)
 
     @classmethod
-    def load(cls, path: str | Path) -> Registers:
-        """Read a register file; raises InputError naming file, line, register, value and what was expected."""
-        memory, given = register_file.read(Path(path))
-        registers = cls(bytes(memory), frozenset(given), str(path))
+    def load(cls, path: str | Path, revision: Revision | None = None) -> Registers:
+        """Read a register file of any dialect, which tells the revision unless it is given.
+
+        Raises InputError naming file, line, register, value and what was expected.
+        """
+        memory, given, dialect = register_file.read(Path(path), revision)
+        registers = cls(bytes(memory), frozenset(given), str(path), dialect.revision)
         registers.check()
-        return registers
+        return registers.taken_as(revision or dialect.revision)
 
     def check(self) -> None:
         """Raise InputError unless the chip's behaviour is defined for the settings of the data path."""
-        limits = {
-            "MFC_ALGORITHM_SEL_DENSITY.algo.select": range(len(Algorithm)),
-            "FMTBUF_ALL.config.eporttx_numen": range(1, MAX_ELINKS + 1),
-            "MFC_MUX_SELECT.mux_select_*": range(N_TRIGGER_CELLS),
-        }
-        for name, expected in limits.items():
+        for name in EXPECTED:
             for slot in register_map().slots[name]:
                 value = slot.read(self.memory)
-                if value not in expected:
+                if value not in slot.expected:
                     raise InputError(f"{self.origin}: {slot.name} = {value}, "
-                                     f"expected {expected.start}..{expected.stop - 1}")
+                                     f"expected {slot.expected.start}..{slot.expected.stop - 1}")
+        for other, names in _FILLING.items():
+            if other is not self.revision and self.given.intersection(names):
+                raise InputError(f"{self.origin}: the {self.revision} chip has no setting "
+                                 f"{min(self.given.intersection(names))}")
 
     def with_values(self, values: Mapping[str, int | list[int]]) -> Registers:
         """A copy with other values, by dotted names as in the map: `{"FMTBUF_ALL.buff_t1": 48}`."""
         memory, given = bytearray(self.memory), set(self.given)
         for name, value in values.items():
-            given |= register_file.assign(memory, register_map().slots[name], value)
-        changed = Registers(bytes(memory), frozenset(given), self.origin)
+            given |= Setting(register_map().slots[name]).assign(memory, name, value)
+        changed = replace(self, memory=bytes(memory), given=frozenset(given))
         changed.check()
         return changed
+
+    def converted(self, revision: Revision) -> Registers:
+        """The same settings for a chip of another revision: it takes the same code into each channel.
+
+        Raises InputError naming a setting that the other revision does not have.
+        """
+        if revision is self.revision:
+            return self
+        mux = [other_mux_number(int(number)) for number in self.mux_select]
+        return self.taken_as(revision).with_values({"MFC_MUX_SELECT.mux_select_*": mux})
+
+    def taken_as(self, revision: Revision) -> Registers:
+        """The same numbers in a chip of another revision, whose filling word has another name.
+
+        Raises InputError where two filling words are given and the other revision has one.
+        """
+        if revision is self.revision:
+            return self
+        words = {name: self.read(name) for name in _FILLING[self.revision] if name in self.given}
+        if len(set(words.values())) > 1:
+            both = " and ".join(f"{name} = {word}" for name, word in words.items())
+            raise InputError(f"{self.origin}: {both}: the {revision} chip has one filling word")
+        memory, reset = bytearray(self.memory), Registers.reset()
+        for name in _FILLING[self.revision]:
+            (slot,) = register_map().slots[name]
+            slot.write(memory, reset.read(name))
+        bare = Registers(bytes(memory), self.given.difference(_FILLING[self.revision]), self.origin, revision)
+        return bare.with_values({_FILLING[revision][0]: self._filling_word})
 
     def read(self, name: str) -> int:
         """Value of one register or parameter by its dotted name."""
@@ -122,9 +163,15 @@ class Registers:
         return self.read("FMTBUF_ALL.config.stc_type")
 
     @property
-    def tx_sync_word(self) -> int:
+    def filling_word(self) -> int:
         """The 11 low bits of an idle word."""
-        return self.read("FMTBUF_ALL.tx_sync_word") & 0x7FF
+        return self._filling_word & 0x7FF
+
+    @property
+    def _filling_word(self) -> int:
+        """The first setting of it that was given, else what the last one is after reset."""
+        names = _FILLING[self.revision]
+        return self.read(next((name for name in names if name in self.given), names[-1]))
 
     @property
     def buffer_thresholds(self) -> tuple[int, int, int]:
@@ -169,11 +216,17 @@ class Registers:
             memory[_span(name)] = data[n * _BLOCK_BYTES : (n + 1) * _BLOCK_BYTES]
         given = {slot.name for row in register_map().registers if row.family.startswith("AUTOENCODER")
                  for slot in row.slots}
-        return Registers(bytes(memory), self.given | given, self.origin)
+        return replace(self, memory=bytes(memory), given=self.given | given)
 
-    def save(self, path: str | Path) -> None:
-        """Write a register file of all registers that were given; `-` is stdout."""
-        write_text(path, register_file.as_text(self.memory, self.given))
+    def save(self, path: str | Path, dialect: Dialect | None = None) -> None:
+        """Write a register file of all registers that were given; `-` is stdout.
+
+        Without a dialect it is that of the revision, nested for P1. Raises InputError naming a setting that the dialect
+        cannot express.
+        """
+        dialect = dialect or Dialect.of(self.revision)
+        same = self.converted(dialect.revision)
+        write_text(path, register_file.as_text(same.memory, same.given, dialect, self.origin))
 
 
 def _span(name: str) -> slice:

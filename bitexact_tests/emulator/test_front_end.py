@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bitexact_tests.samples import scalar_chip
 from emulator.front_end import calibrate, unpack
+from models.chip import Revision
 
 
 @given(st.data())
@@ -16,8 +17,10 @@ def test_front_end_against_scalar(data: st.DataObject) -> None:
     mux = data.draw(st.lists(st.integers(0, 47), min_size=48, max_size=48))
     cal = data.draw(st.lists(st.integers(0, 4095), min_size=48, max_size=48))
     high_density = data.draw(st.booleans())
-    found = calibrate(unpack(np.array([words], dtype=np.uint32)), np.array(mux), np.array(cal), high_density)
-    np.testing.assert_array_equal(found[0], scalar_chip.front_end(words, mux, cal, high_density))
+    production = data.draw(st.booleans())
+    revision = Revision.PRODUCTION if production else Revision.P1
+    found = calibrate(unpack(np.array([words], dtype=np.uint32), revision), np.array(mux), np.array(cal), high_density)
+    np.testing.assert_array_equal(found[0], scalar_chip.front_end(words, mux, cal, high_density, production))
 
 
 def test_largest_charge_fits_its_register() -> None:

@@ -24,7 +24,9 @@ from emulator.links import ERX, ETX, LinkFile
 from hls.vendor_reports import read_catapult, read_csynth, read_vivado
 from models import register_file
 from models.calq_io import CALQ_COLUMNS, read_calq
+from models.chip import Revision
 from models.config import Config
+from models.dialects import Dialect
 from models.errors import InputError
 from models.files import read_json
 from models.keras_file import import_keras
@@ -223,6 +225,8 @@ def catalogue() -> dict[str, Reader]:
     links = "Layer,ModU,ModV,ECONT_eTX,ModType\n9,1,2,5,F\n9,1,3,5,a\n10,0,1,2,F\n"
     registers = for_encoder(weights)
     register_text = _text(register_file.as_text(registers.memory, registers.given))
+    production = registers.converted(Revision.PRODUCTION)
+    flat_text = _text(register_file.as_text(production.memory, production.given, Dialect.PRODUCTION))
     config_text = _text(CONFIG.read_text(encoding="utf-8"))
     history = json.dumps({"loss": [1.0, 2.5], "x": {"y": None}})
 
@@ -243,6 +247,7 @@ def catalogue() -> dict[str, Reader]:
         "config": Reader(Config.load, ".yaml", config_text),
         "farm": Reader(FarmConfig.load, ".yaml", _text("cluster: htcondor\nn_workers: 4\noptions: {queue: x}\n")),
         "registers": Reader(Registers.load, ".yaml", register_text),
+        "registers_production": Reader(Registers.load, ".yaml", flat_text),
         "register_weights": Reader(spec_of(load_weights), ".yaml", register_text),
         "weights": Reader(spec_of(EncoderWeights.load), ".npz", _write_npz, npz),
         "emd_loss": Reader(emd_loss_file.read, ".npz", _write_npz, emd_loss),

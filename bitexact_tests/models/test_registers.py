@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitexact_tests.conftest import REPOSITORY
-from models.chip import ENCODER_MUX, Algorithm
+from models.chip import ENCODER_MUX, Algorithm, Revision
 from models.config import Config
 from models.errors import InputError
 from models.i2c import i2c_writes
@@ -31,6 +31,9 @@ ANY_WEIGHTS = st.integers(0, 1 << 30).map(lambda seed: EncoderWeights.random(Enc
 def models(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "models", *map(str, arguments)]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+FILLING_WORDS = ("PRODUCTION.idle_pattern", "PRODUCTION.link_reset_pattern")
 
 
 def published_registers(shared_data: Path) -> Any:
@@ -50,7 +53,7 @@ def published_registers(shared_data: Path) -> Any:
 
 def test_map_is_the_published_map(shared_data: Path) -> None:
     known, memory = register_map(), Registers.reset().memory
-    n_registers = 0
+    n_registers = len(FILLING_WORDS)  # of the production chip
     for block, name, address, n_bytes, value, params in published_registers(shared_data):
         (slot,) = known.slots[f"{block}.{name}"]
         assert (slot.address, slot.n_bytes, slot.read(memory)) == (address, n_bytes, value), slot
@@ -73,7 +76,7 @@ def test_values_after_reset() -> None:
     reset = Registers.reset()
     assert reset.algorithm is Algorithm.THRESHOLD_SUM and not reset.high_density
     assert reset.n_elinks == 2 and reset.use_sum and reset.stc_type == 1
-    assert reset.buffer_thresholds == (0x30, 0x1FF, 0) and reset.tx_sync_word == 0x70F
+    assert reset.buffer_thresholds == (0x30, 0x1FF, 0) and reset.filling_word == 0x70F
     assert reset.ae_mask == (1 << 144) - 1 and reset.dropped_bits == 0
     np.testing.assert_array_equal(reset.mux_select, np.arange(48))
     np.testing.assert_array_equal(reset.calibration, np.full(48, 2048))
@@ -193,6 +196,13 @@ def test_i2c_writes_make_the_settings() -> None:
     assert sum(len(data) for _, data in i2c_writes(registers)) == 12 * 134 + 48 + 1 + 18 + 1
 
 
+def test_i2c_writes_of_the_production_chip_are_those_of_p1() -> None:
+    registers = for_encoder(EncoderWeights.random(EncoderSpec.chip(3), seed=2))
+    production = dict(i2c_writes(registers.converted(Revision.PRODUCTION)))
+    same = dict(i2c_writes(registers)) | {0x03A9: bytes([0x0F, 0x07])}  # the filling word, which P1 has after a reset
+    assert production == same
+
+
 def test_settings_for_an_encoder() -> None:
     registers = for_encoder(EncoderWeights.random(EncoderSpec.chip(3), seed=2))
     assert (registers.algorithm, registers.n_elinks) == (Algorithm.AUTOENCODER, 3)
@@ -233,27 +243,30 @@ ECON-T:
 """.replace("{mux}", ", ".join(map(str, range(48))))
 
 BAD_FILES = {
-    "block": ("FMTBUF_ALL", "FMTBUF_AL", r":5: unknown block FMTBUF_AL; did you mean 'FMTBUF_ALL'\?"),
-    "register": ("buff_t1", "buf_t1", r":7: unknown register FMTBUF_ALL.buf_t1; did you mean 'buff_t1'\?"),
-    "parameter": ("eporttx_numen", "etx_numen", r":11: unknown register FMTBUF_ALL.config.etx_numen; did you mean"),
+    "block": ("FMTBUF_ALL", "FMTBUF_AL", r":5: unknown key FMTBUF_AL; did you mean 'FMTBUF_ALL'\?"),
+    "register": ("buff_t1", "buf_t1", r":7: unknown key FMTBUF_ALL.buf_t1; did you mean 'buff_t1'\?"),
+    "parameter": ("eporttx_numen", "etx_numen", r":11: unknown key FMTBUF_ALL.config.etx_numen; did you mean"),
     "too large for its bits": ("value: 3\n", "value: 300\n", r":20: ALGO_DROPLSB.drop_lsb = 300, expected 0..255"),
     "negative": ("value: 338", "value: -1", r":8: FMTBUF_ALL.buff_t1 = -1, expected 0..65535"),
-    "parameter too large": ("value: 13", "value: 16", r":12: FMTBUF_ALL.config.eporttx_numen = 16, expected 0..15"),
-    "links": ("value: 13", "value: 14", r": FMTBUF_ALL.config.eporttx_numen = 14, expected 1..13"),
-    "no links": ("value: 13", "value: 0", r": FMTBUF_ALL.config.eporttx_numen = 0, expected 1..13"),
-    "channel": ("46, 47", "46, 48", r": MFC_MUX_SELECT.mux_select_47 = 48, expected 0..47"),
-    "channels": ("46, 47", "46", r":16: MFC_MUX_SELECT.mux_select_0: 47 values, expected one or 48"),
+    "parameter too large": ("value: 13", "value: 16", r":12: FMTBUF_ALL.config.eporttx_numen = 16, expected 1..13"),
+    "links": ("value: 13", "value: 14", r":12: FMTBUF_ALL.config.eporttx_numen = 14, expected 1..13"),
+    "no links": ("value: 13", "value: 0", r":12: FMTBUF_ALL.config.eporttx_numen = 0, expected 1..13"),
+    "channel": ("46, 47", "46, 48", r":16: MFC_MUX_SELECT.mux_select_47 = 48, expected 0..47"),
+    "channels": ("46, 47", "46", r":16: MFC_MUX_SELECT.mux_select_\*: 47 values, expected one or 48"),
     "list for one": ("value: 3\n", "value: [3, 3]\n", r":20: ALGO_DROPLSB.drop_lsb: 2 values, expected one"),
     "text": ("value: 338", "value: many", r":8: FMTBUF_ALL.buff_t1 = 'many', expected an integer"),
     "float": ("value: 338", "value: 3.5", r":8: FMTBUF_ALL.buff_t1 = 3.5, expected an integer"),
-    "no value": ("\n     value: 338", " 338", r":7: ECON-T.RW.FMTBUF_ALL.registers.buff_t1 is 338, expected keys"),
-    "wrong key": ("value: 338", "wert: 338", r":8: unknown register FMTBUF_ALL.buff_t1.wert"),
-    "wrong key of a parameter": ("param_value: 13", "wert: 13", r":11: .*eporttx_numen is .*expected the key"),
-    "key beside params": ("     params:", "     more: 1\n     params:", r":10: FMTBUF_ALL.config: expected the keys"),
+    "no value": ("\n     value: 338", " 338", r":7: FMTBUF_ALL.buff_t1 is 338, expected keys .*value"),
+    "wrong key": ("value: 338", "wert: 338", r":8: unknown key FMTBUF_ALL.buff_t1.wert, expected value"),
+    "wrong key of a parameter": ("param_value: 13", "wert: 13", r":12: unknown key .*numen.wert, expected param"),
+    "key beside params": ("     params:", "     more: 1\n     params:", r":10: unknown key .*g.more, expected val"),
+    "no value of a parameter": (":\n       param_value: 13", ": {}", r":11: .*numen is {}, expected keys"),
     "given twice": ("    drop_lsb:", "    drop_lsb: {}\n    drop_lsb:", r":20: key 'drop_lsb' is given twice"),
-    "other chip": ("ECON-T:", "ECON-D:", r"key 'ECON-T' is missing"),
-    "no registers": ("   registers:\n    drop_lsb:", "   drop_lsb:", r":17: key 'ECON-T.RW.ALGO_DROPLSB.registers' is"),
-    "number for a name": ("    drop_lsb:", "    5: 3\n    drop_lsb:", r":18: ECON-T.*registers\.5 is 3, expected keys"),
+    "other chip": ("ECON-T:", "ECON-D:", r"one of the keys ECON-T, .*; did you mean 'ECON-T'\?"),
+    "no settings": (" RW:", " RO:", r":3: key 'ECON-T.RW' is missing"),
+    "two chips": ("i2c:", "ConfigAlgo:", r"both 'ECON-T' and 'ConfigAlgo' at the top, expected one dialect"),
+    "no registers": ("   registers:\n    drop_lsb:", "   drop_lsb:", r":18: .*drop_lsb, expected registers"),
+    "number for a name": ("    drop_lsb:", "    5: 3\n    drop_lsb:", r":19: unknown key .*B.5, expected drop"),
     "no YAML": ("ECON-T:", "ECON-T: [", r"not readable as YAML"),
 }
 

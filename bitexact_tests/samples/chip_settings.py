@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bitexact_tests.samples import scalar_chip
 from emulator import Decoded
-from models.chip import Algorithm
+from models.chip import Algorithm, Revision
 from models.register_weights import with_weights
 from models.registers import Registers
 from models.spec import EncoderSpec
@@ -35,6 +35,7 @@ def chip_settings(draw: st.DrawFn, algorithm: str | None = None) -> scalar_chip.
         t2=draw(st.integers(0, 60)),
         t3=draw(st.integers(0, 25)),
         mask=draw(st.one_of(st.integers(0, (1 << 144) - 1), st.sampled_from([0, (1 << 144) - 1]))),
+        production=draw(st.booleans()),
     )
 
 
@@ -45,7 +46,7 @@ def registers_of(s: scalar_chip.Settings) -> Registers:
         "FMTBUF_ALL.config.eporttx_numen": s.n_elinks,
         "FMTBUF_ALL.config.use_sum": int(s.use_sum),
         "FMTBUF_ALL.config.stc_type": s.stc_type,
-        "FMTBUF_ALL.tx_sync_word": s.sync_word,
+        "PRODUCTION.idle_pattern" if s.production else "FMTBUF_ALL.tx_sync_word": s.sync_word,
         "FMTBUF_ALL.buff_t1": s.t1,
         "FMTBUF_ALL.buff_t2": s.t2,
         "FMTBUF_ALL.buff_t3": s.t3,
@@ -54,7 +55,8 @@ def registers_of(s: scalar_chip.Settings) -> Registers:
         "ALGO_THRESHOLD_VAL.threshold_val_*": s.thresholds,
         "ALGO_DROPLSB.drop_lsb": s.drop_lsb,
     }
-    return with_weights(Registers.reset(), WEIGHTS).with_values(values)
+    revision = Revision.PRODUCTION if s.production else Revision.P1
+    return with_weights(Registers.reset(revision), WEIGHTS).with_values(values)
 
 
 def expected_words(s: scalar_chip.Settings, calq: Any, trace: Any, first_bx: int = 0) -> Any:

@@ -67,11 +67,15 @@ class Settings:
     t2: int = 314
     t3: int = 25
     mask: int = (1 << 144) - 1
+    production: bool = False
 
 
-def front_end(words: Sequence[int], mux: Sequence[int], cal: Sequence[int], high_density: bool) -> list[int]:
+def front_end(
+    words: Sequence[int], mux: Sequence[int], cal: Sequence[int], high_density: bool, production: bool = False
+) -> list[int]:
     """48 CALQ of the 12 input words of one bunch crossing."""
-    codes = [int(f"{word:032b}"[::-1][7 * j : 7 * j + 7][::-1], 2) for word in words for j in range(4)]
+    codes = [int(f"{word:032b}"[::-1][7 * j : 7 * j + 7][::-1], 2) for word in words
+             for j in ((3, 2, 1, 0) if production else range(4))]
     charges = []
     for k in range(48):
         first, n_values = values_of(codes[mux[k]], 3, 3 if high_density else 1)
@@ -91,13 +95,13 @@ def frame(s: Settings, calq: Sequence[int], counter: int, latents: Sequence[int]
         total = sum(calq) if s.use_sum else sum(calq[k] for k in range(48) if k not in sent)
         kind = "000" if not sent else "010" if len(sent) < 8 else "100"
         count = bits(len(sent), 3) if 0 < len(sent) < 8 else ""
-        return head5 + kind + bits(encode(total, 5, 3), 8) + count + cells(sent, codes)
+        return head5 + kind + bits(encode(total, 5, 3), 8) + count + cells(s, sent, codes)
     if s.algorithm == "BC":
         order = batcher_sort([min(charge >> drop, (1 << 18) - 1) for charge in calq])
         n = BEST_CHOICE_CELLS[s.n_elinks]
         total = sum(charge for charge, _ in (order if s.use_sum else order[n:]))
         sent = sorted(cell for _, cell in order[:n])
-        return head4 + bits(encode(total, 5, 3), 8) + cells(sent, codes)
+        return head4 + bits(encode(total, 5, 3), 8) + cells(s, sent, codes)
     if s.algorithm == "STC":
         return stc_frame(s, calq, head4, drop)
     kept = [bit for bit in range(143, -1, -1) if s.mask >> bit & 1]
@@ -106,11 +110,11 @@ def frame(s: Settings, calq: Sequence[int], counter: int, latents: Sequence[int]
     return head5 + bits(encode(ae_sum, 5, 4), 9) + sent_bits.rjust(room, "0")
 
 
-def cells(sent: Sequence[int], codes: Sequence[int]) -> str:
+def cells(s: Settings, sent: Sequence[int], codes: Sequence[int]) -> str:
     if not sent:
         return ""
     where = ("".join(bits(k, 6) for k in sent) if len(sent) < 8
-             else "".join("1" if k in sent else "0" for k in range(48)))
+             else "".join("1" if k in sent else "0" for k in (range(47, -1, -1) if s.production else range(48))))
     return where + "".join(bits(codes[k], 7) for k in sent)
 
 

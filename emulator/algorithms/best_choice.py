@@ -14,7 +14,7 @@ from emulator import fields
 from emulator.codes import CHARGE, SUM
 from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words, counter_code, with_room
 from models.arrays import IntArray
-from models.chip import MAX_ELINKS
+from models.chip import MAX_ELINKS, Revision
 
 CELLS_SENT = (1, 4, 6, 9, 14, 18, 23, 28, 32, 37, 41, 46, 48)
 """Cells sent with 1, 2, .. 13 links."""
@@ -69,6 +69,7 @@ class BestChoice:
     n_elinks: int
     dropped_bits: int
     use_sum: bool
+    revision: Revision
 
     @property
     def layout(self) -> fields.Layout:
@@ -85,14 +86,15 @@ class BestChoice:
 
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
         values = {"bx_counter": counter_code(self.counter_field, counter), "module_sum": stages["sum_code"]}
-        words = fields.pack(self.layout, values | fields.cell_values(stages["sent"], stages["charge_code"]))
+        cells = fields.cell_values(stages["sent"], stages["charge_code"], self.revision)
+        words = fields.pack(self.layout, values | cells)
         return Packets.fixed(words, 2 * self.n_elinks if self.n_elinks < MAX_ELINKS else fields.n_words(self.layout))
 
     def decode(
         self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
     ) -> tuple[Decoded, Ends]:
         values = fields.unpack(self.layout, with_room(words))
-        charge = fields.cell_charges(values)
+        charge = fields.cell_charges(values, self.revision)
         columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "charge": charge}
         calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)
         return Decoded(columns, SUM.estimate(values["module_sum"], self.dropped_bits), calq), EMPTY

@@ -23,6 +23,7 @@ from emulator.codes import CHARGE, SUM
 from emulator.fields import ABSENT, MAP_FROM
 from emulator.formatter import EMPTY, Decoded, Ends, Packets, Words
 from models.arrays import IntArray
+from models.chip import Revision
 from models.trigger_cells import N_TRIGGER_CELLS
 
 _COUNTER_SHIFT = TYPE_SHIFT + fields.TYPE.bits
@@ -39,6 +40,7 @@ class ThresholdSum:
     use_sum: bool
     sync_word: int
     t1: int
+    revision: Revision
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
         sent = calq >= self.threshold
@@ -58,7 +60,7 @@ class ThresholdSum:
             rows = n_cells == n
             values = {"bx_counter": counter[rows], "type": kind[rows], "module_sum": stages["sum_code"][rows]}
             words[rows] = fields.pack(
-                fields.threshold_sum(int(n)), values | fields.cell_values(sent[rows], charge[rows])
+                fields.threshold_sum(int(n)), values | fields.cell_values(sent[rows], charge[rows], self.revision)
             )
         cut = counter << _COUNTER_SHIFT | TYPE_TRUNCATED << TYPE_SHIFT | stages["full_sum_code"]
         idle = counter << 11 | self.sync_word
@@ -78,7 +80,7 @@ class ThresholdSum:
             for name, column in columns.items():
                 column[rows] = values[name]
             if count:
-                charge[rows] = fields.cell_charges(values)
+                charge[rows] = fields.cell_charges(values, self.revision)
         calq = CHARGE.estimate(np.maximum(charge, 0), self.dropped_bits)
         lost = n_cells == ABSENT
         calq[lost] = ABSENT
