@@ -13,6 +13,8 @@ import numpy as np
 from emulator.fields import MAX_WORDS, MODULE_SUM
 from emulator.formatter import Packets, Words
 from models.arrays import IntArray
+from models.chip import Algorithm
+from models.registers import Registers
 
 _SHORT_BIT = 1 << MODULE_SUM.bits
 """The lowest bit of the frame type: it tells a frame cut by T2 and T3 from one cut by T1."""
@@ -76,6 +78,15 @@ class OutputBuffer:
                 cut.append(0)
             n_waiting = max(n_waiting + length - per_bx, 0)
         return np.array(start, dtype=np.int64), np.array(cut, dtype=np.int64), n_waiting
+
+
+def overflow_warning(registers: Registers, n_lost: IntArray) -> list[str]:
+    """A warning if the buffer of TS can overflow under these settings; n_lost (n,) are the words that frames lost."""
+    t1 = registers.buffer_thresholds[0]
+    if registers.algorithm is not Algorithm.THRESHOLD_SUM or t1 <= SAFE_T1:
+        return []
+    return [f"buff_t1 = {t1} is above {SAFE_T1}, the {CAPACITY} words of the output buffer less a frame: "
+            f"{int((n_lost > 0).sum())} of {len(n_lost)} frames lost words"]
 
 
 def _stale(slots: Words, lost: IntArray, per_bx: int) -> Words:

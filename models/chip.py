@@ -1,4 +1,4 @@
-"""Facts of the chip, stated once: revisions, time, links and words, algorithms, the size of the encoder and of its frame, its mux.
+"""Facts of the chip, stated once: revisions, time, links and words, algorithms, the encoder, its frame and its mux.
 
 What a trigger cell is, and how wide its charge, is in `models.trigger_cells`.
 """

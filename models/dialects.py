@@ -47,6 +47,10 @@ class Dialect(StrEnum):
         return cls.PRODUCTION if revision is Revision.PRODUCTION else cls.P1_NESTED
 
 
+class Unpublished(InputError):
+    """A setting that a chip takes and of which no output was published, so that its rules are not known."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What stands under one key of a register file: a number, or a list with one for each slot that it sets.
@@ -78,7 +82,7 @@ class Setting:
                              + (f" or {len(self.slots)}" if len(self.slots) > 1 else ""))
         for slot, number in zip(self.slots, numbers, strict=True):
             if self.refused and number in self.refused:
-                raise InputError(f"{name} = {number}: {self.refused[number]}")
+                raise Unpublished(f"{name} = {number}: {self.refused[number]}")
             if number not in slot.expected:
                 one = slot.name if len(self.slots) > 1 else name
                 raise InputError(f"{one} = {number}, expected {slot.expected.start}..{slot.expected.stop - 1}")

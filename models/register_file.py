@@ -36,7 +36,7 @@ def read(path: Path, revision: Revision | None = None) -> tuple[bytearray, set[s
             if names <= given and memory != before and not dialect.root:
                 raise InputError(f"{name} = {value} contradicts another key of the same setting")
         except InputError as error:
-            raise InputError(f"{_place(path, lines, keys)}: {error}") from None
+            raise type(error)(f"{_place(path, lines, keys)}: {error}") from None
         given |= names
     return memory, given, dialect
 

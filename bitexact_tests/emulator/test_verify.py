@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,15 @@ from emulator import Decoded, EconT, decode
 from emulator.decoding import decode_stream
 from emulator.fields import ABSENT
 from emulator.links import ERX, ETX
-from emulator.verify import INPUT_FILE, OUTPUT_FILE, REGISTER_FILE, find_sets, settings_of, verify_set, verify_sets
-from models.chip import Algorithm
+from emulator.verify import INPUT_FILE, OUTPUT_FILE, REGISTER_FILE, find_sets, verify_set, verify_sets, with_links_of
+from models.chip import Algorithm, Revision
 from models.errors import InputError
+from models.registers import Registers
 
-VECTORS = SHARED_DATA / "econt_vectors"
-SETS = find_sets([VECTORS]) if VECTORS.is_dir() else [VECTORS / "none"]
-every_set = pytest.mark.parametrize("folder", SETS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+COLLECTIONS = [SHARED_DATA / "econt_vectors", SHARED_DATA / "econt_vectors_production"]
+SETS = [folder for folder in (find_sets(COLLECTIONS) if SHARED_DATA.is_dir() else [SHARED_DATA / "none"])
+        if folder.name != "STC_type4_eTx2"]
+every_set = pytest.mark.parametrize("folder", SETS, ids=lambda folder: "/".join(folder.parts[-3:]))
 
 
 @functools.lru_cache(maxsize=1)
@@ -34,9 +37,9 @@ class TestVectors:
     @pytest.fixture(autouse=True)
     def _load(self, shared_data: Path, folder: Path) -> None:
         self.erx_name = folder.parent.name
-        self.erx = erx_of(folder.parent)
         self.expected = ETX.read_all(folder / OUTPUT_FILE)
-        self.chip = EconT(settings_of(folder / REGISTER_FILE, self.expected)[0])
+        self.erx = erx_of(folder.parent)[: len(self.expected)]
+        self.chip = EconT(with_links_of(Registers.load(folder / REGISTER_FILE), self.expected))
 
     def test_every_frame_is_exact(self, folder: Path) -> None:
         result = verify_set(folder, self.erx)
@@ -77,22 +80,127 @@ class TestVectors:
             np.testing.assert_array_equal(parts.columns[name], column, err_msg=name)
 
 
-def test_links_of_a_set_that_leaves_them_out_are_those_of_its_output(shared_data: Path, tmp_path: Path) -> None:
-    folder = shared_data / "econt_vectors" / "mcDataset" / "AE_powertest"
+def copy(folder: Path, to: Path, etx: np.ndarray | None = None, registers: Registers | None = None) -> Path:
+    """A set of its own folder, with another output or other settings."""
+    to.mkdir(exist_ok=True)
+    (to / INPUT_FILE).write_bytes((folder.parent / INPUT_FILE).read_bytes())
+    if registers:
+        registers.save(to / REGISTER_FILE)
+    else:
+        (to / REGISTER_FILE).write_bytes((folder / REGISTER_FILE).read_bytes())
+    if etx is None:
+        (to / OUTPUT_FILE).write_bytes((folder / OUTPUT_FILE).read_bytes())
+    else:
+        (to / OUTPUT_FILE).write_text(ETX.header() + ETX.rows(etx))
+    return to
+
+
+@pytest.mark.parametrize(("name", "link_count", "n_elinks"), [
+    ("econt_vectors/mcDataset/AE_8x8_c8_S2_ele_qkeras", "", 2),
+    ("econt_vectors/mcDataset/AE_powertest", "    eporttx_numen:\n     value: 5\n", 5),
+    ("econt_vectors_production/mcDataset/AE", "    active_etxs: 0x1f\n", 5),
+    ("econt_vectors_production/mcDataset/RPT_13eTx", "    active_etxs: 0x1FFF\n", 11),  # what its 341 bits fill
+])  # fmt: skip
+def test_links_of_a_set_that_leaves_them_out_are_those_of_its_output(
+    shared_data: Path, tmp_path: Path, name: str, link_count: str, n_elinks: int
+) -> None:
+    folder = copy(shared_data / name, tmp_path / "set")
     text = (folder / REGISTER_FILE).read_text()
-    assert "eporttx_numen:\n     value: 5\n" in text
-    (tmp_path / REGISTER_FILE).write_text(text.replace("    eporttx_numen:\n     value: 5\n", ""))
-    (tmp_path / OUTPUT_FILE).write_bytes((folder / OUTPUT_FILE).read_bytes())
-    for name, n_elinks in ((tmp_path, 5), (folder.parent / "AE_8x8_c8_S2_ele_qkeras", 2)):
-        result = verify_set(name, ERX.read_all(folder.parent / INPUT_FILE))
-        assert (result.exact, result.n_elinks) == (True, n_elinks)
-        assert result.notes == (f"{n_elinks} links, inferred from the output: the settings leave the number out",)
+    assert link_count in text
+    (folder / REGISTER_FILE).write_text(text.replace(link_count, ""))
+    (result,) = verify_sets([folder])
+    assert (result.status, result.n_elinks) == ("exact", n_elinks)
+    assert result.notes == (f"{n_elinks} links, inferred from the output: the settings leave the number out",)
 
 
-def test_words_that_the_buffer_lost_are_told(shared_data: Path) -> None:
-    folder = shared_data / "econt_vectors" / "counterPatternInTC_fillBuf"
-    (result,) = verify_sets(find_sets([folder]))
-    assert result.exact and result.notes == ("the output buffer lost words of 29 frames: T1 = 480",)
+def test_words_that_the_buffer_lost_are_told_with_t1(shared_data: Path) -> None:
+    vectors = shared_data / "econt_vectors"
+    results = {result.name.split("/")[1]: result for result in verify_sets(find_sets([vectors]))}
+    lost = {name: result.notes[0] for name, result in results.items() if "lost" in "".join(result.notes)}
+    assert lost == {name: f"buff_t1 = {t1} is above 375, the 400 words of the output buffer less a frame: "
+                          f"{n} of 3564 frames lost words"
+                    for name, t1, n in (("TS_Thr47_12eTx", 432, 0), ("TS_Thr47_13eTx", 400, 0),
+                                        ("TS_Thr5_HDM_10eTx_T1480_noT2T3", 480, 29))}
+
+
+def test_an_input_and_an_output_of_different_length(shared_data: Path, tmp_path: Path) -> None:
+    (result,) = verify_sets([shared_data / "econt_vectors_production" / "alignment" / "RPT"])
+    assert (result.status, result.n_frames) == ("exact", 3564)
+    assert result.notes == ("3564 BX compared: 4094 in the input, 3564 in the output",)
+    folder = copy(shared_data / "econt_vectors" / "mcDataset" / "RPT_13eTx", tmp_path / "set")
+    (folder / INPUT_FILE).write_text("".join((folder / INPUT_FILE).open().readlines()[:100]))
+    (result,) = verify_sets([folder])
+    assert (result.status, result.n_frames, result.notes) == (
+        "exact", 99, ("99 BX compared: 99 in the input, 3564 in the output",))
+
+
+def test_a_revision_that_is_given(shared_data: Path) -> None:
+    folder = shared_data / "econt_vectors_production" / "mcDataset" / "RPT_13eTx"
+    statuses = {revision: next(verify_sets([folder], revision)).status for revision in (None, *Revision)}
+    assert statuses == {None: "exact", Revision.PRODUCTION: "exact", Revision.P1: "different"}
+
+
+def code_0_moved_behind(chip: EconT, erx: np.ndarray) -> np.ndarray:
+    """BC on 10 links: in BX 2659 cell 0 is chosen with charge 0; 4 + 8 + 48 bits stand before the 37 codes."""
+    etx = chip.run(erx).etx
+    bits = "".join(f"{word:032b}" for word in etx[2659, :10].tolist())
+    assert bits[12] == "1" and bits[60:67] == "0000000"
+    bits = (bits[:60] + bits[67 : 60 + 7 * 37] + "0000000").ljust(320, "0")
+    etx[2659, :10] = [int(bits[i : i + 32], 2) for i in range(0, 320, 32)]
+    return etx
+
+
+def thresholds_of(t1: int, t2: int, t3: int) -> dict[str, int | list[int]]:
+    return {"FMTBUF_ALL.buff_t1": t1, "FMTBUF_ALL.buff_t2": t2, "FMTBUF_ALL.buff_t3": t3}
+
+
+LINKS, TS_THRESHOLDS = "FMTBUF_ALL.config.eporttx_numen", "ALGO_THRESHOLD_VAL.threshold_val_*"
+WRONG: dict[str, tuple[str, dict[str, Any], Any, str]] = {
+    "TS_Thr0": ("econt_vectors/randomPatternExpInTC/TS", {TS_THRESHOLDS: 0}, {TS_THRESHOLDS: 1_000_000},
+                "this is the output of TS_Thr1000000: thresholds of 1000000 in place of 0"),
+    "BC_10eTx": ("econt_vectors/randomPatternExpInTC/BC_5eTx", {LINKS: 10}, code_0_moved_behind,
+                 "in BX 2659 the code of a chosen cell of charge 0 stands behind the others"),
+    "BC_9eTx": ("econt_vectors_production/counterPatternInTC_by2/BC_5eTx", {LINKS: 9}, {LINKS: 10},
+                "this is the output of 10 links beside a setting of 9"),
+} | {
+    f"TS_Thr47_2eTx {thresholds}": (
+        "econt_vectors/counterPatternInTC_by2/TS_Thr47_12eTx", {LINKS: 2, **thresholds_of(432, 314, 25)},
+        thresholds_of(*thresholds),
+        "it was not made with the T2 and T3 beside it: frames are cut from 400 waiting words on")
+    for thresholds in ((400, 500, 0), (425, 500, 0), (432, 500, 0), (432, 399, 25), (432, 400, 255))
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_outputs_that_were_published_wrong_are_explained(shared_data: Path, tmp_path: Path, name: str) -> None:
+    """They are known by their content alone, and only while every bit of it is what the reason says."""
+    source, values, made, reason = WRONG[name]
+    registers = Registers.load(shared_data / source / REGISTER_FILE).with_values(values)
+    erx = erx_of((shared_data / source).parent)
+    etx = made(EconT(registers), erx) if callable(made) else EconT(registers.with_values(made)).run(erx).etx
+    copy(shared_data / source, tmp_path / "wrong", etx, registers)
+    etx[3000, 0] ^= 1 << 9
+    copy(shared_data / source, tmp_path / "wrong_otherwise", etx, registers)
+    etx[3000, 0] ^= 1 << 9
+    other = copy(shared_data / source, tmp_path / "wrong_of_another_input", etx[1:], registers)
+    (other / INPUT_FILE).write_text(ERX.header() + ERX.rows(erx[1:]))
+    results = {result.folder.name: result for result in verify_sets(find_sets([tmp_path]))}
+    assert {name: result.status for name, result in results.items()} == {
+        "wrong": "explained", "wrong_otherwise": "different", "wrong_of_another_input": "different"}
+    assert (results["wrong"].reason, results["wrong_otherwise"].reason) == (reason, "")
+    assert results["wrong"].fine and not results["wrong_otherwise"].fine
+    assert results["wrong"].n_exact < 3564 and results["wrong"].first is not None
+
+
+def test_a_type_without_a_published_output_is_explained(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "econt_vectors_production" / "mcDataset" / "STC_type4_eTx2"
+    (result,) = verify_sets([folder])
+    assert result.status == "explained" and result.fine and not result.exact
+    assert result.reason.endswith("stc_type = 4: the production chip has this type, but no output of it was published; "
+                                  "expected 0..3")
+    copy(folder, tmp_path / "set", np.zeros((3564, 13), dtype=np.uint32))
+    (result,) = verify_sets([tmp_path / "set"])
+    assert result.status == "bad" and "stc_type = 4" in result.reason
 
 
 BROKEN = [
@@ -120,16 +228,30 @@ def test_one_flipped_bit_is_found_and_read(
     assert message in str(result.first)
 
 
-def test_what_a_set_needs(shared_data: Path, tmp_path: Path) -> None:
+def test_sets_that_cannot_be_read_are_listed_and_the_others_compared(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "econt_vectors" / "mcDataset" / "RPT_13eTx"
+    for name in ("a_good", "no_settings", "no_input", "no_output", "bad_settings", "bad_input", "bad_output", "z_good"):
+        copy(source, tmp_path / name)
+    (tmp_path / "no_settings" / REGISTER_FILE).unlink()
+    (tmp_path / "no_input" / INPUT_FILE).unlink()
+    (tmp_path / "no_output" / OUTPUT_FILE).unlink()
+    (tmp_path / "bad_settings" / REGISTER_FILE).write_text("ECON-T: {RW: {FMTBUF: 1}}")
+    (tmp_path / "bad_input" / INPUT_FILE).write_text(ERX.header() + "0\n")
+    (tmp_path / "bad_output" / OUTPUT_FILE).write_text(ETX.header())
+    results = list(verify_sets(find_sets([tmp_path])))
+    assert {result.folder.name: result.reason.removeprefix(f"{result.folder}/") for result in results} == {
+        "a_good": "", "z_good": "",
+        "no_settings": "init.yaml is missing",
+        "no_input": f"{tmp_path}/no_input: testInput.csv is missing, expected it here or one folder up",
+        "no_output": "testOutput.csv is missing",
+        "bad_settings": "init.yaml:1: unknown key FMTBUF; did you mean 'FMTBUF_ALL'?",
+        "bad_input": "testInput.csv: line 2: 1 columns, expected 12",
+        "bad_output": "testOutput.csv: a header but no rows, expected 13 words per row",
+    }
+    assert {result.folder.name for result in results if result.exact} == {"a_good", "z_good"}
+    assert all(result.status == "bad" and not result.fine for result in results if not result.exact)
+
+
+def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no vector set, expected folders with"):
         find_sets([tmp_path])
-    folder = shared_data / "econt_vectors" / "mcDataset" / "RPT_13eTx"
-    (tmp_path / REGISTER_FILE).write_bytes((folder / REGISTER_FILE).read_bytes())
-    with pytest.raises(InputError, match=r"testInput.csv is missing, expected it here or one folder up"):
-        list(verify_sets([tmp_path]))
-    (tmp_path / INPUT_FILE).write_bytes((folder.parent / INPUT_FILE).read_bytes())
-    with pytest.raises(FileNotFoundError):
-        list(verify_sets([tmp_path]))
-    (tmp_path / OUTPUT_FILE).write_text("".join((folder / OUTPUT_FILE).open().readlines()[:100]))
-    with pytest.raises(InputError, match=r"testOutput.csv: 99 rows, expected 3564 as in the input"):
-        list(verify_sets([tmp_path]))

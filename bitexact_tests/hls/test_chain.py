@@ -11,7 +11,7 @@ from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.matrix import charges
 from emulator import EconT
 from emulator.links import ERX, ETX
-from emulator.verify import settings_of
+from emulator.verify import with_links_of
 from hls.backends import BACKENDS
 from hls.csim import run_csim
 from models.chip import ORBIT, Algorithm
@@ -39,7 +39,7 @@ def test_published_frames(backend: str, gxx: str, shared_data: Path) -> None:
     assert sets
     for path in sets:
         expected = ETX.read_all(path.parent / "testOutput.csv")
-        chip = EconT(settings_of(path, expected)[0])
+        chip = EconT(with_links_of(Registers.load(path), expected))
         calq = chip.calq(ERX.read_all(path.parent.parent / "testInput.csv"))
         found = csim_words(chip.registers, calq, backend)
         np.testing.assert_array_equal(found, expected[:, :5], f"{path.parent}, {backend}")

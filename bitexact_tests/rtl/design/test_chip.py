@@ -15,7 +15,7 @@ from bitexact_tests.samples.rtl import CHIP, QKERAS, build
 from emulator import encode
 from emulator.chip import EconT
 from emulator.links import ERX, ETX
-from emulator.verify import settings_of
+from emulator.verify import with_links_of
 from models.errors import InputError
 from models.i2c import i2c_writes
 from models.register_weights import encoder_weights, for_encoder
@@ -83,7 +83,7 @@ def assert_stages(bench: Bench, outputs: Records, first: int, weights: EncoderWe
 def test_published_vectors(bench: Bench, shared_data: Path, name: str) -> None:
     folder = shared_data / "econt_vectors" / "mcDataset"
     expected = ETX.read_all(folder / name / "testOutput.csv")
-    registers, _ = settings_of(folder / name / "init.yaml", expected)
+    registers = with_links_of(Registers.load(folder / name / "init.yaml"), expected)
     calq = EconT(registers).calq(ERX.read_all(folder / "testInput.csv"))
     writes = [*i2c_writes(registers), *format_writes(registers.ae_mask, registers.n_elinks)]
     setup = bench.writing(writes)
