@@ -175,7 +175,7 @@ def test_any_settings_survive_the_file(names: list[str], random: Any) -> None:
     import tempfile
 
     known = register_map().slots
-    safe = [name for name in names if not name.startswith(("MFC_", "FMTBUF_ALL.config", "FMTBUF_ALL.eporttx"))]
+    safe = [name for name in names if not name.startswith(("MFC_", "FMTBUF_ALL.config", "FMTBUF_ALL.eporttx", "PROD"))]
     values: dict[str, int | list[int]] = {
         name: [random.getrandbits(slot.bits) for slot in known[name]] for name in safe
     }
@@ -185,6 +185,13 @@ def test_any_settings_survive_the_file(names: list[str], random: Any) -> None:
         before.save(path)
         after = Registers.load(path)
     assert after.memory == before.memory
+
+
+def test_a_register_that_is_given_whole_and_in_part_is_written_once(tmp_path: Path) -> None:
+    values: dict[str, int | list[int]] = {"FMTBUF_ALL.config": 0x71, "FMTBUF_ALL.config.use_sum": 1}
+    Registers.reset().with_values(values).save(tmp_path / "init.yaml")
+    written = yaml.safe_load((tmp_path / "init.yaml").read_text())["ECON-T"]["RW"]["FMTBUF_ALL"]["registers"]
+    assert written == {"config": {"value": 0x75}}
 
 
 def test_i2c_writes_make_the_settings() -> None:
