@@ -10,17 +10,18 @@ import typer
 ConfigFile = Annotated[Path, typer.Option("--config", help="Configuration: a YAML file or a name such as "
                                                            "econ_t_5elink.")]
 WeightsConfig = Annotated[Path | None, typer.Option("--config", help="Configuration; default: config.yaml beside the "
-                                                                     "weights, else what the weights are for.")]
+                                                                     "weights, else the one that they are for.")]
 WeightsFile = Annotated[Path, typer.Option("--weights", help="weights.npz, or a register file of the chip (YAML).")]
 RegisterFile = Annotated[Path, typer.Option("--registers", help="Register file of the chip (YAML).")]
 
 CalqFile = Annotated[str, typer.Option("--input", help="CALQ file (CSV, Parquet) or folder; - is stdin.")]
 CalqFiles = Annotated[list[str], typer.Option("--input", help="CALQ file (CSV, Parquet) or folder; may be repeated.")]
-Order = Annotated[str | None, typer.Option("--order", help="tc or image: order of the CALQ columns.")]
+Order = Annotated[str | None, typer.Option("--order", help="Order of the CALQ columns, tc or image; default: the "
+                                                               "configured one.")]
 
 LatentFile = Annotated[str, typer.Option("--output", help="Latents (CSV, Parquet); - is stdout.")]
 TraceFile = Annotated[Path | None, typer.Option("--trace", help="Also write every stage to this .npz file.")]
 JsonFile = Annotated[str | None, typer.Option("--json", help="Also write the result as JSON; - is stdout.")]
 
-Settings = Annotated[list[str] | None, typer.Option("--set", help="Any other value of the configuration: "
+Settings = Annotated[list[str] | None, typer.Option("--set", help="Set any value of the configuration: "
                                                                   "section.key=value; may be repeated.")]

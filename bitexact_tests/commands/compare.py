@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bitexact_tests.comparison import Comparison, bit_comparison, compare_stages
 from emulator import encode
+from hls.commands.options import backend_name
 from hls.csim import run_csim
 from models.calq_io import column_order, read_calq
 from models.command_line import with_old_names
@@ -38,7 +39,7 @@ def compare(
     reference = encode(codes, calq)
     console = Console(stderr=json_ == "-")
     results = {}
-    for name in backend or [chosen.hls.backend]:
+    for name in [backend_name(one, chosen.hls.backend) for one in backend or [None]]:
         results[name] = compare_stages(chosen.encoder, calq, reference, run_csim(chosen, codes, calq, backend=name))
         _show(console, f"{chosen.name}: emulator = HLS csim ({name})? {len(calq)} events", results[name])
     if json_:

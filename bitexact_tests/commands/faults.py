@@ -18,7 +18,7 @@ def faults(
     only: Annotated[list[int] | None, typer.Option(help="Number of a fault, from 1; may be repeated.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the table as a page (Markdown).")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for the tests of one fault.")] = 600,
-    workers: Annotated[int, typer.Option(min=1, help="Copies of the project that work side by side.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Number of copies of the project that work in parallel.")] = 2,
 ) -> None:
     """Put each fault of faults.yaml into a copy of the project: a test must find it.
 

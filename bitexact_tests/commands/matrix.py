@@ -28,10 +28,10 @@ app = typer.Typer(add_completion=False)
 @app.command(cls=with_old_names({"--output": "--json"}))
 def matrix(
     config: Annotated[list[Path] | None, typer.Option(help="Configuration (YAML), or its name; default: all.")] = None,
-    family: Annotated[list[str] | None, typer.Option(help="Weights; may be repeated; default: all.")] = None,
+    family: Annotated[list[str] | None, typer.Option(help="Family of weights; may be repeated; default: all.")] = None,
     column: Annotated[list[str] | None, typer.Option(help="vitis, catapult, rtl, rtl folded; default: all.")] = None,
-    events: Annotated[int, typer.Option(min=1, help="Random events; extreme ones are added.")] = 3000,
-    seconds: Annotated[float, typer.Option(min=0, help="Begin nothing after this time.")] = float("inf"),
+    events: Annotated[int, typer.Option(min=1, help="Number of random events; extreme ones are added.")] = 3000,
+    seconds: Annotated[float, typer.Option(min=0, help="Start no cell after this many seconds.")] = float("inf"),
     json_: JsonFile = None,
 ) -> None:
     """Every configuration with every family of weights through emulator, HLS and RTL: one table.

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bitexact_tests.__main__ import app
 from bitexact_tests.comparison import bit_comparison, compare_stages
 from bitexact_tests.conftest import REPOSITORY
 from emulator import STAGES, encode
 from models.bit_comparison import BackendComparison, BitComparison, StageComparison
+from models.calq_io import write_calq
 from models.config import Config
 from models.weights import EncoderWeights
 
@@ -63,3 +66,12 @@ def test_wrong_calls_are_no_agreement() -> None:
         compare_stages(SPEC, CALQ, TRACE, {"other": CALQ})
     with pytest.raises(ValueError, match="shapes"):
         compare_stages(SPEC, CALQ, TRACE, {"latent_code": TRACE["latent_code"][:-1]})
+
+
+def test_a_backend_that_is_not_known_is_one_line(tmp_path: Path) -> None:
+    EncoderWeights.random(SPEC, 1).save(tmp_path / "weights.npz")
+    write_calq(tmp_path / "calq.csv", CALQ)
+    result = CliRunner().invoke(app, ["compare", "--weights", str(tmp_path / "weights.npz"), "--input",
+                                      str(tmp_path / "calq.csv"), "--backend", "vits"])
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: --backend vits, expected vitis or catapult; did you mean 'vitis'?")

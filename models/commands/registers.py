@@ -26,10 +26,12 @@ def registers(
     i2c: Annotated[str | None, typer.Option(help="Also write the I2C writes (CSV: address,bytes).")] = None,
     config: WeightsConfig = None,
 ) -> None:
-    """Weights into a register file, or out of one; exact both ways.
+    """Move weights into a register file or out of one, exact both ways.
 
-    In: econ-t registers --weights weights.npz --output init.yaml [--registers base.yaml] [--i2c writes.csv]
-    sets up the encoder, or changes nothing but the weights of base.yaml.
+    With --output the weights go in: a file that sets up the encoder, or with --registers one that differs in the
+    weights alone. Without it they come out, into --weights.
+
+    In: econ-t registers --weights weights.npz --output init.yaml --i2c writes.csv
 
     Out: econ-t registers --registers init.yaml --weights weights.npz
     """

@@ -33,24 +33,24 @@ SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correla
 
 
 def compare(
-    run: Annotated[list[Path] | None, typer.Option(help="Folder of a run, an AE set; may be repeated.")] = None,
+    run: Annotated[list[Path] | None, typer.Option(help="Folder of a run (AE); may be repeated.")] = None,
     input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
-    order: Annotated[str | None, typer.Option(help="tc or image: order of the CALQ columns; default: that of the first "
+    order: Annotated[str | None, typer.Option(help="Order of the CALQ columns, tc or image; default: that of the first "
                                                    "run, else tc.")] = None,
-    n_modules: Annotated[int | None, typer.Option(min=1, help="Rows to take; without input, modules to "
-                                                              "generate (5000).")] = None,
+    n_modules: Annotated[int | None, typer.Option(min=1, help="Number of rows to use; without --input, of "
+                                                              "modules to generate (5000).")] = None,
     data_seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 1001,
     links: Annotated[list[int] | None, typer.Option(min=1, max=13, help="Link budget; may be repeated. Default: 2 to 5 "
                                                                         "and those of the runs.")] = None,
-    min_charge: Annotated[float, typer.Option(min=0, help="Modules count if a cell has more CALQ, as do cells.")] = 35,
+    min_charge: Annotated[float, typer.Option(min=0, help="Select modules and cells with more CALQ than this.")] = 35,
     drop_lsb: Annotated[int, typer.Option(min=0, max=4, help="Low bits that the chip drops from a charge.")] = 0,
     ts_threshold: Annotated[list[int] | None, typer.Option(min=0, help="Threshold of TS in CALQ; may be repeated. "
                                                                        "Default: 47.")] = None,
-    ts_cut: Annotated[float, typer.Option(min=0, max=1, help="Part of its frames that a fitted TS may lose.")] = 0.001,
+    ts_cut: Annotated[float, typer.Option(min=0, max=1, help="Fraction of frames that a fitted TS may lose.")] = 0.001,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 1,
     json_: JsonFile = None,
-    n_csv: Annotated[int, typer.Option("--nCSV", min=0, help="Write so many rows of input, latent and output into "
-                                                             "RUN/csv of every AE set.")] = 0,
+    n_csv: Annotated[int, typer.Option("--nCSV", min=0, help="Number of rows of input, latent and output to write "
+                                                             "into RUN/csv of each run.")] = 0,
     n_processes: EmdProcesses = None,
 ) -> None:
     """All algorithms of the chip on the same modules, bit by bit through chip and frame decoder: which one keeps most?

@@ -25,17 +25,17 @@ app = typer.Typer(add_completion=False)
 @app.command(cls=CommandWithOldOptions)
 def emd_loss(
     config: ConfigFile = Path("econ_t_5elink"),
-    output: Annotated[Path, typer.Option(help="Folder of the losses, replaced if it holds some.")] = Path(
+    output: Annotated[Path, typer.Option(help="Folder of the losses; older losses in it are replaced.")] = Path(
         "runs/emd_loss"),
     data: TrainingFiles = None,
     order: Order = None,
     nrows_per_file: RowsPerFile = None,
     n_modules: ModulesToGenerate = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Of each network, every one on new pairs.")] = 20,
-    best: Annotated[int, typer.Option(min=1, max=99, help="Keep so many, those of the least error.")] = 8,
-    n_trained: Annotated[int | None, typer.Option(min=1, max=200, help="Networks to choose from; default: half as many "
-                                                                       "again as are kept.")] = None,
-    n_pairs: Annotated[int, typer.Option(min=256, max=10_000_000, help="Pairs of maps in an epoch.")] = 30_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each network, each on new pairs.")] = 20,
+    best: Annotated[int, typer.Option(min=1, max=99, help="Number of losses to keep, the best ones.")] = 8,
+    n_trained: Annotated[int | None, typer.Option(min=1, max=200, help="Networks to train; default: 1.5 times "
+                                                                       "--best.")] = None,
+    n_pairs: Annotated[int, typer.Option(min=256, max=10_000_000, help="Number of pairs of maps per epoch.")] = 30_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of pairs and first weights.")] = 1,
     set_: Settings = None,
 ) -> None:

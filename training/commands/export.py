@@ -15,7 +15,7 @@ from training.networks.graphs import export_graphs
 
 def export(
     run: RunFolder,
-    output: Annotated[Path | None, typer.Option(help="Folder to write; default RUN/graphs.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder to write; default: RUN/graphs.")] = None,
 ) -> None:
     """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, read them back and compare.
 

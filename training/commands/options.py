@@ -10,11 +10,11 @@ import typer
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of a training run.")]
 RunConfig = Annotated[Path | None, typer.Option("--config", help="Configuration; default: that of the run.")]
 TrainingFiles = Annotated[list[str] | None, typer.Option("--data", help="CALQ file or folder; may be repeated.")]
-Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Epochs of each training.")]
-StudyFolder = Annotated[Path | None, typer.Option("--output", help="Folder; default runs/NAME/COMMAND.")]
+Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Number of epochs of each training.")]
+StudyFolder = Annotated[Path | None, typer.Option("--output", help="Folder of the study; default: runs/NAME/COMMAND.")]
 RowsPerFile = Annotated[int | None, typer.Option("--nrows-per-file", min=1,
-                                                 help="Read only the first rows of each file.")]
+                                                 help="Number of rows to read of each file; default: all.")]
 ModulesToGenerate = Annotated[int | None, typer.Option("--n-modules", min=10,
-                                                       help="Modules to generate when no file is given.")]
+                                                       help="Number of modules to generate if no file is given.")]
 EmdProcesses = Annotated[int | None, typer.Option("--n-processes", min=1,
-                                                  help="Processes for the EMD; default: chosen automatically.")]
+                                                  help="Number of processes for the EMD; default: automatic.")]

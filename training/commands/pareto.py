@@ -29,8 +29,8 @@ def _numbers(option: str, text: str) -> list[int]:
 def pareto(
     config: ConfigFile,
     output: StudyFolder = None,
-    weight_bits: Annotated[str, typer.Option(help="Widths of weights and biases.")] = "3,4,5,6,7,8",
-    input_bits: Annotated[str, typer.Option(help="Widths of the encoder's input.")] = "4,5,6,7,8",
+    weight_bits: Annotated[str, typer.Option(help="Comma-separated widths of weights and biases.")] = "3,4,5,6,7,8",
+    input_bits: Annotated[str, typer.Option(help="Comma-separated widths of the encoder's input.")] = "4,5,6,7,8",
     epochs: Epochs = 20,
     data: TrainingFiles = None,
     set_: Settings = None,

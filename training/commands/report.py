@@ -19,9 +19,9 @@ def report(
     run: RunFolder,
     config: RunConfig = None,
     json_: JsonFile = None,
-    figures: Annotated[Path | None, typer.Option(help="Also write every figure into this folder.")] = None,
-    format: Annotated[str, typer.Option(help="pdf or png, of the files in --figures.")] = "pdf",
-    label: Annotated[str, typer.Option(help="Text after CMS above the figures in --figures.")] = "",
+    figures: Annotated[Path | None, typer.Option(help="Also write each figure into this folder.")] = None,
+    format: Annotated[str, typer.Option(help="Format of the files in --figures: pdf or png.")] = "pdf",
+    label: Annotated[str, typer.Option(help="Text after CMS above the files in --figures.")] = "",
 ) -> None:
     """Write the HTML page of a run: RUN/report.html. It needs no network and no other file.
 

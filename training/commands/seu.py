@@ -38,13 +38,13 @@ def seu(
     run: RunFolder,
     input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; default: RUN/test.csv.")] = None,
     order: Order = None,
-    n_events: Annotated[int, typer.Option(min=1, help="Events for the figures of latents.")] = 2000,
-    n_emd: Annotated[int, typer.Option(min=12, help="Events for EMD and RTL.")] = 64,
-    n_votes: Annotated[int, typer.Option(min=1, help="Stored bits to flip in redundant copies.")] = 1500,
+    n_events: Annotated[int, typer.Option(min=1, help="Number of events for the latents.")] = 2000,
+    n_emd: Annotated[int, typer.Option(min=12, help="Number of events for EMD and RTL.")] = 64,
+    n_votes: Annotated[int, typer.Option(min=1, help="Number of stored bits to flip in redundant copies.")] = 1500,
     rtl: Annotated[bool, typer.Option("--rtl/--no-rtl", help="Also compile the RTL and flip its registers.")] = True,
     json_: Annotated[str | None, typer.Option("--json", help="Result; default: RUN/seu.json; - is stdout.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures; default: RUN/seu.")] = None,
-    format: Annotated[Literal["pdf", "png", "svg"], typer.Option(help="Of the figures.")] = "png",
+    format: Annotated[Literal["pdf", "png", "svg"], typer.Option(help="Format of the figures.")] = "png",
 ) -> None:
     """Single-event upsets: flip every bit of weights, settings and pipeline; which ones matter, and what a vote saves.
 

@@ -22,24 +22,24 @@ app = typer.Typer(add_completion=False)
 @app.command(cls=CommandWithOldOptions)
 def train(
     config: ConfigFile = Path("econ_t_5elink"),
-    output: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/NAME.")] = None,
-    models: Annotated[str | None, typer.Option(help="Networks by name, with commas between, instead of the configured "
-                                                    "encoder: each in a folder of its name inside --output.")] = None,
-    quantize: Annotated[bool, typer.Option("--quantize", help="The quantised versions of --models.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/NAME.")] = None,
+    models: Annotated[str | None, typer.Option(help="Comma-separated names of networks to train instead of the "
+                                                    "configured encoder, each into OUTPUT/NAME.")] = None,
+    quantize: Annotated[bool, typer.Option("--quantize", help="Train the quantised versions of --models.")] = False,
     data: TrainingFiles = None,
     order: Order = None,
     nrows_per_file: RowsPerFile = None,
     n_modules: ModulesToGenerate = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the configured number.")] = None,
-    loss: Annotated[str | None, typer.Option(help="Instead of the configured loss.")] = None,
-    mask_partials: Annotated[bool | None, typer.Option("--mask-partials", help="Leave out cut modules.")] = None,
-    mask_energies: Annotated[float | None, typer.Option(help="Leave out modules with at most this "
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs; default: the configured one.")] = None,
+    loss: Annotated[str | None, typer.Option(help="Loss; default: the configured one.")] = None,
+    mask_partials: Annotated[bool | None, typer.Option("--mask-partials", help="Skip partial modules.")] = None,
+    mask_energies: Annotated[float | None, typer.Option(help="Skip modules with at most this "
                                                              "SimEnergyFraction.")] = None,
-    occupancy_weight: Annotated[float | None, typer.Option(help="0 to 1: how much rare occupancies count.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; held-out rows stay.")] = None,
+    occupancy_weight: Annotated[float | None, typer.Option(help="Weight of rare occupancies, 0 to 1.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; not of the split.")] = None,
     set_: Settings = None,
-    start: Annotated[Path | None, typer.Option(help="Run to begin with; may be of another link budget.")] = None,
-    retrain: Annotated[bool, typer.Option("--retrain", help="Train again, even if this very run is finished.")] = False,
+    start: Annotated[Path | None, typer.Option(help="Initialise from this run, of any link budget.")] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train again even if this run is finished.")] = False,
 ) -> None:
     """Train encoder and decoder; an interrupted run continues, a finished one is not repeated.
 

@@ -15,7 +15,7 @@ def double(
     workers: Workers = 1,
     farm: Farm = None,
 ) -> None:
-    """Every row, and as many overlays of two rows: busier modules.
+    """Write every row and as many overlays of two rows: busier modules.
 
     Example: econ-t data double skimmed --output doubled
     """

@@ -17,15 +17,15 @@ def from_ntuple(
     inputs: Annotated[list[Path], typer.Argument(help="ROOT files.")],
     output: Folder,
     tree: Annotated[str, typer.Option(help="Name of the tree.")] = "hgcalTriggerNtuplizer/HGCalTriggerNtuple",
-    charge: Annotated[str | None, typer.Option(help="Branch of the charge; default: the first of those known.")] = None,
+    charge: Annotated[str | None, typer.Option(help="Branch of the charge; default: the first known one.")] = None,
     order: ColumnOrder = "tc",
     erx: Annotated[bool, typer.Option("--erx", help="Also write link words and registers of every module.")] = False,
-    events_per_part: Annotated[int, typer.Option(min=1, help="Events of an input file in one output file.")] = 200,
+    events_per_part: Annotated[int, typer.Option(min=1, help="Number of events per output file.")] = 200,
     format: Format = "parquet",
     workers: Workers = 1,
     farm: Farm = None,
 ) -> None:
-    """Trigger-primitive ntuples to charges, through link words and the front end of the chip.
+    """Convert trigger-primitive ntuples to charges, through link words and the front end of the chip.
 
     Example: econ-t data from-ntuple ntuple_1.root ntuple_2.root --output calq --workers 2
     """

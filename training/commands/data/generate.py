@@ -23,26 +23,26 @@ from training.production.pythia_events import check_process
 
 def generate(
     output: Annotated[str, typer.Option(help="File (.csv, .csv.gz, .parquet; - is stdout), or folder with --events.")],
-    source: Annotated[Literal["toy", "pythia"], typer.Option(help="Pythia 8, or the simple generator.")] = "pythia",
-    n_modules: Annotated[int, typer.Option(min=10, max=10_000_000, help="Modules, unless --events is given.")] = 20_000,
+    source: Annotated[Literal["toy", "pythia"], typer.Option(help="Pythia 8 or the simple generator.")] = "pythia",
+    n_modules: Annotated[int, typer.Option(min=10, max=10_000_000, help="Number of modules if no --events.")] = 20_000,
     seed: Seed = 1,
     order: ColumnOrder = "tc",
-    compare_to: Annotated[list[Path] | None, typer.Option(help="CALQ file to show beside; may be repeated.")] = None,
-    n_elinks: Annotated[int, typer.Option(min=2, max=13, help="Pythia: layers with so many links.")] = 5,
-    events: Annotated[int | None, typer.Option(min=1, help="Pythia: this many events, all their modules.")] = None,
+    compare_to: Annotated[list[Path] | None, typer.Option(help="CALQ file to compare with; may be repeated.")] = None,
+    n_elinks: Annotated[int, typer.Option(min=2, max=13, help="Pythia: layers with this many links.")] = 5,
+    events: Annotated[int | None, typer.Option(min=1, help="Pythia: number of events; all their modules.")] = None,
     first_event: Annotated[int, typer.Option(min=0, help="Number of the first event.")] = 0,
-    process: Annotated[str, typer.Option(help="minbias, ttbar, jets or electrons.")] = "ttbar",
-    pile_up: Annotated[float, typer.Option(min=0, help="Mean number of other collisions per event.")] = 200.0,
-    pool_size: Annotated[int, typer.Option(min=1, help="Different minimum-bias collisions.")] = 2000,
-    layers: Annotated[str | None, typer.Option(help="Only these layers: 9 or 7,9,11.")] = None,
+    process: Annotated[str, typer.Option(help="Process: minbias, ttbar, jets or electrons.")] = "ttbar",
+    pile_up: Annotated[float, typer.Option(min=0, help="Mean number of pile-up collisions per event.")] = 200.0,
+    pool_size: Annotated[int, typer.Option(min=1, help="Number of minimum-bias collisions.")] = 2000,
+    layers: Annotated[str | None, typer.Option(help="Comma-separated layers to keep: 9 or 7,9,11.")] = None,
     erx: Annotated[Path | None, typer.Option(help="Also write the input link words, as the chip reads them.")] = None,
-    events_per_part: Annotated[int, typer.Option(min=1, help="Events in a file of the output folder.")] = 25,
+    events_per_part: Annotated[int, typer.Option(min=1, help="Number of events per file of the output folder.")] = 25,
     format: Format = "parquet",
-    cache: Annotated[Path, typer.Option(help="Folder that keeps collisions.")] = CACHE,
+    cache: Annotated[Path, typer.Option(help="Folder for cached collisions.")] = CACHE,
     workers: Workers = 1,
     farm: Farm = None,
 ) -> None:
-    """Make module charges, and show their distributions.
+    """Make module charges and show their distributions.
 
     Examples: econ-t data generate --n-modules 20000 --seed 1 --output calq.csv
 

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 Inputs = Annotated[list[Path], typer.Argument(help="Files (.csv, .csv.gz, .parquet) or folders of them.")]
-Folder = Annotated[Path, typer.Option("--output", help="Folder of the results; what is finished there is kept.")]
-Format = Annotated[Literal["parquet", "csv"], typer.Option("--format", help="Of the files in the output folder.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal files.")]
-ColumnOrder = Annotated[str, typer.Option("--order", help="tc or image: order of the CALQ columns.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine.")]
-Farm = Annotated[Path | None, typer.Option("--farm", help="YAML: local, htcondor or slurm; see docs/data.md.")]
+Folder = Annotated[Path, typer.Option("--output", help="Folder of the results; keeps finished parts.")]
+Format = Annotated[Literal["parquet", "csv"], typer.Option("--format", help="Format of the files in --output.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed; equal seeds give equal files.")]
+ColumnOrder = Annotated[str, typer.Option("--order", help="Order of the CALQ columns, tc or image.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes on this machine.")]
+Farm = Annotated[Path | None, typer.Option("--farm", help="Where to run (YAML), see docs/data.md.")]
 ModuleList = Annotated[
     Path | None, typer.Option("--modules", help="List of modules (CSV: Layer, ModU, ModV, ECONT_eTX).")
 ]

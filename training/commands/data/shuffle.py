@@ -17,9 +17,9 @@ def shuffle(
     inputs: Inputs,
     output: Annotated[Path, typer.Option(help="File to write (.csv, .csv.gz, .parquet).")],
     seed: Seed = 1,
-    rows_in_memory: Annotated[int, typer.Option(min=1000, help="Largest number of rows held at a time.")] = 200_000,
+    rows_in_memory: Annotated[int, typer.Option(min=1000, help="Largest number of rows in memory.")] = 200_000,
 ) -> None:
-    """All rows of all files in random order, in bounded memory.
+    """Write all rows of all files in random order, in bounded memory.
 
     Example: econ-t data shuffle skimmed --output shuffled.csv
     """

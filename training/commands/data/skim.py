@@ -14,15 +14,15 @@ from training.production import steps
 def skim(
     inputs: Inputs,
     output: Folder,
-    partial: Annotated[bool, typer.Option("--partial/--no-partial", help="Keep modules that are cut.")] = False,
-    min_sim_energy: Annotated[float, typer.Option(min=-1, help="SimEnergyFraction above this; -1: any.")] = 0.0,
-    min_charge: Annotated[int, typer.Option(min=0, help="Smallest module sum in CALQ.")] = 1,
+    partial: Annotated[bool, typer.Option("--partial/--no-partial", help="Keep partial modules.")] = False,
+    min_sim_energy: Annotated[float, typer.Option(min=-1, help="Keep a SimEnergyFraction above this; -1: any.")] = 0.0,
+    min_charge: Annotated[int, typer.Option(min=0, help="Smallest module sum to keep, in CALQ.")] = 1,
     modules: ModuleList = None,
     format: Format = "csv",
     workers: Workers = 1,
     farm: Farm = None,
 ) -> None:
-    """Leave out partial modules, those without energy of the process, and those with little charge.
+    """Skip partial modules, those without energy of the process, and those with little charge.
 
     Example: econ-t data skim split/nElinks_5 --output skimmed
     """

@@ -15,13 +15,13 @@ from training.production import steps
 def split(
     inputs: Inputs,
     output: Folder,
-    allocation: Annotated[Literal["signal", "pile-up"], typer.Option(help="Links by layer, or by module.")] = "signal",
+    allocation: Annotated[Literal["signal", "pile-up"], typer.Option(help="Links by layer or by module.")] = "signal",
     modules: ModuleList = None,
     format: Format = "csv",
     workers: Workers = 1,
     farm: Farm = None,
 ) -> None:
-    """Rows into the folders nElinks_2 .. nElinks_13 by the output links of their module.
+    """Split rows into the folders nElinks_2 .. nElinks_13 by the output links of their module.
 
     Examples: econ-t data split calq --output split
 

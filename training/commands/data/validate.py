@@ -22,7 +22,7 @@ def validate(
     output: Annotated[Path, typer.Option(help="Figure to write (.svg, .png, .pdf).")],
     order: ColumnOrder = "tc",
 ) -> None:
-    """Draw samples beside one another: occupancy, sums, largest cell, lateral and longitudinal profiles.
+    """Draw samples side by side: occupancy, sums, largest cell, lateral and longitudinal profiles.
 
     Example: econ-t data validate simulated=calq.parquet real=CALQ_output.csv --output validation.svg
     """
