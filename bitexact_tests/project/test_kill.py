@@ -26,10 +26,15 @@ from training.production.toy import generate
 
 CONFIG = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 KILLS = int(os.environ.get("KILLS", "0"))
-_SMALL = ["--set", "training.decoder.width=32", "--set", "training.augment.generated=0"]
-# A checkpoint after every epoch, not after every two seconds: there is one to continue from, however small the run.
-_TRAIN = ("import training.fit.checkpoint as c; c._SECONDS = 0; from training.__main__ import app; "
-          "app(prog_name='training')")
+# With a checkpoint after every epoch: there is one to continue from, however small the run.
+_TRAIN = """
+import sys
+from models.config import Config
+from training.fit.train import train
+small = dict(epochs=15, decoder=dict(width=32), augment=dict(generated=0))
+config = Config.load("econ_t_5elink").override(data=dict(files=[sys.argv[1]]), training=small)
+train(config, sys.argv[2], checkpoint_seconds=0)
+"""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,7 @@ class Job:
 
 
 JOBS = {
-    "train": Job(("-c", _TRAIN, "train", "--config", str(CONFIG), "--data", "{data}/part_0.csv", "--epochs", "15",
-                  "--output", "{out}/run", *_SMALL), 0.4, slow=True),
+    "train": Job(("-c", _TRAIN, "{data}/part_0.csv", "{out}/run"), 0.4, slow=True),
     "data": Job(("-m", "training", "data", "double", "{data}", "--output", "{out}/doubled", "--format", "csv"), 0.2),
     "report": Job(("-m", "training", "report", "--config", str(CONFIG), "--run", "{out}", "--json",
                    "{out}/report.json"), 0.2),

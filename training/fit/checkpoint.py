@@ -15,8 +15,6 @@ from models.errors import InputError, parsing
 from models.npz import write_npz
 from training.fit.trainer import Trainer
 
-_SECONDS = 2.0  # a checkpoint of every epoch would cost more than short epochs themselves
-
 
 @dataclass
 class Checkpoint:
@@ -24,6 +22,8 @@ class Checkpoint:
 
     path: Path
     fingerprint: str
+    seconds: float = 2.0
+    """The time between two: a checkpoint of every epoch would cost more than short epochs themselves."""
     _saved: float = field(default_factory=time.monotonic)
 
     def save(self, trainer: Trainer) -> None:
@@ -35,8 +35,8 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def save_if_due(self, trainer: Trainer) -> None:
-        """Write it, unless the last one is some seconds old at most."""
-        if time.monotonic() - self._saved > _SECONDS:
+        """Write it, unless the last one is younger than `seconds`."""
+        if time.monotonic() - self._saved > self.seconds:
             self.save(trainer)
 
     def restore(self, trainer: Trainer) -> bool:

@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 
 def train(
     config: Config, output: str | Path, retrain: bool = False, report: EpochReport | None = None,
-    start: str | Path | None = None,
+    start: str | Path | None = None, checkpoint_seconds: float = 2.0,
 ) -> RunSummary:
     """Train, or continue, or recognise a finished run.
 
     `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget,
-    and with other decoder options it gives its weights alone.
+    and with other decoder options it gives its weights alone. `checkpoint_seconds`: the time between two checkpoints.
     Writes into `output`: weights.npz (network.npz, if `training.network` names one), decoder.npz, history.json,
     test.csv (the held-out rows, columns in the order of the configuration), config.yaml and, last, fingerprint.json.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process trains into `output`.
@@ -52,7 +52,7 @@ def train(
         return run.summary
     check_columns(dataset.test.extra)  # now, not after all epochs
     with locked(run.folder):
-        checkpoint = Checkpoint(run.checkpoint_file, fingerprint)
+        checkpoint = Checkpoint(run.checkpoint_file, fingerprint, checkpoint_seconds)
         if retrain:
             checkpoint.remove()
         trainer = _fit(config, dataset, checkpoint, initial, report)

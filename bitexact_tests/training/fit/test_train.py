@@ -93,14 +93,12 @@ def test_other_seed_other_weights_same_held_out_rows(run: Path, tmp_path: Path) 
 KILLED = """
 import os, sys
 from pathlib import Path
-import training.fit.checkpoint
 from training.fit.train import train
 from bitexact_tests.samples.runs import small
-training.fit.checkpoint._SECONDS = 0.0
 def report(epoch, figures):
     if epoch == 3:
         os.kill(os.getpid(), 9)
-train(small(), Path(sys.argv[1]), report=report)
+train(small(), Path(sys.argv[1]), report=report, checkpoint_seconds=0)
 """
 
 
