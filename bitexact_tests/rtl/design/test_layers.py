@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator, SimulatorContext
 
+from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.samples.rtl import CHIP, QKERAS
 from models.spec import EncoderSpec
 from rtl.design import encoder
 from rtl.design.arithmetic import Target
+from rtl.design.chip import AutoencoderChip
 from rtl.design.layers import InputCode, Neuron
 
 
@@ -65,3 +67,12 @@ def test_a_product_cut_below_the_sign_of_its_weight_is_refused() -> None:
     layer = CHIP.dense.evolve(product="S3.5", bias="S1.3")
     with pytest.raises(ValueError, match="cut by 7 bits is not supported, expected at most 5"):
         Neuron(layer, CHIP.conv.output, [InputCode.of([1])], "asic")
+
+
+@pytest.mark.parametrize("target", ["asic", "fpga"])
+def test_page_names_the_blocks_of_the_design(target: Target) -> None:
+    """Names of neurons hold a digest of all that their gates depend on."""
+    page = (REPOSITORY / "docs" / "rtl.md").read_text(encoding="utf-8")
+    neurons = [block.module_name for block in AutoencoderChip(CHIP, target).definitions() if isinstance(block, Neuron)]
+    assert len(neurons) == 6
+    assert [name for name in neurons if f"| `{name}` |" not in page] == []
