@@ -78,13 +78,26 @@ class AugmentConfig(_Section):
 class DecoderConfig(_Section):
     """The decoder off the detector: `layers` dense layers of `width`; `sees_sum`: it also gets the module sum.
 
-    `members`: so many decoders, each trained for itself on one encoder; their mean is the decoded map.
+    `members`: this many decoders, each trained for itself on one encoder; their mean is the decoded map.
+    `refinements`: this many times the decoded map goes through the known encoder and is corrected by what its latents
+    lack, each time by a network of its own of `refinement_width`, or by one for all (`share`); see
+    `training.networks.refining`.
     """
 
     width: int = Field(512, ge=1, le=8192)
     layers: int = Field(3, ge=1, le=16)
     sees_sum: bool = True
     members: int = Field(1, ge=1, le=64)
+    refinements: int = Field(0, ge=0, le=32)
+    refinement_width: int = Field(512, ge=1, le=8192)
+    share: bool = False
+
+    @model_validator(mode="after")
+    def _refines_one_map(self) -> DecoderConfig:
+        if self.refinements and (self.members > 1 or not self.sees_sum):
+            raise ValueError(f"refinements {self.refinements} with members {self.members} and sees_sum "
+                             f"{self.sees_sum}: expected one member that sees the sum")
+        return self
 
 
 class TrainingConfig(_Section):
@@ -108,6 +121,8 @@ class TrainingConfig(_Section):
     passes: int = Field(1, ge=1, le=10_000)
     batch_size: int = Field(256, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
+    clip_norm: float | None = Field(None, gt=0)
+    """Largest norm of the gradient of a step, over all weights."""
     patience: int = Field(10, ge=1)
     seed: int = Field(1, ge=0)
     validation_fraction: float = Field(0.1, gt=0, lt=1)

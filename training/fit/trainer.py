@@ -18,8 +18,8 @@ from training.data.augment import augment
 from training.data.dataset import Dataset
 from training.data.selection import occupancy_weights
 from training.losses.find import find_loss
-from training.networks.chip_encoder import image_codes
-from training.networks.decoder import build_decoder, context, members_of
+from training.networks.chip_encoder import ExactEncoder, image_codes
+from training.networks.decoder import TrainedOutputs, build_decoder, context
 from training.networks.keras_encoder import training_encoder
 from training.physics.emd import emd
 
@@ -43,7 +43,7 @@ class Trainer:
     def __init__(self, config: Config, encoder: Any, decoder: Any, dataset: Dataset) -> None:
         """`encoder`: image codes (n, 8, 8) -> what the decoder sees of a module beside its sum. Nothing is read."""
         self.config, self.encoder, self.decoder, self.dataset = config, encoder, decoder, dataset
-        self._members = members_of(decoder)
+        self._outputs = TrainedOutputs.of(decoder)
         training, n_modules = config.training, len(dataset.split.train)
         self.n_steps = max(training.passes * n_modules // training.batch_size, 1)
         rate = tf_keras.optimizers.schedules.CosineDecay(
@@ -51,7 +51,10 @@ class Trainer:
         # Losses are cubic or square in charge fractions: the usual epsilon of 1e-7 would drown their gradients.
         # The legacy class updates a variable in one kernel instead of ten: 7% of a whole epoch.
         self.optimizer = tf_keras.optimizers.legacy.Adam(rate, epsilon=1e-12)
-        self.variables = encoder.trainable_weights + decoder.trainable_weights
+        # A decoder that refines holds the encoder.
+        known = {id(variable) for variable in encoder.trainable_weights}
+        own = [variable for variable in decoder.trainable_weights if id(variable) not in known]
+        self.variables = [*encoder.trainable_weights, *own]
         # A step without gradient makes its variables, which a traced function could not.
         self.optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in self.variables])
         self.optimizer.iterations.assign(0)
@@ -63,8 +66,9 @@ class Trainer:
     def from_config(cls, config: Config, dataset: Dataset) -> Trainer:
         """A trainer of the untrained encoder and decoder of a configuration."""
         training = config.training
-        return cls(config, training_encoder(config), build_decoder(config.encoder, training.decoder, training.seed),
-                   dataset)
+        encoder = training_encoder(config)
+        known = encoder if isinstance(encoder, ExactEncoder) else None
+        return cls(config, encoder, build_decoder(config.encoder, training.decoder, training.seed, known), dataset)
 
     @property
     def epoch(self) -> int:
@@ -180,7 +184,8 @@ class Trainer:
         return self._functions[loss_name]
 
     def _trace(self, loss_name: str) -> Callable[..., Tensor]:
-        loss_of = self._losses[loss_name]
+        training, outputs = self.config.training, self._outputs
+        loss_of = [self._losses[loss_name if final else training.loss] for final in outputs.final]
 
         @tf.function(reduce_retracing=True)
         def run(image: Tensor, seen: Tensor, true: Tensor, weight: Tensor, batch_size: Tensor) -> Tensor:
@@ -190,9 +195,13 @@ class Trainer:
             for step in tf.range(n_steps):
                 part = slice(step * batch_size, (step + 1) * batch_size)
                 with tf.GradientTape() as tape:
-                    preds = tf.nest.flatten(self._decode(self._members, self.encoder(image[part]), seen[part]))
-                    loss = tf.reduce_mean([weight[part] * loss_of(true[part], pred) for pred in preds])
+                    preds = tf.nest.flatten(self._decode(outputs.model, self.encoder(image[part]), seen[part]))
+                    losses = [share * tf.reduce_mean(weight[part] * one_loss(true[part], pred))
+                              for share, one_loss, pred in zip(outputs.weights, loss_of, preds, strict=True)]
+                    loss = tf.add_n(losses)
                 gradients = tape.gradient(loss, self.variables)
+                if training.clip_norm:
+                    gradients, _ = tf.clip_by_global_norm(gradients, training.clip_norm)
                 self.optimizer.apply_gradients(zip(gradients, self.variables))  # noqa: B905  (traced by AutoGraph)
                 total += loss
             return total / tf.cast(n_steps, tf.float32)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec, LayerFormats
+from models.trigger_cells import IMAGE_SIZE
 from models.weights import EncoderWeights
 
 # isort: split
@@ -94,6 +95,13 @@ class ExactEncoder(tf_keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Not for saving: an encoder is saved as integers."""
         raise NotImplementedError("an encoder is saved as integer weights: codes().save(path)")
+
+
+def chip_encoder(spec: EncoderSpec, seed: int) -> ExactEncoder:
+    """An untrained encoder with its variables."""
+    encoder = ExactEncoder(spec, seed, name="encoder")
+    encoder.build((None, IMAGE_SIZE, IMAGE_SIZE))
+    return encoder
 
 
 def weight_code(value: Tensor, form: FixedPoint) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from models.config import DecoderConfig
 from models.errors import InputError, parsing
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
+from training.networks.chip_encoder import ExactEncoder, chip_encoder
 from training.networks.model_file import check_count, fill, read_model, write_model
+from training.networks.refining import CORRECTION_LAYERS, EARLY_WEIGHT, refined
 
 # isort: split
 import tf_keras
@@ -25,24 +29,29 @@ _MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of run
 _BATCH = 4096
 
 
-def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int) -> Any:
+def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder: ExactEncoder | None = None) -> Any:
     """A tf_keras model: latent (n, outputs) and, if it sees the sum, context (n, 2) -> charge fractions (n, 48).
 
     Cells are in trigger-cell order. Dense layers with ReLU, the later ones residual; the softmax at the end makes the
     fractions sum to 1. With several `members`, equal but for the seed, the fractions are the mean of theirs: the EMD of
-    a mean is at most the mean of the EMDs.
+    a mean is at most the mean of the EMDs. With `refinements` the model holds `encoder` (default: a new one), whose
+    weights are then among its own.
     """
     layers = tf_keras.layers
     inputs = [layers.Input((spec.dense.outputs,), name="latent")]
     if options.sees_sum:
         inputs.append(layers.Input((2,), name="context"))
     x = layers.Concatenate(name="inputs")(inputs) if len(inputs) > 1 else inputs[0]
-    members = [_member(x, options, seed + _MEMBER_SEEDS * k, f"_{k}" if k else "") for k in range(options.members)]
+    logits = [_logits(x, options, seed + _MEMBER_SEEDS * k, f"_{k}" if k else "") for k in range(options.members)]
+    if options.refinements:
+        outputs = refined(encoder or chip_encoder(spec, seed), *inputs, logits[0], options, seed)
+        return tf_keras.Model(inputs, outputs[-1], name="decoder")
+    members = [layers.Softmax(name=f"decoder_output{f'_{k}' if k else ''}")(part) for k, part in enumerate(logits)]
     output = layers.Average(name="mean")(members) if len(members) > 1 else members[0]
     return tf_keras.Model(inputs, output, name="decoder")
 
 
-def _member(x: Any, options: DecoderConfig, seed: int, suffix: str) -> Any:
+def _logits(x: Any, options: DecoderConfig, seed: int, suffix: str) -> Any:
     layers = tf_keras.layers
 
     def dense(units: int, index: int, name: str, **kwargs: Any) -> Any:
@@ -53,14 +62,32 @@ def _member(x: Any, options: DecoderConfig, seed: int, suffix: str) -> Any:
     for index in range(1, options.layers):
         step = dense(options.width, index, f"dense_{index}", activation="relu")(x)
         x = layers.Add(name=f"add_{index}{suffix}")([x, step])
-    x = dense(N_TRIGGER_CELLS, options.layers, "logits")(x)
-    return layers.Softmax(name=f"decoder_output{suffix}")(x)
+    return dense(N_TRIGGER_CELLS, options.layers, "logits")(x)
 
 
-def members_of(decoder: Any) -> Any:
-    """The decoder before its mean: the same inputs, the fractions (n, 48) of each member, or of the only one."""
-    last = decoder.layers[-1]
-    return tf_keras.Model(decoder.inputs, last.input) if last.name == "mean" else decoder
+@dataclass(frozen=True)
+class TrainedOutputs:
+    """What has a loss while a decoder is trained: outputs, all (n, 48) fractions, with the weight of the loss of each.
+
+    They are the members before their mean, or the guesses of a refinement, of which the last alone changes to the final
+    loss.
+    """
+
+    model: Any
+    weights: tuple[float, ...]
+    final: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, decoder: Any) -> TrainedOutputs:
+        """The outputs of a decoder, as a model with the inputs of the decoder."""
+        last = decoder.layers[-1]
+        if last.name == "mean":
+            n = len(last.input)
+            return cls(tf_keras.Model(decoder.inputs, last.input), (1 / n,) * n, (True,) * n)
+        guesses = [layer.output for layer in decoder.layers if layer.name.startswith("guess_")]
+        n = len(guesses)
+        return cls(tf_keras.Model(decoder.inputs, [*guesses, decoder.output]),
+                   (EARLY_WEIGHT,) * n + (1.0,), (False,) * n + (True,))
 
 
 def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
@@ -108,8 +135,18 @@ def load_decoder(path: Path, spec: EncoderSpec) -> Any:
 
 def _n_parameters(spec: EncoderSpec, options: DecoderConfig) -> int:
     """Weights and biases of a decoder that is not built yet: a file may claim any size."""
-    units = spec.dense.outputs + (2 if options.sees_sum else 0)
+    n_latents = spec.dense.outputs
+    total = options.members * _n_dense(n_latents + (2 if options.sees_sum else 0), options.width, options.layers)
+    if options.refinements:
+        seen = 2 * n_latents + 2 + 2 * N_TRIGGER_CELLS + spec.n_hidden
+        correction = _n_dense(seen, options.refinement_width, CORRECTION_LAYERS)
+        total += correction * (1 if options.share else options.refinements)
+        total += sum(math.prod(shape) for shape in spec.weight_shapes.values())
+    return total
+
+
+def _n_dense(units: int, width: int, layers: int) -> int:
     total = 0
-    for width in (*[options.width] * options.layers, N_TRIGGER_CELLS):
-        total, units = total + (units + 1) * width, width
-    return total * options.members
+    for size in (*[width] * layers, N_TRIGGER_CELLS):
+        total, units = total + (units + 1) * size, size
+    return total

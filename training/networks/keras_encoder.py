@@ -19,7 +19,7 @@ from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec, LayerFormats
 from models.trigger_cells import IMAGE_TO_TC, N_TRIGGER_CELLS
 from training.networks.catalogue import Network, arrangement, find
-from training.networks.chip_encoder import ExactEncoder
+from training.networks.chip_encoder import ExactEncoder, chip_encoder
 from training.networks.model_file import check_count, fill, read_model, write_model
 
 # isort: split
@@ -87,9 +87,7 @@ def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:
     if config.training.network:
         _, network = find(config.training.network)
         return NetworkEncoder(spec, network, build(spec, network, seed))
-    encoder = ExactEncoder(spec, seed, name="encoder")
-    encoder.build((None, 8, 8))
-    return encoder
+    return chip_encoder(spec, seed)
 
 
 def load(path: Path, config: Config) -> NetworkEncoder:

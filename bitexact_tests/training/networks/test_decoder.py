@@ -12,7 +12,7 @@ from models.config import Config, DecoderConfig
 from models.errors import InputError
 from models.weights import EncoderWeights
 from training.fit.train import train
-from training.networks.decoder import build_decoder, decode, load_decoder, members_of, save_decoder
+from training.networks.decoder import TrainedOutputs, build_decoder, decode, load_decoder, save_decoder
 from training.physics.emd import emd
 from training.production.toy import generate
 
@@ -30,7 +30,7 @@ def outputs(decoder: object) -> list[np.ndarray]:
 
     from training.networks.decoder import context
 
-    return [out.numpy() for out in tf.nest.flatten(members_of(decoder)([LATENT, context(SUM)]))]
+    return [out.numpy() for out in tf.nest.flatten(TrainedOutputs.of(decoder).model([LATENT, context(SUM)]))]
 
 
 def test_is_the_mean_of_members_that_differ() -> None:
