@@ -16,10 +16,10 @@ from models.weights import EncoderWeights
 
 pytest.importorskip("tensorflow")
 
-import tensorflow as tf  # noqa: E402
+import tensorflow as tf
 
-from training.networks.chip_encoder import chip_encoder  # noqa: E402
-from training.networks.decoder import (  # noqa: E402
+from training.networks.chip_encoder import chip_encoder
+from training.networks.decoder import (
     TrainedOutputs,
     build_decoder,
     context,
@@ -27,7 +27,7 @@ from training.networks.decoder import (  # noqa: E402
     load_decoder,
     save_decoder,
 )
-from training.networks.refining import EARLY_WEIGHT, EncodedGuess  # noqa: E402
+from training.networks.refining import EARLY_WEIGHT, EncodedGuess
 
 SPEC = EncoderSpec.chip(5)
 OPTIONS = DecoderConfig(width=8, layers=2, refinements=2, refinement_width=8)
