@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from emulator.commands import CHIP
 from models.command_line import lazy_app
 
 COMMANDS = {
     "encode": ("emulator.commands.encode:encode", "Module charges to latents."),
     "chip": ("emulator.commands.chip:app", "Link words through the whole chip."),
-    "decode": ("emulator.commands.decode:decode", "Read frames back, one row of fields each."),
-    "verify": ("emulator.commands.verify:verify", "Compare the emulator with published test vectors, bit by bit."),
-    "figures": ("emulator.commands.figures:figures", "Draw the frame formats."),
+    **CHIP,
 }
 app = lazy_app(__doc__, COMMANDS)
 

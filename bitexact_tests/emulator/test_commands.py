@@ -100,3 +100,19 @@ def test_library_needs_numpy_alone() -> None:
     found = subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); {code}"],
                            capture_output=True, text=True, check=True).stdout
     assert not {"yaml", "pydantic", "pandas", "typer", "rich", "pyarrow", "numba"} & set(eval(found))
+
+
+@pytest.mark.parametrize(("arguments", "line"), [
+    (["--input", "-", "--output", "-"], "--registers is missing, expected --registers, --input and --output, or one of "
+                                        "decode, verify, figures"),
+    (["--registers", "init.yaml", "decode", "--input", "-"], "--registers stands before decode, expected it behind")])
+def test_chip_runs_with_its_options_or_calls_one_command(arguments: list[str], line: str) -> None:
+    result = emulator("chip", *arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"error: {line}\n")
+
+
+def test_commands_of_the_chip_stand_under_chip_too(tmp_path: Path) -> None:
+    for folder, command in (("a", ["figures"]), ("b", ["chip", "figures"])):
+        assert emulator(*command, "--output", tmp_path / folder).returncode == 0
+    drawn = {folder: {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in "ab"}
+    assert drawn["a"] and drawn["a"] == drawn["b"]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from emulator.chip import EconT
+from emulator.commands import CHIP
 from emulator.commands.options import FirstBx
 from emulator.commands.progress import with_progress
 from emulator.links import ERX, ETX, open_output
@@ -35,7 +36,7 @@ def chip(
     missing = next((name for name, value in given.items() if value is None), None)
     if registers is None or input is None or output is None:
         raise InputError(f"{missing} is missing, expected --registers, --input and --output, or one of "
-                         f"{', '.join(COMMANDS)}")
+                         f"{', '.join(CHIP)}")
     econ_t = EconT.from_yaml(registers)
     with open_output(output) as file:
         file.write(ETX.header())
@@ -43,9 +44,4 @@ def chip(
             file.write(ETX.rows(frames.etx))
 
 
-COMMANDS = {
-    "decode": ("emulator.commands.decode:decode", "Read frames back, one row of fields each."),
-    "verify": ("emulator.commands.verify:verify", "Compare the emulator with published test vectors, bit by bit."),
-    "figures": ("emulator.commands.figures:figures", "Draw the frame formats."),
-}
-app = lazy_app(chip.__doc__, COMMANDS, options=chip, runs=True)
+app = lazy_app(chip.__doc__, CHIP, options=chip, runs=True)
