@@ -88,7 +88,8 @@ def run(problem: str) -> None:
 
 
 @pytest.mark.parametrize(("problem", "line"), [
-    ("input", "error: a.csv:3: 'x'\n"), ("tool", "error: g++ is missing\n"), ("file", "error: b.csv: No such file\n")])
+    ("input", "error: a.csv:3: 'x'\n"), ("tool", "error: g++ is missing\n"), ("file", "error: b.csv: No such file\n")],
+    ids=["input", "tool", "file"])
 def test_errors_of_a_user_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str, line: str
 ) -> None:
