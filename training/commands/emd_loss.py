@@ -59,11 +59,10 @@ def emd_loss(
     with part_progress(n_models * epochs) as done:
         result = train_family(train, held_out, chosen.training.augment, epochs, n_models, best, n_pairs, seed, output,
                               done)
-    show_table(f"against the exact EMD, {result['n_held_out_pairs']} held-out pairs of mean "
-               f"{result['mean_emd']:.3f}", [
-        {"loss": row["name"], "image": row["image"], "conv": "{layers} x {filters} x {kernel}".format(**row),
-         "dense": row["units"], "seed": row["seed"], "mean |error|": row["mean_absolute_error"],
-         "bias": row["bias"], "spread": row["spread"], "corr.": row["correlation"]} for row in result["models"]])
+    show_table(f"against the exact EMD, {result.n_held_out_pairs} held-out pairs of mean {result.mean_emd:.3f}", [
+        {"loss": row.name, "image": row.image, "conv": f"{row.layers} x {row.filters} x {row.kernel}",
+         "dense": row.units, "seed": row.seed, "mean |error|": row.mean_absolute_error, "bias": row.bias,
+         "spread": row.spread, "corr.": row.correlation} for row in result.models])
 
 
 def _check_folder(output: Path) -> None:

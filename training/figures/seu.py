@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 
 from models.spec import EncoderSpec
 from training.figures.style import COLOURS, ink
+from training.results.upsets import BitEffects, RegisterUpsets
+
+_Known = tuple[RegisterUpsets, BitEffects]
 
 _KINDS = {"weights": "weights, until rewritten", "settings": "mask and links, until rewritten",
           "pipeline": "pipeline, one crossing"}
 
 
-def critical_bits(result: Mapping[str, Any], spec: EncoderSpec) -> Figure:
+def critical_bits(bits: Sequence[RegisterUpsets], spec: EncoderSpec) -> Figure:
     """Mean change of the EMD: by array and bit position, by weight of the dense layer, and ranked."""
-    known = [one for one in result["bits"] if "emd_change" in one]
-    largest = max(max(one["emd_change"]) for one in known)
+    known = [(one, one.effects) for one in bits if one.effects]
+    largest = max(max(effects.emd_change) for _, effects in known)
     norm = SymLogNorm(linthresh=max(largest, 1e-6) / 1000, vmin=0, vmax=max(largest, 1e-6))
     figure = Figure(figsize=(11, 8.4))
     grid = figure.add_gridspec(2, 2, height_ratios=[1.25, 1], width_ratios=[1.5, 1])
     _by_place(figure.add_subplot(grid[0, 0]), known, norm)
     _ranked(figure.add_subplot(grid[0, 1]), known)
-    dense = next(one for one in known if one["name"] == "dense_kernel")
-    mesh = _dense_map(figure.add_subplot(grid[1, :]), dense, spec, norm)
+    dense = next(entry for entry in known if entry[0].name == "dense_kernel")
+    mesh = _dense_map(figure.add_subplot(grid[1, :]), *dense, spec, norm)
     figure.colorbar(mesh, ax=figure.axes, label="mean change of EMD [sensor-cell pitch]", shrink=0.8, pad=0.01)
     return figure
 
 
-def _by_place(axes: Any, known: list[Mapping[str, Any]], norm: Any) -> None:
+def _by_place(axes: Axes, known: list[_Known], norm: SymLogNorm) -> None:
     """Mean over the codes of an array for each position in the code; a position that it has not stays empty."""
-    n_places = max(max(one["place"]) for one in known) + 1
+    n_places = max(max(one.place) for one, _ in known) + 1
     table = np.full((len(known), n_places), np.nan)
-    for row, one in enumerate(known):
-        place = np.asarray(one["place"])
-        table[row, : place.max() + 1] = np.bincount(place, one["emd_change"]) / np.bincount(place)
+    for row, (one, effects) in enumerate(known):
+        place = np.asarray(one.place)
+        table[row, : place.max() + 1] = np.bincount(place, effects.emd_change) / np.bincount(place)
     axes.pcolormesh(np.clip(table, 0, None), cmap="viridis", norm=norm)
     step = 1 if n_places < 12 else 4
     axes.set(xlabel="bit of the code, 0 the lowest", xticks=np.arange(0, n_places, step) + 0.5,
              xticklabels=range(0, n_places, step), yticks=np.arange(len(known)) + 0.5,
-             yticklabels=[f"{one['name'].split('.')[-1]} ({len(one['place']):,})" for one in known])
+             yticklabels=[f"{one.name.split('.')[-1]} ({len(one.place):,})" for one, _ in known])
     axes.set_title("mean over all codes of an array or register", fontsize="small")
     axes.tick_params(which="both", length=0, labelsize="small")
     axes.minorticks_off()
@@ -50,10 +54,10 @@ def _by_place(axes: Any, known: list[Mapping[str, Any]], norm: Any) -> None:
     axes.invert_yaxis()
 
 
-def _ranked(axes: Any, known: list[Mapping[str, Any]]) -> None:
+def _ranked(axes: Axes, known: list[_Known]) -> None:
     """Change of the EMD against rank, each kind of register by itself."""
     for colour, (kind, label) in zip(COLOURS, _KINDS.items(), strict=False):
-        values = [value for one in known if one["kind"] == kind for value in one["emd_change"]]
+        values = [value for one, effects in known if one.kind == kind for value in effects.emd_change]
         if values:
             ranked = np.sort(values)[::-1]
             axes.plot(np.arange(1, len(ranked) + 1), ranked, color=colour, label=label)
@@ -63,10 +67,12 @@ def _ranked(axes: Any, known: list[Mapping[str, Any]]) -> None:
     axes.legend(fontsize="small")
 
 
-def _dense_map(axes: Any, dense: Mapping[str, Any], spec: EncoderSpec, norm: Any) -> Any:
+def _dense_map(
+    axes: Axes, dense: RegisterUpsets, effects: BitEffects, spec: EncoderSpec, norm: SymLogNorm
+) -> QuadMesh:
     """The most critical bit of each weight of the dense layer, output by input."""
-    width = max(dense["place"]) + 1
-    worst = np.asarray(dense["emd_change"]).reshape(spec.dense.outputs, spec.n_hidden, width).max(axis=2)
+    width = max(dense.place) + 1
+    worst = np.asarray(effects.emd_change).reshape(spec.dense.outputs, spec.n_hidden, width).max(axis=2)
     mesh = axes.pcolormesh(np.clip(worst, 0, None), cmap="viridis", norm=norm)
     axes.set(xlabel=f"input of the dense layer: {spec.conv.filters} x pixel + filter", ylabel="output",
              xticks=np.arange(0, spec.n_hidden + 1, spec.conv.filters))

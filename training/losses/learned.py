@@ -8,7 +8,6 @@ least and the greatest distance of two cells times the charge that moves. The ne
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -24,10 +23,11 @@ from models.files import atomic_directory
 from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix
 from training.data.augment import augment
 from training.losses.charge_maps import Loss
-from training.losses.learned_file import FIGURES_FILE, SIZES, SUFFIX, Size, read, save
+from training.losses.learned_file import RESULT_FILE, SIZES, SUFFIX, Size, read, save
 from training.losses.learned_pairs import make_pairs
 from training.networks.catalogue import arrangement
 from training.networks.model_file import check_count, fill
+from training.results.emd_loss import Accuracy, LearnedLoss, LearnedLosses
 
 # isort: split
 import tensorflow as tf
@@ -103,8 +103,8 @@ class _Member:
 def train_family(
     train: IntArray, held_out: IntArray, options: AugmentConfig, epochs: int, n_models: int, best: int, n_pairs: int,
     seed: int, output: Path, report: Callable[[str, Mapping[str, int]], None] = lambda name, counts: None,
-) -> dict[str, Any]:
-    """Train `n_models` networks, keep the `best` of them; returns the content of emd_loss.json.
+) -> LearnedLosses:
+    """Train `n_models` networks and keep the `best` of them.
 
     train, held_out: charges (n, 48) in trigger-cell order. Every epoch has `n_pairs` new pairs, of modules augmented by
     `options`. Best is the least mean absolute error on pairs of `held_out`, the same for all. Writes emd_loss1.npz
@@ -126,17 +126,18 @@ def train_family(
             report(f"epoch {epoch + 1}", {})
     true, pred, exact = held_out_pairs(held_out, n_pairs, seed)
     found = [(accuracy(predict(member.model, true, pred), exact), member) for member in members]
-    found.sort(key=lambda entry: entry[0]["mean_absolute_error"])
-    rows = [{"name": f"emd_loss{rank}", **asdict(member.size), "seed": member.seed,
-             "n_weights": member.model.count_params(), "digest": digest_of(member.model), **figures}
-            for rank, (figures, member) in enumerate(found[:best], 1)]
-    result = {"seed": seed, "epochs": epochs, "n_pairs_per_epoch": n_pairs, "n_trained": n_models,
-              "n_held_out_modules": len(held_out), "n_held_out_pairs": len(exact), "mean_emd": float(exact.mean()),
-              "models": rows}
+    found.sort(key=lambda entry: entry[0].mean_absolute_error)
+    kept = tuple(
+        LearnedLoss(name=f"emd_loss{rank}", **asdict(member.size), seed=member.seed,
+                    n_weights=int(member.model.count_params()), digest=digest_of(member.model), **dict(quality))
+        for rank, (quality, member) in enumerate(found[:best], 1))
+    result = LearnedLosses(
+        seed=seed, epochs=epochs, n_pairs_per_epoch=n_pairs, n_trained=n_models, n_held_out_modules=len(held_out),
+        n_held_out_pairs=len(exact), mean_emd=float(exact.mean()), models=kept)
     with atomic_directory(output) as folder:
-        for row, (_, member) in zip(rows, found, strict=False):
-            save(folder / f"{row['name']}{SUFFIX}", member.size, member.model.get_weights())
-        (folder / FIGURES_FILE).write_text(json.dumps(result, indent=1) + "\n")
+        for one, (_, member) in zip(kept, found, strict=False):
+            save(folder / f"{one.name}{SUFFIX}", member.size, member.model.get_weights())
+        result.save(folder / RESULT_FILE)
     return result
 
 
@@ -153,11 +154,11 @@ def predict(model: Any, true: Float64Array, pred: Float64Array) -> Float64Array:
     return np.concatenate([np.empty(0), *found])
 
 
-def accuracy(found: Float64Array, exact: Float64Array) -> dict[str, float]:
-    """How far approximate EMDs (n,) are from exact ones, in sensor-cell pitches but for the correlation."""
+def accuracy(found: Float64Array, exact: Float64Array) -> Accuracy:
+    """How far approximate EMDs (n,) are from exact ones."""
     error = found - exact
-    return {"mean_absolute_error": float(np.abs(error).mean()), "bias": float(error.mean()),
-            "spread": float(error.std()), "correlation": float(np.corrcoef(found, exact)[0, 1])}
+    return Accuracy(mean_absolute_error=float(np.abs(error).mean()), bias=float(error.mean()),
+                    spread=float(error.std()), correlation=float(np.corrcoef(found, exact)[0, 1]))
 
 
 def load_emd_loss(folder: Path, name: str) -> Loss:

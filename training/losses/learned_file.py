@@ -12,7 +12,7 @@ from models.errors import InputError
 from training.networks.catalogue import Image
 from training.networks.model_file import read_model, write_model
 
-FIGURES_FILE = "emd_loss.json"
+RESULT_FILE = "emd_loss.json"
 SUFFIX = ".npz"
 
 
@@ -54,4 +54,4 @@ def read(path: Path) -> tuple[Size, FloatArray]:
 def is_ours(path: Path) -> bool:
     """Whether a path is a file that has the name of a loss or of the figures of a family."""
     name = path.suffix == SUFFIX and LEARNED_LOSS.fullmatch(path.stem)
-    return path.is_file() and bool(name or path.name == FIGURES_FILE)
+    return path.is_file() and bool(name or path.name == RESULT_FILE)

@@ -18,10 +18,6 @@ import numpy.typing as npt
 from models.arrays import Float64Array
 from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix
 
-EMPTY_INPUT = -1.0
-EMPTY_OUTPUT = -0.5
-"""What stands for a distance that does not exist; leave these out of any mean."""
-
 _CHUNK = 512  # events per task: long enough to hide the start of a task, short enough for a smooth progress bar
 _MAX_ITERATIONS = 100_000
 _WORTH_A_PROCESS = 50_000  # events: starting an interpreter costs about as much as these in this one
@@ -36,7 +32,7 @@ def emd(
     """EMD of each pair of maps, in sensor-cell pitches.
 
     true, pred: (n, 48) charges >= 0 in trigger-cell order, of any scale: each map is normalised to 1. Returns (n,),
-    with EMPTY_INPUT where `true` has no charge and EMPTY_OUTPUT where only `pred` has none. `n_processes` defaults to
+    NaN where one of the maps has no charge. `n_processes` defaults to
     what pays, at most the number of CPUs; 1 stays in this process. Raises ValueError on wrong shapes, negative or
     non-finite charges.
     """
@@ -88,8 +84,8 @@ def _chunk(task: tuple[Float64Array, Float64Array]) -> Float64Array:
     distances = distance_matrix()
     true, pred = task
     true_sum, pred_sum = true.sum(axis=1), pred.sum(axis=1)
-    result = np.where(true_sum == 0, EMPTY_INPUT, np.where(pred_sum == 0, EMPTY_OUTPUT, 0.0))
-    for i in np.flatnonzero(result == 0):
+    result = np.full(len(true), np.nan)
+    for i in np.flatnonzero((true_sum > 0) & (pred_sum > 0)):
         result[i], _ = _transport(emd_c, distances, true[i] / true_sum[i] - pred[i] / pred_sum[i])
     return result
 

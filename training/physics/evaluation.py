@@ -16,7 +16,7 @@ from models.register_weights import load_weights
 from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.weights import EncoderWeights
-from training.physics.emd import EMPTY_INPUT, EMPTY_OUTPUT, Progress, emd
+from training.physics.emd import Progress, emd
 from training.results.evaluation import EmdMetrics, Evaluation
 
 
@@ -72,12 +72,12 @@ def _evaluate(
 
 def metrics(calq: IntArray, distance: npt.NDArray[np.float64]) -> EmdMetrics:
     """The metrics from charges (n, 48) and the result of `emd` (n,)."""
-    selected = calq.max(axis=1, initial=0) > CALQ_PER_MIPT
-    exists = distance >= 0
+    selected, charged = calq.max(axis=1, initial=0) > CALQ_PER_MIPT, calq.any(axis=1)
+    exists = np.isfinite(distance)
     of_selected, of_all = distance[exists & selected], distance[exists]
     return EmdMetrics(
-        n_modules=len(calq), n_empty_input=int((distance == EMPTY_INPUT).sum()),
-        n_empty_output=int((distance == EMPTY_OUTPUT).sum()), n_selected=int(selected.sum()),
+        n_modules=len(calq), n_empty_input=int((~charged).sum()), n_empty_output=int((charged & ~exists).sum()),
+        n_selected=int(selected.sum()),
         emd_mean=_of(np.mean, of_selected), emd_median=_of(np.median, of_selected), emd_q68=_of(_q68, of_selected),
         emd_mean_all=_of(np.mean, of_all), emd_median_all=_of(np.median, of_all), emd_q68_all=_of(_q68, of_all))
 

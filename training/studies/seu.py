@@ -6,8 +6,8 @@ what is left of all of them with three copies and a vote.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,16 @@ from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.weights import EncoderWeights
 from training.physics.emd import Progress, emd
+from training.results.upsets import (
+    Accumulation,
+    BitEffects,
+    Kind,
+    PipelineUpsets,
+    RankedBit,
+    Redundancy,
+    RegisterUpsets,
+    ScrubbingPeriod,
+)
 
 if TYPE_CHECKING:
     from training.studies.seu_rtl import FlipBench
@@ -32,32 +42,40 @@ if TYPE_CHECKING:
 Decode = Callable[[Float64Array, IntArray], npt.NDArray[Any]]
 """Latent values (n, outputs) and module sums (n,) to charge fractions (n, 48), as `networks.decoder.decode`."""
 
-MEANINGS = {
-    "latent_changed": "part of the events with a changed latent at the receiver",
-    "code_difference": "sum over the latents of |difference of code|, mean of the events",
-    "frame_changed": "part of the events with a changed frame",
-    "sum_changed": "part of the events with a changed module sum",
-    "emd_change": "mean change of the EMD, in sensor-cell pitches",
-}
-"""What is known of each bit."""
+
+@dataclass(frozen=True)
+class Effects:
+    """What flips of bits do, (m,) each; their meanings are those of `BitEffects`."""
+
+    latent_changed: Float64Array
+    code_difference: Float64Array
+    frame_changed: Float64Array
+    sum_changed: Float64Array
+    emd_change: Float64Array
+
+    def at(self, which: slice | npt.NDArray[Any]) -> Effects:
+        """Some of the bits."""
+        return Effects(*(getattr(self, one.name)[which] for one in fields(self)))
+
+    def result(self) -> BitEffects:
+        return BitEffects(**{one.name: tuple(getattr(self, one.name).tolist()) for one in fields(self)})
 
 
 @dataclass(frozen=True)
 class Bits:
-    """Bits of one array of weights or one register, with the figures of `MEANINGS` for each.
+    """Bits of one array of weights or one register; `effects` is None if a flip lasts until the next orbit.
 
     place: (m,) position of each bit in its code, 0 the lowest; the codes follow one another.
     """
 
     name: str
-    kind: str
+    kind: Kind
     place: IntArray
-    figures: dict[str, Float64Array] = field(default_factory=dict)
+    effects: Effects | None = None
 
-    def label(self, bit: int) -> str:
-        """The name of a bit: array[code] bit place."""
-        code = int(np.count_nonzero(self.place[: bit + 1] == 0)) - 1
-        return f"{self.name}[{code}] bit {self.place[bit]}" if (self.place == 0).sum() > 1 else f"{self.name} bit {bit}"
+    def result(self) -> RegisterUpsets:
+        return RegisterUpsets(name=self.name, kind=self.kind, place=tuple(self.place.tolist()),
+                              effects=self.effects.result() if self.effects else None)
 
 
 @dataclass(frozen=True)
@@ -121,27 +139,26 @@ def frames_of(weights: EncoderWeights, output_code: IntArray, sum_code: IntArray
 def weight_upsets(
     receiver: Receiver, calq: IntArray, progress: Progress | None = None
 ) -> list[Bits]:
-    """Every bit of the weights. calq: (n, 48) for the figures of latents; the EMD is that of the receiver's events.
+    """Every bit of the weights. calq: (n, 48) for the effects on latents; the EMD is that of the receiver's events.
 
     A frame carries the latents and nothing else of the weights: it changes if and only if a latent does.
     """
     weights, spec = receiver.weights, receiver.spec
     dropped = spec.dense.output.width - spec.latent_bits
     n_bits = sum(array.size * spec.weight_formats[name].width for name, array in weights.arrays.items())
-    figures = {name: np.zeros(n_bits) for name in MEANINGS}
+    latent_changed, code_difference = np.zeros(n_bits), np.zeros(n_bits)
     plain = encode(weights, calq, keep=["latent_code"])["latent_code"]
     for block in weight_flips(weights, calq):
         difference = np.abs((block.output_code >> dropped) - plain[:, block.outputs])
-        figures["latent_changed"][block.bits] = difference.any(axis=2).mean(axis=1)
-        figures["code_difference"][block.bits] = difference.sum(axis=2).mean(axis=1)
-    figures["frame_changed"] = figures["latent_changed"].copy()
-    figures["emd_change"] = _weight_emd(receiver, n_bits, progress)
+        latent_changed[block.bits] = difference.any(axis=2).mean(axis=1)
+        code_difference[block.bits] = difference.sum(axis=2).mean(axis=1)
+    effects = Effects(latent_changed, code_difference, frame_changed=latent_changed, sum_changed=np.zeros(n_bits),
+                      emd_change=_weight_emd(receiver, n_bits, progress))
     found, start = [], 0
     for name, array in weights.arrays.items():
         width = spec.weight_formats[name].width
         end = start + array.size * width
-        found.append(Bits(name, "weights", np.tile(np.arange(width), array.size),
-                          {key: values[start:end] for key, values in figures.items()}))
+        found.append(Bits(name, "weights", np.tile(np.arange(width), array.size), effects.at(slice(start, end))))
         start = end
     return found
 
@@ -167,32 +184,31 @@ def _weight_emd(receiver: Receiver, n_bits: int, progress: Progress | None) -> F
     return np.bincount(bit, change, n_bits) / len(calq)
 
 
-def frame_figures(receiver: Receiver, plain: IntArray, frames: IntArray) -> dict[str, Float64Array]:
-    """The figures of `MEANINGS` from frames (bits, n, links + 1) of the receiver's events, `plain` (n, links + 1)."""
+def frame_effects(receiver: Receiver, plain: IntArray, frames: IntArray) -> Effects:
+    """Effects of bits by the frames (bits, n, links + 1) of the receiver's events, `plain` (n, links + 1)."""
     latent, sum_code = receiver.read(frames)
     plain_latent, plain_sum = receiver.read(plain)
     difference = np.abs(latent - plain_latent)
     bit, event = np.nonzero(difference.any(axis=2) | (sum_code != plain_sum))
     before = receiver.emd(np.arange(len(plain)), plain_latent, plain_sum)
     change = receiver.emd(event, latent[bit, event], sum_code[bit, event]) - before[event]
-    return {
-        "latent_changed": difference.any(axis=2).mean(axis=1),
-        "code_difference": difference.sum(axis=2).mean(axis=1),
-        "frame_changed": (frames != plain).any(axis=2).mean(axis=1),
-        "sum_changed": (sum_code != plain_sum).mean(axis=1),
-        "emd_change": np.bincount(bit, change, len(frames)) / len(plain),
-    }
+    return Effects(
+        latent_changed=difference.any(axis=2).mean(axis=1),
+        code_difference=difference.sum(axis=2).mean(axis=1),
+        frame_changed=(frames != plain).any(axis=2).mean(axis=1),
+        sum_changed=(sum_code != plain_sum).mean(axis=1),
+        emd_change=np.bincount(bit, change, len(frames)) / len(plain))
 
 
-def rtl_upsets(receiver: Receiver, chip: FlipBench) -> tuple[list[Bits], dict[str, Any]]:
+def rtl_upsets(receiver: Receiver, chip: FlipBench) -> tuple[list[Bits], PipelineUpsets]:
     """Mask, link count and pipeline, by the compiled RTL; and for how many frames a flip of the pipeline lasts."""
     spec, plain = receiver.spec, chip.clean(receiver.calq)
     n_weight_bits = sum(array.size * spec.weight_formats[name].width for name, array in receiver.weights.arrays.items())
     stored = list(range(n_weight_bits, 8 * len(chip.stored)))
-    figures = frame_figures(receiver, plain, chip.stored_flips(receiver.calq, stored))
+    effects = frame_effects(receiver, plain, chip.stored_flips(receiver.calq, stored))
     place = np.array([8 * len(chip.stored) - bit <= 8 for bit in stored])
     found = [
-        Bits(name, "settings", np.arange(width) % period, {key: values[which] for key, values in figures.items()})
+        Bits(name, "settings", np.arange(width) % period, effects.at(which))
         for name, which, width, period in (
             ("mask", ~place, int((~place).sum()), spec.dense.output.width), ("links", place, 8, 8))
     ]
@@ -200,18 +216,17 @@ def rtl_upsets(receiver: Receiver, chip: FlipBench) -> tuple[list[Bits], dict[st
     owner = np.array([number for number, _ in chip.bits()])
     lasting = [number for number in chip.pipeline if (changed[owner == number].sum(axis=1) > 1).any()]
     passing = [bit for bit in chip.bits() if bit[0] not in lasting]
-    figures = frame_figures(receiver, plain, chip.pipeline_flips(receiver.calq, passing))
+    effects = frame_effects(receiver, plain, chip.pipeline_flips(receiver.calq, passing))
     owner = np.array([number for number, _ in passing])
     for number in chip.pipeline:
         register = chip.registers[number]
-        values = {} if number in lasting else {key: array[owner == number] for key, array in figures.items()}
         found.append(Bits(register.path.split(".", 1)[1], "pipeline",
-                          np.arange(register.width) % _code_width(spec, register.path), values))
-    return found, {
-        "n_bits": len(changed), "n_one_crossing": len(passing),
-        "most_frames_of_these": int(changed[[number not in lasting for number, _ in chip.bits()]].sum(axis=1).max()),
-        "until_next_orbit": [chip.registers[number].path.split(".", 1)[1] for number in lasting],
-    }
+                          np.arange(register.width) % _code_width(spec, register.path),
+                          None if number in lasting else effects.at(owner == number)))
+    return found, PipelineUpsets(
+        n_bits=len(changed), n_one_crossing=len(passing),
+        most_frames_of_these=int(changed[[number not in lasting for number, _ in chip.bits()]].sum(axis=1).max()),
+        until_next_orbit=tuple(chip.registers[number].path.split(".", 1)[1] for number in lasting))
 
 
 def _code_width(spec: EncoderSpec, path: str) -> int:
@@ -222,7 +237,7 @@ def _code_width(spec: EncoderSpec, path: str) -> int:
     return widths.get(name, 1 << 16)
 
 
-def redundancy(receiver: Receiver, chip: FlipBench, n_events: int, n_bits: int | None = None) -> dict[str, int]:
+def redundancy(receiver: Receiver, chip: FlipBench, n_events: int, n_bits: int | None = None) -> Redundancy:
     """Single flips in each of the redundant registers, and double ones, in the RTL, against what the emulator says.
 
     `n_bits`: evenly chosen of all stored bits; None takes all. Raises InputError if two wrong copies of a weight bit
@@ -249,13 +264,12 @@ def redundancy(receiver: Receiver, chip: FlipBench, n_events: int, n_bits: int |
                 raise InputError(f"weight bit {bit}, event {wrong[0]}: RTL sends {frames[wrong[0], :-1].tolist()}, "
                                  f"the emulator {expected[wrong[0]].tolist()}")
             compared += len(frames)
-    return {
-        "n_bits": len(bits), "n_events": len(calq),
-        "frames_changed_by_one_copy": int((found.one != plain).any(axis=2).sum()),
-        "frames_changed_by_another_copy_after_scrubbing": int((found.other != plain).any(axis=2).sum()),
-        "bits_that_change_frames_with_two_copies_wrong": int((found.both != plain).any(axis=(1, 2)).sum()),
-        "frames_equal_to_emulator_with_two_copies_wrong": compared,
-    }
+    return Redundancy(
+        n_bits=len(bits), n_events=len(calq),
+        frames_changed_by_one_copy=int((found.one != plain).any(axis=2).sum()),
+        frames_changed_by_another_copy_after_scrubbing=int((found.other != plain).any(axis=2).sum()),
+        bits_that_change_frames_with_two_copies_wrong=int((found.both != plain).any(axis=(1, 2)).sum()),
+        frames_equal_to_emulator_with_two_copies_wrong=compared)
 
 
 def wrong_vote(upsets_per_copy: Float64Array | float) -> Float64Array:
@@ -268,8 +282,21 @@ def wrong_vote(upsets_per_copy: Float64Array | float) -> Float64Array:
     return p * p * (3 - 2 * p)
 
 
-def accumulation(n_bits: int, upsets_per_hour: float, periods: Sequence[float]) -> list[Mapping[str, float]]:
+def accumulation(n_bits: int, upsets_per_hour: float, periods: Sequence[float]) -> Accumulation:
     """Wrong votes per day against the scrubbing period in seconds, for `upsets_per_hour` in `n_bits` flip-flops."""
     rate = upsets_per_hour / 3600 / n_bits
-    return [{"period_s": period, "wrong_votes_per_day": float(n_bits * wrong_vote(rate * period) * 86400 / period)}
-            for period in periods]
+    return Accumulation(n_bits=n_bits, upsets_per_hour=upsets_per_hour, periods=tuple(
+        ScrubbingPeriod(period_s=period, wrong_votes_per_day=float(n_bits * wrong_vote(rate * period) * 86400 / period))
+        for period in periods))
+
+
+def ranking(bits: Sequence[RegisterUpsets], n: int) -> tuple[RankedBit, ...]:
+    """The `n` bits of each kind that change the EMD most."""
+    found: list[RankedBit] = []
+    for kind in dict.fromkeys(one.kind for one in bits):
+        known = [(one, one.effects, k) for one in bits if one.kind == kind and one.effects
+                 for k in range(len(one.place))]
+        known.sort(key=lambda bit: -bit[1].emd_change[bit[2]])
+        found += [RankedBit(kind=kind, name=one.label(k), **{name: values[k] for name, values in effects})
+                  for one, effects, k in known[:n]]
+    return tuple(found)

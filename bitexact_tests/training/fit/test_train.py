@@ -28,7 +28,6 @@ from models.trigger_cells import N_TRIGGER_CELLS, to_image_order, to_trigger_cel
 from models.weights import EncoderWeights
 from training.__main__ import app
 from training.data.dataset import Dataset, split_rows
-from training.physics.emd import EMPTY_INPUT, EMPTY_OUTPUT
 from training.physics.evaluation import evaluate, metrics
 from training.production.toy import generate
 from training.results.run import History, RunSummary
@@ -306,7 +305,7 @@ def test_metrics_of_known_distances() -> None:
     calq = np.zeros((6, N_TRIGGER_CELLS), np.uint32)
     calq[:4, 0] = [36, 100, 35, 40]
     calq[4, 7] = 200
-    distance = np.array([1.0, 2.0, 10.0, EMPTY_OUTPUT, 3.0, EMPTY_INPUT])
+    distance = np.array([1.0, 2.0, 10.0, np.nan, 3.0, np.nan])
     assert dict(metrics(calq, distance)) == {
         "n_modules": 6, "n_empty_input": 1, "n_empty_output": 1, "n_selected": 4,
         "emd_mean": 2.0, "emd_median": 2.0, "emd_q68": pytest.approx(2.36),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -21,6 +20,8 @@ from training.data.dataset import split_rows
 from training.losses.learned_pairs import make_pairs
 from training.networks.catalogue import arrangement
 from training.production.toy import generate
+from training.results.emd_loss import LearnedLosses
+from training.results.run import History
 
 pytest.importorskip("tensorflow")
 
@@ -192,9 +193,9 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The figures of the JSON, and the pairs that they are of: made again, with the exact EMD by POT."""
+    """The result of a family, and the pairs that it is of: made again, with the exact EMD by POT."""
 
-    content: dict[str, Any]
+    content: LearnedLosses
     true: np.ndarray
     pred: np.ndarray
     exact: np.ndarray
@@ -206,52 +207,52 @@ def held_out(family: Path) -> HeldOut:
     calq = generate(400, config.data.seed)
     modules = to_trigger_cells(calq[split_rows(calq, config).validation])
     true, pred, _ = held_out_pairs(modules, 1024, seed=1)
-    return HeldOut(json.loads((family / "emd_loss.json").read_text()), true, pred, pot(true, pred))
+    return HeldOut(LearnedLosses.load(family / "emd_loss.json"), true, pred, pot(true, pred))
 
 
 def test_the_best_losses_are_kept_in_order(family: Path, held_out: HeldOut) -> None:
     assert sorted(path.name for path in family.iterdir()) == ["emd_loss.json", "emd_loss1.npz", "emd_loss2.npz"]
-    errors = [row["mean_absolute_error"] for row in held_out.content["models"]]
-    assert len(errors) == 2 and errors == sorted(errors) and held_out.content["n_trained"] == 3
+    errors = [row.mean_absolute_error for row in held_out.content.models]
+    assert len(errors) == 2 and errors == sorted(errors) and held_out.content.n_trained == 3
 
 
 def test_held_out_pairs_are_those_of_the_validation_modules(held_out: HeldOut) -> None:
-    assert held_out.content["n_held_out_pairs"] == len(held_out.exact)
-    assert held_out.content["mean_emd"] == pytest.approx(held_out.exact.mean(), rel=1e-6)
+    assert held_out.content.n_held_out_pairs == len(held_out.exact)
+    assert held_out.content.mean_emd == pytest.approx(held_out.exact.mean(), rel=1e-6)
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_loss_that_is_read_computes_what_numpy_does(family: Path, held_out: HeldOut, number: int) -> None:
-    row = held_out.content["models"][number]
-    size = Size(*(row[name] for name in ("image", "filters", "kernel", "layers", "units")))
-    model, true, pred = load_model(family, row["name"]), held_out.true[:5], held_out.pred[:5]
+    row = held_out.content.models[number]
+    size = Size(row.image, row.filters, row.kernel, row.layers, row.units)
+    model, true, pred = load_model(family, row.name), held_out.true[:5], held_out.pred[:5]
     expected = [in_numpy(size, model.get_weights(), t, p) for t, p in zip(true, pred, strict=True)]
     np.testing.assert_allclose(value(model, true, pred), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_accuracy_is_that_against_the_exact_emd(family: Path, held_out: HeldOut, number: int) -> None:
-    row, exact = held_out.content["models"][number], held_out.exact
-    found = value(load_model(family, row["name"]), held_out.true, held_out.pred)
+    row, exact = held_out.content.models[number], held_out.exact
+    found = value(load_model(family, row.name), held_out.true, held_out.pred)
     error = found - exact
-    assert row["mean_absolute_error"] == pytest.approx(np.mean(np.abs(error)), rel=1e-5)
-    assert row["bias"] == pytest.approx(np.mean(error), rel=1e-4, abs=1e-5)
-    assert row["spread"] == pytest.approx(np.sqrt(np.mean(error**2) - np.mean(error) ** 2), rel=1e-4)
+    assert row.mean_absolute_error == pytest.approx(np.mean(np.abs(error)), rel=1e-5)
+    assert row.bias == pytest.approx(np.mean(error), rel=1e-4, abs=1e-5)
+    assert row.spread == pytest.approx(np.sqrt(np.mean(error**2) - np.mean(error) ** 2), rel=1e-4)
     covariance = np.mean(found * exact) - found.mean() * exact.mean()
-    assert row["correlation"] == pytest.approx(covariance / found.std() / exact.std(), rel=1e-4)
+    assert row.correlation == pytest.approx(covariance / found.std() / exact.std(), rel=1e-4)
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_training_of_a_loss_lowers_its_error(held_out: HeldOut, number: int) -> None:
-    row = held_out.content["models"][number]
-    size = Size(*(row[name] for name in ("image", "filters", "kernel", "layers", "units")))
-    start = value(build(size, row["seed"]), held_out.true, held_out.pred)
-    assert row["mean_absolute_error"] < 0.7 * np.mean(np.abs(start - held_out.exact))
+    row = held_out.content.models[number]
+    size = Size(row.image, row.filters, row.kernel, row.layers, row.units)
+    start = value(build(size, row.seed), held_out.true, held_out.pred)
+    assert row.mean_absolute_error < 0.7 * np.mean(np.abs(start - held_out.exact))
 
 
 def test_same_seed_same_losses(family: Path, tmp_path: Path) -> None:
     def digests(folder: Path) -> list[str]:
-        return [row["digest"] for row in json.loads((folder / "emd_loss.json").read_text())["models"]]
+        return [row.digest for row in LearnedLosses.load(folder / "emd_loss.json").models]
 
     for folder, options in (("same", []), ("other", ["--seed", "2", "--best", "1", "--n-trained", "1"])):
         result = CliRunner().invoke(app, [*OPTIONS, "--output", str(tmp_path / folder), *options])
@@ -311,9 +312,9 @@ def small(family: Path, **training: Any) -> Config:
 
 def test_training_with_it_lowers_the_exact_emd(family: Path, tmp_path: Path) -> None:
     train(small(family), tmp_path)
-    history = json.loads((tmp_path / "history.json").read_text())
-    assert len(history["val_emd"]) == 6 and min(history["val_emd"]) < 0.7 * history["val_emd"][0]
-    assert min(history["val_loss"]) < 0.9 * history["val_loss"][0]
+    history = History.load(tmp_path / "history.json")
+    assert len(history.val_emd) == 6 and min(history.val_emd) < 0.7 * history.val_emd[0]
+    assert min(history.val_loss) < 0.9 * history.val_loss[0]
 
 
 def test_fingerprint_has_the_weights_and_not_their_place(family: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from training.production.toy import generate
 from training.studies.seu import (
     Receiver,
     choose_events,
-    frame_figures,
+    frame_effects,
     frames_of,
     redundancy,
     rtl_upsets,
@@ -129,26 +129,26 @@ def test_flipped_settings_and_weights_without_redundancy(chip: FlipBench, receiv
 
 def test_vote_and_scrubbing_in_the_rtl(chip: FlipBench, receiver: Receiver) -> None:
     result = redundancy(receiver, chip, 6, 260)
-    assert result["n_bits"] == 260
-    assert result["frames_changed_by_one_copy"] == 0
-    assert result["frames_changed_by_another_copy_after_scrubbing"] == 0
-    assert result["bits_that_change_frames_with_two_copies_wrong"] > 50
-    assert result["frames_equal_to_emulator_with_two_copies_wrong"] > 6 * 240
+    assert result.n_bits == 260
+    assert result.frames_changed_by_one_copy == 0
+    assert result.frames_changed_by_another_copy_after_scrubbing == 0
+    assert result.bits_that_change_frames_with_two_copies_wrong > 50
+    assert result.frames_equal_to_emulator_with_two_copies_wrong > 6 * 240
 
 
-def test_figures_of_the_rtl(chip: FlipBench, receiver: Receiver) -> None:
+def test_effects_of_the_rtl(chip: FlipBench, receiver: Receiver) -> None:
     bits, pipeline = rtl_upsets(receiver, chip)
-    assert pipeline["n_bits"] == 1548 and pipeline["n_one_crossing"] == 1532 and pipeline["most_frames_of_these"] == 1
-    assert [one.name for one in bits if not one.figures] == ["formatter.next_bx", "marks_0", "marks_1"]
-    by_name = {one.name: one for one in bits}
+    assert pipeline.n_bits == 1548 and pipeline.n_one_crossing == 1532 and pipeline.most_frames_of_these == 1
+    assert [one.name for one in bits if one.effects is None] == ["formatter.next_bx", "marks_0", "marks_1"]
+    by_name = {one.name: one.effects for one in bits if one.effects}
     assert sum(len(one.place) for one in bits) == 1548 + 152
-    np.testing.assert_array_equal(by_name["formatter.words"].figures["frame_changed"], 1)
-    sums = by_name["formatter.kept_sum_code"].figures
-    assert (sums["sum_changed"] == 1).all() and not sums["latent_changed"].any()
-    assert (by_name["encoder.output_code"].figures["code_difference"] == np.tile(1 << np.arange(9), 16)).all()
+    np.testing.assert_array_equal(by_name["formatter.words"].frame_changed, 1)
+    sums = by_name["formatter.kept_sum_code"]
+    assert (sums.sum_changed == 1).all() and not sums.latent_changed.any()
+    assert (by_name["encoder.output_code"].code_difference == np.tile(1 << np.arange(9), 16)).all()
 
 
-def test_figures_of_frames_equal_a_plain_loop(receiver: Receiver) -> None:
+def test_effects_of_frames_equal_a_plain_loop(receiver: Receiver) -> None:
     trace = encode(receiver.weights, receiver.calq)
     sum_code = FINE_SUM.encode(trace["module_sum"])
     plain = np.pad(frames_of(receiver.weights, trace["output_code"], sum_code), ((0, 0), (0, 1)))
@@ -156,13 +156,13 @@ def test_figures_of_frames_equal_a_plain_loop(receiver: Receiver) -> None:
     frames = np.tile(plain, (3, 1, 1))
     frames[0, ::2, 2] ^= rng.integers(0, 1 << 32, len(plain[::2]))
     frames[1, :, 0] ^= 1 << 30
-    found = frame_figures(receiver, plain, frames)
+    found = frame_effects(receiver, plain, frames)
     for k in range(3):
         latent, sums = receiver.read(frames[k])
         maps = [fake_decode(receiver.spec.latent.value(codes), FINE_SUM.decode(total))
                 for codes, total in ((latent, sums), (trace["latent_code"], sum_code))]
         distance = [emd(to_trigger_cells(receiver.calq), one) for one in maps]
-        assert found["emd_change"][k] == pytest.approx((distance[0] - distance[1]).mean(), abs=1e-12)
-        assert found["code_difference"][k] == np.abs(latent - trace["latent_code"]).sum(axis=1).mean()
-    np.testing.assert_array_equal(found["frame_changed"], [0.5, 1, 0])
-    assert not found["sum_changed"].any() and found["emd_change"][1] == 0
+        assert found.emd_change[k] == pytest.approx((distance[0] - distance[1]).mean(), abs=1e-12)
+        assert found.code_difference[k] == np.abs(latent - trace["latent_code"]).sum(axis=1).mean()
+    np.testing.assert_array_equal(found.frame_changed, [0.5, 1, 0])
+    assert not found.sum_changed.any() and found.emd_change[1] == 0
