@@ -49,20 +49,20 @@ class ResultFile:
         write_text(path, self.model_dump_json(indent=self.indent) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: str | Path) -> Self:
         """The result in a file; raises InputError that names the file and the first key that is not as it must be."""
         assert issubclass(cls, BaseModel)
         with parsing(path, "JSON"):
-            text = path.read_bytes()
+            text = Path(path).read_bytes()
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise InputError(f"{path}: {_problem(error)}") from None
 
     @classmethod
-    def find(cls, path: Path) -> Self | None:
+    def find(cls, path: str | Path) -> Self | None:
         """The same, or None for a file that is not there."""
-        return cls.load(path) if path.exists() else None
+        return cls.load(path) if Path(path).exists() else None
 
 
 class Result(ResultFile, BaseModel):

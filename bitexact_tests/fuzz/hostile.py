@@ -60,6 +60,8 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "yaml nested deep": ("config", _text("[" * 100_000)),
     "yaml nested deep in blocks": ("farm", _text("".join(" " * i + "- \n" for i in range(1200)))),
     "yaml of 2 MiB": ("registers", _text("a: b\n" * (1 << 19))),
+    "result nested deep": ("result", _text('{"a":' * 100_000)),
+    "result of digits": ("result", _text('{"fold": ' + "9" * 5000 + "}")),
     "json nested deep": ("json", _text('{"a":' * 100_000)),
     "json of digits": ("json", _text('{"loss": ' + "9" * 5000 + "}")),
     "parquet of many rows": ("calq_parquet", _many_rows),

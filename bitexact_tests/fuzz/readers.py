@@ -18,6 +18,7 @@ import pyarrow.parquet as pa_parquet
 
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.fuzz.mutations import Arrays, Pick, edit_arrays, edit_bytes, edit_words, edit_zip
+from bitexact_tests.samples.results import chip_synthesis
 from bitexact_tests.samples.runs import dataset_of
 from bitexact_tests.samples.vendor_reports import CATAPULT, CSYNTH, TIMING, UTILIZATION
 from emulator.links import ERX, ETX, LinkFile
@@ -34,6 +35,7 @@ from models.register_weights import for_encoder, load_weights
 from models.registers import Registers
 from models.weights import EncoderWeights
 from rtl.mapping.gates import Netlist
+from rtl.results import ChipSynthesis
 from training.losses import learned_file as emd_loss_file
 from training.production import ntuple
 from training.production.allocation import ModuleLinks
@@ -253,6 +255,7 @@ def catalogue() -> dict[str, Reader]:
         "emd_loss": Reader(emd_loss_file.read, ".npz", _write_npz, emd_loss),
         "keras": Reader(spec_of(import_keras), ".h5", _write_h5, keras),
         "ntuple": Reader(lambda path: list(ntuple.read_modules(path)), ".root", _write_root, _cells()),
+        "result": Reader(ChipSynthesis.load, ".json", _text(chip_synthesis(config.encoder).model_dump_json(indent=1))),
         "json": Reader(partial(read_json, keys=("loss",)), ".json", _text(history)),
         "netlist": Reader(lambda path: Netlist.load(path.parent, path.stem), ".netlist", _write_netlist),
         "csynth": Reader(read_csynth, ".xml", _text(CSYNTH)),
