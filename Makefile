@@ -19,17 +19,10 @@ KILLS   ?= 50
 JOBS    ?= 2
 
 BASE   ?=
-QUICK  ?= $(patsubst %,bitexact_tests/%.py, \
-    models/test_config models/test_fixed_point emulator/test_encoder emulator/test_verify \
-    emulator/test_chip emulator/test_decode emulator/test_links emulator/test_commands emulator/test_codes \
-    emulator/test_front_end emulator/algorithms/test_best_choice models/test_registers models/test_weights \
-    models/test_calq_io models/test_trigger_cells training/networks/test_chip_encoder \
-    training/networks/test_decoder training/networks/test_catalogue training/losses/test_charge_maps \
-    training/data/test_augment training/physics/test_emd training/production/test_toy \
-    training/data/test_selection training/commands/test_old_options models/test_keras_file \
-    models/test_qkeras_encoder \
-    training/networks/test_graphs models/test_intervals training/physics/test_metrics \
-    training/production/test_default_set project/test_package rtl/simulation/test_activity project/test_comparison)
+QUICK  ?= $(addprefix bitexact_tests/, models emulator training/data training/networks training/physics/test_emd.py \
+    training/physics/test_metrics.py training/physics/test_statistics.py training/losses/test_charge_maps.py \
+    training/production/test_toy.py training/production/test_default_set.py training/commands/test_old_options.py \
+    rtl/simulation/test_activity.py project/test_package.py project/test_comparison.py)
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready

@@ -1,4 +1,4 @@
-"""TensorFlow files of a trained model, and the count of its operations."""
+"""Encoder and decoder as graphs of TensorFlow and ONNX, which compute what the emulator does."""
 
 from __future__ import annotations
 
@@ -7,23 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from bitexact_tests.conftest import REPOSITORY
 from emulator import encode
 from models.config import Config
-from models.cost import cost
 from models.weights import EncoderWeights
-from training.__main__ import app
-from training.production.toy import generate
-from training.results.encoders import EncoderCost
-
-tf = pytest.importorskip("tensorflow")
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # noqa: E402
-
-from training.networks.chip_encoder import image_codes  # noqa: E402
-from training.networks.decoder import build_decoder  # noqa: E402
-from training.networks.graphs import (  # noqa: E402
+from training.networks.chip_encoder import image_codes
+from training.networks.decoder import build_decoder
+from training.networks.graphs import (
     DECODER_OUTPUT,
     ENCODER_OUTPUT,
     DecoderModule,
@@ -33,6 +25,9 @@ from training.networks.graphs import (  # noqa: E402
     run_onnx,
     to_onnx,
 )
+from training.production.toy import generate
+
+tf = pytest.importorskip("tensorflow")
 
 
 def test_files_compute_what_the_emulator_does(tmp_path: Path) -> None:
@@ -100,22 +95,3 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeyp
         export_graphs(config.encoder, EncoderWeights.random(config.encoder, 1),
                       build_decoder(config.encoder, config.training.decoder, seed=1), tmp_path)
     assert not (tmp_path / "encoder.onnx").exists()
-
-
-def test_cost_of_the_chip() -> None:
-    """3x3 kernels at 4x4 places, the last row and column of places with one row or column of the kernel outside."""
-    found = cost(Config.load(REPOSITORY / "configs/econ_t_5elink.yaml").encoder)
-    assert set(dict(found)) == set(found.meanings())
-    assert found.parameters == 2144 and found.parameter_bits == 12864
-    assert found.macs == 16 * 9 * 8 + 128 * 16
-    assert found.macs_in_image == (9 * 9 + 2 * 3 * 6 + 4) * 8 + 128 * 16
-    assert found.bit_operations == found.macs * 8 * 6
-    assert found.flops == 2 * found.macs_in_image + 2 * (128 + 16)
-
-
-def test_flops_command(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["flops", "--config", str(REPOSITORY / "configs/econ_t_2elink.yaml"),
-                                      "--json", str(tmp_path / "cost.json")])
-    assert result.exit_code == 0, result.output
-    found = EncoderCost.load(tmp_path / "cost.json")
-    assert (found.config, found.macs) == ("econ_t_2elink", 3200)
