@@ -25,6 +25,21 @@ def test_command_line_prints_the_table(tmp_path: Path) -> None:
     assert "586,221" in done.output and "not run" in done.output and "3.6 mm2" in done.output
 
 
+def test_a_project_tells_its_configuration(tmp_path: Path) -> None:
+    """As `econ-t convert` writes it; the table is that with --config, and synthesis knows the backend."""
+    write(project(tmp_path, "catapult") / "econ_t.v1" / "rtl.rpt", CATAPULT)
+    CONFIG.save(tmp_path / "config.yaml")
+    write(tmp_path / "catapult.tcl", "")
+    options = ["--project", f"catapult={tmp_path}"]
+    given, found = (CliRunner().invoke(app, ["report", *options, *more])
+                    for more in (["--config", str(CONFIG_FILE)], []))
+    assert found.exit_code == 0 and found.stdout == given.stdout
+    synthesis = CliRunner().invoke(app, ["synth", "--project", str(tmp_path)])
+    assert synthesis.exit_code == 2 and "synthesis with catapult not run" in synthesis.stderr
+    nothing = CliRunner().invoke(app, ["report"])
+    assert nothing.stderr == "error: nothing to report; expected --config or --project\n"
+
+
 @pytest.mark.parametrize(("entry", "message"), [
     ("vitis", "--project vitis, expected vitis=FOLDER or catapult=FOLDER"),
     ("vitis=", "--project vitis=, expected vitis=FOLDER or catapult=FOLDER"),
