@@ -1,10 +1,12 @@
-"""The arrows between the packages, held by import-linter, and the text of the project."""
+"""The arrows between the packages, held by import-linter; types, style, and the order of the tests."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+
+import pytest
 
 from bitexact_tests.conftest import REPOSITORY
 
@@ -34,3 +36,27 @@ def test_tensorflow_stays_where_it_belongs() -> None:
             if path.name.startswith("qkeras_") or (package, path.name) == ("hls", "conversion.py"):
                 continue
             assert not importing.search(path.read_text()), f"{package}/{path.name} imports TensorFlow"
+
+
+TESTS = sorted((REPOSITORY / "bitexact_tests").rglob("*.py"))
+
+
+def test_no_file_imports_from_a_test_file() -> None:
+    """What several of them use is in `samples`."""
+    importing = re.compile(r"^\s*(?:from|import) bitexact_tests\.(?:\w+\.)*test_\w+", re.MULTILINE)
+    found = {str(path.relative_to(REPOSITORY)): importing.findall(path.read_text()) for path in TESTS}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_no_test_sets_a_private_constant() -> None:
+    """What a test must choose is a parameter."""
+    setting = re.compile(r"setattr\([^)]*\b_[A-Z][A-Z_]+\b|\w\._[A-Z][A-Z_]+ = ")
+    found = {str(path.relative_to(REPOSITORY)): setting.findall(path.read_text()) for path in TESTS}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("package", ["models", "emulator", "hls", "rtl", "training"])
+def test_folders_of_tests_are_those_of_the_package(package: str) -> None:
+    folders = {path.parent.relative_to(REPOSITORY / "bitexact_tests") for path in TESTS}
+    assert {str(folder) for folder in folders if folder.parts[:1] == (package,)
+            and not (REPOSITORY / folder / "__init__.py").is_file()} == set()
