@@ -11,8 +11,7 @@ import numpy as np
 
 from emulator.chip import EconT
 from emulator.links import ERX, ETX
-from emulator.mismatch import Mismatch as Mismatch
-from emulator.mismatch import first_mismatch
+from emulator.mismatch import Mismatch, first_mismatch
 from emulator.output_buffer import overflow_warning
 from emulator.published import explanation
 from models.arrays import IntArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.command_line import lazy_app
 
 COMMANDS = {
-    "registers": ("models.commands.registers:registers", "Weights into the chip's registers, or out of them."),
+    "registers": ("models.commands.registers:app", "Weights into the chip's registers or out; other dialects."),
     "import": ("models.commands.import_keras:import_keras", "The encoder of a Keras file as integer weights."),
 }
 app = lazy_app(__doc__, COMMANDS)

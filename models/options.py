@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from models.chip import Revision
+
 ConfigFile = Annotated[Path, typer.Option("--config", help="Configuration: a YAML file or a name such as "
                                                            "econ_t_5elink.")]
 WeightsConfig = Annotated[Path | None, typer.Option("--config", help="Configuration; default: config.yaml beside the "
                                                                      "weights, else the one that they are for.")]
 WeightsFile = Annotated[Path, typer.Option("--weights", help="weights.npz, or a register file of the chip (YAML).")]
 RegisterFile = Annotated[Path, typer.Option("--registers", help="Register file of the chip (YAML).")]
+ChipRevision = Annotated[Revision | None, typer.Option("--revision", help="Revision of the chip; default: that of "
+                                                                          "the register file.")]
 
 CalqFile = Annotated[str, typer.Option("--input", help="CALQ file (CSV, Parquet) or folder; - is stdin.")]
 CalqFiles = Annotated[list[str], typer.Option("--input", help="CALQ file (CSV, Parquet) or folder; may be repeated.")]

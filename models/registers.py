@@ -6,7 +6,7 @@ The settings are kept as the bytes behind the I2C addresses, so that packing is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,16 +40,19 @@ class Registers:
     given: frozenset[str] = frozenset()
     origin: str = "registers"
     revision: Revision = Revision.P1
+    dialect: Dialect | None = field(default=None, compare=False)
+    """Of the file that the settings come from, in which they are written if no other is named."""
 
     def __repr__(self) -> str:
         return f"<Registers: {self.summary()}, {len(self.given)} settings given ({self.origin})>"
 
     def summary(self) -> str:
-        """The algorithm and the number of links, in words."""
+        """The revision, the algorithm and the number of links, in words."""
         select = self.read("MFC_ALGORITHM_SEL_DENSITY.algo.select")
         if select >= len(Algorithm):
             return f"algorithm {select}"
-        return f"{self.revision}, {Algorithm(select).short_name} on {self.n_elinks} links"
+        n = self.n_elinks
+        return f"{self.revision} chip, {Algorithm(select).short_name} on {n} link{'s' if n > 1 else ''}"
 
     @classmethod
     def reset(cls, revision: Revision = Revision.P1) -> Registers:
@@ -63,7 +66,7 @@ class Registers:
         Raises InputError naming file, line, register, value and what was expected.
         """
         memory, given, dialect = register_file.read(Path(path), revision)
-        registers = cls(bytes(memory), frozenset(given), str(path), dialect.revision)
+        registers = cls(bytes(memory), frozenset(given), str(path), dialect.revision, dialect)
         registers.check()
         return registers.taken_as(revision or dialect.revision)
 
@@ -114,7 +117,8 @@ class Registers:
         for name in _FILLING[self.revision]:
             (slot,) = register_map().slots[name]
             slot.write(memory, reset.read(name))
-        bare = Registers(bytes(memory), self.given.difference(_FILLING[self.revision]), self.origin, revision)
+        bare = replace(self, memory=bytes(memory), given=self.given.difference(_FILLING[self.revision]),
+                       revision=revision)
         return bare.with_values({_FILLING[revision][0]: self._filling_word})
 
     def read(self, name: str) -> int:
@@ -221,10 +225,10 @@ class Registers:
     def save(self, path: str | Path, dialect: Dialect | None = None) -> None:
         """Write a register file of all registers that were given; `-` is stdout.
 
-        Without a dialect it is that of the revision, nested for P1. Raises InputError naming a setting that the dialect
-        cannot express.
+        Without a dialect it is that of the file that they come from, else nested for P1. Raises InputError naming a
+        setting that the dialect cannot express.
         """
-        dialect = dialect or Dialect.of(self.revision)
+        dialect = dialect or self.dialect or Dialect.of(self.revision)
         same = self.converted(dialect.revision)
         write_text(path, register_file.as_text(same.memory, same.given, dialect, self.origin))
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from emulator.chip import EconT
 from emulator.commands import CHIP
 from emulator.commands.options import FirstBx
 from emulator.commands.progress import with_progress
+from emulator.commands.summary import show_chip
 from emulator.links import ERX, ETX, open_output
+from models.arrays import IntArray
 from models.command_line import lazy_app
 from models.errors import InputError
+from models.options import ChipRevision
 
 
 def chip(
@@ -22,6 +26,7 @@ def chip(
     input: Annotated[str | None, typer.Option(help="eRx words (CSV, RX_DATA_0..11); - is stdin.")] = None,
     output: Annotated[str | None, typer.Option(help="eTx words (CSV, TX_DATA_0..12); - is stdout.")] = None,
     first_bx: FirstBx = 0,
+    revision: ChipRevision = None,
 ) -> None:
     """Run the whole chip, from input links to output links; or call one of the commands.
 
@@ -37,11 +42,14 @@ def chip(
     if registers is None or input is None or output is None:
         raise InputError(f"{missing} is missing, expected --registers, --input and --output, or one of "
                          f"{', '.join(CHIP)}")
-    econ_t = EconT.from_yaml(registers)
+    econ_t = EconT.from_yaml(registers, revision)
+    n_lost: list[IntArray] = [np.zeros(0, dtype=np.int64)]
     with open_output(output) as file:
         file.write(ETX.header())
         for frames in with_progress(econ_t.stream(ERX.read(input), first_bx)):
             file.write(ETX.rows(frames.etx))
+            n_lost.append(frames.n_lost)
+    show_chip(econ_t.registers, np.concatenate(n_lost))
 
 
 app = lazy_app(chip.__doc__, CHIP, options=chip, runs=True)

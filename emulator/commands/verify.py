@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,36 +13,46 @@ from rich.console import Console
 from rich.table import Table
 
 from emulator.commands.progress import with_progress
-from emulator.verify import Mismatch, SetResult, find_sets, verify_sets
+from emulator.mismatch import Mismatch
+from emulator.verify import SetResult, find_sets, verify_sets
+from models.options import ChipRevision
 
 
 def verify(
     folders: Annotated[list[Path], typer.Argument(help="Vector sets, or folders that hold some.")],
+    revision: ChipRevision = None,
 ) -> None:
     """Compare the emulator with published test vectors, bit by bit.
 
-    A set is a folder with init.yaml and testOutput.csv, and testInput.csv beside them or one folder up.
-    Exits with 1 if a bit differs. Example: econ-t chip verify econt_vectors
+    A set is a folder with init.yaml and testOutput.csv, and testInput.csv beside them or one folder up. Exits with 0 if
+    every set is exact, or explained: known to be published wrong or without an output. Exits with 1 if a bit differs
+    otherwise or a set cannot be read. Example: econ-t chip verify econt_vectors econt_vectors_production
     """
-    results = list(with_progress(verify_sets(find_sets(folders))))
+    results = list(with_progress(verify_sets(find_sets(folders), revision)))
     _show(results)
-    if not all(result.exact for result in results):
+    if not all(result.fine for result in results):
         raise SystemExit(1)
 
 
 def _show(results: Sequence[SetResult]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    table = Table("set", "algorithm", "links", "frames", "exact", "first mismatch", title="emulator = chip?")
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    table = Table("set", "chip", "algorithm", "links", "frames", "exact", "result", title="emulator = chip?")
     for result in results:
-        name = f"{result.folder.parent.name}/{result.folder.name}"
-        table.add_row(name, result.algorithm, str(result.n_elinks), str(result.n_frames), str(result.n_exact),
-                      str(result.first or ""), style=None if result.exact else "red")
+        chip, links = (result.registers.revision, str(result.n_elinks)) if result.registers else ("", "")
+        table.add_row(result.name, chip, result.algorithm, links, str(result.n_frames), str(result.n_exact),
+                      result.status, style=None if result.fine else "red")
     console.print(table)
     for result in results:
-        if result.first:
+        if result.status == "different" and result.first:
             _show_mismatch(console, result.folder, result.first)
+    for result in results:
+        for text in (f"{result.status}: {result.reason}" if result.reason else "", *result.notes):
+            if text:
+                console.print(f"{result.name}: {text}", markup=False, soft_wrap=True)
     n_exact, n_frames = sum(r.n_exact for r in results), sum(r.n_frames for r in results)
-    console.print(f"{n_exact} of {n_frames} frames exact in {len(results)} sets", highlight=False)
+    counts = Counter(result.status for result in results)
+    console.print(f"{n_exact} of {n_frames} frames exact in {len(results)} sets: "
+                  + ", ".join(f"{counts[status]} {status}" for status in ("exact", "explained", "different", "bad")))
 
 
 def _show_mismatch(console: Console, folder: Path, first: Mismatch) -> None:

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from models.chip import Revision
+from models.command_line import lazy_app
 from models.config import Config
 from models.configured import load_configured
+from models.dialects import Dialect
 from models.errors import InputError
-from models.files import write_text
-from models.i2c import i2c_writes
+from models.i2c import save_i2c
 from models.options import WeightsConfig
 from models.register_weights import for_encoder, stored_weights, with_weights
 from models.registers import Registers
@@ -20,13 +22,16 @@ from models.weights import EncoderWeights
 
 
 def registers(
+    context: typer.Context,
     weights: Annotated[Path | None, typer.Option(help="weights.npz: read if --output is given, else written.")] = None,
     registers: Annotated[Path | None, typer.Option(help="Register file to start from (YAML).")] = None,
     output: Annotated[str | None, typer.Option(help="Register file to write; - is stdout.")] = None,
-    i2c: Annotated[str | None, typer.Option(help="Also write the I2C writes (CSV: address,bytes).")] = None,
+    i2c: Annotated[str | None, typer.Option(help="Also write the I2C writes of P1 (CSV: address,bytes).")] = None,
     config: WeightsConfig = None,
+    dialect: Annotated[Dialect | None, typer.Option(help="Dialect of --output; default: that of --registers, else "
+                                                         "p1-nested.")] = None,
 ) -> None:
-    """Move weights into a register file or out of one, exact both ways.
+    """Move weights into a register file or out of one, exact both ways; or convert a file.
 
     With --output the weights go in: a file that sets up the encoder, or with --registers one that differs in the
     weights alone. Without it they come out, into --weights.
@@ -35,23 +40,34 @@ def registers(
 
     Out: econ-t registers --registers init.yaml --weights weights.npz
     """
+    if context.invoked_subcommand:
+        if odd := next((name for name, value in context.params.items() if value is not None), None):
+            raise InputError(f"--{odd} stands before {context.invoked_subcommand}, expected it behind")
+        return
     if not (weights or output or i2c):
         raise InputError("nothing to write: expected --weights, --output or --i2c")
     if weights and i2c and not output:
         raise InputError(f"--weights {weights} with --i2c, to be read or to be written: expected --output too, for "
                          "the registers with these weights, or one of the two alone")
+    if dialect and not output:
+        raise InputError(f"--dialect {dialect} is about --output, which is missing")
     settings = Registers.load(registers) if registers else None
     if output and weights:
         settings = _with_encoder(settings, load_configured(weights, config)[1])
     if settings is None:
         raise InputError("nothing to read: expected --registers, or --weights with --output")
     if output:
-        settings.save(output)
+        settings.save(output, dialect)
     elif weights:
         stored_weights(settings, Config.load(config).encoder if config else None).save(weights)
     if i2c:
-        rows = [f"0x{address:04x},{data.hex()}" for address, data in i2c_writes(settings)]
-        write_text(i2c, "\n".join(["address,bytes", *rows]) + "\n")
+        save_i2c(settings, i2c)
+        if (dialect.revision if dialect else settings.revision) is Revision.PRODUCTION:
+            typer.echo(f"{i2c} has the addresses of P1: those of the production chip are not public", err=True)
+
+
+COMMANDS = {"convert": ("models.commands.convert_registers:convert", "A register file in another dialect.")}
+app = lazy_app(registers.__doc__, COMMANDS, options=registers, runs=True)
 
 
 def _with_encoder(base: Registers | None, weights: EncoderWeights) -> Registers:
