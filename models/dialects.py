@@ -98,7 +98,7 @@ class Setting:
             return hex(sum(value << sum(slot.bits for slot in self.slots[:i]) for i, value in enumerate(values)))
         if len(values) > 1:
             return "[" + ", ".join(map(str, values)) + "]"
-        return str(values[0]) if self.slots[0].bits <= 16 else hex(values[0])
+        return str(values[0]) if self.slots[0].bits <= 32 else hex(values[0])
 
     def _parts(self, name: str, numbers: list[int]) -> list[int]:
         bits = sum(slot.bits for slot in self.slots)

@@ -14,6 +14,7 @@ from bitexact_tests.samples.link_words import LINES, WORDS, write
 from emulator import EconT
 from emulator.links import ERX, ETX
 from models.chip import Algorithm
+from models.dialects import Dialect
 from models.registers import Registers
 
 
@@ -45,11 +46,11 @@ def test_commands_read_and_write_pipes(tmp_path: Path, register_file: Path) -> N
     erx = ERX.header() + ERX.rows(WORDS)
     pipe = ("--input", "-", "--output", "-", "--first-bx", "3560")
     sent = emulator("chip", "--registers", register_file, *pipe, stdin=erx)
-    assert sent.returncode == 0, sent.stderr
+    assert sent.returncode == 0 and sent.stderr == "p1 chip, RPT on 13 links: 20 frames\n"
     frames = EconT.from_yaml(register_file).run(WORDS, first_bx=3560)
     assert sent.stdout == ETX.header() + ETX.rows(frames.etx)
     read = emulator("decode", "--registers", register_file, *pipe, stdin=sent.stdout)
-    assert read.returncode == 0, read.stderr
+    assert read.returncode == 0 and read.stderr == "p1 chip, RPT on 13 links: 20 frames\n"
     header, *rows = (line.split(",") for line in read.stdout.splitlines())
     assert header[:3] == ["bx", "bx_counter", "charge_0"] and header[-1] == "calq_47"
     assert [row[0] for row in rows] == [str(bx) for bx in range(3560, 3580)]
@@ -86,12 +87,62 @@ def test_verify_exits_with_one_on_a_mismatch(tmp_path: Path, register_file: Path
     write(tmp_path / "testInput.csv", LINES)
     (tmp_path / "testOutput.csv").write_text(ETX.header() + ETX.rows(etx))
     good = emulator("verify", tmp_path)
-    assert good.returncode == 0 and "20 of 20 frames exact in 1 sets" in good.stdout
+    assert good.returncode == 0
+    assert "20 of 20 frames exact in 1 sets: 1 exact, 0 explained, 0 different, 0 bad" in good.stdout
     etx[7, 1] ^= 1 << 20
     (tmp_path / "testOutput.csv").write_text(ETX.header() + ETX.rows(etx))
     bad = emulator("verify", tmp_path)
-    assert bad.returncode == 1 and "19 of 20 frames exact in 1 sets" in bad.stdout
-    assert "BX 7: charge_" in bad.stdout and "TX_DATA_1" in bad.stdout
+    assert bad.returncode == 1
+    assert "19 of 20 frames exact in 1 sets: 0 exact, 0 explained, 1 different, 0 bad" in bad.stdout
+    assert "different, BX 7: charge_" in bad.stdout and "TX_DATA_1" in bad.stdout
+
+
+def test_verify_tells_explained_sets_from_bad_ones(tmp_path: Path, register_file: Path) -> None:
+    (tmp_path / "type4").mkdir()
+    write(tmp_path / "type4" / "testInput.csv", LINES)
+    write(tmp_path / "type4" / "init.yaml", ["ConfigAlgo: {Global: {alg_type: 1}}",
+                                             "FormatterBuffer: {Global: {stc_type: 4}}"])
+    explained = emulator("verify", tmp_path / "type4")
+    assert explained.returncode == 0 and "0 exact, 1 explained, 0 different, 0 bad" in explained.stdout
+    assert "/type4: explained: " in explained.stdout and "no output of it was published" in explained.stdout
+    write(tmp_path / "testInput.csv", LINES)
+    both = emulator("verify", tmp_path)  # the register file beside it has no output
+    assert both.returncode == 1 and "0 exact, 1 explained, 0 different, 1 bad" in both.stdout
+    assert f"bad: {tmp_path}/testOutput.csv is missing" in both.stdout
+
+
+def test_the_revision_is_that_of_the_file_unless_given(tmp_path: Path, register_file: Path) -> None:
+    erx = write(tmp_path / "erx.csv", LINES)
+    Registers.load(register_file).save(tmp_path / "production.yaml", Dialect.PRODUCTION)
+    words = {}
+    for name, given in (("init", []), ("production", []), ("init", ["--revision", "production"])):
+        output = tmp_path / f"{name}{len(given)}.csv"
+        result = emulator("chip", "--registers", tmp_path / f"{name}.yaml", "--input", erx, "--output", output, *given)
+        revision = "production" if given or name == "production" else "p1"
+        assert result.returncode == 0 and result.stderr == f"{revision} chip, RPT on 13 links: 20 frames\n"
+        words[name, revision] = output.read_text()
+    assert words["init", "p1"] == words["production", "production"] != words["init", "production"]
+
+
+def test_lost_words_are_told_by_chip_and_decode(tmp_path: Path) -> None:
+    values: dict[str, int | list[int]] = {
+        "FMTBUF_ALL.buff_t1": 480, "FMTBUF_ALL.buff_t2": 511, "FMTBUF_ALL.config.eporttx_numen": 2,
+    }
+    registers = Registers.reset().with_values(values)
+    registers.save(tmp_path / "init.yaml")
+    words = np.tile(WORDS, (10, 1))
+    erx = write(tmp_path / "erx.csv", (ERX.header() + ERX.rows(words)).splitlines())
+    etx = tmp_path / "etx.csv"
+    sent = emulator("chip", "--registers", tmp_path / "init.yaml", "--input", erx, "--output", etx)
+    n_lost = int((EconT(registers).run(words).n_lost > 0).sum())
+    assert n_lost > 10 and sent.stderr.splitlines()[1] == (
+        "warning: buff_t1 = 480 is above 375, the 400 words of the output buffer less a frame: "
+        f"{n_lost} of 200 frames lost words")
+    fields = tmp_path / "fields.csv"
+    read = emulator("decode", "--registers", tmp_path / "init.yaml", "--input", etx, "--output", fields)
+    assert read.returncode == 0
+    count, told = read.stderr.splitlines()[1].split(" ", 1)
+    assert told == "frames could not be read: the output buffer lost words (buff_t1 = 480)" and int(count) > 0
 
 
 def test_library_needs_numpy_alone() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bitexact_tests.conftest import REPOSITORY
 from models.chip import Algorithm, Revision
 from models.dialects import Dialect
 from models.errors import InputError
 from models.register_map import register_map
+from models.register_weights import for_encoder
 from models.registers import Registers
+from models.spec import EncoderSpec
+from models.weights import EncoderWeights
 
 TYPED = ("algorithm", "high_density", "calibration", "threshold", "dropped_bits", "use_sum", "stc_type",
          "filling_word", "buffer_thresholds", "ae_mask", "n_elinks", "n_elinks_given")
@@ -261,6 +267,39 @@ def test_settings_that_flat_dialects_cannot_express(tmp_path: Path, dialect: Dia
 def test_settings_that_a_revision_does_not_have(revision: Revision, name: str) -> None:
     with pytest.raises(InputError, match=f"the {revision} chip has no setting {name}"):
         Registers.reset(revision).with_values({name: 1})
+
+
+def econ_t(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from models.command_line import main; main()", *map(str, arguments)]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def test_command_converts_a_file(tmp_path: Path) -> None:
+    (tmp_path / "p1.yaml").write_text(P1_FILE)
+    written = econ_t("registers", "convert", "--registers", tmp_path / "p1.yaml", "--output", tmp_path / "new.yaml",
+                     "--dialect", "production")
+    assert written.returncode == 0
+    assert written.stderr == "p1 chip, BC on 10 links, in dialect p1-flat -> production\n"
+    assert typed(Registers.load(tmp_path / "new.yaml")) == typed(Registers.load(tmp_path / "p1.yaml"))
+    refused = econ_t("registers", "--dialect", "p1-flat", "convert", "--registers", tmp_path / "p1.yaml", "--output",
+                     "-", "--dialect", "production")
+    assert refused.returncode == 2 and refused.stderr == "error: --dialect stands before convert, expected it behind\n"
+
+
+def test_command_writes_weights_in_any_dialect(tmp_path: Path) -> None:
+    weights = EncoderWeights.random(EncoderSpec.chip(3), seed=1)
+    weights.save(tmp_path / "weights.npz")
+    for dialect in Dialect:
+        written = econ_t("registers", "--weights", tmp_path / "weights.npz", "--output", tmp_path / f"{dialect}.yaml",
+                         "--dialect", dialect, "--i2c", tmp_path / "writes.csv")
+        assert written.returncode == 0, written.stderr
+        assert ("the production chip are not public" in written.stderr) == (dialect is Dialect.PRODUCTION)
+        found = Registers.load(tmp_path / f"{dialect}.yaml")
+        assert found.dialect is dialect and typed(found) == typed(for_encoder(weights))
+    again = econ_t("registers", "--weights", tmp_path / "weights.npz", "--registers", tmp_path / "p1-flat.yaml",
+                   "--output", tmp_path / "again.yaml")  # in the dialect of the file to begin with
+    assert again.returncode == 0
+    assert (tmp_path / "again.yaml").read_text() == (tmp_path / "p1-flat.yaml").read_text()
 
 
 def test_published_files_of_every_dialect_in_every_other(shared_data: Path, tmp_path: Path) -> None:

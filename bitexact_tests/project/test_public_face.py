@@ -110,7 +110,7 @@ def test_reprs_are_one_short_line(tmp_path: Path) -> None:
                frames.trace, encode(WEIGHTS, np.ones((5, 48), np.int64)), read_calq(tmp_path / "calq.csv")]
     for result in results:
         assert len(repr(result)) < 200 and "\n" not in repr(result)
-    assert repr(CHIP) == "<EconT: AE on 3 links (registers)>"
+    assert repr(CHIP) == "<EconT: p1 chip, AE on 3 links (registers)>"
     assert repr(frames).startswith("<Frames of 5 bunch crossings")
     assert f"{np.count_nonzero(WEIGHTS.flat == 0)} of them zero" in repr(WEIGHTS)
 

@@ -39,8 +39,9 @@ def _show(results: Sequence[SetResult]) -> None:
     table = Table("set", "chip", "algorithm", "links", "frames", "exact", "result", title="emulator = chip?")
     for result in results:
         chip, links = (result.registers.revision, str(result.n_elinks)) if result.registers else ("", "")
+        first = f", {result.first}" if result.status == "different" else ""
         table.add_row(result.name, chip, result.algorithm, links, str(result.n_frames), str(result.n_exact),
-                      result.status, style=None if result.fine else "red")
+                      f"{result.status}{first}", style=None if result.fine else "red")
     console.print(table)
     for result in results:
         if result.status == "different" and result.first:
