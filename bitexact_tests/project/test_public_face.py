@@ -20,8 +20,8 @@ from models.notebook import wafer_svg
 from models.register_weights import for_encoder
 
 FACES = {
-    "models": ["Algorithm", "Config", "EncoderSpec", "EncoderWeights", "FixedPoint", "InputError", "Registers",
-               "load_weights", "read_calq", "write_calq"],
+    "models": ["Algorithm", "Config", "Dialect", "EncoderSpec", "EncoderWeights", "FixedPoint", "InputError",
+               "Registers", "Revision", "load_weights", "read_calq", "write_calq"],
     "emulator": ["Decoded", "EconT", "Frames", "STAGES", "Trace", "decode", "encode", "verify_sets"],
     "hls": ["BACKENDS", "convert", "implementations", "run_csim"],
     "rtl": ["AutoencoderChip", "PROOFS", "Simulation", "prove", "synthesise", "write_verilog"],
