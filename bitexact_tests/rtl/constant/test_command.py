@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
@@ -17,11 +18,16 @@ from rtl.__main__ import app
 from rtl.results import ConstantSynthesis
 
 
-def test_command_line(tmp_path: Path) -> None:
-    EncoderWeights.random(CHIP, 3, density=0.08).save(tmp_path / "weights.npz")
-    arguments = ["constant", "--config", str(REPOSITORY / "configs" / "econ_t_5elink.yaml"), "--weights",
-                 str(tmp_path / "weights.npz"), "--output", str(tmp_path / "out"), "--no-synthesise"]
-    done = CliRunner().invoke(app, arguments)
+def constant(folder: Path, output: Path, *options: str) -> Result:
+    """The command with sparse random weights."""
+    EncoderWeights.random(CHIP, 3, density=0.08).save(folder / "weights.npz")
+    return CliRunner().invoke(app, [
+        "constant", "--config", str(REPOSITORY / "configs" / "econ_t_5elink.yaml"), "--weights",
+        str(folder / "weights.npz"), "--output", str(output), "--no-synthesise", *options])
+
+
+def test_a_project_with_its_size_is_written(tmp_path: Path) -> None:
+    done = constant(tmp_path, tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert "da4ml" in done.output and "LUT" in done.output
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
@@ -29,9 +35,15 @@ def test_command_line(tmp_path: Path) -> None:
                      "weights.npz"}
     found = ConstantSynthesis.load(tmp_path / "out" / "constant.json")
     assert found.digest == CHIP.digest() and found.implementations[0].lut and not found.implementations[0].absent
-    done = CliRunner().invoke(app, [*arguments, "--stages", "99"])
+
+
+def test_too_many_stages_are_one_line(tmp_path: Path) -> None:
+    done = constant(tmp_path, tmp_path / "out", "--stages", "99")
     assert done.exit_code == 2 and "--stages 99, expected 1 to " in done.output and done.output.count("\n") == 1
+
+
+def test_a_folder_with_other_files_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
-    done = CliRunner().invoke(app, [*arguments[:-2], str(tmp_path / "other")])
+    done = constant(tmp_path, tmp_path / "other")
     assert done.exit_code == 2 and "a folder with other files" in done.output

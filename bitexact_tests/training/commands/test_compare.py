@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +18,50 @@ from training.__main__ import app
 from training.results.comparison import Comparison
 
 
-def test_command_writes_json_and_csv(random_runs: list[Path], tmp_path: Path) -> None:
-    write_calq(tmp_path / "calq.csv", CALQ[:, image_order()])
-    arguments = ["compare", "--input", str(tmp_path / "calq.csv"), "--links", "2", "--links", "5", "--json",
-                 str(tmp_path / "physics.json"), "--nCSV", "20", "--n-modules", "300"]
-    for folder in random_runs:
-        arguments += ["--run", str(folder)]
+@dataclass(frozen=True)
+class Compared:
+    """What the command printed and wrote of some runs."""
+
+    output: str
+    result: Comparison
+    input: Path
+    runs: list[Path]
+
+
+@pytest.fixture(scope="module")
+def compared(random_runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    folder = tmp_path_factory.mktemp("compared")
+    write_calq(folder / "calq.csv", CALQ[:, image_order()])
+    arguments = ["compare", "--input", str(folder / "calq.csv"), "--links", "2", "--links", "5", "--json",
+                 str(folder / "physics.json"), "--nCSV", "20", "--n-modules", "300"]
+    for run in random_runs:
+        arguments += ["--run", str(run)]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    found = Comparison.load(tmp_path / "physics.json")
-    encoders = {row.name: row.n_elinks for row in found.schemes if row.algorithm == "AE"}
+    return Compared(done.output, Comparison.load(folder / "physics.json"), folder / "calq.csv", random_runs)
+
+
+def test_every_run_is_a_scheme_of_its_links(compared: Compared) -> None:
+    encoders = {row.name: row.n_elinks for row in compared.result.schemes if row.algorithm == "AE"}
     assert encoders == {"AE econ_t_2elink": 2, "AE econ_t_5elink": 5, "AE qkeras_5elink": 5}
-    assert found.n_modules == 300 and "5 links: " in done.output
-    made_from = {f"AE {folder.name}": EncoderWeights.load(folder / "weights.npz", Config.load(
-        folder / "config.yaml").encoder).digest() for folder in random_runs}
-    assert found.weights == made_from and found.data == str(tmp_path / "calq.csv")
-    for folder in random_runs:
-        np.testing.assert_array_equal(read_calq(folder / "csv" / "input.csv").calq[:, np.argsort(image_order())],
+
+
+def test_the_verdict_is_printed(compared: Compared) -> None:
+    assert "2 links: " in compared.output and "5 links: " in compared.output
+
+
+def test_the_result_names_its_weights_and_its_data(compared: Compared) -> None:
+    made_from = {f"AE {run.name}": EncoderWeights.load(run / "weights.npz", Config.load(
+        run / "config.yaml").encoder).digest() for run in compared.runs}
+    assert compared.result.weights == made_from and compared.result.data == str(compared.input)
+    assert compared.result.n_modules == 300
+
+
+def test_rows_of_input_latents_and_output_are_written_into_each_run(compared: Compared) -> None:
+    for run in compared.runs:
+        np.testing.assert_array_equal(read_calq(run / "csv" / "input.csv").calq[:, np.argsort(image_order())],
                                       CALQ[:20])
-        rows = {name: (folder / "csv" / name).read_text().splitlines() for name in ("latent.csv", "output.csv")}
+        rows = {name: (run / "csv" / name).read_text().splitlines() for name in ("latent.csv", "output.csv")}
         assert [len(lines) for lines in rows.values()] == [21, 21]
 
 
@@ -53,8 +79,11 @@ def test_bad_arguments_are_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_runs_need_names_and_budgets(random_runs: list[Path], tmp_path: Path) -> None:
-    twice = CliRunner().invoke(app, ["compare", "--run", str(random_runs[0]), "--run", str(random_runs[0])])
-    assert twice.exit_code == 2 and "two runs are called econ_t_5elink" in twice.output
-    other = CliRunner().invoke(app, ["compare", "--run", str(random_runs[0]), "--links", "3"])
-    assert other.exit_code == 2 and "AE econ_t_5elink is for 5 links" in other.output
+def test_two_runs_of_one_name_are_refused(random_runs: list[Path]) -> None:
+    done = CliRunner().invoke(app, ["compare", "--run", str(random_runs[0]), "--run", str(random_runs[0])])
+    assert done.exit_code == 2 and "two runs are called econ_t_5elink" in done.output
+
+
+def test_a_run_of_other_links_is_refused(random_runs: list[Path]) -> None:
+    done = CliRunner().invoke(app, ["compare", "--run", str(random_runs[0]), "--links", "3"])
+    assert done.exit_code == 2 and "AE econ_t_5elink is for 5 links" in done.output

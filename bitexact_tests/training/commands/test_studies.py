@@ -18,20 +18,36 @@ pytest.importorskip("tensorflow")
 
 
 
-def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options of a study of seconds."""
+    folder = tmp_path_factory.mktemp("studies")
+    write_calq(folder / "calq.csv", generate(200, seed=4))
+    return ["--config", str(REPOSITORY / "configs/econ_t_3elink.yaml"), "--data", str(folder / "calq.csv"),
+            "--epochs", "1", "--set", "training.augment.pool=100", "--set", "training.decoder.width=16"]
+
+
+@pytest.mark.parametrize(("name", "more"), [("hybrid", []), ("search", ["--trials", "1"])])
+def test_rows_are_written_and_shown(name: str, more: list[str], options: list[str], tmp_path: Path) -> None:
     pytest.importorskip("optuna")
-    write_calq(tmp_path / "calq.csv", generate(200, seed=4))
-    options = ["--config", str(REPOSITORY / "configs/econ_t_3elink.yaml"), "--data", str(tmp_path / "calq.csv"),
-               "--epochs", "1", "--set", "training.augment.pool=100", "--set", "training.decoder.width=16"]
-    for name, more in (("hybrid", []), ("search", ["--trials", "1"])):
-        result = CliRunner().invoke(app, [name, *options, *more, "--output", str(tmp_path / name)])
-        assert result.exit_code == 0, result.output
-        rows = json.loads((tmp_path / name / f"{name}.json").read_text())
-        assert all(f"{row['emd_mean']:.3f}" in result.stderr for row in rows) and rows
-        broken = ["--data", str(REPOSITORY / "pyproject.toml")]
-        result = CliRunner().invoke(app, [name, *options, *broken, *more, "--output", str(tmp_path / "broken")])
-        assert result.exit_code == 2 and not (tmp_path / "broken").exists()
-        assert len(result.stderr.splitlines()) == 1 and "pyproject.toml" in result.stderr, result.stderr
+    result = CliRunner().invoke(app, [name, *options, *more, "--output", str(tmp_path / name)])
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / name / f"{name}.json").read_text())
+    assert rows and all(f"{row['emd_mean']:.3f}" in result.stderr for row in rows)
+
+
+@pytest.mark.parametrize("name", ["hybrid", "search"])
+def test_data_that_are_none_are_one_line(name: str, options: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    broken = ["--data", str(REPOSITORY / "pyproject.toml")]
+    result = CliRunner().invoke(app, [name, *options, *broken, "--output", str(tmp_path / "broken")])
+    assert result.exit_code == 2 and not (tmp_path / "broken").exists()
+    assert len(result.stderr.splitlines()) == 1 and "pyproject.toml" in result.stderr, result.stderr
+
+
+def test_search_without_optuna_is_one_line(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     result = CliRunner().invoke(app, ["search", *options, "--output", str(tmp_path / "none")])
     assert result.exit_code == 2 and "optuna is not installed" in result.stderr and not (tmp_path / "none").exists()

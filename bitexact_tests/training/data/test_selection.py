@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from models.config import DataConfig
 from models.errors import InputError
 from training.data.selection import occupancy_weights, select
 from training.production.geometry import modules
+from training.production.toy import generate
+from training.results.run import RunSummary
 
 
 def table(**columns: Any) -> CalqTable:
@@ -78,29 +80,45 @@ def test_occupancy_weights() -> None:
     assert half.mean() == pytest.approx(1) and half[3] / half[0] == pytest.approx(np.sqrt(3))
 
 
-def test_masks_and_weight_change_a_run(tmp_path: Path) -> None:
-    """Other held-out rows, another loss of the same modules, another fingerprint."""
+@dataclass(frozen=True)
+class Trained:
+    """A run of an epoch."""
+
+    summary: RunSummary
+    test: pd.DataFrame
+    history: str
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trained]:
+    """Runs on the same 300 modules: as they are, with a weight, whole modules alone, those with energy alone."""
     pytest.importorskip("tensorflow")
     from training.fit.train import train
-    from training.production.toy import generate
 
-    n = 300
+    folder, n = tmp_path_factory.mktemp("runs"), 300
     frame = pd.DataFrame(generate(n, seed=1), columns=CALQ_COLUMNS)
     frame = frame.assign(SimEnergyFraction=np.arange(n) / n, ModType=np.where(np.arange(n) % 3, "FI", "aO"))
-    frame.to_csv(tmp_path / "calq.csv", index=False)
-    plain = small(epochs=1, final_fraction=0).override(data={"files": [str(tmp_path / "calq.csv")]})
+    frame.to_csv(folder / "calq.csv", index=False)
+    plain = small(epochs=1, final_fraction=0).override(data={"files": [str(folder / "calq.csv")]})
     configs = {
         "plain": plain, "weight": plain.override(training={"occupancy_weight": 1.0}),
         "whole": plain.override(data={"mask_partials": True}), "energy": plain.override(data={"mask_energies": 0.5}),
     }
-    summaries = {name: train(config, tmp_path / name) for name, config in configs.items()}
-    assert len({summary.fingerprint for summary in summaries.values()}) == len(configs)
-    rows = {name: sum(getattr(summary, f"n_{part}") for part in ("train", "validation", "test"))
-            for name, summary in summaries.items()}
+    return {name: Trained(train(config, folder / name), pd.read_csv(folder / name / "test.csv"),
+                          (folder / name / "history.json").read_text()) for name, config in configs.items()}
+
+
+def test_masks_and_weight_are_in_the_fingerprint(runs: dict[str, Trained]) -> None:
+    assert len({run.summary.fingerprint for run in runs.values()}) == len(runs)
+
+
+def test_masked_modules_are_in_no_part_of_the_data(runs: dict[str, Trained]) -> None:
+    rows = {name: run.summary.n_train + run.summary.n_validation + run.summary.n_test for name, run in runs.items()}
     assert rows == {"plain": 300, "weight": 300, "whole": 200, "energy": 149}
-    tests = {name: pd.read_csv(tmp_path / name / "test.csv") for name in configs}
-    assert (tests["whole"].ModType == "FI").all() and not (tests["plain"].ModType == "FI").all()
-    assert (tests["energy"].SimEnergyFraction > 0.5).all()
-    pd.testing.assert_frame_equal(tests["plain"], tests["weight"])
-    history = {name: (tmp_path / name / "history.json").read_text() for name in ("plain", "weight")}
-    assert history["plain"] != history["weight"]
+    assert (runs["whole"].test.ModType == "FI").all() and not (runs["plain"].test.ModType == "FI").all()
+    assert (runs["energy"].test.SimEnergyFraction > 0.5).all()
+
+
+def test_a_weight_changes_the_loss_and_not_the_held_out_rows(runs: dict[str, Trained]) -> None:
+    pd.testing.assert_frame_equal(runs["plain"].test, runs["weight"].test)
+    assert runs["plain"].history != runs["weight"].history
