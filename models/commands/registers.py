@@ -66,7 +66,7 @@ def registers(
             typer.echo(f"{i2c} has the addresses of P1: those of the production chip are not public", err=True)
 
 
-COMMANDS = {"convert": ("models.commands.convert_registers:convert", "A register file in another dialect.")}
+COMMANDS = {"convert": ("models.commands.convert:convert", "A register file in another dialect.")}
 app = lazy_app(registers.__doc__, COMMANDS, options=registers, runs=True)
 
 
