@@ -13,7 +13,6 @@ from emulator import encode
 from models.arrays import FloatArray, IntArray
 from models.config import Config
 from models.register_weights import load_weights
-from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.weights import EncoderWeights
 from training.physics.emd import Progress, emd
@@ -21,11 +20,11 @@ from training.results.evaluation import EmdMetrics, Evaluation
 
 
 def evaluate(
-    spec: EncoderSpec, weights: EncoderWeights, decoder: Any, calq: IntArray,
+    weights: EncoderWeights, decoder: Any, calq: IntArray,
     n_processes: int | None = None, progress: Progress | None = None,
 ) -> EmdMetrics:
     """EMD of an encoder. calq: (n, 48) in image order; the latents are those of the NumPy emulator."""
-    module_sum, latent_value = _latents(spec, weights, calq)
+    module_sum, latent_value = _latents(weights, calq)
     return _evaluate(latent_value, module_sum, decoder, calq, n_processes, progress)
 
 
@@ -44,15 +43,15 @@ def evaluate_run(
     else:
         codes = load_weights(weights, config.encoder)
         digest = codes.digest()
-        module_sum, latent_value = _latents(config.encoder, codes, calq)
+        module_sum, latent_value = _latents(codes, calq)
     model = load_decoder(decoder, config.encoder)
     found = _evaluate(latent_value, module_sum, model, calq, n_processes, progress)
     return Evaluation(config=config.name, weights=digest, **dict(found))
 
 
-def _latents(spec: EncoderSpec, weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, FloatArray]:
+def _latents(weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, FloatArray]:
     trace = encode(weights, calq, keep=["module_sum", "latent_code"])
-    return trace["module_sum"], spec.latent.value(trace["latent_code"])
+    return trace["module_sum"], weights.spec.latent.value(trace["latent_code"])
 
 
 def shown(value: float | None) -> str:

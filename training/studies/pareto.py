@@ -93,7 +93,7 @@ def trained(config: Config, folder: Path) -> EmdMetrics:
 
     train(config, folder)
     run = Run(folder)
-    return evaluate(config.encoder, run.weights, run.decoder, run.test.calq)
+    return evaluate(run.weights, run.decoder, run.test.calq)
 
 
 def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:

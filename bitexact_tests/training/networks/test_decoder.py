@@ -1,4 +1,4 @@
-"""The decoder of several members: their mean, each trained for itself, and read back whole."""
+"""The decoder: what it sees, its file, and several members, each trained for itself, whose mean it is."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.runs import small
 from models.config import Config, DecoderConfig
 from models.errors import InputError
-from models.weights import EncoderWeights
+from models.trigger_cells import to_image_order, to_trigger_cells
+from training.fit.run import Run
 from training.fit.train import train
-from training.networks.decoder import TrainedOutputs, build_decoder, decode, load_decoder, save_decoder
+from training.networks.decoder import (
+    TrainedOutputs,
+    build_decoder,
+    context,
+    decode,
+    load_decoder,
+    save_decoder,
+)
 from training.physics.emd import emd
 from training.production.toy import generate
 
@@ -27,8 +36,6 @@ SUM = MODULES.sum(axis=1)
 def outputs(decoder: object) -> list[np.ndarray]:
     """Fractions of each member."""
     import tensorflow as tf
-
-    from training.networks.decoder import context
 
     return [out.numpy() for out in tf.nest.flatten(TrainedOutputs.of(decoder).model([LATENT, context(SUM)]))]
 
@@ -67,18 +74,45 @@ def test_file_of_an_older_version_is_refused_in_words(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("members")
     config = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").override(
         data={"source": "toy", "n_modules": 300},
         training={"epochs": 2, "batch_size": 32, "augment": {"pool": 100}, "decoder": THREE.model_dump()})
     train(config, folder)
-    return folder
+    return Run(folder)
 
 
-def test_every_member_learns(run: Path) -> None:
-    config = Config.load(run / "config.yaml")
-    EncoderWeights.load(run / "weights.npz", config.encoder)
-    start = build_decoder(config.encoder, THREE, config.training.seed).get_weights()
-    end = load_decoder(run / "decoder.npz", SPEC).get_weights()
-    assert all((now != before).any() for now, before in zip(end, start, strict=True))
+def test_every_member_learns(run: Run) -> None:
+    start = build_decoder(run.config.encoder, THREE, run.config.training.seed).get_weights()
+    assert all((now != before).any() for now, before in zip(run.decoder.get_weights(), start, strict=True))
+
+
+def test_order_of_cells_on_the_way_to_the_decoder() -> None:
+    tc = np.arange(48)[None]
+    np.testing.assert_array_equal(to_trigger_cells(to_image_order(tc)), tc)
+    assert to_image_order(tc)[0, 0] == 28, "the first image cell is trigger cell 28"
+
+
+def test_context_is_what_the_frame_carries() -> None:
+    sums = np.array([0, 1, 2, 3, 1000, 1001, 1 << 21])
+    found = context(sums)
+    assert found.shape == (7, 2) and np.isfinite(found).all()
+    np.testing.assert_array_equal(found[4], found[5], "1000 and 1001 share a 5E4M code")
+    assert (np.diff(found[1:4, 0]) > 0).all() and (np.abs(found[:, 1]) <= 0.5).all()
+
+
+def test_decoder_file(tmp_path: Path) -> None:
+    config = small()
+    decoder = build_decoder(config.encoder, config.training.decoder, seed=1)
+    save_decoder(decoder, config.training.decoder, tmp_path / "decoder.npz")
+    latent = np.random.default_rng(1).random((20, 16))
+    module_sum = np.arange(20)
+    expected = decode(decoder, latent, module_sum)
+    np.testing.assert_allclose(expected.sum(axis=1), 1, rtol=1e-5)
+    again = load_decoder(tmp_path / "decoder.npz", config.encoder)
+    np.testing.assert_array_equal(decode(again, latent, module_sum), expected)
+    (tmp_path / "bad.npz").write_bytes(b"no zip")
+    for path, match in ((tmp_path / "bad.npz", "not readable as npz"), (tmp_path / "none", "no such file")):
+        with pytest.raises(InputError, match=match):
+            load_decoder(path, config.encoder)
