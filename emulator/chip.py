@@ -25,7 +25,7 @@ from models.registers import Registers
 
 
 def _autoencoder(registers: Registers) -> Autoencoder:
-    from models.register_weights import encoder_weights  # brings pydantic, which the other algorithms do without
+    from models.register_weights import encoder_weights  # noqa: PLC0415  (pydantic, which the others do without)
 
     return Autoencoder(registers.n_elinks, registers.ae_mask, encoder_weights(registers))
 
@@ -90,7 +90,7 @@ class EconT:
         `first_bx` numbers the first one (0 starts an orbit), `waiting` are the buffer's words from the call before.
         """
         erx = np.asarray(erx)
-        if erx.ndim != 2 or erx.shape[1] != front_end.N_ERX or erx.dtype.kind not in "iu":
+        if erx.shape[1:] != (front_end.N_ERX,) or erx.dtype.kind not in "iu":
             raise ValueError(f"erx is {erx.dtype}{erx.shape}, expected integers of shape (n, {front_end.N_ERX})")
         return self.run_calq(self.calq(erx), first_bx, waiting)
 

@@ -28,6 +28,7 @@ class FloatCode:
 
     @property
     def bits(self) -> int:
+        """Bits of a code."""
         return self.exponent_bits + self.mantissa_bits
 
     def encode(self, value: IntArray, dropped_bits: int = 0) -> npt.NDArray[np.int64]:

@@ -56,7 +56,7 @@ def decode_stream(
 def _words(etx: IntArray) -> Words:
     """The 16-bit words of all links, (n, 13) -> (n, 26)."""
     etx = np.asarray(etx)
-    if etx.ndim != 2 or etx.shape[1] != MAX_ELINKS or etx.dtype.kind not in "iu":
+    if etx.shape[1:] != (MAX_ELINKS,) or etx.dtype.kind not in "iu":
         raise ValueError(f"etx is {etx.dtype}{etx.shape}, expected integers of shape (n, {MAX_ELINKS})")
     return split_words(etx)
 

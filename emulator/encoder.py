@@ -33,7 +33,7 @@ def encode(weights: EncoderWeights, calq: IntArray, keep: Collection[str] = STAG
     of `weights.spec`. Raises ValueError on a wrong shape, type or range.
     """
     calq = np.asarray(calq)
-    if calq.ndim != 2 or calq.shape[1] != N_TRIGGER_CELLS or calq.dtype.kind not in "iu":
+    if calq.shape[1:] != (N_TRIGGER_CELLS,) or calq.dtype.kind not in "iu":
         raise ValueError(f"calq is {calq.dtype}{calq.shape}, expected integers of shape (n, {N_TRIGGER_CELLS})")
     if calq.size and (calq.min() < 0 or calq.max() >> CALQ_BITS):
         raise ValueError(f"calq spans {calq.min()}..{calq.max()}, expected 0..{(1 << CALQ_BITS) - 1}")

@@ -38,6 +38,7 @@ class Field:
 
     @property
     def width(self) -> int:
+        """Bits of all its numbers."""
         return self.bits * self.count
 
 
@@ -45,6 +46,7 @@ Layout = tuple[Field, ...]
 
 
 def n_bits(layout: Layout) -> int:
+    """Bits of a frame."""
     return sum(field.width for field in layout)
 
 
@@ -138,7 +140,7 @@ def _map_order(revision: Revision) -> slice:
 
 
 def _two_dimensional(values: IntArray) -> IntArray:
-    return values if values.ndim == 2 else values[:, None]
+    return values[:, None] if values.ndim == 1 else values
 
 
 def best_choice(n_cells: int) -> Layout:

@@ -25,6 +25,7 @@ _COLORS = {
     "bx_counter": "#f6d6ad", "type": "#f3b7b0", "module_sum": "#cfe3c0", "n_cells": "#f3b7b0", "sync_word": "#dddddd",
     "cell_map": "#d9cdea", "address": "#d9cdea", "charge": "#bcd8ee", "sum": "#bcd8ee", "latent": "#bcd8ee",
 }  # fmt: skip
+_SMALLEST_FONT = 6
 _UNUSED_COLOR = "#f4f4f4"
 
 
@@ -110,7 +111,7 @@ def _boxes(label: str, color: str, start: int, bits: int) -> Iterator[str]:
         size = min(11.0, 1.6 * width / max(len(label), 1))
         yield f"<g><title>{escape(label)}: {bits} bits</title>"
         yield f'<rect x="{x}" y="{y}" width="{width}" height="{_ROW_HEIGHT}" fill="{color}" stroke="#444444"/>'
-        if size >= 6:
+        if size >= _SMALLEST_FONT:
             yield (f'<text x="{x + width / 2:g}" y="{y + _ROW_HEIGHT / 2 + 4:g}" font-size="{size:.1f}" '
                    f'text-anchor="middle">{escape(label)}</text>')
         yield "</g>"

@@ -32,6 +32,7 @@ class LinkFile:
 
     @property
     def columns(self) -> list[str]:
+        """Names of the columns, link 0 first."""
         return [f"{self.prefix}{i}" for i in range(self.n_links)]
 
     def read(self, path: str | Path, rows_per_chunk: int = 4 * ORBIT) -> Iterator[npt.NDArray[np.uint32]]:
@@ -46,8 +47,8 @@ class LinkFile:
                 raise InputError(f"{path}: line 1: {header[:40]!r}, expected the header "
                                  f"{self.columns[0]},..,{self.columns[-1]}")
             chunk, last = bytearray(), 0
-            for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), start=2):
-                line = line.rstrip()
+            lines = map(bytes.rstrip, iter(lambda: file.readline(_LONGEST_LINE), b""))
+            for number, line in enumerate(lines, start=2):
                 if not line:
                     continue
                 if last and number != last + 1:
@@ -69,6 +70,7 @@ class LinkFile:
         return np.concatenate(list(self.read(path)))
 
     def header(self) -> str:
+        """The first line of a file."""
         return ",".join(self.columns) + "\n"
 
     def rows(self, words: IntArray) -> str:

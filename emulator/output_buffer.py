@@ -25,6 +25,9 @@ CAPACITY = 400
 SAFE_T1 = CAPACITY - 25
 """Up to this T1 the longest frame, 25 words, always finds room."""
 
+_CUT_BY_T1, _CUT_BY_T2 = 1, 2
+"""What cut a frame: T1, or T2 and T3 together."""
+
 NOTHING: Words = np.zeros(0, dtype=np.uint16)
 
 
@@ -45,7 +48,7 @@ class OutputBuffer:
         n, per_bx = len(packets.n_words), 2 * self.n_elinks
         start, cut, left = self._schedule(packets.n_words.tolist(), len(waiting))
         words = packets.words.copy()
-        words[cut > 0, 0] = packets.truncated[cut > 0] | np.where(cut[cut > 0] == 2, _SHORT_BIT, 0)
+        words[cut > 0, 0] = packets.truncated[cut > 0] | np.where(cut[cut > 0] == _CUT_BY_T2, _SHORT_BIT, 0)
         length = np.where(cut > 0, 1, packets.n_words)
         # Slot `BX * per_bx + k` leaves the chip as word k of that BX; a frame lies behind the words that waited.
         slots = np.zeros(max(n * per_bx + left, len(waiting)), dtype=np.uint16)
@@ -62,21 +65,19 @@ class OutputBuffer:
     def _schedule(self, lengths: list[int], n_waiting: int) -> tuple[IntArray, IntArray, int]:
         """Where frames of these lengths go: words that wait before each, if it is cut, and the words left at the end.
 
-        Cut is 0 for a frame that is stored whole, 1 for one cut by T1, 2 for one cut by T2 and T3.
+        Cut is 0 for a frame that is stored whole, else what cut it.
         """
         per_bx = 2 * self.n_elinks
         start, cut = [], []
         for length in lengths:
             start.append(n_waiting)
             if n_waiting + length > self.t1:
-                cut.append(1)
-                length = 1
+                cut.append(_CUT_BY_T1)
             elif n_waiting > self.t2 and length <= self.t3:
-                cut.append(2)
-                length = 1
+                cut.append(_CUT_BY_T2)
             else:
                 cut.append(0)
-            n_waiting = max(n_waiting + length - per_bx, 0)
+            n_waiting = max(n_waiting + (1 if cut[-1] else length) - per_bx, 0)
         return np.array(start, dtype=np.int64), np.array(cut, dtype=np.int64), n_waiting
 
 

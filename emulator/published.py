@@ -65,10 +65,10 @@ def digest(words: IntArray) -> str:
 
 def _with(values: Mapping[str, int | list[int]]) -> _Make:
     """The output under other settings."""
-    return lambda registers, erx, etx: EconT(registers.with_values(values)).run(erx).etx
+    return lambda registers, erx, _: EconT(registers.with_values(values)).run(erx).etx
 
 
-def _zero_charges_last(registers: Registers, erx: IntArray, etx: IntArray) -> IntArray:
+def _zero_charges_last(registers: Registers, erx: IntArray, _: IntArray) -> IntArray:
     """BC frames in which the codes 0 stand behind the others, instead of in the order of the cells."""
     layout = BestChoice(registers.n_elinks, registers.dropped_bits, registers.use_sum, registers.revision).layout
     values = fields.unpack(layout, split_words(EconT(registers).run(erx).etx))

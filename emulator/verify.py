@@ -57,6 +57,7 @@ class SetResult:
 
     @property
     def exact(self) -> bool:
+        """Whether every frame is equal in every bit."""
         return self.status == "exact"
 
     @property

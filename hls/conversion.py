@@ -94,10 +94,10 @@ def _captured(log: io.StringIO) -> Iterator[None]:
 
 
 def _hls4ml_model(config: Config, backend: Backend, folder: Path) -> Any:
-    from models.qkeras_encoder import build_encoder, set_weights
+    from models.qkeras_encoder import build_encoder, set_weights  # noqa: PLC0415  (starts TensorFlow)
 
     # isort: split
-    import hls4ml
+    import hls4ml  # noqa: PLC0415  (after the Keras it is to use)
 
     spec = config.encoder
     keras_model = build_encoder(spec)

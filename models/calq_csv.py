@@ -25,6 +25,7 @@ CALQ_COLUMNS = [f"CALQ_{i}" for i in range(N_TRIGGER_CELLS)]
 MAX_CALQ = (1 << CALQ_BITS) - 1
 EXPECTED_CHARGE = f"an integer 0..{MAX_CALQ}"
 _LONGEST_LINE = 1 << 16
+_SHOWN = 3  # names of columns in a message
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf)", re.ASCII | re.IGNORECASE)
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 
@@ -41,7 +42,7 @@ def check_columns(path: str, names: Sequence[str]) -> None:
     """Raise InputError unless every column of charges is there once."""
     missing = [name for name in CALQ_COLUMNS if name not in names]
     if missing:
-        given = ", ".join(repr(name[:40]) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        given = ", ".join(repr(name[:40]) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         raise InputError(f"{path}: column {missing[0]} is missing (given: {given}), expected CALQ_0..CALQ_47")
     repeated = [name for name in CALQ_COLUMNS if list(names).count(name) > 1]
     if repeated:

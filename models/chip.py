@@ -5,7 +5,7 @@ What a trigger cell is, and how wide its charge, is in `models.trigger_cells`.
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum
 from typing import Literal
 
 AlgorithmName = Literal["TS", "STC", "BC", "RPT", "AE"]
@@ -49,7 +49,7 @@ ENCODER_MUX = (
 CODES_PER_LINK = 4
 
 
-class Revision(StrEnum):
+class Revision(str, Enum):
     """The first chip and the one that is being installed; whatever differs between them is said here."""
 
     P1 = "p1"
@@ -64,6 +64,9 @@ class Revision(StrEnum):
     def last_cell_first(self) -> bool:
         """Whether the 48-bit map of BC and TS begins with cell 47."""
         return self is Revision.PRODUCTION
+
+    def __str__(self) -> str:
+        return self.value
 
 
 def other_mux_number(number: int) -> int:
@@ -82,5 +85,6 @@ class Algorithm(IntEnum):
 
     @property
     def short_name(self) -> AlgorithmName:
+        """The name in reports: TS, STC, BC, RPT or AE."""
         names: tuple[AlgorithmName, ...] = ("TS", "STC", "BC", "RPT", "AE")
         return names[self]

@@ -39,8 +39,10 @@ class _Section(Evolving):
 
 
 class DataConfig(_Section):
-    """Where module charges come from: CALQ files, or when no file is named the `source`: collisions of Pythia 8 with a
-    fast detector, or the simple generator (also if Pythia is not installed)."""
+    """Where module charges come from: CALQ files, or the `source` if no file is named.
+
+    A source is collisions of Pythia 8 in a fast detector, or the simple generator (also if Pythia is not installed).
+    """
 
     files: tuple[str, ...] = ()
     source: Literal["toy", "pythia"] = "pythia"
@@ -185,7 +187,7 @@ class Config(_Section):
         write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
 
     def override(self, **sections: Mapping[str, Any]) -> Config:
-        """This configuration with values of a command line, by section and key; None leaves a key as it is.
+        """A copy with values of a command line, by section and key; None leaves a key as it is.
 
         Raises InputError if a value is not valid.
         """
@@ -195,7 +197,7 @@ class Config(_Section):
         return _valid(content, "command line")
 
     def with_settings(self, settings: Iterable[str]) -> Config:
-        """This configuration with `section.key=value` strings applied (values in YAML); InputError if not valid."""
+        """A copy with `section.key=value` strings applied (values in YAML); raises InputError if one is not valid."""
         content = self.model_dump()
         for setting in settings:
             key, equals, text = setting.partition("=")
@@ -208,7 +210,7 @@ class Config(_Section):
             try:
                 section[name] = yaml.safe_load(text)
             except BAD_YAML:
-                raise InputError(f"--set {setting}: '{text}' is no YAML value") from None
+                raise InputError(f"--set {setting}: '{text}' is not a YAML value") from None
         return _valid(content, "--set")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from typing import Any, Literal, NamedTuple
 
 from models.chip import MAX_ELINKS, Revision
@@ -15,16 +15,22 @@ from models.register_map import Slot, register_map
 Keys = tuple[str, ...]
 Form = Literal["plain", "joined", "links"]
 
+_MOST_DECIMAL_BITS = 32  # wider numbers are written in hexadecimal
+_LONGEST_NUMBER = 100  # letters of a quoted number
+
 BARE = ""
 """In a tree of settings: the one that a number sets in the place of a whole section."""
 
 
-class Dialect(StrEnum):
+class Dialect(str, Enum):
     """P1 files as the first vectors have them, P1 settings in the form of 2024, and files of the production chip."""
 
     P1_NESTED = "p1-nested"
     P1_FLAT = "p1-flat"
     PRODUCTION = "production"
+
+    def __str__(self) -> str:
+        return self.value
 
     @property
     def revision(self) -> Revision:
@@ -98,7 +104,7 @@ class Setting:
             return hex(sum(value << sum(slot.bits for slot in self.slots[:i]) for i, value in enumerate(values)))
         if len(values) > 1:
             return "[" + ", ".join(map(str, values)) + "]"
-        return str(values[0]) if self.slots[0].bits <= 32 else hex(values[0])
+        return str(values[0]) if self.slots[0].bits <= _MOST_DECIMAL_BITS else hex(values[0])
 
     def _parts(self, name: str, numbers: list[int]) -> list[int]:
         bits = sum(slot.bits for slot in self.slots)
@@ -111,7 +117,7 @@ class Setting:
 def _number(name: str, value: object) -> int:
     """A number, decimal or as 0x1f, plain or quoted."""
     number = value
-    if isinstance(value, str) and len(value) < 100:
+    if isinstance(value, str) and len(value) < _LONGEST_NUMBER:
         try:
             number = int(value, 0)
         except ValueError:

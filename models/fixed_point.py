@@ -20,6 +20,7 @@ from models.arrays import IntArray
 Rounding = Literal["floor", "half_even"]
 Overflow = Literal["wrap", "saturate"]
 
+_MOST_BITS = 62  # codes are int64: two bits of headroom keep every sum exact
 _TEXT = re.compile(r"([US])(-?\d+)\.(-?\d+)((?:\s+\w+)*)\s*")
 _AP = {"floor": "AP_TRN", "half_even": "AP_RND_CONV", "wrap": "AP_WRAP", "saturate": "AP_SAT"}
 _AC = {"floor": "AC_TRN", "half_even": "AC_RND_CONV", "wrap": "AC_WRAP", "saturate": "AC_SAT"}
@@ -36,8 +37,8 @@ class FixedPoint:
     overflow: Overflow = "wrap"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= 62:  # codes are int64: two bits of head-room keep every sum exact
-            raise ValueError(f"width {self.width} of a fixed-point format must be 1..62")
+        if not 1 <= self.width <= _MOST_BITS:
+            raise ValueError(f"width {self.width} of a fixed-point format must be 1..{_MOST_BITS}")
         if self.rounding not in ("floor", "half_even"):
             raise ValueError(f"rounding '{self.rounding}' must be floor or half_even")
         if self.overflow not in ("wrap", "saturate"):
@@ -74,14 +75,17 @@ class FixedPoint:
 
     @property
     def lsb(self) -> float:
+        """The value of the lowest bit."""
         return 2.0**-self.fraction_bits
 
     @property
     def min_code(self) -> int:
+        """The lowest code."""
         return -(1 << (self.width - 1)) if self.signed else 0
 
     @property
     def max_code(self) -> int:
+        """The highest code."""
         return (1 << (self.width - self.signed)) - 1
 
     def requantize(self, code: IntArray, from_fraction_bits: int) -> npt.NDArray[np.int64]:

@@ -40,6 +40,7 @@ class Implementation(Result):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def latency_ns(self) -> float | None:
+        """Time from charges to output."""
         if self.latency_cycles is None or self.clock_ns is None:
             return None
         return self.latency_cycles * self.clock_ns

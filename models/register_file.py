@@ -14,6 +14,7 @@ from models.register_map import MEMORY_BYTES, register_map
 _NOT_THE_CHIP = ("i2c", "daq", "global")
 """Sections of published files about the test stand."""
 
+_SHOWN = 8  # names in a message
 _FORM_OF_NESTED = ("registers", "params", "value", "param_value")
 
 
@@ -23,7 +24,7 @@ def read(path: Path, revision: Revision | None = None) -> tuple[bytearray, set[s
     `revision` decides where the file does not tell. Raises InputError naming file, line, register, value and what was
     expected.
     """
-    from models.yaml_file import read_yaml  # brings PyYAML, which the emulator does without
+    from models.yaml_file import read_yaml  # noqa: PLC0415  (PyYAML, which the emulator does without)
 
     content, lines = read_yaml(path)
     dialect = _dialect(path, content, revision)
@@ -94,7 +95,7 @@ def _assignments(
 
 def _some(tree: Tree) -> str:
     names = [key for key in tree if key != BARE]
-    return ", ".join(names[:8]) + (", .." if len(names) > 8 else "")
+    return ", ".join(names[:_SHOWN]) + (", .." if len(names) > _SHOWN else "")
 
 
 def _name(keys: Keys, dialect: Dialect) -> str:

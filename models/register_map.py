@@ -36,6 +36,7 @@ class Slot:
     expected: range
 
     def read(self, memory: bytes | bytearray) -> int:
+        """The value in memory."""
         whole = int.from_bytes(memory[self.address : self.address + self.n_bytes], "little")
         return whole >> self.shift & ((1 << self.bits) - 1)
 
@@ -71,6 +72,7 @@ class Register:
 
     @property
     def repeated(self) -> bool:
+        """Whether the name stands for several registers."""
         return "*" in self.name
 
 
@@ -87,6 +89,7 @@ class RegisterMap:
     slots: Mapping[str, tuple[Slot, ...]]
 
     def reset_memory(self) -> bytearray:
+        """Register memory after a reset."""
         memory = bytearray(MEMORY_BYTES)
         for register in self.registers:
             for slot, value in zip(register.slots, register.reset, strict=True):
@@ -97,7 +100,7 @@ class RegisterMap:
 @functools.cache
 def register_map() -> RegisterMap:
     """Read the map once."""
-    import yaml  # here, so that who only names a register's type needs no YAML
+    import yaml  # noqa: PLC0415  (here, so that naming the type of a register does not need YAML)
 
     content = yaml.safe_load(MAP_FILE.read_text(encoding="utf-8"))
     registers = tuple(register for name, block in content.items() for register in _block_registers(name, block))

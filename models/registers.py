@@ -26,6 +26,7 @@ _FILLING = {
 }
 """Settings of the word that fills the links, the first that is given counts."""
 
+_MOST_DROPPED_BITS = 4
 _BLOCK_BYTES = N_WEIGHTS * WEIGHT_BITS // len(_WEIGHT_BLOCKS) // 8
 
 
@@ -132,14 +133,17 @@ class Registers:
 
     @property
     def algorithm(self) -> Algorithm:
+        """The selected algorithm."""
         return Algorithm(self.read("MFC_ALGORITHM_SEL_DENSITY.algo.select"))
 
     @property
     def high_density(self) -> bool:
+        """Whether the module is of high density."""
         return bool(self.read("MFC_ALGORITHM_SEL_DENSITY.algo.density"))
 
     @property
     def mux_select(self) -> Int64Array:
+        """Number of the input code that each channel takes, (48,)."""
         return self.read_all("MFC_MUX_SELECT.mux_select_*")
 
     @property
@@ -149,13 +153,14 @@ class Registers:
 
     @property
     def threshold(self) -> Int64Array:
+        """Thresholds of TS by channel, (48,)."""
         return self.read_all("ALGO_THRESHOLD_VAL.threshold_val_*")
 
     @property
     def dropped_bits(self) -> int:
         """Low bits dropped before a charge is encoded; the chip takes settings above 4 as 0."""
         setting = self.read("ALGO_DROPLSB.drop_lsb")
-        return setting if setting <= 4 else 0
+        return setting if setting <= _MOST_DROPPED_BITS else 0
 
     @property
     def use_sum(self) -> bool:
@@ -164,6 +169,7 @@ class Registers:
 
     @property
     def stc_type(self) -> int:
+        """Number of the STC type, 0..3."""
         return self.read("FMTBUF_ALL.config.stc_type")
 
     @property
@@ -195,7 +201,7 @@ class Registers:
 
     @property
     def n_elinks(self) -> int:
-        """eTx links in use.
+        """Number of eTx links in use.
 
         Published autoencoder settings may leave the number out, and the value after reset is not theirs: without an
         output to infer it from (`emulator.verify`), it is the fewest links that carry the bits of the mask.

@@ -30,6 +30,8 @@ def _none_if_absent(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+_LONGEST_SHOWN = 60  # letters of a value in a repr
+
 Rounded = Annotated[float, AfterValidator(_six_digits)]
 """Six significant digits: more than any mean over modules is worth."""
 
@@ -87,6 +89,7 @@ class ResultList(ResultFile, RootModel[tuple[RowT, ...]], Generic[RowT]):
 
     @property
     def rows(self) -> tuple[RowT, ...]:
+        """All rows, in order."""
         return self.root
 
 
@@ -99,7 +102,7 @@ class _Short:
     def __repr__(self) -> str:
         text = repr(self._value)
         unit = "letters" if isinstance(self._value, str) else "items"
-        return text if len(text) <= 60 else f"<{len(self._value)} {unit}>"
+        return text if len(text) <= _LONGEST_SHOWN else f"<{len(self._value)} {unit}>"
 
 
 def _problem(error: ValidationError) -> str:

@@ -153,14 +153,17 @@ class EncoderSpec(_Strict):
 
     @property
     def n_hidden(self) -> int:
+        """Hidden values: pixels times filters of the convolution."""
         return self.conv.size**2 * self.conv.filters
 
     @property
     def conv_accumulator(self) -> FixedPoint:
+        """Format of the sums of the convolution."""
         return self.conv.accumulator(self.input, self.conv.kernel**2)
 
     @property
     def dense_accumulator(self) -> FixedPoint:
+        """Format of the sums of the dense layer."""
         return self.dense.accumulator(self.conv.output, self.n_hidden)
 
     @property

@@ -24,6 +24,7 @@ _SIDE = 4
 _INDEX = np.arange(_SIDE * _SIDE)
 _SLOW, _FAST = _INDEX // _SIDE, _INDEX % _SIDE
 _NO_CELL = -1
+_GROUPS_AT_CENTRE = 3  # super cells that hold a cell at the three-way centre of the module; others are in 1, 2 or 4
 
 
 def _coordinates() -> np.ndarray:
@@ -82,21 +83,24 @@ def super_cell_weights() -> np.ndarray:
     """
     groups_per_cell = np.bincount(SUPER_CELLS.ravel(), minlength=N_TRIGGER_CELLS)[SUPER_CELLS]
     rule: np.ndarray = (1 / groups_per_cell).sum(axis=1) / 4
-    rule += (groups_per_cell == 3).sum(axis=1) * (1 / 3 - 1 / 4) * 3 / 4
+    rule += (groups_per_cell == _GROUPS_AT_CENTRE).sum(axis=1) * (1 / 3 - 1 / 4) * 3 / 4
     return rule
 
 
 def image_order() -> np.ndarray:
-    """Trigger cell of each encoder channel, (48,): `calq_tc[:, image_order()]` is in the order after the chip's mux."""
+    """Trigger cell of each encoder channel, (48,).
+
+    `calq_tc[:, image_order()]` has charges in the order after the chip's mux.
+    """
     upper, lower = IMAGE_TO_TC[:4].ravel(), IMAGE_TO_TC[4:, :4].ravel()
     return np.concatenate([upper, lower])
 
 
 def channel_to_pixel() -> np.ndarray:
     """Flat 8x8 image cell of each of the 48 encoder channels, (48,); the other 16 cells are zero."""
-    channel = np.arange(N_TRIGGER_CELLS)
-    lower = channel - 32
-    return np.where(channel < 32, channel, (4 + lower // 4) * IMAGE_SIZE + lower % 4)
+    upper = np.arange(_SIDE * IMAGE_SIZE)
+    lower = np.arange(N_TRIGGER_CELLS - len(upper))
+    return np.concatenate([upper, (_SIDE + lower // _SIDE) * IMAGE_SIZE + lower % _SIDE])
 
 
 def distance_matrix() -> np.ndarray:

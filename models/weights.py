@@ -55,7 +55,7 @@ class EncoderWeights:
                 index = [int(i) for i in np.argwhere(bad)[0]]
                 raise InputError(f"{name}{index} = {code[tuple(index)]}, expected a code of {form}: "
                                  f"{form.min_code}..{form.max_code}")
-            frozen = code.astype(np.int16 if form.width > 8 else np.int8)
+            frozen = code.astype(np.int8 if form.width <= np.iinfo(np.int8).bits else np.int16)
             frozen.flags.writeable = False
             object.__setattr__(self, name, frozen)
 

@@ -86,6 +86,7 @@ class Synthesis(Result):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def total(self) -> Resources:
+        """Cells of the whole design."""
         return Resources.total((row.instances, row.resources) for row in self.blocks)
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -60,3 +61,13 @@ def test_folders_of_tests_are_those_of_the_package(package: str) -> None:
     folders = {path.parent.relative_to(REPOSITORY / "bitexact_tests") for path in TESTS}
     assert {str(folder) for folder in folders if folder.parts[:1] == (package,)
             and not (REPOSITORY / folder / "__init__.py").is_file()} == set()
+
+
+def test_sources_compile_on_the_oldest_python() -> None:
+    """Names and syntax that Python 3.10 does not have; `make compat` runs the quick tests on it."""
+    newer = re.compile(r"\b(StrEnum|tomllib|ExceptionGroup|from typing import .*\b(Self|override|assert_never))\b")
+    for package in ("models", "emulator", "hls", "rtl", "training"):
+        for path in (REPOSITORY / package).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            ast.parse(text, feature_version=(3, 10))
+            assert not newer.search(text), f"{path.relative_to(REPOSITORY)}: {newer.search(text)}"

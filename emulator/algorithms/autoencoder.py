@@ -45,13 +45,16 @@ class Autoencoder:
 
     @property
     def layout(self) -> fields.Layout:
+        """Fields of the frame."""
         return fields.autoencoder(tuple(map(len, self.sent_bits())), capacity(self.n_elinks))
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
+        """All stages of the encoder, and `sum_code`, the code of the module sum."""
         trace = encode(self.weights, calq)
         return {**trace, "sum_code": FINE_SUM.encode(trace["module_sum"])}
 
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
+        """Frames of the outputs (n, 16) that the mask keeps."""
         output = stages["output_code"].astype(np.int64)
         values: dict[str, IntArray] = {"bx_counter": counter, "module_sum": stages["sum_code"]}
         for i, bits in enumerate(self.sent_bits()):

@@ -73,9 +73,11 @@ class BestChoice:
 
     @property
     def layout(self) -> fields.Layout:
+        """Fields of the frame."""
         return fields.best_choice(CELLS_SENT[self.n_elinks - 1])
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
+        """The cells that are `sent` (n, 48), their `charge_code` (n, 48) and the `sum_code` (n,)."""
         n_sent = CELLS_SENT[self.n_elinks - 1]
         charge = np.minimum(calq >> self.dropped_bits, LARGEST_CHARGE)
         ordered, cell = sort_charges(charge)
@@ -85,6 +87,7 @@ class BestChoice:
         return {"sent": sent, "charge_code": CHARGE.encode(charge), "sum_code": SUM.encode(summed.sum(axis=1))}
 
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
+        """Frames of the cells that are sent."""
         values = {"bx_counter": counter_code(self.counter_field, counter), "module_sum": stages["sum_code"]}
         cells = fields.cell_values(stages["sent"], stages["charge_code"], self.revision)
         words = fields.pack(self.layout, values | cells)
@@ -93,6 +96,7 @@ class BestChoice:
     def decode(
         self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
     ) -> tuple[Decoded, Ends]:
+        """Charges of the cells that were sent, 0 for all others."""
         values = fields.unpack(self.layout, with_room(words))
         charge = fields.cell_charges(values, self.revision)
         columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "charge": charge}

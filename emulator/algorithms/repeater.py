@@ -28,15 +28,18 @@ class Repeater:
     dropped_bits: int
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
+        """The `charge_code` (n, 48) of every charge."""
         return {"charge_code": CHARGE.encode(calq, self.dropped_bits)}
 
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
+        """Frames of all charges, of which the links carry the first ones."""
         words = fields.pack(fields.repeater(), {"bx_counter": counter, "charge": stages["charge_code"]})
         return Packets.fixed(words, 2 * self.n_elinks)
 
     def decode(
         self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
     ) -> tuple[Decoded, Ends]:
+        """The charges that the links carried whole; all others are absent."""
         values = fields.unpack(fields.repeater(), with_room(words))
         n_whole = min(N_TRIGGER_CELLS, (words.shape[1] * WORD_BITS - fields.COUNTER.bits) // CHARGE.bits)
         charge = values["charge"]

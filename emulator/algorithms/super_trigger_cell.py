@@ -29,6 +29,7 @@ class StcType:
 
     @property
     def n_groups(self) -> int:
+        """Groups that the 48 cells form."""
         return N_TRIGGER_CELLS // self.group_size
 
 
@@ -52,6 +53,7 @@ class SuperTriggerCell:
 
     @property
     def kind(self) -> StcType:
+        """Sizes of this `stc_type`."""
         return TYPES[self.stc_type]
 
     @property
@@ -62,6 +64,7 @@ class SuperTriggerCell:
 
     @property
     def layout(self) -> fields.Layout:
+        """Fields of the frame."""
         return fields.super_trigger_cell(self.n_sent, self.kind.address_bits, self.kind.code)
 
     @property
@@ -70,6 +73,7 @@ class SuperTriggerCell:
         return self.dropped_bits if self.kind.code is CHARGE else 0
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
+        """The `address` of the largest cell (n, groups), the last one on a tie, and the `sum_code` (n, groups)."""
         groups = calq.reshape(len(calq), self.kind.n_groups, self.kind.group_size)
         last_largest = self.kind.group_size - 1 - np.argmax(groups[:, :, ::-1], axis=2)
         return {
@@ -78,6 +82,7 @@ class SuperTriggerCell:
         }
 
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
+        """Frames of the groups that are sent."""
         if not self.n_sent:
             return Packets.fixed(np.zeros((len(counter), fields.MAX_WORDS), dtype=np.uint16), 2)
         values = {

@@ -26,6 +26,8 @@ TYPE_SHIFT = SUM.bits
 LENGTHS = np.array([fields.n_words(fields.threshold_sum(n)) for n in range(N_TRIGGER_CELLS + 1)])
 """Words of a frame by number of cells."""
 
+_WORDS_TO_COUNT, _WORDS_TO_MAP = 2, 4
+"""First words of a frame, up to the end of the count of a list or of the map."""
 _EVERY_LENGTH = frozenset(LENGTHS.tolist())
 _LENGTHS_OF_A_LIST = frozenset(LENGTHS[1:MAP_FROM].tolist())
 _LENGTHS_OF_A_MAP = frozenset(LENGTHS[MAP_FROM:].tolist())
@@ -61,6 +63,7 @@ class FrameFinder:
 
     @cached_property
     def stream(self) -> list[int]:
+        """All words, in the order in which they were sent."""
         words: list[int] = self.words.ravel().tolist()
         return words
 
@@ -104,12 +107,12 @@ class FrameFinder:
         if kind in (TYPE_EMPTY, TYPE_TRUNCATED, TYPE_TRUNCATED_SHORT):
             return Head(0, frozenset({1}))
         if kind == TYPE_ADDRESSES:
-            if kept < 2:
+            if kept < _WORDS_TO_COUNT:
                 return self._of_unknown_length(start, first, _LENGTHS_OF_A_LIST)
             n_cells = stream[start + 1] >> (WORD_BITS - 3)
             return self._of_cells(start, n_cells) if n_cells else _NO_FRAME
         if kind == TYPE_MAP:
-            if kept < 4:
+            if kept < _WORDS_TO_MAP:
                 return self._of_unknown_length(start, first, _LENGTHS_OF_A_MAP)
             n_cells = (stream[start + 1] << 32 | stream[start + 2] << 16 | stream[start + 3]).bit_count()
             return self._of_cells(start, n_cells) if n_cells >= MAP_FROM else _NO_FRAME

@@ -43,6 +43,7 @@ class ThresholdSum:
     revision: Revision
 
     def run(self, calq: IntArray) -> Mapping[str, npt.NDArray[Any]]:
+        """The cells that are `sent` and their `charge_code`, (n, 48), and the sums of whole and of cut frames, (n,)."""
         sent = calq >= self.threshold
         return {
             "sent": sent,
@@ -52,6 +53,7 @@ class ThresholdSum:
         }
 
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
+        """Frames as long as the number of cells sent requires."""
         sent, charge = stages["sent"], stages["charge_code"]
         n_cells = sent.sum(axis=1)
         kind = np.select([n_cells == 0, n_cells < MAP_FROM], [TYPE_EMPTY, TYPE_ADDRESSES], TYPE_MAP)
@@ -67,6 +69,7 @@ class ThresholdSum:
         return Packets(words, LENGTHS[n_cells], cut.astype(np.uint16), idle.astype(np.uint16))
 
     def decode(self, words: Words, counter: IntArray, ends: Ends = EMPTY) -> tuple[Decoded, Ends]:
+        """Charges of the cells that were sent, 0 for all others; frames that lost words are absent."""
         frames, ends = FrameFinder(words, counter.tolist(), self.t1).run(ends)
         start, n_cells = np.array(frames, dtype=np.int64).reshape(-1, 2).T
         stream = np.concatenate([words.ravel(), np.zeros(fields.MAX_WORDS, dtype=np.uint16)])

@@ -12,20 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from da4ml.trace import FixedVariableArray, HWConfig, comb_trace, to_pipeline
 
 from models.arrays import IntArray
-from models.errors import InputError, ToolMissing
+from models.errors import InputError
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec, LayerFormats
 from models.trigger_cells import N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 from rtl.design.encoder import live_cells
-
-try:
-    from da4ml.trace import FixedVariableArray, HWConfig, comb_trace, to_pipeline
-except ImportError:
-    raise ToolMissing("da4ml not found; install the package da4ml (pip install da4ml)") from None
-
 
 Number = Any
 """A variable of da4ml, or an int if it is constant."""

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from da4ml.codegen import VerilogModel
+from da4ml.types import minimal_kif
 
 from models.arrays import IntArray
 from models.hardware import Implementation
@@ -41,8 +43,6 @@ class ConstantProject:
     @classmethod
     def write(cls, weights: EncoderWeights, folder: Path, stages: int, part: str, clock_ns: float) -> ConstantProject:
         """Trace the layers, split them into stages and write all files; raises InputError for too many stages."""
-        from da4ml.codegen import VerilogModel
-
         pipeline = ConstantLayers.trace(weights).pipelined(stages)
         VerilogModel(pipeline, TOP, folder, print_latency=False, part_name=part, clock_period=clock_ns).write()
         shutil.rmtree(folder / "sim")  # only for da4ml's own simulation, as is the wrapper
@@ -73,8 +73,6 @@ class ConstantProject:
     @property
     def output_formats(self) -> list[tuple[int, int]]:
         """(wires, zeros below them) of each output in `model_out`, lowest first: bits that are always 0 lack wires."""
-        from da4ml.types import minimal_kif
-
         formats = [minimal_kif(interval) for interval in self.pipeline.out_qint]
         return [(sum(form), -form.fractional) for form in formats]
 

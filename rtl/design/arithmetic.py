@@ -22,6 +22,7 @@ from rtl.design.block import wire
 Target = Literal["fpga", "asic"]
 """How sums are written: as adders for carry chains (fpga), or open, to become one tree of full adders (asic)."""
 
+_DIGIT_BITS = 2
 _CHAIN = 4  # products per chain of adders: longer chains save little and are slower
 
 
@@ -70,7 +71,7 @@ def cut_product(m: Module, weight: Value, code: Multiples, cut: int) -> CutProdu
     """The terms of floor(weight * code / 2^cut), both factors unsigned."""
     rows = [_select(m, weight[start : start + 2], code) for start in range(0, len(weight), 2)]
     kept = tuple(row.shifted(2 * i - cut) for i, row in enumerate(rows))
-    if cut <= 2:  # columns 0 and 1 hold bits of row 0 alone: nothing is carried out of them
+    if cut <= _DIGIT_BITS:  # columns 0 and 1 hold only bits of row 0: nothing is carried out of them
         return CutProduct(kept, ())
     below = [rows[0].low(cut).shifted(-2)]
     below += [row.low(cut - 2 * i).shifted(2 * i - 2) for i, row in enumerate(rows) if 0 < 2 * i < cut]
