@@ -90,7 +90,7 @@ compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stag
 	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
 	    $(foreach backend,$(BACKEND),--backend $(backend)) --json $(RUN)/compare.json
 
-physics: $(READY) ## AE of RUNS="dir ..." against TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
+physics: $(READY) ## AE of RUNS="dir ..." vs. TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
 	$(PYTHON) -m training compare $(foreach run,$(RUNS),--run $(run)) --input $(INPUT) --n-modules $(EVENTS) \
 	    --json $(RUN)/physics.json $(ARGS)
 
@@ -110,7 +110,7 @@ rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNO
 	        --json $(RUN)/rtl_$$technology$(FOLDED).json $(ARGS); \
 	done
 
-pareto: $(READY) ## area against EMD over bit widths, resumable: ARGS="--weight-bits 3,4,5,6,7,8 --input-bits 4,5,6,7,8 --epochs 20"
+pareto: $(READY) ## area vs. EMD over bit widths, resumable: ARGS="--weight-bits 3,4,5,6,7,8 --input-bits 4,5,6,7,8 --epochs 20"
 	$(PYTHON) -m training pareto --config $(CONFIG) --output $(RUN)/pareto $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
 rtl-activity: $(READY) ## how often the gates change on the events of INPUT=...; FOLD=16 for the folded encoder

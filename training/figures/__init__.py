@@ -1,4 +1,4 @@
-"""Figures: everything that is drawn."""
+"""Figures of training, comparison, upsets and scans."""
 
 from typing import TYPE_CHECKING
 

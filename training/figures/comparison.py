@@ -18,7 +18,7 @@ _LINES = ("-", "--", ":", "-.")
 
 
 def _looks(schemes: Sequence[SchemeResult]) -> Iterator[tuple[SchemeResult, dict[str, Any]]]:
-    """Schemes with the colour of their algorithm; several of one algorithm differ by the line."""
+    """Schemes with the colour of their algorithm; line styles distinguish those of one algorithm."""
     count: dict[str, int] = {}
     for one in schemes:
         number = count.get(one.algorithm, 0)
@@ -27,7 +27,7 @@ def _looks(schemes: Sequence[SchemeResult]) -> Iterator[tuple[SchemeResult, dict
 
 
 def pareto(comparison: Comparison) -> Figure:
-    """Mean EMD against bits per BX: each point is a scheme on a budget; the line joins those that nothing beats."""
+    """Draw mean EMD vs. bits per BX: a point per scheme and budget, and a line through those that no other beats."""
     figure = Figure(figsize=(7.6, 4.4))
     axes = figure.add_subplot()
     points: dict[tuple[float, float], SchemeResult] = {}
@@ -47,7 +47,7 @@ def pareto(comparison: Comparison) -> Figure:
                       markersize=6, linestyle="", label=None if algorithm in labelled else algorithm)
         labelled.add(algorithm)
         if (bits, value) in front:
-            below = front.index((bits, value)) % 2  # so that neighbours do not run into each other
+            below = front.index((bits, value)) % 2  # keeps the labels of neighbours apart
             axes.annotate(one.name, (bits, value), (5, -10 if below else 4), textcoords="offset points",
                           fontsize="x-small")
     for n_elinks in sorted({one.n_elinks for one in comparison.schemes}):
@@ -63,7 +63,7 @@ def pareto(comparison: Comparison) -> Figure:
 
 
 def profile(comparison: Comparison, n_elinks: int, coordinate: Coordinate, metric: str = "emd") -> Figure:
-    """Mean and error of a metric in bins of a coordinate, the best scheme of each algorithm overlaid."""
+    """Draw mean and error of a metric in bins of a coordinate, overlaying the best scheme of each algorithm."""
     figure = Figure(figsize=(4.4, 3.2))
     axes = figure.add_subplot()
     edges = np.array(coordinate.edges)
@@ -79,7 +79,7 @@ def profile(comparison: Comparison, n_elinks: int, coordinate: Coordinate, metri
 
 
 def slices(comparison: Comparison, n_elinks: int) -> Figure | None:
-    """EMD against occupancy in slices of the module sum, one panel each."""
+    """Draw EMD vs. occupancy in slices of the module sum, one panel each; None without slices."""
     sliced = comparison.sliced
     if not sliced:
         return None
@@ -106,7 +106,7 @@ def _arrays(profile: Profile) -> tuple[Float64Array, Float64Array]:
 
 
 def histogram(comparison: Comparison, n_elinks: int, metric: str) -> Figure:
-    """Distribution of a metric over the modules, overlaid; mean and sigma in the legend."""
+    """Draw the distribution of a metric over the modules, with mean and sigma of each scheme in the legend."""
     figure = Figure(figsize=(4.4, 3.2))
     axes = figure.add_subplot()
     about = comparison.metrics[metric]
@@ -115,6 +115,6 @@ def histogram(comparison: Comparison, n_elinks: int, metric: str) -> Figure:
         if found.n:
             look["label"] += f"\n{found.mean:.3g}, σ {found.sigma:.3g}"
             axes.stairs(np.array(found.counts) / found.n, about.edges, linewidth=1.4, **look)
-    axes.set(xlabel=about.title, ylabel="part of the modules", xlim=about.span)
+    axes.set(xlabel=about.title, ylabel="fraction of modules", xlim=about.span)
     axes.legend(fontsize="xx-small", ncols=2)
     return figure

@@ -11,7 +11,7 @@ from training.results.pareto import ParetoPoint, ParetoScan
 
 
 def area_against_emd(scan: ParetoScan) -> Figure:
-    """Mean EMD against gates; weight widths and input widths are two series that cross at the configuration's own.
+    """Draw mean EMD vs. gates, with weight widths and input widths as two series that cross at the configuration.
 
     Points without an EMD are left out.
     """
@@ -31,11 +31,9 @@ def area_against_emd(scan: ParetoScan) -> Figure:
                 axes.annotate(str(n_bits), (x, y), (5, 4), textcoords="offset points", color=colour)
 
     row = sorted((one for one in points if one.input_bits == own.input_bits), key=lambda one: one.weight_bits)
-    draw(row, [one.weight_bits for one in row], f"bits of weights varied, {own.input_bits} bits of input", "o",
-         COLOURS[0])
+    draw(row, [one.weight_bits for one in row], f"varying weight bits, {own.input_bits} input bits", "o", COLOURS[0])
     row = sorted((one for one in points if one.weight_bits == own.weight_bits), key=lambda one: one.input_bits)
-    draw(row, [one.input_bits for one in row], f"bits of input varied, {own.weight_bits} bits of weights", "s",
-         COLOURS[1])
+    draw(row, [one.input_bits for one in row], f"varying input bits, {own.weight_bits} weight bits", "s", COLOURS[1])
     axes.plot(*_places([own]), marker="*", markersize=14, color=COLOURS[5], linestyle="",
               label=f"{scan.config}: {own.name}")
     axes.set_xlabel("area of the whole block [million NAND2]")
@@ -45,6 +43,6 @@ def area_against_emd(scan: ParetoScan) -> Figure:
 
 
 def _places(points: list[ParetoPoint]) -> tuple[Float64Array, Float64Array]:
-    """Millions of NAND2 and mean EMD, NaN where there is none."""
+    """Coordinates of points: millions of NAND2 and mean EMD, NaN if absent."""
     return (np.array([one.nand2 / 1e6 for one in points]),
             np.array([one.emd_mean for one in points], dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Figures of single-event upsets: where the critical bits are, and how few they are."""
+"""Figures of single-event upsets: location and number of the critical bits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS = {"weights": "weights, until rewritten", "settings": "mask and links, un
 
 
 def critical_bits(bits: Sequence[RegisterUpsets], spec: EncoderSpec) -> Figure:
-    """Mean change of the EMD: by array and bit position, by weight of the dense layer, and ranked."""
+    """Draw the mean change of the EMD: by array and bit position, by weight of the dense layer, and ranked."""
     known = [(one, one.effects) for one in bits if one.effects]
     largest = max(max(effects.emd_change) for _, effects in known)
     norm = SymLogNorm(linthresh=max(largest, 1e-6) / 1000, vmin=0, vmax=max(largest, 1e-6))
@@ -36,7 +36,7 @@ def critical_bits(bits: Sequence[RegisterUpsets], spec: EncoderSpec) -> Figure:
 
 
 def _by_place(axes: Axes, known: list[_Known], norm: SymLogNorm) -> None:
-    """Mean over the codes of an array for each position in the code; a position that it has not stays empty."""
+    """Draw the mean over the codes of an array for each bit position; positions beyond its width stay empty."""
     n_places = max(max(one.place) for one, _ in known) + 1
     table = np.full((len(known), n_places), np.nan)
     for row, (one, effects) in enumerate(known):
@@ -55,7 +55,7 @@ def _by_place(axes: Axes, known: list[_Known], norm: SymLogNorm) -> None:
 
 
 def _ranked(axes: Axes, known: list[_Known]) -> None:
-    """Change of the EMD against rank, each kind of register by itself."""
+    """Draw the change of the EMD vs. rank, separately for each kind of register."""
     for colour, (kind, label) in zip(COLOURS, _KINDS.items(), strict=False):
         values = [value for one, effects in known if one.kind == kind for value in effects.emd_change]
         if values:
@@ -70,7 +70,7 @@ def _ranked(axes: Axes, known: list[_Known]) -> None:
 def _dense_map(
     axes: Axes, dense: RegisterUpsets, effects: BitEffects, spec: EncoderSpec, norm: SymLogNorm
 ) -> QuadMesh:
-    """The most critical bit of each weight of the dense layer, output by input."""
+    """Draw the most critical bit of each weight of the dense layer, output vs. input."""
     width = max(dense.place) + 1
     worst = np.asarray(effects.emd_change).reshape(spec.dense.outputs, spec.n_hidden, width).max(axis=2)
     mesh = axes.pcolormesh(np.clip(worst, 0, None), cmap="viridis", norm=norm)

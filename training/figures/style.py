@@ -1,5 +1,8 @@
-"""Figures of training and weights, and the two styles of all figures: each is a function from a result to a matplotlib
-Figure in the style that surrounds the call, with no file written inside."""
+"""The two styles of figures, and figures as inline SVG.
+
+A figure is drawn by a function that takes a result and returns a matplotlib Figure, in the style in effect at the call;
+it does not write any file.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from matplotlib.figure import Figure
 
 Style = Literal["page", "experiment"]
 
-_INK = "#010203"  # a colour that nothing else uses: the page replaces it by the reader's text colour
+_INK = "#010203"  # a colour not used otherwise: the page replaces it by the reader's text colour
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-"""Okabe-Ito: tells apart for all kinds of colour vision, on light and dark ground."""
+"""Okabe-Ito palette: distinguishable with any colour vision, on a light and on a dark background."""
 
 _PAGE: Any = {
     "text.color": _INK, "axes.edgecolor": _INK, "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK,
@@ -28,7 +31,7 @@ _PAGE: Any = {
 
 
 def style(name: Style = "page") -> AbstractContextManager[None]:
-    """A style as a context, so that nothing global changes: for the page, or as experiments publish (mplhep)."""
+    """Context of a style, which leaves the global settings alone: for the page, or as experiments publish (mplhep)."""
     context: AbstractContextManager[None] = mpl.rc_context(_PAGE if name == "page" else _experiment())
     return context
 
@@ -36,7 +39,7 @@ def style(name: Style = "page") -> AbstractContextManager[None]:
 def _experiment() -> Any:
     import mplhep
 
-    # The style is made for figures of 10 inches with letters of 26 points; these here are half as large.
+    # The style is made for 10-inch figures with 26-point letters; ours are half as large.
     halved = {f"{axis}tick.{which}.size": mplhep.style.CMS[f"{axis}tick.{which}.size"] / 2
               for axis in "xy" for which in ("major", "minor")}
     return {**mplhep.style.CMS, **halved, "font.size": 11, "axes.linewidth": 1, "figure.constrained_layout.use": True,
@@ -44,12 +47,12 @@ def _experiment() -> Any:
 
 
 def ink() -> Any:
-    """The colour of text in the surrounding style."""
+    """Text colour of the style in effect."""
     return mpl.rcParams["text.color"]
 
 
 def as_svg(figure: Figure) -> str:
-    """An inline SVG element that takes the text colour of the page around it; its ids are those that it refers to."""
+    """Convert a figure to an inline SVG element in the text colour of the page, without ids that nothing refers to."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()

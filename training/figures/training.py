@@ -13,7 +13,7 @@ from training.results.run import History
 
 
 def learning_curves(history: History) -> Figure:
-    """Loss, and EMD if it was recorded, against the epoch; the epoch that was kept is marked."""
+    """Draw the loss, and the EMD if recorded, vs. epoch, and mark the epoch that was kept."""
     has_emd = bool(history.val_emd)
     deciding = history.val_emd if has_emd else history.val_loss
     best = int(np.argmin(deciding))
@@ -34,7 +34,7 @@ def learning_curves(history: History) -> Figure:
 
 
 def weight_histograms(arrays: Mapping[str, WeightCodes]) -> Figure:
-    """How often each code of the four arrays occurs. The ends are saturation."""
+    """Draw how often each code of the four arrays occurs; codes at the ends are saturated."""
     figure = Figure(figsize=(7.6, 4.4))
     grid = figure.subplots(2, 2, sharex=True)
     for axes, (name, array) in zip(grid.ravel(), arrays.items(), strict=True):
@@ -50,7 +50,7 @@ def weight_histograms(arrays: Mapping[str, WeightCodes]) -> Figure:
 
 
 def kernels(codes: Sequence[int], n_filters: int) -> Figure:
-    """The convolution kernels as 3x3 maps; codes in register order: row, column, filter."""
+    """Draw the convolution kernels as 3x3 maps; codes in register order: row, column, filter."""
     kernel = np.asarray(codes).reshape(-1, n_filters)
     size = round(len(kernel) ** 0.5)
     figure = Figure(figsize=(7.6, 1.6))

@@ -1,4 +1,4 @@
-"""Charge maps of one module: on the wafer, as the hexagonal sensor cells lie, and as the encoder's 8x8 image."""
+"""Charge maps of one module: on the wafer with its hexagonal sensor cells, and as the encoder's 8x8 image."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from training.figures.style import ink
 from training.results.comparison import Display
 
 CHARGE_MAP, DIFFERENCE_MAP = "cividis", "RdBu_r"
-"""Both keep their order for all kinds of colour vision."""
+"""Colour maps whose order is visible with any colour vision."""
 
 
 def sensor_cells() -> FloatArray:
     """Centres of the sensor cells, (48, 4, 2): a trigger cell is a rhombus of 2x2 of them (low-density wafer).
 
-    The 192 cells of the three rhombi lie on one hexagonal lattice, which is why their outlines tile the wafer.
+    The 192 cells of the three rhombi lie on one hexagonal lattice, so that their outlines tile the wafer.
     """
     cell = np.arange(N_TRIGGER_CELLS)
     first = 16 * (cell // 16)
@@ -36,14 +36,14 @@ def sensor_cells() -> FloatArray:
 
 @functools.cache
 def outlines() -> tuple[FloatArray, ...]:
-    """The outline of each trigger cell: the edges of its sensor cells that no two of them share, in turn."""
+    """Outline of each trigger cell: the edges that belong to only one of its sensor cells, in order."""
     angle = np.arange(6) * np.pi / 3
     hexagon = np.stack([np.cos(angle), np.sin(angle)], axis=1) * PITCH / 2 / np.sqrt(3)
     return tuple(_outline(centres[:, None] + hexagon) for centres in sensor_cells())
 
 
 def _outline(hexagons: FloatArray) -> FloatArray:
-    """All run counter-clockwise, so an edge between two of them comes once in each direction. hexagons: (k, 6, 2)."""
+    """Outline of counter-clockwise hexagons (k, 6, 2): an edge between two of them occurs once in each direction."""
     rounded = [[tuple(corner) for corner in np.round(hexagon, 3).tolist()] for hexagon in hexagons]
     edges = {(a, b) for hexagon in rounded for a, b in zip(hexagon, hexagon[1:] + hexagon[:1], strict=True)}
     following = dict(edge for edge in edges if edge[::-1] not in edges)
@@ -54,7 +54,7 @@ def _outline(hexagons: FloatArray) -> FloatArray:
 
 
 def draw_wafer(axes: Axes, charge: npt.ArrayLike, colour_map: str, low: float, high: float) -> PolyCollection:
-    """Charges (48,) in trigger-cell order on the wafer; cells of exactly 0 stay open."""
+    """Draw charges (48,) in trigger-cell order on the wafer; cells of exactly 0 stay open."""
     values = np.ma.masked_equal(np.asarray(charge, dtype=np.float64), 0.0)
     colours = colormaps[colour_map].with_extremes(bad=(0.5, 0.5, 0.5, 0.15))
     cells = PolyCollection(list(outlines()), array=values, cmap=colours, norm=Normalize(low, high),
@@ -67,7 +67,7 @@ def draw_wafer(axes: Axes, charge: npt.ArrayLike, colour_map: str, low: float, h
 
 
 def wafer_display(display: Display) -> Figure:
-    """Input, received map, difference, and what BC and STC make of it; one scale for all charges of the module."""
+    """Draw input, received map, their difference, and the maps of BC and STC, on one scale for all charges."""
     true = np.asarray(display.true, dtype=np.float64)
     subject = display.subject_map
     others = [one for algorithm in ("BC", "STC", "TS") for one in display.maps
@@ -94,7 +94,7 @@ def wafer_display(display: Display) -> Figure:
 
 
 def image_display(display: Display) -> Figure:
-    """The encoder's view: 8x8 input, 16 latents, 8x8 received map; cells that the image does not have stay open."""
+    """Draw the encoder's view: 8x8 input, 16 latents and 8x8 received map; pixels without a cell stay open."""
     top = max(*display.true, 1)
     figure = Figure(figsize=(5.2, 2.1))
     panels = figure.subplots(1, 3)

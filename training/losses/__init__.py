@@ -1,4 +1,4 @@
-"""Losses: differences of charge maps, and networks that learned the EMD."""
+"""Training losses: distances between charge maps, and networks that have learned the EMD."""
 
 from typing import TYPE_CHECKING
 

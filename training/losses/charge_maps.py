@@ -1,7 +1,7 @@
-"""Losses by name: how far the decoder's charge map is from the true one.
+"""Losses by name: the distance of the decoder's charge map from the true one.
 
-Every loss takes `true` and `pred`, (n, 48) float32 in trigger-cell order, both with sum 1 (or 0: an empty module), and
-returns (n,). `emd` is the figure of merit itself, with its exact gradient; the others are smooth stand-ins.
+Every loss takes `true` and `pred`, (n, 48) float32 in trigger-cell order, each with sum 1 (or 0 for an empty module),
+and returns (n,). `emd` is the quantity to minimise, with its exact gradient; the others are smooth approximations.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ Tensor = Any
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 KERNEL_WIDTHS = (1.0, 2.0, 4.0, 8.0)
-"""Widths of the Gaussians of `kernel`, in sensor-cell pitches: from half a trigger cell to half a module."""
+"""Widths of the Gaussians of `kernel` in sensor-cell pitches: from half a trigger cell to half a module."""
 
 SINKHORN_REGULARISATION = 0.5
-"""Entropy weight of `sinkhorn`, in sensor-cell pitches: a quarter of the distance of neighbouring trigger cells."""
+"""Entropy weight of `sinkhorn` in sensor-cell pitches: a quarter of the distance between neighbouring trigger cells."""
 SINKHORN_ITERATIONS = 100  # with this weight, within 1% of convergence on pile-up modules
 
 _SMALLEST = 1e-12  # keeps square roots and logarithms differentiable; far below any squared charge fraction
 
 
 def weighted_mse(true: Tensor, pred: Tensor) -> Tensor:
-    """Mean over the cells of (true - pred)^2 * max(true, pred): large charges count more."""
+    """Mean over the cells of (true - pred)^2 * max(true, pred), so that large charges count more."""
     return tf.reduce_mean(tf.square(true - pred) * tf.maximum(true, pred), axis=-1)
 
 
 def telescope(true: Tensor, pred: Tensor) -> Tensor:
-    """`weighted_mse` on three scales: 4 x trigger cells + 2 x 36 overlapping 2x2 super cells + 3 sums of 16.
+    """Sum of `weighted_mse` on three scales: 4 x trigger cells + 2 x 36 overlapping 2x2 super cells + 3 sums of 16.
 
-    It is the loss of all three image geometries, 8x8, 4x4x3 and 6x6x3: telescope.py of Ecoder (github.com/kakwok/Ecoder
-    and its forks) reads the 48 cells back from each of them, those of the repeated edges of 6x6x3 once, before it sums.
+    All three image geometries, 8x8, 4x4x3 and 6x6x3, share it: telescope.py of Ecoder (github.com/kakwok/Ecoder and its
+    forks) reads the 48 cells back from each of them, repeated edges of 6x6x3 once, before it sums.
     """
     groups = np.zeros((N_TRIGGER_CELLS, len(SUPER_CELLS)), np.float32)
     groups[SUPER_CELLS.ravel(), np.repeat(np.arange(len(SUPER_CELLS)), SUPER_CELLS.shape[1])] = 1
@@ -53,9 +53,9 @@ def telescope(true: Tensor, pred: Tensor) -> Tensor:
 def kernel(true: Tensor, pred: Tensor) -> Tensor:
     """Mean over several widths of the kernel distance of the two maps, weighted by 1 / width.
 
-    For one width it is the square root of sum_ij d_i K_ij d_j with d = true - pred and K a Gaussian of the distance of
-    cells i and j: both maps blurred and compared. Together the widths see charge that is misplaced by any distance; the
-    weights make up for the distances of far cells, which would else rule the sum.
+    For one width it is the square root of sum_ij d_i K_ij d_j, with d = true - pred and K a Gaussian of the distance
+    between cells i and j: both maps are blurred, then compared. Together, the widths see charge misplaced by any
+    distance; the weights keep the largest widths from dominating the sum.
     """
     squared = np.square(distance_matrix())
     difference = true - pred
@@ -68,7 +68,7 @@ def kernel(true: Tensor, pred: Tensor) -> Tensor:
 
 
 def sinkhorn(true: Tensor, pred: Tensor) -> Tensor:
-    """Transport cost of the entropy-regularised plan (Sinkhorn's iteration in logarithms), a little above the EMD."""
+    """Cost of the entropy-regularised transport plan (Sinkhorn's iteration in logarithms), slightly above the EMD."""
     cost = tf.constant(distance_matrix(), tf.float32)
     reduced = -cost / SINKHORN_REGULARISATION
     log_true, log_pred = tf.math.log(true + _SMALLEST), tf.math.log(pred + _SMALLEST)
@@ -83,10 +83,10 @@ def sinkhorn(true: Tensor, pred: Tensor) -> Tensor:
 def emd(true: Tensor, pred: Tensor) -> Tensor:
     """Exact earth mover's distance; 0 for an empty module.
 
-    Its gradient is the potential of the dual problem: what a little more charge in a cell would cost.
+    Its gradient is the potential of the dual problem: the cost of a little more charge in a cell.
     """
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def forward(pred: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         value, slope = tf.numpy_function(_emd_and_gradient, [true, pred], [tf.float32, tf.float32])
         value.set_shape(pred.shape[:1])
@@ -107,4 +107,4 @@ LOSSES: dict[str, Loss] = {
     "telescope": telescope, "telescope_4x4x3": telescope, "telescope_6x6x3": telescope,
     "weighted_mse": weighted_mse, "kernel": kernel, "sinkhorn": sinkhorn, "emd": emd,
 }
-"""Every loss that needs no model of its own."""
+"""All losses that do not need a trained model."""

@@ -1,4 +1,4 @@
-"""Losses by name, learned ones included."""
+"""Look-up of losses by name, including learned ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from training.losses.charge_maps import LOSSES, Loss
 
 
 def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
-    """A loss by name; those called emd_loss1, ... come from a folder that `econ-t emd-loss` wrote.
+    """Return a loss by name; emd_loss1, ... are read from a folder written by `econ-t emd-loss`.
 
-    Raises InputError if that folder has no such loss.
+    Raises InputError if that folder does not hold the loss.
     """
     if name in LOSSES:
         return LOSSES[name]
@@ -24,7 +24,7 @@ def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
 
 
 def learned_digests(names: Sequence[str], emd_loss_models: str | Path) -> list[str]:
-    """Digests of the weights of those losses that have any, in the order given."""
+    """Digests of the weights of the learned losses among `names`, in the same order."""
     learned = [name for name in names if name not in LOSSES]
     if not learned:
         return []

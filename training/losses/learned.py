@@ -1,8 +1,8 @@
 """Small convolutional networks that approximate the earth mover's distance of two charge maps, as training losses.
 
-Whatever the weights, such a loss has what the EMD has by its nature: it depends on true - pred alone, is 0 if and only
-if the maps are equal, is the same with the maps exchanged, grows in proportion to the difference, and lies between the
-least and the greatest distance of two cells times the charge that moves. The network only says where in between.
+Whatever the weights, such a loss shares the basic properties of the EMD: it depends only on true - pred, is 0 if and
+only if the maps are equal, is symmetric, is proportional to the difference, and lies between the smallest and the
+largest distance of two cells, times the charge that moves. The network only determines where in between.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _RATE, _LAST_RATE = 2e-3, 0.01
 _BATCH = 256
 _PREDICT_BATCH = 4096
 _LEAST_EMD = 0.05
-"""Errors count relative to the exact EMD, and below this one absolutely, in sensor-cell pitches."""
+"""Errors are relative to the exact EMD, but absolute below this value, in sensor-cell pitches."""
 _HELD_OUT_STREAM = 1 << 20  # no epoch has this number
 
 
 def build(size: Size, seed: int) -> Any:
-    """A tf_keras model [true (n, 48), pred (n, 48)] -> EMD (n, 1) in sensor-cell pitches."""
+    """Build a tf_keras model [true (n, 48), pred (n, 48)] -> EMD (n, 1) in sensor-cell pitches."""
     layers = tf_keras.layers
     true, pred = (layers.Input((N_TRIGGER_CELLS,), name=name) for name in ("true", "pred"))
     difference = tf.subtract(true, pred)
     moved = tf.reduce_sum(tf.abs(difference), axis=-1, keepdims=True) / 2
     direction = tf.math.divide_no_nan(difference, moved)
     places = arrangement(size.image)
-    # Places of an image without a cell read a 49th cell that is always empty.
+    # Pixels without a cell read a 49th cell that is always empty.
     image = tf.gather(tf.pad(direction, [[0, 0], [0, 1]]), np.where(places < 0, N_TRIGGER_CELLS, places).tolist(),
                       axis=1)
     network = _network(size, places.shape, seed)
@@ -67,7 +67,7 @@ def _network(size: Size, shape: tuple[int, ...], seed: int) -> Any:
     def seeded(index: int) -> Any:
         return tf_keras.initializers.GlorotUniform(seed=1000 * seed + index)
 
-    # Swish, because the gradient is what the loss is for, and that of a ReLU jumps.
+    # Swish, because a loss is needed for its gradient, and that of a ReLU jumps.
     x = image = layers.Input(shape)
     for index in range(size.layers):
         x = layers.Conv2D(size.filters, size.kernel, padding="same", activation="swish",
@@ -78,19 +78,19 @@ def _network(size: Size, shape: tuple[int, ...], seed: int) -> Any:
 
 
 class _Member:
-    """One network of the family while it is trained."""
+    """One network of the family during training."""
 
     def __init__(self, size: Size, seed: int, n_steps: int) -> None:
         self.size, self.seed, self.model = size, seed, build(size, seed)
         rate = tf_keras.optimizers.schedules.CosineDecay(_RATE, n_steps, alpha=_LAST_RATE)
         self._optimizer = tf_keras.optimizers.legacy.Adam(rate)
-        # A step without gradient makes its variables, which a traced function could not.
+        # A step with zero gradients creates the optimiser's variables, which a traced function cannot do.
         self._optimizer.apply_gradients([(tf.zeros_like(weight), weight) for weight in self.model.trainable_weights])
         self._optimizer.iterations.assign(0)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def run_epoch(self, true: Tensor, pred: Tensor, exact: Tensor) -> None:
-        """Train once on all pairs: mean square of the relative error."""
+        """Train once on all pairs, minimising the mean square of the relative error."""
         for step in tf.range(tf.shape(true)[0] // _BATCH):
             part = slice(step * _BATCH, (step + 1) * _BATCH)
             with tf.GradientTape() as tape:
@@ -106,10 +106,10 @@ def train_family(
 ) -> LearnedLosses:
     """Train `n_models` networks and keep the `best` of them.
 
-    train, held_out: charges (n, 48) in trigger-cell order. Every epoch has `n_pairs` new pairs, of modules augmented by
-    `options`. Best is the least mean absolute error on pairs of `held_out`, the same for all. Writes emd_loss1.npz
-    (the best) to emd_lossN.npz and emd_loss.json into `output`, whole or not at all. `report` is called after each
-    epoch of each network.
+    train, held_out: charges (n, 48) in trigger-cell order. Every epoch uses `n_pairs` new pairs of modules augmented by
+    `options`. Networks are ranked by their mean absolute error on the same pairs of `held_out`. Writes emd_loss1.npz
+    (the best) to emd_lossN.npz and emd_loss.json into `output`, all or nothing. `report` is called after each epoch of
+    each network.
     """
     tf.config.experimental.enable_op_determinism()
     n_pairs = max(n_pairs, _BATCH)
@@ -142,7 +142,7 @@ def train_family(
 
 
 def held_out_pairs(calq: IntArray, n_pairs: int, seed: int) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """The pairs that all networks of a family are ranked by, from charges (n, 48) that none was trained on."""
+    """Pairs by which all networks of a family are ranked, from charges (n, 48) that none was trained on."""
     return make_pairs(calq, n_pairs, np.random.default_rng([seed, _HELD_OUT_STREAM]))
 
 
@@ -155,23 +155,23 @@ def predict(model: Any, true: Float64Array, pred: Float64Array) -> Float64Array:
 
 
 def accuracy(found: Float64Array, exact: Float64Array) -> Accuracy:
-    """How far approximate EMDs (n,) are from exact ones."""
+    """Errors of approximate EMDs (n,)."""
     error = found - exact
     return Accuracy(mean_absolute_error=float(np.abs(error).mean()), bias=float(error.mean()),
                     spread=float(error.std()), correlation=float(np.corrcoef(found, exact)[0, 1]))
 
 
 def load_emd_loss(folder: Path, name: str) -> Loss:
-    """The loss `name` of a folder that `train_family` wrote; its weights stay as they are.
+    """Load the loss `name` from a folder written by `train_family`; its weights are frozen.
 
-    Raises InputError, with what the folder has, if it is not there, or if the file is no such network.
+    Raises InputError if the file is missing, naming the losses in the folder, or if it is not such a network.
     """
     model = load_model(folder, name)
     return lambda true, pred: model([true, pred])[:, 0]
 
 
 def load_model(folder: Path, name: str) -> Any:
-    """The tf_keras model of a loss: [true (n, 48), pred (n, 48)] -> EMD (n, 1)."""
+    """Load the tf_keras model of a loss: [true (n, 48), pred (n, 48)] -> EMD (n, 1). Raises InputError."""
     path = folder / f"{name}{SUFFIX}"
     if not path.is_file():
         there = len(list(folder.glob(f"emd_loss*{SUFFIX}")))
@@ -187,7 +187,7 @@ def load_model(folder: Path, name: str) -> Any:
 
 
 def digest_of(model: Any) -> str:
-    """16 hex digits of the weights."""
+    """Digest of the weights, 16 hex digits."""
     content = hashlib.sha256()
     for weight in model.get_weights():
         content.update(repr(weight.shape).encode() + np.ascontiguousarray(weight, "<f4").tobytes())

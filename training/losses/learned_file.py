@@ -1,4 +1,4 @@
-"""Files of learned losses: which network of the family, and its weights; numbers alone, no file brings a graph."""
+"""Files of learned losses: size and weights of a network of the family, as plain numbers without a graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIX = ".npz"
 
 @dataclass(frozen=True)
 class Size:
-    """image -> `layers` convolutions of `filters` kernels -> dense layer of `units` -> one number."""
+    """Size of a network: image -> `layers` convolutions with `filters` kernels -> dense layer of `units` -> number."""
 
     image: Image
     filters: int
@@ -31,27 +31,27 @@ SIZES = (
     Size("8x8", 16, 3, 2, 64), Size("4x4x3", 32, 3, 2, 128), Size("6x6x3", 32, 3, 2, 128),
     Size("4x4x3", 64, 3, 2, 64), Size("8x8", 8, 5, 1, 128), Size("4x4x3", 32, 3, 3, 256),
 )
-"""The family; each size is trained from several seeds. A file has one of these."""
+"""Sizes of the family, each trained from several seeds; a file holds one of them."""
 
 
 def save(path: Path, size: Size, weights: Sequence[FloatArray]) -> None:
-    """Write a loss of one of SIZES; `weights` are arrays in the order of the layers. Equal losses give equal bytes."""
+    """Write a loss of one of SIZES; `weights`: arrays in the order of the layers. Equal losses give equal bytes."""
     write_model(path, asdict(size), weights)
 
 
 def read(path: Path) -> tuple[Size, FloatArray]:
-    """Size and weights (n,) float32 of a loss; raises InputError if the file holds anything else.
+    """Read size and weights (n,) float32 of a loss; raises InputError if the file holds anything else.
 
-    Whether there are as many weights as such a network has is for who builds it.
+    The caller, who builds the network, checks the number of weights.
     """
     found, weights = read_model(path, "a learned loss")
     size = next((size for size in SIZES if asdict(size) == found), None)
     if size is None:
-        raise InputError(f"{path}: a network of size {str(found)[:120]}, expected one of learned_file.SIZES")
+        raise InputError(f"{path}: network of size {str(found)[:120]}, expected one of learned_file.SIZES")
     return size, weights
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a path is a file that has the name of a loss or of the figures of a family."""
+    """Whether a path is a file named like a loss or like the result of a family."""
     name = path.suffix == SUFFIX and LEARNED_LOSS.fullmatch(path.stem)
     return path.is_file() and bool(name or path.name == RESULT_FILE)

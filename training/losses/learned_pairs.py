@@ -1,4 +1,4 @@
-"""Pairs of charge maps to learn the earth mover's distance from: modules, and what encoders make of modules."""
+"""Pairs of charge maps from which the earth mover's distance is learned: modules and distorted modules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix
 from training.physics.emd import emd
 
 _BLUR_WIDTHS = (1.0, 1.5, 2.5, 4.0, 8.0)  # sensor-cell pitches: from less than a trigger cell to half a module
-_MOST_KEPT = 20  # cells, as many as the best classical algorithm sends at any link budget that is trained for
+_MOST_KEPT = 20  # cells that the best classical algorithm sends, at most, on any link budget to train for
 _COMPONENTS = (2, 4, 8, 16)
 _MOST_NOISE = 1.5  # of the logarithm of a charge
 _TILE = 4  # consecutive trigger cells are one row of a rhombus
@@ -18,12 +18,12 @@ _TILE = 4  # consecutive trigger cells are one row of a rhombus
 def make_pairs(
     calq: IntArray, n_pairs: int, rng: np.random.Generator
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """True maps, predicted maps, both (n, 48) with sum 1, and their exact EMD (n,), in sensor-cell pitches.
+    """Make true and predicted maps, both (n, 48) with sum 1, and their exact EMD (n,) in sensor-cell pitches.
 
     calq: (m, 48) charges in trigger-cell order; modules without charge are left out. The predicted map is another
-    module, or the true one blurred, with noise, with its largest cells alone, with equal charge in each row of a
-    rhombus, decoded from its principal components, or a random map; half of these have some of another module mixed in.
-    n is `n_pairs`, less the few pairs of equal maps.
+    module, the true one (blurred, with noise, reduced to its largest cells, averaged over each row of a rhombus, or
+    decoded from its principal components), or a random map; half of them have another module mixed in. n is `n_pairs`
+    minus the few pairs of equal maps.
     """
     charged = calq[calq.any(axis=1)]
     maps = charged / charged.sum(axis=1, keepdims=True, dtype=np.float64)
@@ -66,7 +66,7 @@ def _tiled(true: Float64Array, maps: Float64Array, rng: np.random.Generator) -> 
 
 
 def _decoded(true: Float64Array, maps: Float64Array, rng: np.random.Generator) -> Float64Array:
-    """Through a linear encoder of a few latents and back, negative charges cut off."""
+    """Encode linearly into a few latents and decode, cutting off negative charges."""
     mean = maps.mean(axis=0)
     _, vectors = np.linalg.eigh(np.cov(maps, rowvar=False))
     n_kept = rng.choice(_COMPONENTS, size=len(true))
@@ -78,7 +78,7 @@ def _decoded(true: Float64Array, maps: Float64Array, rng: np.random.Generator) -
 
 
 def _random(true: Float64Array, maps: Float64Array, rng: np.random.Generator) -> Float64Array:
-    """What a decoder gives that has learnt nothing yet: a softmax of anything, from flat to a few cells."""
+    """Output of an untrained decoder: a softmax of anything, from a flat map to a few cells."""
     return _normalised(np.exp(rng.normal(size=true.shape) * 3 * rng.random((len(true), 1))))
 
 

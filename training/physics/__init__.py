@@ -1,4 +1,4 @@
-"""Physics: distances between charge maps, metrics with errors, and all algorithms on the same modules."""
+"""Physics performance: the EMD, metrics with errors, and the comparison of all algorithms on the same modules."""
 
 from typing import TYPE_CHECKING
 

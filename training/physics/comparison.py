@@ -1,4 +1,4 @@
-"""Which algorithm keeps most of a module on a number of links: every scheme on the same rows, as one result."""
+"""Comparison of algorithms: every scheme on the same modules, for each number of links."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from training.results.comparison import (
 )
 
 _EMD_BATCH = 200_000  # maps per call of the EMD: 80 MB each way
-_SIGMAS = 3.0  # a smaller difference is called a tie
+_SIGMAS = 3.0  # a smaller difference is a tie
 _EMD = list(METRICS).index("emd")
 
 
 def all_schemes(options: Options, calq: IntArray, encoders: Sequence[Scheme]) -> list[Scheme]:
-    """Every scheme of every budget: AE sets trained for it first, then the classical ones. calq: (n, 48), TC order."""
+    """All schemes of all budgets: first its trained encoders, then the classical ones. calq: (n, 48), TC order."""
     schemes = []
     for n_elinks in options.n_elinks:
         schemes += [scheme for scheme in encoders if scheme.n_elinks == n_elinks]
@@ -49,7 +49,7 @@ def all_schemes(options: Options, calq: IntArray, encoders: Sequence[Scheme]) ->
 
 @dataclass(frozen=True)
 class _Measured:
-    """One scheme and what arrived; `values` are its metrics (n, metrics) of the selected modules."""
+    """A scheme, what the receiver gets from it, and its metrics of the selected modules, `values` (n, metrics)."""
 
     scheme: Scheme
     received: Received
@@ -58,6 +58,7 @@ class _Measured:
 
     @property
     def emd(self) -> FloatArray:
+        """EMD of each selected module, (n,)."""
         return self.values[:, _EMD]
 
 
@@ -67,15 +68,16 @@ def compare(
 ) -> Comparison:
     """Run all schemes on charges (n, 48) in trigger-cell order.
 
-    extra: further columns of the file, (n,), of which `layer` and `eta` give profiles; data: where all this comes from,
-    in words. Means are over the modules with a cell above `min_charge`; all rows go through the chip. Takes about 15 kB
-    of memory per module. Raises InputError if no module is selected or a coordinate is not a number.
+    extra: further columns of the file, (n,), of which `layer` and `eta` give profiles; data: source of the modules in
+    words. Means are over the modules with a cell above `min_charge`, but all rows go through the chip. Needs about
+    15 kB of memory per module. Raises InputError if no module is selected or a coordinate is not a number.
     """
     selected = np.flatnonzero(calq.max(axis=1, initial=0) > options.min_charge)
     if not len(selected):
-        raise InputError(f"{len(calq)} modules, none with a cell above {options.min_charge:g} CALQ: expected more")
+        raise InputError(f"{len(calq)} modules: no module has a cell above {options.min_charge:g} CALQ; "
+                         "expected at least one")
     schemes = all_schemes(options, calq, encoders)
-    # Schemes of several budgets may be one setting of the chip: it runs once.
+    # Schemes of several budgets may share one setting of the chip, which then runs once.
     settings = [(scheme.registers, scheme.spread, scheme.name if scheme.decoder else "") for scheme in schemes]
     unique = list(dict.fromkeys(settings))
     place = [unique.index(setting) for setting in settings]
@@ -103,7 +105,7 @@ def _values(
     true: FloatArray, received: Sequence[Received], selected: IntArray, options: Options,
     progress: Progress | None, n_processes: int | None,
 ) -> FloatArray:
-    """Every metric of every setting for every selected module: (n, settings, metrics)."""
+    """Metrics of every setting for every selected module, (n, settings, metrics)."""
     distance = np.concatenate(list(_distances(true, received, selected, progress, n_processes)))
     table = np.empty((len(true), len(received), len(METRICS)))
     for i, result in enumerate(received):
@@ -117,17 +119,17 @@ def _distances(
     true: FloatArray, received: Sequence[Received], selected: IntArray, progress: Progress | None,
     n_processes: int | None,
 ) -> Iterator[FloatArray]:
-    """EMD of all settings, one after the other; a start of processes pays for many settings at a time."""
+    """EMD of all settings, one after the other, many settings per call: starting processes takes time."""
     at_once = max(1, _EMD_BATCH // len(true))
     for first in range(0, len(received), at_once):
         maps = [result.charge[selected] for result in received[first : first + at_once]]
-        # What a receiver knows of a frame that was cut is the module sum: a flat map.
+        # Of a truncated frame, a receiver knows only the module sum: a flat map.
         filled = np.concatenate([np.where(charge.any(axis=1, keepdims=True), charge, 1.0) for charge in maps])
         yield emd(np.tile(true, (len(maps), 1)), filled, n_processes, progress)
 
 
 def _summary(one: _Measured, selected: IntArray) -> dict[str, Any]:
-    """What is known of a scheme besides its metrics; rates are over all rows."""
+    """Properties of a scheme other than its metrics; rates are over all rows."""
     scheme, received = one.scheme, one.received
     bits = float(received.bits.mean())
     return {
@@ -139,14 +141,14 @@ def _summary(one: _Measured, selected: IntArray) -> dict[str, Any]:
 
 
 def _distributions_of(values: FloatArray, mean: FloatArray, error: FloatArray) -> dict[str, Distribution]:
-    """Every metric of a scheme: values (n, metrics), mean and error (metrics,)."""
+    """Distributions of all metrics of a scheme: values (n, metrics), mean and error (metrics,)."""
     return {name: _distribution(values[:, k], float(mean[k]), float(error[k]), metric)
             for k, (name, metric) in enumerate(METRICS.items())}
 
 
 def _distribution(values: FloatArray, mean: float, error: float, metric: Metric) -> Distribution:
     there = values[np.isfinite(values)]
-    inside = np.clip(there, *metric.span)  # what lies outside is counted in the outermost bins
+    inside = np.clip(there, *metric.span)  # the outermost bins also count values outside
     return Distribution(
         mean=mean, error=error, n=len(there), sigma=float(there.std()) if len(there) else None,
         median=float(np.median(there)) if len(there) else None,
@@ -157,7 +159,7 @@ def _distribution(values: FloatArray, mean: float, error: float, metric: Metric)
 def _profiles(
     values: FloatArray, binned: Sequence[Binned], bootstrap: Bootstrap
 ) -> list[dict[str, dict[str, Profile]]]:
-    """Of each setting: every metric against every coordinate."""
+    """Profiles of each setting: every metric vs. every coordinate."""
     found: list[dict[str, dict[str, Profile]]] = [{} for _ in range(values.shape[1])]
     for one in binned:
         mean, error = profile(values, one.bins, len(one.coordinate.labels), bootstrap)
@@ -169,7 +171,7 @@ def _profiles(
 
 
 def _best_of_each(measured: Sequence[_Measured], n_elinks: int) -> dict[Algorithm, int]:
-    """Number of the scheme with the smallest mean EMD of each algorithm on a budget, the best algorithm first."""
+    """Index of the scheme with the smallest mean EMD of each algorithm on a budget, the best algorithm first."""
     best: dict[Algorithm, int] = {}
     for i in sorted(range(len(measured)), key=lambda i: measured[i].emd_mean):
         if measured[i].scheme.n_elinks == n_elinks:
@@ -178,11 +180,11 @@ def _best_of_each(measured: Sequence[_Measured], n_elinks: int) -> dict[Algorith
 
 
 def _margins(measured: Sequence[_Measured], n_elinks: int, bootstrap: Bootstrap) -> dict[int, Margin]:
-    """How far the best scheme of each algorithm is from the best one of a budget, by number of the scheme."""
+    """Difference of the best scheme of each algorithm to the best one of a budget, by index of the scheme."""
     winner, *others = _best_of_each(measured, n_elinks).values()
     found = {winner: Margin(difference=0.0, error=0.0, tie=False)}
     for i in others:
-        # Of the same modules: its error is smaller than those of both means.
+        # On the same modules, so that its error is smaller than those of both means.
         mean, error = map(float, bootstrap.mean_and_error(measured[i].emd - measured[winner].emd))
         found[i] = Margin(difference=mean, error=error, tie=mean < _SIGMAS * error)
     return found
@@ -191,7 +193,7 @@ def _margins(measured: Sequence[_Measured], n_elinks: int, bootstrap: Bootstrap)
 def _displays(
     n_elinks: int, measured: Sequence[_Measured], calq: IntArray, selected: IntArray
 ) -> Iterator[Display]:
-    """Chosen and worst modules of a budget, with the maps of the best scheme of each algorithm."""
+    """Typical and extreme modules of a budget, with the maps of the best scheme of each algorithm."""
     best = {algorithm: measured[i] for algorithm, i in _best_of_each(measured, n_elinks).items()}
     shown = best.get(Algorithm.AUTOENCODER, next(iter(best.values())))
     subject, other = shown.emd, best[Algorithm.BEST_CHOICE].emd
@@ -199,8 +201,8 @@ def _displays(
     wanted = [(f"{name}: a typical module", np.argsort(subject)[len(subject) // 2]),
               (f"{name}: the worst module", subject.argmax()), ("BC: the worst module", other.argmax())]
     if shown.scheme.algorithm is Algorithm.AUTOENCODER:
-        wanted += [(f"{name}: the largest gain on BC", (other - subject).argmax()),
-                   (f"{name}: the largest loss to BC", (subject - other).argmax())]
+        wanted += [(f"{name}: the largest gain over BC", (other - subject).argmax()),
+                   (f"{name}: the largest loss against BC", (subject - other).argmax())]
     reasons: dict[int, list[str]] = {}
     for text, at in wanted:
         reasons.setdefault(int(at), []).append(text)

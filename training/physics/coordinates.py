@@ -1,4 +1,4 @@
-"""What profiles are taken against: occupancy, module sum, layer and |eta|, with the bin of every module."""
+"""Coordinates of profiles: occupancy, module sum, layer and |eta|, with the bin of every module."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from training.results.comparison import Coordinate, Slice
 
 _N_BINS = 8
 _N_SLICES = 3
-_MAX_LAYERS = 60  # with at most this many different values, each layer is a bin
+_MAX_LAYERS = 60  # up to this many different values, each layer is a bin
 
 
 @dataclass(frozen=True)
 class Binned:
-    """A coordinate, and the bin of each module (n,), -1 for one that does not count."""
+    """A coordinate and the bin of each module, (n,); -1 leaves a module out."""
 
     coordinate: Coordinate
     bins: Int64Array
@@ -32,9 +32,9 @@ class Binned:
 def coordinates(
     calq: IntArray, extra: Mapping[str, npt.NDArray[Any]], selected: IntArray, min_charge: float
 ) -> list[Binned]:
-    """All coordinates of the `selected` rows of charges (n, 48); occupancy also in slices of the module sum.
+    """All coordinates of the `selected` rows of charges (n, 48), occupancy also in slices of the module sum.
 
-    extra: further columns of the file, (n,). Raises InputError if `layer` or `eta` has a value that is not a number.
+    extra: further columns of the file, (n,). Raises InputError if a value of `layer` or `eta` is not a number.
     """
     chosen = calq[selected]
     found: dict[str, tuple[str, npt.NDArray[Any]]] = {
@@ -52,7 +52,7 @@ def coordinates(
 
 
 def _binned(name: str, title: str, value: npt.NDArray[Any]) -> Binned | None:
-    """None if all values are equal."""
+    """Bin a coordinate; None if all values are equal."""
     different = np.unique(value)
     if name == "layer" and 1 < len(different) <= _MAX_LAYERS:
         middles = (different[1:] + different[:-1]) / 2
@@ -68,7 +68,7 @@ def _binned(name: str, title: str, value: npt.NDArray[Any]) -> Binned | None:
 
 
 def _slices(occupancy: Binned, module_sum: npt.NDArray[Any]) -> list[Binned]:
-    """The occupancy of modules with small, middle and large sums, in the same bins."""
+    """Occupancy of modules with small, medium and large sums, in the same bins."""
     edges = bin_edges(module_sum, _N_SLICES)
     found = []
     for number, (low, high) in enumerate(pairwise(edges.tolist())):
@@ -81,7 +81,7 @@ def _slices(occupancy: Binned, module_sum: npt.NDArray[Any]) -> list[Binned]:
 
 
 def _span(values: npt.NDArray[Any]) -> str:
-    """The values of a bin in words."""
+    """Range of the values of a bin in words."""
     if not len(values):
         return "none"
     low, high = (f"{end:.4g}" if isinstance(end, float) else str(end) for end in (values.min(), values.max()))
@@ -89,7 +89,7 @@ def _span(values: npt.NDArray[Any]) -> str:
 
 
 def _numbers(name: str, column: npt.NDArray[Any]) -> FloatArray:
-    """A column of a file as numbers; raises InputError naming the first row that has none."""
+    """Convert a column of a file to numbers; raises InputError naming the first row without one."""
     numbers = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if len(bad):

@@ -1,7 +1,7 @@
-"""Exact earth mover's distance between two charge maps of a module, the figure of merit of the trigger primitives.
+"""Exact earth mover's distance between two charge maps of a module, the main metric of the trigger primitives.
 
-Distances obey the triangle inequality, so charge that both maps have in the same cell never needs to move: only the
-differences are transported, which leaves the value unchanged and the problem small.
+Distances obey the triangle inequality, so charge that both maps have in the same cell never needs to move: transporting
+only the differences gives the same value and keeps the problem small.
 """
 
 from __future__ import annotations
@@ -18,23 +18,22 @@ import numpy.typing as npt
 from models.arrays import Float64Array
 from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix
 
-_CHUNK = 512  # events per task: long enough to hide the start of a task, short enough for a smooth progress bar
+_CHUNK = 512  # events per task: large enough to hide its overhead, small enough for a smooth progress bar
 _MAX_ITERATIONS = 100_000
-_WORTH_A_PROCESS = 50_000  # events: starting an interpreter costs about as much as these in this one
+_WORTH_A_PROCESS = 50_000  # events: starting an interpreter takes about as long as computing these
 
 Progress = Callable[[Iterator[Float64Array], int], Iterator[Float64Array]]
-"""Wraps the iterator of finished chunks, whose number it gets, and yields them."""
+"""Wrapper of an iterator: takes the finished chunks and their number, and yields the chunks."""
 
 
 def emd(
     true: npt.ArrayLike, pred: npt.ArrayLike, n_processes: int | None = None, progress: Progress | None = None
 ) -> Float64Array:
-    """EMD of each pair of maps, in sensor-cell pitches.
+    """EMD of each pair of maps in sensor-cell pitches.
 
-    true, pred: (n, 48) charges >= 0 in trigger-cell order, of any scale: each map is normalised to 1. Returns (n,),
-    NaN where one of the maps has no charge. `n_processes` defaults to
-    what pays, at most the number of CPUs; 1 stays in this process. Raises ValueError on wrong shapes, negative or
-    non-finite charges.
+    true, pred: (n, 48) charges >= 0 in trigger-cell order, on any scale: each map is normalised to 1. Returns (n,),
+    NaN where one of the maps has no charge. By default, `n_processes` is chosen by the number of maps, at most the
+    number of CPUs; 1 stays in this process. Raises ValueError on wrong shapes and on negative or non-finite charges.
     """
     true, pred = np.asarray(true, dtype=np.float64), np.asarray(pred, dtype=np.float64)
     for name, charge in (("true", true), ("pred", pred)):
@@ -48,16 +47,16 @@ def emd(
         n_processes = min(os.cpu_count() or 1, 1 + len(true) // _WORTH_A_PROCESS)
     if n_processes <= 1 or len(tasks) <= 1:
         return np.concatenate([np.empty(0), *wrap(map(_chunk, tasks), len(tasks))])
-    # A fresh interpreter: a fork of a process that runs TensorFlow threads may hang.
+    # Spawn new interpreters: forking a process that runs TensorFlow threads may hang.
     with ProcessPoolExecutor(min(n_processes, len(tasks)), get_context("spawn"), initializer=_quiet_solver) as pool:
         return np.concatenate(list(wrap(pool.map(_chunk, tasks), len(tasks))))
 
 
 def emd_and_potential(true: npt.ArrayLike, pred: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
-    """EMD of each pair and the potential that proves it: the gradient of the EMD by `true`, minus that by `pred`.
+    """EMD of each pair, and the potential that proves it: the gradient of the EMD by `true`, or minus that by `pred`.
 
-    true, pred: (n, 48) charges >= 0 in trigger-cell order. Returns (n,) and (n, 48). The potential f changes by at most
-    the distance from cell to cell, and sum(f * (true - pred)) over the normalised maps is the EMD (Kantorovich and
+    true, pred: (n, 48) charges >= 0 in trigger-cell order. Returns (n,) and (n, 48). Between two cells, the potential f
+    differs by at most their distance, and sum(f * (true - pred)) over the normalised maps is the EMD (Kantorovich and
     Rubinstein). Both are 0 where a map is empty.
     """
     _quiet_solver()
@@ -73,7 +72,7 @@ def emd_and_potential(true: npt.ArrayLike, pred: npt.ArrayLike) -> tuple[Float64
 
 
 def _quiet_solver() -> None:
-    """POT looks for every array library that is installed; TensorFlow alone would cost each process seconds."""
+    """Keep POT from importing every installed array library: TensorFlow alone would cost each process seconds."""
     os.environ["POT_BACKEND_DISABLE_TENSORFLOW"] = "1"
 
 
@@ -91,15 +90,15 @@ def _chunk(task: tuple[Float64Array, Float64Array]) -> Float64Array:
 
 
 def _transport(solver: Any, distances: Float64Array, surplus: Float64Array) -> tuple[float, Float64Array | float]:
-    """Least cost of moving what is too much, surplus > 0, to where it lacks; and the potential of every cell."""
+    """Minimum cost of moving charge from cells with a surplus to those with a deficit, and every cell's potential."""
     source, target = np.flatnonzero(surplus > 0), np.flatnonzero(surplus < 0)
     if not len(source) or not len(target):
         return 0.0, 0.0
     supply, demand = surplus[source], -surplus[target]
-    demand *= supply.sum() / demand.sum()  # the solver wants equal sums to the last bit
+    demand *= supply.sum() / demand.sum()  # the solver needs sums that are equal to the last bit
     to_target = distances[:, target]
     _, value, _, at_target, status = solver(supply, demand, to_target[source], _MAX_ITERATIONS, 1)
     if status != 1:
         raise RuntimeError(f"the EMD solver stopped with status {status} on {surplus.tolist()}")
-    # The solver knows the potential at the targets; the least that the distances allow continues it to all cells.
+    # The solver gives the potential at the targets; the smallest that the distances allow extends it to all cells.
     return float(value), (to_target - at_target).min(axis=1)

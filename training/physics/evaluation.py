@@ -23,7 +23,7 @@ def evaluate(
     weights: EncoderWeights, decoder: Any, calq: IntArray,
     n_processes: int | None = None, progress: Progress | None = None,
 ) -> EmdMetrics:
-    """EMD of an encoder. calq: (n, 48) in image order; the latents are those of the NumPy emulator."""
+    """Evaluate an encoder on charges (n, 48) in image order, with the latents of the NumPy emulator."""
     module_sum, latent_value = _latents(weights, calq)
     return _evaluate(latent_value, module_sum, decoder, calq, n_processes, progress)
 
@@ -32,7 +32,10 @@ def evaluate_run(
     config: Config, weights: Path, decoder: Path, calq: IntArray,
     n_processes: int | None = None, progress: Progress | None = None,
 ) -> Evaluation:
-    """The same of an encoder and a decoder in files, the encoder one that `training.network` names if it does."""
+    """Evaluate an encoder and a decoder in files; `training.network` names the encoder unless it is the chip's.
+
+    Raises InputError if a file cannot be read or belongs to another configuration.
+    """
     from training.networks.decoder import load_decoder
 
     digest = None
@@ -55,7 +58,7 @@ def _latents(weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, FloatAr
 
 
 def shown(value: float | None) -> str:
-    """A metric in a line of text."""
+    """Format a metric; - if it is absent."""
     return "-" if value is None else f"{value:.3f}"
 
 
@@ -70,7 +73,7 @@ def _evaluate(
 
 
 def metrics(calq: IntArray, distance: npt.NDArray[np.float64]) -> EmdMetrics:
-    """The metrics from charges (n, 48) and the result of `emd` (n,)."""
+    """Summarise the result of `emd`, (n,), for charges (n, 48)."""
     selected, charged = calq.max(axis=1, initial=0) > CALQ_PER_MIPT, calq.any(axis=1)
     exists = np.isfinite(distance)
     of_selected, of_all = distance[exists & selected], distance[exists]

@@ -1,7 +1,7 @@
-"""What a received charge map keeps of the true one: metrics per module.
+"""Metrics per module: how well a received charge map reproduces the true one.
 
-Charges are in CALQ and trigger-cell order. A metric that does not exist for a module (a centroid of an empty map) is
-NaN and is left out of means.
+Charges are in CALQ and trigger-cell order. A metric that does not exist for a module (such as the centroid of an empty
+map) is NaN and is left out of means.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from training.results.comparison import Metric
 METRICS = {
     "emd": Metric(
         title="EMD", short="EMD", best="low", span=(0.0, 6.0), meaning=(
-            "exact earth mover's distance in sensor-cell pitches; a received map without charge counts as flat, which "
-            "is all that its module sum tells")),
+            "exact earth mover's distance in sensor-cell pitches; a received map without charge counts as a flat one, "
+            "as only its module sum is known")),
     "energy_response": Metric(
         title="energy response", short="energy", best="one", span=(0.0, 1.6),
         meaning="charge of the received map over true charge"),
@@ -26,33 +26,33 @@ METRICS = {
         meaning="module sum that the frame carries over true charge"),
     "largest_cell": Metric(
         title="largest-cell error", short="largest", best="zero", span=(-1.0, 1.0),
-        meaning="received charge in the truly largest cell over its true charge, minus 1"),
+        meaning="received charge of the cell that truly is the largest, over its true charge, minus 1"),
     "centroid": Metric(
         title="centroid error", short="centroid", best="low", span=(0.0, 5.0),
-        meaning="distance of the charge-weighted centres, in sensor-cell pitches"),
+        meaning="distance between the charge-weighted centres, in sensor-cell pitches"),
     "width": Metric(
         title="width error", short="width", best="zero", span=(-3.0, 3.0),
         meaning="charge-weighted rms radius, received minus true, in sensor-cell pitches"),
     "correlation": Metric(
         title="cross-correlation", short="correl.", best="high", span=(0.0, 1.0),
-        meaning="correlation of the 48 charges, true with received"),
+        meaning="correlation of the 48 true and received charges"),
     "telescope": Metric(
         title="telescope metric", short="telescope", best="low", span=(0.0, 0.02),
         meaning="4 x cells + 2 x super cells + thirds: squared error of charge fractions times the larger of the two"),
     "occupancy_kept": Metric(
         title="occupancy kept", short="occup.", best="one", span=(0.0, 1.0),
-        meaning="of the cells above one transverse MIP, the part that is received above it"),
+        meaning="fraction of the cells above one transverse MIP that are also received above it"),
 }
-"""Every metric of a comparison, in the order of its tables."""
+"""All metrics of a comparison, in the order of its tables."""
 
 
 def event_metrics(
     true: FloatArray, received: FloatArray, module_sum: FloatArray, min_charge: float
 ) -> dict[str, FloatArray]:
-    """All of `METRICS` but the EMD, (n,) each.
+    """All `METRICS` except the EMD, (n,) each.
 
-    true, received: (n, 48); module_sum: (n,) as the frames carry it, NaN where they do not. No true map may be empty;
-    `min_charge` is the charge above which a cell counts as occupied.
+    true, received: (n, 48); module_sum: (n,) as carried by the frames, NaN where they do not. No true map may be empty.
+    A cell above `min_charge` counts as occupied.
     """
     total = true.sum(axis=1)
     largest = true.argmax(axis=1)[:, None]
@@ -95,7 +95,7 @@ def correlation(true: FloatArray, received: FloatArray) -> FloatArray:
 
 
 def telescope(true: FloatArray, received: FloatArray) -> FloatArray:
-    """The loss `training.losses.charge_maps.telescope` of charge fractions (n, 48), in double precision: (n,)."""
+    """Loss `training.losses.charge_maps.telescope` of charge fractions (n, 48) in double precision, (n,)."""
 
     def weighted(a: FloatArray, b: FloatArray) -> FloatArray:
         return np.square(a - b) * np.maximum(a, b)

@@ -1,7 +1,7 @@
-"""The ways to send a module on a number of links: settings of the chip, and what the receiver makes of its frames.
+"""Schemes to send a module on a number of links: settings of the chip, and the receiver's reconstruction.
 
 Everything goes through the emulator of the whole chip, frame by frame, and back through its frame decoder. Rows are
-consecutive bunch crossings of one chip, which matters for TS alone: its frames wait in the output buffer.
+consecutive bunch crossings of one chip, which matters only for TS, whose frames wait in the output buffer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from emulator.codes import CHARGE
 from emulator.decoding import decode_stream
 from emulator.output_buffer import NOTHING
 from models.arrays import FloatArray, IntArray
-from models.chip import N_OUTPUTS, OUTPUT_BITS, Algorithm
+from models.chip import N_OUTPUTS, OUTPUT_BITS, WORD_BITS, Algorithm
 from models.errors import InputError
 from models.register_weights import for_encoder
 from models.registers import Registers
@@ -32,27 +32,27 @@ if TYPE_CHECKING:
     from training.fit.run import Run
 
 Decoder = Callable[[IntArray, IntArray], FloatArray]
-"""Charge fractions (n, 48) in trigger-cell order of latents (n, 16), the bits that are sent, and module sums (n,)."""
+"""Latents (n, 16), as the bits sent, and module sums (n,) -> charge fractions (n, 48) in trigger-cell order."""
 
 MIN_THRESHOLD_CALQ = 47
-"""TS threshold of the published vectors: 1.35 transverse MIP."""
+"""TS threshold of the published vectors, 1.35 transverse MIP."""
 
 BUFFER_BX = 12
-"""Bunch crossings of waiting words that TS may fill: the published setting T1 = 120 words on 5 links."""
+"""Bunch crossings' worth of words that TS may keep waiting: the published setting, T1 = 120 words on 5 links."""
 
-_FLUSH = 32  # empty bunch crossings behind the last row, more than the buffer can hold
+_FLUSH = 32  # empty bunch crossings after the last row, more than the buffer can hold
 
 STC_ORDER: IntArray = SUPER_CELLS[:27].reshape(3, 9, 4)[:, [0, 2, 6, 8]].ravel()
-"""Mux for STC, the trigger cell of each channel: four channels are one 2x2 block, sixteen one third of the module."""
+"""Mux for STC, the trigger cell of each channel: four channels form a 2x2 block, sixteen a third of the module."""
 
 
 @dataclass(frozen=True)
 class Received:
-    """What arrives of n modules.
+    """Data received for n modules.
 
-    charge: (n, 48) in CALQ, trigger-cell order; module_sum: (n,) as the frames carry it, NaN where they do not; bits:
-    (n,) of each frame without its filling, TS in whole words; cut: (n,) whether the buffer replaced the frame; latent:
-    (n, 16) for AE, the bits that are sent.
+    charge: (n, 48) in CALQ and trigger-cell order; module_sum: (n,) as carried by the frames, NaN where they do not;
+    bits: (n,) of each frame without filling, for TS in whole words; cut: (n,) whether the buffer truncated the frame;
+    latent: (n, 16) for AE, as the bits sent.
     """
 
     charge: FloatArray
@@ -66,9 +66,9 @@ class Received:
 class Scheme:
     """One algorithm with its settings.
 
-    `n_elinks` is the budget; the chip may run on fewer links (`registers.n_elinks`) where more have no use. `order` is
-    the trigger cell at each channel behind the mux; `spread` puts an STC sum evenly over its group instead of on the
-    address that is sent. An AE has a decoder and the digest of its weights.
+    `n_elinks` is the budget; the chip may run on fewer links (`registers.n_elinks`) if more are of no use. `order` is
+    the trigger cell at each channel after the mux; `spread` distributes an STC sum evenly over its group instead of
+    putting it at the address sent. An AE has a decoder and the digest of its weights.
     """
 
     name: str
@@ -124,16 +124,17 @@ class Scheme:
         n = len(cut)
         if self.algorithm is Algorithm.THRESHOLD_SUM:
             words = np.array([fields.n_words(fields.threshold_sum(k)) for k in range(N_TRIGGER_CELLS + 1)])
-            return fields.WORD_BITS * words[np.where(cut, 0, (decoded.columns["charge"] >= 0).sum(axis=1))]
+            return WORD_BITS * words[np.where(cut, 0, (decoded.columns["charge"] >= 0).sum(axis=1))]
         if self.algorithm is Algorithm.REPEATER:
             n_cells = int((decoded.columns["charge"][:1] >= 0).sum())
             return np.full(n, fields.COUNTER.bits + CHARGE.bits * n_cells)
+        # Blocks of AE, BC and STC have one fixed layout, unlike the general protocol.
         layout: fields.Layout = algorithm_block(self.registers).layout  # type: ignore[attr-defined]
         return np.full(n, sum(field.width for field in layout if field.name != "unused"))
 
 
 def classical_schemes(n_elinks: int, dropped_bits: int, thresholds: tuple[int, ...]) -> list[Scheme]:
-    """TS at each threshold, BC, every type of STC, and RPT on a budget of links."""
+    """Classical schemes on a budget of links: TS at each threshold, BC, every type of STC, and RPT."""
     order = np.arange(N_TRIGGER_CELLS)
     schemes = [threshold_sum(n_elinks, dropped_bits, threshold) for threshold in thresholds]
     for algorithm, detail in ((Algorithm.BEST_CHOICE, "the largest cells"), (Algorithm.REPEATER, "the first cells")):
@@ -158,9 +159,9 @@ def threshold_sum(n_elinks: int, dropped_bits: int, threshold: int, name: str = 
 
 
 def fitted_threshold_sum(n_elinks: int, dropped_bits: int, calq: IntArray, max_cut: float) -> Scheme:
-    """TS with the lowest threshold at which the buffer cuts at most the part `max_cut` of the frames of these rows.
+    """TS with the lowest threshold at which the buffer truncates at most the fraction `max_cut` of these rows' frames.
 
-    Found by bisection: more cells never make a queue shorter, so the rate falls with the threshold but for rare ties.
+    Found by bisection: more cells never shorten a queue, so the rate falls with the threshold, except for rare ties.
     """
     low, high = 0, int(calq.max(initial=0)) + 1  # at `high` no cell is sent
     while low < high:
@@ -181,7 +182,7 @@ def _registers(
         "ALGO_DROPLSB.drop_lsb": dropped_bits,
         "ALGO_THRESHOLD_VAL.threshold_val_*": threshold,
         "FMTBUF_ALL.config.eporttx_numen": n_elinks,
-        "FMTBUF_ALL.config.use_sum": 1,  # the receiver wants the energy of the module, not of its rest
+        "FMTBUF_ALL.config.use_sum": 1,  # the receiver needs the sum of the whole module, not of the cells left out
         "FMTBUF_ALL.config.stc_type": stc_type,
         "FMTBUF_ALL.buff_t1": 2 * n_elinks * BUFFER_BX,
         "FMTBUF_ALL.buff_t2": 511,  # T2 and T3 off, as after reset
@@ -192,24 +193,25 @@ def _registers(
 def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
     """AE with trained weights in the chip's registers; `decoder` is the tf_keras model of the same run.
 
-    The chip computes in its own arithmetic, whatever arithmetic the weights were trained for.
+    The chip uses its own arithmetic, whatever arithmetic the weights were trained for. Raises InputError if the chip
+    does not have such outputs.
     """
     spec = weights.spec
     if spec.dense.output.width != OUTPUT_BITS or spec.dense.outputs != N_OUTPUTS:
         raise InputError(f"{name}: {spec.dense.outputs} latents in {spec.dense.output}, expected {N_OUTPUTS} of "
-                         f"{OUTPUT_BITS} bits: the chip has no others")
+                         f"{OUTPUT_BITS} bits, as on the chip")
 
     def decoded(latent: IntArray, module_sum: IntArray) -> FloatArray:
         from training.networks.decoder import decode
 
         return decode(decoder, spec.latent.value(latent), module_sum).astype(np.float64)
 
-    note = "" if spec.arithmetic == "chip" else ", trained for exact products but run in the chip's"
+    note = "" if spec.arithmetic == "chip" else ", trained for exact products but run in the chip's arithmetic"
     return Scheme(name, Algorithm.AUTOENCODER, spec.n_elinks, for_encoder(weights), image_order(),
                   f"{spec.latent_bits} bits per latent{note}", decoder=decoded, latent_bits=spec.latent_bits,
                   weights=weights.digest())
 
 
 def load_autoencoder(run: Run) -> Scheme:
-    """AE with weights and decoder of a run, by whose folder it is called."""
+    """AE with the weights and the decoder of a run, named after its folder."""
     return autoencoder(f"AE {run.folder.resolve().name}", run.weights, run.decoder)

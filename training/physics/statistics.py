@@ -13,17 +13,19 @@ from models.arrays import FloatArray
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Resamples of n modules: how often each module is in each of them. Equal seeds resample alike, so that the
-    difference of two algorithms on the same modules has its own, smaller error."""
+    """Bootstrap resampling of n modules.
+
+    Equal seeds resample alike, so that the difference of two algorithms on the same modules has its own, smaller error.
+    """
 
     n_modules: int
     n_resamples: int = 200
     seed: int = 1
     at_once: int = 1 << 22
-    """Resampled numbers in memory at a time."""
+    """Number of resampled values held in memory at a time."""
 
     def means(self, values: FloatArray) -> FloatArray:
-        """The mean of every resample, (n_resamples, ...) of values (n_modules, ...); NaN counts as not there."""
+        """Mean of every resample, (n_resamples, ...), of values (n_modules, ...); NaN counts as absent."""
         flat = np.asarray(values, dtype=np.float64).reshape(self.n_modules, -1)
         there = np.isfinite(flat)
         filled, there = np.where(there, flat, 0.0), there.astype(np.float64)
@@ -52,23 +54,23 @@ class Bootstrap:
 
 
 def bin_edges(coordinate: FloatArray, n_bins: int) -> FloatArray:
-    """Edges that hold about equally many modules each; fewer bins where values repeat. Empty if all are equal.
+    """Edges of bins with about equally many modules; fewer bins where values repeat, none if all are equal.
 
-    A bin holds what is at or above its lower edge and below its upper; the last one holds its upper edge too.
+    A bin includes its lower edge but not its upper one; the last bin includes both.
     """
     edges = np.unique(np.quantile(coordinate, np.linspace(0, 1, n_bins + 1)))
     return edges if len(edges) > 1 else np.empty(0)
 
 
 def bin_numbers(coordinate: FloatArray, edges: FloatArray) -> npt.NDArray[np.int64]:
-    """The bin of each module, (n,)."""
+    """Bin of each module, (n,)."""
     return np.clip(np.searchsorted(edges, coordinate, side="right") - 1, 0, len(edges) - 2)
 
 
 def profile(
     values: FloatArray, bins: npt.NDArray[np.int64], n_bins: int, bootstrap: Bootstrap
 ) -> tuple[FloatArray, FloatArray]:
-    """Mean and error of values (n, ...) in each bin, (n_bins, ...), NaN where a bin has none; bin -1 is left out."""
+    """Mean and error of values (n, ...) in each bin, (n_bins, ...), NaN for an empty bin; bin -1 is left out."""
     shape = (n_bins, *np.shape(values)[1:])
     mean, error = np.full(shape, np.nan), np.full(shape, np.nan)
     for number in range(n_bins):

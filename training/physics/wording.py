@@ -1,4 +1,4 @@
-"""A comparison in words: who wins a budget, before whom and by how much."""
+"""A comparison in words: the best scheme of a budget, the next ones, and the differences."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from training.results.comparison import Distribution, SchemeResult, Verdict
 
 
 def with_error(distribution: Distribution) -> str:
-    """Mean and error of a metric as text; - if it has none."""
+    """Format mean and error of a metric; - if it has none."""
     if distribution.mean is None:
         return "-"
     return f"{distribution.mean:.3f}" + ("" if distribution.error is None else f" ± {distribution.error:.3f}")
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """Who wins a budget, before whom and by how much."""
+    """Name the best scheme of a budget, the next algorithm and the trained encoder, with their differences."""
     winner = verdict.winner
     text = f"{verdict.n_elinks} links: {winner.name} has the smallest EMD, {with_error(winner.emd)}"
     for one in verdict.others[:1]:
@@ -22,11 +22,11 @@ def verdict_text(verdict: Verdict) -> str:
 
 
 def margin_text(scheme: SchemeResult) -> str:
-    """How far a scheme is behind the best one."""
-    return f"{scheme.name}, {difference_text(scheme)} behind" + (
-        ", which is a tie" if scheme.margin and scheme.margin.tie else "")
+    """Name a scheme and its difference to the best one."""
+    return f"{scheme.name}, larger by {difference_text(scheme)}" + (
+        " (a tie)" if scheme.margin and scheme.margin.tie else "")
 
 
 def difference_text(scheme: SchemeResult) -> str:
-    """Difference of the EMD to the best scheme, with its error."""
+    """Format the difference of the EMD to that of the best scheme, with its error."""
     return f"{scheme.margin.difference:.3f} ± {scheme.margin.error or 0:.3f}" if scheme.margin else "-"

@@ -1,4 +1,4 @@
-"""The report: everything in a run folder on one HTML page."""
+"""Report of a run: everything in its folder on one HTML page."""
 
 from typing import TYPE_CHECKING
 

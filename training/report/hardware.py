@@ -1,7 +1,7 @@
-"""The hardware table of a run: what each implementation of its configuration takes, beside the published chip.
+"""Hardware table of a run: resources and latency of each implementation of its configuration and the published chip.
 
-It reads what other commands wrote into the folder of the run and measures nothing itself. A row that is not there names
-the command that makes it.
+It reads what other commands wrote into the run and measures nothing itself. A missing row names the command that makes
+it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _TECHNOLOGY = {"gates": "NAND2 gates", "osu018": "180 nm cells", "xc7": "Xilinx 7 series",
                "xcup": "Xilinx UltraScale+", "ecp5": "Lattice ECP5"}
-_ASKED_FOR = ("gates", "xc7")  # rows that are shown as absent; the other technologies appear once they are made
+_ASKED_FOR = ("gates", "xc7")  # shown even if missing; other technologies appear once they have been mapped
 LEVEL_NS = {"xc7": 18.5 / 61}
-"""Of a level through cells alone: Yosys' `sta` finds 18.5 ns for the flat parallel design, whose longest path has 61
-levels. `sta` prints two lines per cell of a path, the cell and its net."""
+"""Delay of a level through cells, without nets: Yosys' `sta` finds 18.5 ns for the flat parallel design, whose longest
+path has 61 levels. `sta` prints two lines per cell of a path, the cell and its net."""
 
 
 def hardware(run: Run) -> Hardware:
-    """All of the table; raises InputError for a file that cannot be read, or is of another spec."""
+    """Gather the whole table; raises InputError for a file that cannot be read or belongs to another spec."""
     config = run.config
     rows = (CHIP, *_rtl_rows(run), *_constant_rows(run), *implementations(run.hls_projects(), config))
     return Hardware(counted=tuple(counted(config)), implementations=rows,
@@ -55,26 +55,26 @@ def _rtl_rows(run: Run) -> Iterable[Implementation]:
 
 
 def rtl_row(config: Config, path: Path, title: str) -> Implementation:
-    """The row of one file of `econ-t rtl synth`; raises InputError for one of another spec."""
+    """Row for a file of `econ-t rtl synth`; raises InputError if it belongs to another spec."""
     found = ChipSynthesis.load(path)
     config.encoder.check_same(found.digest, f"{path}: made", "run make rtl-synth again")
     total, level_ns = found.total, LEVEL_NS.get(found.technology)
     kind = f"folded, N = {found.fold}" if found.fold > 1 else "parallel"
     registers = ", registers in three copies" if found.redundant else ""
     fmax = f"; fmax by {level_ns:.3f} ns a level, cells alone" if level_ns else ""
-    unused = None if total.lut is None else 0  # the passes for FPGAs use neither DSP nor block RAM
+    unused = None if total.lut is None else 0  # the FPGA flow uses neither DSP nor block RAM
     return Implementation(
         name=f"RTL, {kind}{registers}, in {title}",
         tool=f"{found.tool}, before placement; {found.levels} levels on the longest path{fmax}",
         lut=total.lut, ff=total.ff, nand2=total.nand2, dsp=unused, bram=unused,
         area=None if total.area_um2 is None else f"{total.area_um2 / 1e6:.3g} mm2 of cells",
         latency_cycles=found.latency_clocks, interval_cycles=found.interval_clocks,
-        clock_ns=BX_NS / found.interval_clocks,  # what an event per bunch crossing needs
+        clock_ns=BX_NS / found.interval_clocks,  # required for one event per bunch crossing
         fmax_mhz=1000 / (level_ns * found.levels) if level_ns else None)
 
 
 def _constant_rows(run: Run) -> Iterable[Implementation]:
-    """Of `econ-t rtl constant`, whose folder holds the weights that it was made from."""
+    """Rows of `econ-t rtl constant`, whose folder holds the weights that it was made from."""
     absent = Implementation(name="RTL, these weights as constants", tool="not run: make rtl-constant")
     found = ConstantSynthesis.find(run.constant_file)
     if found is None:

@@ -1,4 +1,4 @@
-"""The hardware section of a report: one table over all implementations, and area against EMD over bit widths."""
+"""Hardware section of a report: one table of all implementations, and area vs. EMD over bit widths."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from training.report.parts import Cell, Plot, Section, Table, plain_table
 from training.results.pareto import ParetoScan
 from training.results.report import Hardware
 
-_TEXT = ("Each row names the tool that measured it; a row of dashes was not run, and says how to run it. Gates are "
-         "counted after mapping, before placement. Latency counts from the charges to the words on the links for the "
-         "RTL and the C++, to the encoder's outputs for the published chip and for constant weights. The chip's area "
-         "holds its triplicated registers, clock tree and wires, which no count of gates does.")
+_TEXT = ("Each row names the tool that measured it; a row of dashes was not run and says how to run it. Gates are "
+         "counted after mapping, before placement. Latency runs from the charges to the words on the links for the "
+         "RTL and the C++, and to the encoder's outputs for the published chip and for constant weights. The area of "
+         "the chip includes triplicated registers, clock tree and wires, which a gate count does not.")
 
 _COLUMNS: tuple[tuple[str, Callable[[Implementation], int | float | str | None]], ...] = (
     ("LUT", lambda row: row.lut), ("FF", lambda row: row.ff), ("DSP", lambda row: row.dsp),
@@ -27,7 +27,7 @@ _WORDS = frozenset({"area", "power"})
 
 
 def hardware_section(hardware: Hardware) -> Section:
-    """What `training.report.hardware` gathered, as a section of the page."""
+    """Lay out the result of `training.report.hardware` as a section of the page."""
     numbers = frozenset(i for i, (title, _) in enumerate(_COLUMNS, start=2) if title not in _WORDS)
     rows = [[Cell(row.name), Cell(row.tool), *(_cell(value(row)) for _, value in _COLUMNS)]
             for row in hardware.implementations]
@@ -46,12 +46,12 @@ def _cell(value: int | float | str | None) -> Cell:
 
 
 def _pareto(scan: ParetoScan | None) -> Section:
-    title = "Area against EMD over bit widths"
+    title = "Area vs. EMD over bit widths"
     if scan is None:
         return Section(title, "Not run: make pareto.")
-    text = (f"Each point is an encoder with other widths, trained for {scan.epochs} epochs on the same modules "
-            f"and mapped to gates by {scan.tool}; lower left is better. The line joins those that no other "
-            "beats in both. Short trainings: compare the points with each other, not with the full run.")
+    text = (f"Each point is an encoder with different widths, trained for {scan.epochs} epochs on the same modules "
+            f"and mapped to gates by {scan.tool}; lower left is better. The line joins the points that no other "
+            "beats in both. Trainings are short: compare the points with each other, not with the full run.")
     rows = [[one.name, one.weight_bits, one.input_bits, f"{one.nand2:,}", shown(one.emd_mean), one.n_modules]
             for one in scan.points]
     return Section(title, text,

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML page that works from the file system, made from what the run's folder holds."""
+"""Report of a run: one self-contained HTML page, made from the files of the run."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write_report(
 
 
 def gather(run: Run) -> ReportContent:
-    """All that a report shows; parts that were not run, or with other weights (`older`), are None."""
+    """Gather the content of a report; parts that were not run, or with other weights (`older`), are None."""
     weights, spec = run.weights, run.config.encoder
     exact = BitComparison.find(run.bit_comparison_file)
     metrics = Evaluation.find(run.metrics_file)
@@ -89,7 +89,7 @@ def _older(part: BitComparison | Evaluation | Comparison | None, weights: str, p
 
 
 def _write_figures(content: ReportContent, folder: Path, figure_format: str, label: str) -> None:
-    # PDF writers of matplotlib tell every font that they embed.
+    # The PDF writer of matplotlib logs every font that it embeds.
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     with style("experiment"):
         for plot in (plot for section in sections(content) for plot in _plots(section)):
@@ -100,7 +100,7 @@ def _write_figures(content: ReportContent, folder: Path, figure_format: str, lab
 
 
 def _add_label(figure: Figure, label: str) -> None:
-    """`CMS` and the label above the figure; over panels with titles there is no room within the axes."""
+    """Write `CMS` and the label above the axes, or above the whole figure if titles of panels leave no room."""
     import mplhep
 
     if figure.axes[0].get_title():

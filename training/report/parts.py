@@ -1,4 +1,4 @@
-"""What a report is made of: sections with text, tables and figures. The template knows how each looks."""
+"""Parts of a report: sections with text, tables and figures. The template defines their looks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True)
 class Cell:
-    """What a table shows, and by what it is sorted."""
+    """A cell of a table: its text, and the value by which it is sorted."""
 
     text: str
     value: float | str | None = None
@@ -20,7 +20,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Column titles; those in `numbers` are right-aligned."""
+    """A table; the columns in `numbers` are right-aligned."""
 
     titles: Sequence[str]
     rows: list[list[Cell]]
@@ -30,7 +30,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure with the name of its file and what it shows."""
+    """A figure with its caption and the name of its file."""
 
     name: str
     figure: Figure
@@ -40,7 +40,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part of the page; its children can be folded away."""
+    """A section of the page; its children can be collapsed."""
 
     title: str
     text: str = ""
@@ -51,15 +51,16 @@ class Section:
 
     @property
     def anchor(self) -> str:
+        """Anchor of the section in the page."""
         return file_name(self.title)
 
 
 def plain_table(titles: list[str], rows: list[list[Any]], numbers: frozenset[int] = frozenset()) -> Table:
-    """A table of texts and numbers as they are."""
+    """Make a table of plain texts and numbers."""
     cells = [[Cell(str(one), one if isinstance(one, int | float) else None) for one in row] for row in rows]
     return Table(titles, cells, numbers)
 
 
 def file_name(text: str) -> str:
-    """A title as the name of a file or an anchor."""
+    """Turn a title into the name of a file or an anchor."""
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")

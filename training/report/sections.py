@@ -1,4 +1,4 @@
-"""What the report says: sections with text, tables and figures, out of what `training.report.page` gathers."""
+"""Sections of the report with their texts, tables and figures, made from what `training.report.page` gathers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from training.results.run import History
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the verdict; kind is good, bad, soft or nothing."""
+    """A line of the verdict; kind is good, bad, soft or empty."""
 
     kind: str
     text: str
 
 
 def verdict(content: ReportContent) -> list[Line]:
-    """The first thing to read: are all bits equal, and which algorithm keeps most of a module?"""
+    """Verdict at the top of the page: whether all bits are equal, and which algorithm has the smallest EMD."""
     lines = []
     exact, older = content.bit_exactness, content.older
     if exact:
@@ -36,7 +36,7 @@ def verdict(content: ReportContent) -> list[Line]:
             Line("bad", f"Emulator and HLS C++ ({backend}) differ: {result.first_mismatch}")
             for backend, result in exact.backends.items()]
     else:
-        lines.append(Line("soft", older.bit_exactness or "Emulator and HLS not compared: run make compare."))
+        lines.append(Line("soft", older.bit_exactness or "Emulator and HLS were not compared: run make compare."))
     metrics = content.metrics
     if metrics and metrics.emd_mean is not None:
         lines.append(Line("", f"Mean EMD {metrics.emd_mean:.3f}, median {metrics.emd_median:.3f} of this encoder "
@@ -46,45 +46,45 @@ def verdict(content: ReportContent) -> list[Line]:
     if content.physics:
         lines += [Line("", verdict_text(content.physics.verdict(n)) + ".") for n in content.physics.budgets]
     else:
-        lines.append(Line("soft", older.physics or "Algorithms not compared: run make physics."))
+        lines.append(Line("soft", older.physics or "The algorithms were not compared: run make physics."))
     return lines
 
 
 def sections(content: ReportContent) -> list[Section]:
-    """The whole page below its verdict."""
+    """All sections of the page, below the verdict."""
     older = content.older
     return [
         *(_comparison(content.physics, content.config.n_elinks) if content.physics else []),
         _evaluation(content.metrics, older.metrics or "Not run: make evaluate."),
         _learning(content.history),
-        Section("Weights", "How often each code occurs; at the ends of the range training met the limit of six bits.",
+        Section("Weights", "Number of times each code occurs; codes at the ends of the range hit the six-bit limit.",
                 plots=[Plot("weights", weight_histograms(content.weights), "Codes of each array", wide=True),
                        Plot("kernels", kernels(content.weights["conv_kernel"].codes, content.config.n_filters),
                             "Convolution kernels", wide=True)]),
         _bit_exactness(content.bit_exactness, older.bit_exactness or "Not run: make compare."),
         hardware_section(content.hardware),
         Section("Number formats", "As in the configuration: sign, integer bits (with sign), fractional bits.",
-                [plain_table(["what", "format"], [list(item) for item in content.formats.items()])]),
+                [plain_table(["quantity", "format"], [list(item) for item in content.formats.items()])]),
     ]
 
 
 def _comparison(physics: Comparison, own_links: int) -> list[Section]:
     text = (f"{physics.n_selected:,} modules with a cell above {physics.options.min_charge:g} CALQ, of "
-            f"{physics.n_modules:,} of {physics.data}. Every algorithm ran through the bit-level emulator of "
-            "the chip and its frame decoder on the same rows. Behind: mean EMD minus that of the best algorithm on the "
-            "same modules, with its bootstrap error; below three errors it is called a tie.")
+            f"{physics.n_modules:,} from {physics.data}. Every algorithm ran through the bit-level emulator of "
+            "the chip and its frame decoder on the same rows. Difference to best: mean EMD minus that of the best "
+            "algorithm on the same modules, with its bootstrap error; below three errors it is called a tie.")
     budgets = physics.budgets
     own = own_links if own_links in budgets else budgets[-1]
     return [
         Section("Which algorithm", text, [_winners(physics)]),
         Section("Which algorithm for which module", "The scheme with the smallest mean EMD in each bin, and that EMD.",
                 [_best_by_bin(physics, one) for one in physics.profiled]),
-        Section("Bits against EMD", "Lower left is better. The line joins the schemes that no other one beats in both; "
+        Section("Bits vs. EMD", "Lower left is better. The line joins the schemes that no other one beats in both; "
                 "dotted lines are link budgets.", plots=[Plot("pareto", figures.pareto(physics), "All schemes", True)]),
-        Section("All figures by links", "Mean and bootstrap error of every scheme; then the AE sets and the best "
-                "scheme of each other algorithm.",
+        Section("All metrics by links", "Mean and bootstrap error of every scheme, then figures of the trained "
+                "encoders and the best scheme of each other algorithm.",
                 children=[Section(f"{n} links", children=_budget(physics, n), unfolded=n == own) for n in budgets]),
-        Section("What the figures mean", "", [plain_table(["figure", "best", "meaning"], [
+        Section("Meaning of the metrics", "", [plain_table(["metric", "best", "meaning"], [
             [metric.title, metric.best_value, metric.meaning] for metric in physics.metrics.values()])]),
     ]
 
@@ -96,11 +96,11 @@ def _winners(physics: Comparison) -> Table:
         rows.append([
             Cell(str(found.n_elinks), found.n_elinks), Cell(found.winner.name), _mean(found.winner.emd),
             Cell(margin_text(found.others[0]) if found.others else "-"),
-            Cell(encoder.name if encoder else "no AE set"), _mean(encoder.emd) if encoder else Cell("-"),
+            Cell(encoder.name if encoder else "none"), _mean(encoder.emd) if encoder else Cell("-"),
             Cell("-") if encoder in (None, found.winner) else _difference(encoder),
         ])
-    return Table(["links", "best", "EMD", "next algorithm", "best AE set", "its EMD", "behind"], rows,
-                 frozenset({0, 2, 5, 6}))
+    return Table(["links", "best", "EMD", "next algorithm", "best trained encoder", "AE EMD", "difference to best"],
+                 rows, frozenset({0, 2, 5, 6}))
 
 
 def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
@@ -117,7 +117,7 @@ def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
 
 def _metrics_of(physics: Comparison, n_elinks: int) -> Table:
     titles = ["scheme", *(metric.title for metric in physics.metrics.values()), "energy resolution", "bits per BX",
-              "of the links", "frames cut", "empty maps", "setting"]
+              "share of links", "frames cut", "empty maps", "setting"]
     rows = [[
         Cell(row.name), *(_mean(row.metrics[name]) for name in physics.metrics), _sigma(row.metrics["energy_response"]),
         Cell(f"{row.bits:.1f}", row.bits), Cell(f"{row.link_occupancy:.1%}", row.link_occupancy),
@@ -129,9 +129,9 @@ def _metrics_of(physics: Comparison, n_elinks: int) -> Table:
 def _budget(physics: Comparison, n: int) -> list[Section]:
     """Metrics, profiles, distributions and displays of one budget."""
     profiles = [Plot(f"profile_{n}_links_{file_name(one.name)}", figures.profile(physics, n, one),
-                     f"EMD against {one.title}") for one in physics.profiled]
+                     f"EMD vs. {one.title}") for one in physics.profiled]
     others = [Plot(f"profile_{n}_links_{file_name(one.name)}_{metric}", figures.profile(physics, n, one, metric),
-                   f"{physics.metrics[metric].title} against {one.title}")
+                   f"{physics.metrics[metric].title} vs. {one.title}")
               for metric in ("energy_response", "occupancy_kept") for one in physics.profiled[:1]]
     sliced = figures.slices(physics, n)
     in_slices = [Plot(f"slices_{n}_links", sliced, "The same in slices of the module sum", wide=True)] if sliced else []
@@ -147,10 +147,10 @@ def _budget(physics: Comparison, n: int) -> list[Section]:
     return [
         Section(f"{n} links: every scheme", tables=[_metrics_of(physics, n)]),
         Section(f"{n} links: profiles", plots=[*profiles, *others, *in_slices]),
-        Section(f"{n} links: modules on the wafer", "Charges of one module share a scale; open cells carry none.",
+        Section(f"{n} links: modules on the wafer", "All charges of a module share one scale; open cells have none.",
                 plots=shown),
-        Section(f"{n} links: distributions", "Mean and sigma in the legends; outermost bins hold what lies outside.",
-                plots=distributions, unfolded=False),
+        Section(f"{n} links: distributions", "The legends give mean and sigma; the outermost bins include everything "
+                "beyond them.", plots=distributions, unfolded=False),
     ]
 
 
@@ -161,14 +161,14 @@ def _evaluation(evaluation: Evaluation | None, absent: str) -> Section:
     rows = [[Cell(name), _value(getattr(evaluation, name)), Cell(meanings.get(name, ""))]
             for name in ("config", "weights", *meanings)]
     return Section("This encoder", "Physics performance of the weights of this run, from the emulator's integers.",
-                   [Table(["figure", "value", "meaning"], rows, frozenset({1}))])
+                   [Table(["metric", "value", "meaning"], rows, frozenset({1}))])
 
 
 def _learning(history: History) -> Section:
     kept = (f"validation EMD {min(history.val_emd):.3f}" if history.val_emd
             else f"validation loss {min(history.val_loss):.4g}")
-    text = (f"{len(history.loss)} epochs; the one that was kept has {kept}. Where the last epochs use another loss "
-            "(training.final_loss), the loss has another scale from there on.")
+    text = (f"{len(history.loss)} epochs; the one that was kept has {kept}. If the last epochs use another loss "
+            "(training.final_loss), the scale of the loss changes there.")
     return Section("Learning curves", text,
                    plots=[Plot("learning_curves", learning_curves(history), "Loss and EMD by epoch", wide=True)])
 
@@ -176,7 +176,7 @@ def _learning(history: History) -> Section:
 def _bit_exactness(comparison: BitComparison | None, absent: str) -> Section:
     rows = [[backend, row.stage, row.n_values, row.n_mismatches, row.n_events]
             for backend, result in (comparison.backends.items() if comparison else ()) for row in result.stages]
-    text = "Integer codes of the emulator against those of the compiled C++." if rows else absent
+    text = "Integer codes of the emulator vs. those of the compiled C++." if rows else absent
     titles = ["backend", "stage", "values", "mismatches", "events with mismatch"]
     return Section("Bit-exactness", text, [plain_table(titles, rows, frozenset({2, 3, 4}))] if rows else [])
 

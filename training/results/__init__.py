@@ -1,1 +1,1 @@
-"""One description of each result: written and read through it, and used by its attributes everywhere."""
+"""Results, one pydantic model each: saved, loaded and used by attributes."""

@@ -1,4 +1,4 @@
-"""Result of training losses that learn the EMD: emd_loss.json of `econ-t emd-loss`."""
+"""Result of training losses that approximate the EMD: emd_loss.json of `econ-t emd-loss`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from models.result import FloatOrNone, Result
 
 
 class Accuracy(Result):
-    """How far approximate EMDs are from exact ones, in sensor-cell pitches but for the correlation."""
+    """Errors of approximate EMDs, in sensor-cell pitches except for the correlation."""
 
     mean_absolute_error: float
     bias: float
@@ -15,7 +15,7 @@ class Accuracy(Result):
 
 
 class LearnedLoss(Accuracy):
-    """One network: its size, what it was made from, and its accuracy on held-out pairs."""
+    """A learned loss: size, seed and weights of its network, and its accuracy on held-out pairs."""
 
     name: str
     image: str
@@ -29,7 +29,7 @@ class LearnedLoss(Accuracy):
 
 
 class LearnedLosses(Result):
-    """The networks that were kept, the most accurate first."""
+    """The losses that were kept, the most accurate first."""
 
     seed: int
     epochs: int

@@ -1,4 +1,4 @@
-"""Results about encoders other than the chip's: their cost, hybrid.json, search.json, networks.json."""
+"""Results about encoders other than the chip's: cost, hybrid.json, search.json and networks.json."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from training.results.evaluation import EmdMetrics
 
 
 class EncoderCost(Cost):
-    """Cost of the encoder of a configuration: `econ-t flops`."""
+    """Cost of the encoder of a configuration, as counted by `econ-t flops`."""
 
     config: str
 
 
 class HybridCode(EmdMetrics):
-    """One code of `econ-t hybrid`, and the EMD after its training."""
+    """A code of `econ-t hybrid` and its EMD after training."""
 
     code: str
     n_latents: int
     latent_bits: int
     address: bool
-    """The frame carries the address of the largest cell."""
+    """Whether the frame carries the address of the largest cell."""
     value_bits: int
-    """Bits of its value that the frame carries."""
+    """Bits of its value in the frame."""
     bits: int
-    """In all."""
+    """Bits in total."""
     epochs: int
     fingerprint: str
 
 
 class SearchedEncoder(EmdMetrics, Cost):
-    """One encoder of `econ-t search`: what was chosen, its cost and its EMD."""
+    """An encoder of `econ-t search`: its size, its cost and its EMD."""
 
     kernel: int
     stride: int
@@ -39,11 +39,11 @@ class SearchedEncoder(EmdMetrics, Cost):
     filters: int
     latents: int
     val_emd: float
-    """Mean of the validation modules, the objective of the search."""
+    """Mean EMD of the validation modules, the objective of the search."""
 
 
 class TrainedNetwork(EmdMetrics):
-    """One network of `econ-t train --models`, and its EMD on the held-out modules."""
+    """A network of `econ-t train --models` and its EMD on the held-out modules."""
 
     name: str
     formats: str
@@ -52,11 +52,11 @@ class TrainedNetwork(EmdMetrics):
     epochs: int
     n_elinks: int
     weights: str | None
-    """Digest of the weights of an encoder of the chip."""
+    """Digest of the weights; None unless it is an encoder of the chip."""
 
 
 class ListedNetwork(Result):
-    """One row of `econ-t networks`."""
+    """A row of `econ-t networks`."""
 
     name: str
     image: str
@@ -64,4 +64,4 @@ class ListedNetwork(Result):
     formats: str
     on_chip: bool
     weights: int
-    """How many it has."""
+    """Number of weights."""

@@ -9,27 +9,27 @@ from models.trigger_cells import CALQ_PER_MIPT
 
 
 class EmdMetrics(Result):
-    """EMD of all modules and of the selected ones; a value of no module at all is None."""
+    """EMD of all modules and of the selected ones; None if there are no such modules."""
 
     n_modules: int = Field(description="modules read")
-    n_empty_input: int = Field(description="of these, modules without charge; they have no EMD")
+    n_empty_input: int = Field(description="modules without charge; they have no EMD")
     n_empty_output: int = Field(description="modules with charge whose decoded map has none; they have no EMD")
     n_selected: int = Field(
         description=f"modules with at least one cell above {CALQ_PER_MIPT} CALQ (one transverse MIP)")
     emd_mean: FloatOrNone = Field(description="mean EMD of the selected modules, in sensor-cell pitches")
-    emd_median: FloatOrNone = Field(description="their median")
-    emd_q68: FloatOrNone = Field(description="their 68% quantile")
+    emd_median: FloatOrNone = Field(description="median EMD of the selected modules")
+    emd_q68: FloatOrNone = Field(description="68% quantile of the EMD of the selected modules")
     emd_mean_all: FloatOrNone = Field(description="mean EMD of all modules that have one")
-    emd_median_all: FloatOrNone = Field(description="their median")
-    emd_q68_all: FloatOrNone = Field(description="their 68% quantile")
+    emd_median_all: FloatOrNone = Field(description="median EMD of all modules that have one")
+    emd_q68_all: FloatOrNone = Field(description="68% quantile of the EMD of all modules that have one")
 
 
 class Evaluation(EmdMetrics):
-    """The same of an encoder by its configuration; an encoder of the chip also has the digest of its weights."""
+    """EMD of the encoder of a configuration; an encoder of the chip also has the digest of its weights."""
 
     config: str
     weights: str | None = None
 
     def is_of(self, weights: str) -> bool:
-        """Whether it was made with the weights of this digest."""
+        """Whether it was computed with the weights of this digest."""
         return self.weights == weights

@@ -9,15 +9,15 @@ from models.result import FloatOrNone, Result
 
 
 class ParetoPoint(Result):
-    """One encoder: its widths, its gates, and its EMD on the held-out modules after a short training."""
+    """An encoder: its widths, its gates, and its EMD on the held-out modules after a short training."""
 
     name: str
     weight_bits: int
     input_bits: int
     digest: str
-    """Of its spec."""
+    """Digest of its spec."""
     own: bool
-    """It is the encoder of the configuration."""
+    """Whether it is the encoder of the configuration."""
     nand2: int
     ff: int
     emd_mean: FloatOrNone
@@ -26,7 +26,7 @@ class ParetoPoint(Result):
 
 
 class ParetoScan(Result):
-    """All encoders of a scan, trained and mapped alike."""
+    """All encoders of a scan, trained and mapped in the same way."""
 
     config: str
     epochs: int
@@ -35,11 +35,11 @@ class ParetoScan(Result):
 
     @property
     def own(self) -> ParetoPoint:
-        """The encoder of the configuration."""
+        """Point of the encoder of the configuration."""
         return next(one for one in self.points if one.own)
 
     def front(self) -> list[ParetoPoint]:
-        """The points that no other beats in both area and EMD, by area; those without an EMD are left out."""
+        """Points that no other beats in both area and EMD, sorted by area; those without an EMD are left out."""
         found: list[ParetoPoint] = []
         least = float("inf")
         for emd, one in sorted(((one.emd_mean, one) for one in self.points if one.emd_mean is not None),

@@ -1,4 +1,4 @@
-"""All that the report of a run shows, as one result: `econ-t report --json`."""
+"""Content of the report of a run as one result: `econ-t report --json`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.results.run import History
 
 
 class About(Result):
-    """The encoder of the run."""
+    """Encoder of the run."""
 
     name: str
     n_elinks: int
@@ -25,7 +25,7 @@ class About(Result):
 
 
 class WeightCodes(Result):
-    """One array of weights: its format, the range of its codes, and the codes in register order."""
+    """An array of weights: its format, the range of its codes, and the codes in register order."""
 
     format: str
     codes: tuple[int, ...]
@@ -34,7 +34,7 @@ class WeightCodes(Result):
 
 
 class Hardware(Result):
-    """What each implementation takes."""
+    """Resources and latency of each implementation."""
 
     counted: tuple[Quantity, ...]
     implementations: tuple[Implementation, ...]
@@ -42,7 +42,7 @@ class Hardware(Result):
 
 
 class Older(Result):
-    """For each part that was made from other weights than those of the run: what to do about it."""
+    """Advice for each part that was made from other weights than those of the run."""
 
     bit_exactness: str | None = None
     metrics: str | None = None
@@ -50,7 +50,7 @@ class Older(Result):
 
 
 class ReportContent(Result):
-    """The parts of a report; None for those that were not run, or with other weights."""
+    """Parts of a report; None for those that were not run, or were run with other weights."""
 
     indent: ClassVar[int | None] = None
 

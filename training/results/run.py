@@ -18,7 +18,7 @@ class History(Result):
 
 
 class RunSummary(Result):
-    """A finished run: what it was made from, and the epoch that was kept."""
+    """Summary of a finished run: digests of what it was made from, and the epoch that was kept."""
 
     fingerprint: str
     encoder_digest: str
@@ -28,6 +28,6 @@ class RunSummary(Result):
     n_test: int
     epochs: int
     best_epoch: int
-    """Counted from 1."""
+    """Number of the epoch, counted from 1."""
     val_emd: float
-    """Mean of the validation rows after this epoch, in sensor-cell pitches."""
+    """Mean EMD of the validation rows after this epoch, in sensor-cell pitches."""

@@ -125,10 +125,10 @@ def _scheme(content: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda content: _scheme(content)["metrics"].pop("width"), "scheme .* on 2 links has no metric width"),
+    (lambda content: _scheme(content)["metrics"].pop("width"), "scheme .* on 2 links: metric width is missing"),
     (lambda content: _scheme(content)["metrics"]["emd"].update(mean=None), "schemes.0: scheme .* has no mean EMD"),
     (lambda content: _scheme(content)["metrics"]["emd"]["counts"].pop(), "schemes.0.metrics.emd.counts: .* 48 items"),
-    (lambda content: _scheme(content)["profiles"].pop("eta"), "has no profile of 8 bins of every metric against eta"),
+    (lambda content: _scheme(content)["profiles"].pop("eta"), "on 2 links: a profile of 8 bins vs. eta is missing"),
     (lambda content: _scheme(content)["profiles"]["layer"]["emd"]["mean"].pop(), "no profile of 4 bins .* layer"),
     (lambda content: content["displays"][0].update(subject="AE x"), "displays.0: row .* has no map of AE x"),
     (lambda content: content["displays"][0]["true"].pop(), "displays.0.true: .* 48 items"),
@@ -145,7 +145,7 @@ def test_a_file_that_does_not_fit_together_is_one_line(
 
 
 def test_no_selected_module_is_one_line() -> None:
-    with pytest.raises(InputError, match=r"3 modules, none with a cell above 35 CALQ"):
+    with pytest.raises(InputError, match=r"3 modules: no module has a cell above 35 CALQ; expected at least one"):
         compare(np.ones((3, 48), dtype=np.int64), {}, [], Options())
 
 

@@ -202,7 +202,7 @@ def test_a_comparison_without_weights_is_of_no_weights(run: Path, tmp_path: Path
     ("physics.json", {"options": {"min_charge": "35"}}, "options.min_charge: Input should be a valid number"),
     ("physics.json", {"schemes": [None]}, "schemes.0: Input should be an object"),
     ("physics.json", {"metrics": {}}, "metric emd is missing"),
-    ("physics.json", {"schemes": []}, "no scheme on 2 links is compared with the best one"),
+    ("physics.json", {"schemes": []}, "on 2 links, no scheme is compared with the best one"),
     ("rtl_xc7.json", {"fold": "1"}, "fold: Input should be a valid integer"),
     ("rtl_xc7.json", {"interval_clocks": 0}, "interval_clocks: Input should be greater than or equal to 1"),
     ("rtl_xc7.json", {"levels": 0}, "levels: Input should be greater than or equal to 1"),

@@ -106,7 +106,7 @@ def test_front_and_figure() -> None:
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
-        "bits of weights varied, 8 bits of input", "bits of input varied, 6 bits of weights", "name: 6, 8"]
+        "varying weight bits, 8 input bits", "varying input bits, 6 weight bits", "name: 6, 8"]
     # Labels of all points but the configuration's own.
     assert sorted(text.get_text() for text in axes.texts) == ["3", "4", "4", "8"]
 
