@@ -56,7 +56,7 @@ $(READY): requirements.lock
 	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to show beside, ARGS="--source toy"
+data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to compare with, ARGS="--source toy"
 	$(PYTHON) -m training data generate --n-modules $(N) --seed $(SEED) --output runs/data/calq.csv \
 	    $(foreach file,$(COMPARE),--compare-to $(file)) $(ARGS)
 

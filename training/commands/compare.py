@@ -1,4 +1,4 @@
-"""The command `compare`: read, run every scheme, show the tables, write JSON and CSV."""
+"""Command `compare`: run every scheme, show the tables, write JSON and CSV."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from training.physics.wording import verdict_text, with_error
 from training.results.comparison import Comparison, Options
 
 SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
-"""Metrics in the table of the terminal; the JSON has all."""
+"""Metrics in the table on the terminal; the JSON has all of them."""
 
 
 def compare(
@@ -43,7 +43,7 @@ def compare(
     links: Annotated[list[int] | None, typer.Option(min=1, max=13, help="Link budget; may be repeated. Default: 2 to 5 "
                                                                         "and those of the runs.")] = None,
     min_charge: Annotated[float, typer.Option(min=0, help="Select modules and cells with more CALQ than this.")] = 35,
-    drop_lsb: Annotated[int, typer.Option(min=0, max=4, help="Low bits that the chip drops from a charge.")] = 0,
+    drop_lsb: Annotated[int, typer.Option(min=0, max=4, help="Low bits that the chip drops from charges.")] = 0,
     ts_threshold: Annotated[list[int] | None, typer.Option(min=0, help="Threshold of TS in CALQ; may be repeated. "
                                                                        "Default: 47.")] = None,
     ts_cut: Annotated[float, typer.Option(min=0, max=1, help="Fraction of frames that a fitted TS may lose.")] = 0.001,
@@ -53,18 +53,18 @@ def compare(
                                                              "into RUN/csv of each run.")] = 0,
     n_processes: EmdProcesses = None,
 ) -> None:
-    """All algorithms of the chip on the same modules, bit by bit through chip and frame decoder: which one keeps most?
+    """Compare all algorithms of the chip on the same modules, bit by bit through chip and frame decoder.
 
-    AE needs runs; TS, BC, STC and RPT need none. Rows are consecutive bunch crossings of one chip.
+    AE needs runs; TS, BC, STC and RPT do not. Rows are consecutive bunch crossings of one chip.
     Example: econ-t compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
     """
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes many decoders for a mistake
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing when there are many decoders
     runs = [Run(folder) for folder in run or []]
     encoders = [load_autoencoder(one) for one in runs]
     names = [scheme.name for scheme in encoders]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
-        raise InputError(f"two runs are called {repeated.removeprefix('AE ')}, expected folders of different names")
+        raise InputError(f"two runs are called {repeated.removeprefix('AE ')}; give their folders different names")
     budgets = sorted(set(links or {2, 3, 4, 5, *(scheme.n_elinks for scheme in encoders)}))
     unused = next((scheme for scheme in encoders if scheme.n_elinks not in budgets), None)
     if unused:
@@ -93,7 +93,7 @@ def _modules(
 
 
 def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
-    """Rows of one AE set: input.csv (CALQ), latent.csv (the bits that are sent), output.csv (CALQ, decoded).
+    """Write rows of a run: input.csv (CALQ), latent.csv (the bits sent), output.csv (decoded CALQ).
 
     calq: (n, 48) in trigger-cell order, which is also the order of the columns.
     """
@@ -106,7 +106,7 @@ def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
 
 
 def show_comparison(result: Comparison) -> None:
-    """A table per link budget, best first, and one line about who wins by how much."""
+    """Show a table per link budget, best scheme first, and a line with the verdict."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
     for n_elinks in result.budgets:
         table = Table("scheme", box=SIMPLE_HEAD, title=f"{n_elinks} links, {result.n_selected:,} of "

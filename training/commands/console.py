@@ -1,4 +1,4 @@
-"""What the commands show on the terminal: progress, tables, one-line results. All on stderr: `-` can be stdout."""
+"""Terminal output of the commands: progress, tables, one-line results; all on stderr, as `-` can be stdout."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _CONSOLE = Console(stderr=True)
 
 
 def log_to_console() -> None:
-    """Show what this project logs; other libraries only warn."""
+    """Show the log of this project, and only warnings of other libraries."""
     handler = RichHandler(console=_CONSOLE, show_time=False, show_path=False, show_level=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("training").setLevel(logging.INFO)
 
 
 class TrainingProgress:
-    """A bar over the epochs; where there is no terminal to redraw, about ten lines."""
+    """Progress bar over the epochs, or about ten lines if stderr is not a terminal."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[metrics]}"),
             TimeElapsedColumn(), TimeRemainingColumn(), console=_CONSOLE)
-        self._task = self._progress.add_task(config.name, total=config.training.epochs, figures="starting")
+        self._task = self._progress.add_task(config.name, total=config.training.epochs, metrics="starting")
 
     def __enter__(self) -> TrainingProgress:
         if _CONSOLE.is_terminal:
@@ -51,31 +51,31 @@ class TrainingProgress:
         if _CONSOLE.is_terminal:
             self._progress.stop()
 
-    def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
-        """Show the figures of a finished epoch."""
-        text = f"loss {figures['loss']:.4g}  validation {figures['val_loss']:.4g}  EMD {figures['val_emd']:.3f}"
-        self._progress.update(self._task, completed=epoch, figures=text)
+    def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Show the metrics of a finished epoch."""
+        text = f"loss {metrics['loss']:.4g}  validation {metrics['val_loss']:.4g}  EMD {metrics['val_emd']:.3f}"
+        self._progress.update(self._task, completed=epoch, metrics=text)
         total = self._config.training.epochs
         if not _CONSOLE.is_terminal and (epoch in (1, total) or epoch % max(total // 10, 1) == 0):
             _CONSOLE.print(f"{self._config.name}: epoch {epoch} of {total}: {text}", highlight=False, soft_wrap=True)
 
 
 def show_training(config: Config, output: Path, summary: RunSummary) -> None:
-    """One line about a finished run."""
+    """Show one line about a finished run."""
     _CONSOLE.print(f"{config.name}: {summary.epochs} epochs on {summary.n_train} modules, best epoch "
                    f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}",
                    highlight=False, soft_wrap=True)
 
 
 def show_metrics(config: Config, evaluation: Evaluation) -> None:
-    """The metrics of an evaluation and what they mean."""
+    """Show the metrics of an evaluation and their meanings."""
     encoder = config.encoder
     show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent", evaluation)
 
 
 def show_values(title: str, result: Result) -> None:
-    """A table of the values of a result and what they mean."""
-    table = Table("figure", title=title)
+    """Show a table of the values of a result and their meanings."""
+    table = Table("metric", title=title)
     table.add_column("value", justify="right")
     table.add_column("meaning")
     for name, meaning in result.meanings().items():
@@ -88,14 +88,14 @@ def show_values(title: str, result: Result) -> None:
 def emd_progress(
     chunks: Iterator[npt.NDArray[np.float64]], total: int
 ) -> Iterator[npt.NDArray[np.float64]]:
-    """A bar over the chunks of an EMD computation."""
+    """Show a progress bar over the chunks of an EMD computation."""
     with Progress(console=_CONSOLE, transient=True) as progress:
         yield from progress.track(chunks, total=total, description="EMD")
 
 
 @contextmanager
 def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], None]]:
-    """A bar over the parts of a job; yields what to call as each of them is done."""
+    """Show a progress bar over the parts of a job; yields a function to call as each part finishes."""
     with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_CONSOLE,
                   disable=not _CONSOLE.is_terminal) as progress:
         task = progress.add_task("parts", total=total)
@@ -103,7 +103,7 @@ def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], Non
 
 
 def show_distributions(rows: list[tuple[str, ...]]) -> None:
-    """Samples side by side, as `training.production.distributions.compare` gives them."""
+    """Show samples side by side, as returned by `training.production.distributions.compare`."""
     table = Table("per module", title="mean and percentiles")
     table.add_column("sample", overflow="fold")
     for column in ("mean", "5%", "25%", "50%", "75%", "95%"):
@@ -114,7 +114,7 @@ def show_distributions(rows: list[tuple[str, ...]]) -> None:
 
 
 def show_table(title: str, rows: list[dict[str, Any]]) -> None:
-    """A table of equal records, one row each."""
+    """Show a table of records with the same keys, one row each."""
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name, value in rows[0].items():
         table.add_column(name, justify="left" if isinstance(value, str) else "right", no_wrap=True)

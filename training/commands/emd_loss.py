@@ -1,4 +1,4 @@
-"""The command `emd-loss`: losses that learn the earth mover's distance."""
+"""Command `emd-loss`: train losses that approximate the earth mover's distance."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def emd_loss(
     seed: Annotated[int, typer.Option(min=0, help="Seed of pairs and first weights.")] = 1,
     set_: Settings = None,
 ) -> None:
-    """Train small networks that approximate the exact EMD: emd_loss1, the best, and so on, for `train --loss`.
+    """Train small networks that approximate the exact EMD, for `train --loss`: emd_loss1 is the best, and so on.
 
-    Training rows teach, validation rows rank; held-out rows of the configuration are not touched.
+    Networks are trained on training rows and ranked on validation rows; held-out rows are not used.
     Example: econ-t emd-loss --data calq.csv --output runs/emd_loss --best 8
     """
     log_to_console()
     n_models = n_trained or -(-3 * best // 2)
     if n_models < best:
-        raise InputError(f"--n-trained {n_models} leaves no --best {best} to keep, expected at least {best}")
+        raise InputError(f"--n-trained {n_models}, expected at least {best}, the number to keep (--best)")
     _check_folder(output)
     chosen = Config.load(config).override(
         data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
     ).with_settings(set_ or [])
     dataset = Dataset.from_config(chosen)
     train, held_out = (to_trigger_cells(part.calq) for part in (dataset.train, dataset.validation))
-    # It takes the functions of several networks for one that is traced again and again.
+    # TensorFlow mistakes the functions of several networks for one that is retraced.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with part_progress(n_models * epochs) as done:
         result = train_family(train, held_out, chosen.training.augment, epochs, n_models, best, n_pairs, seed, output,
@@ -66,10 +66,10 @@ def emd_loss(
 
 
 def _check_folder(output: Path) -> None:
-    """Raise InputError if `output` is there and holds anything but losses: it will be replaced as a whole."""
+    """Raise InputError if `output` exists and holds anything but losses, as it will be replaced as a whole."""
     if output.is_dir():
         other = next((path.name for path in sorted(output.iterdir()) if not is_ours(path)), None)
         if other:
-            raise InputError(f"--output {output} holds {other}, expected a folder of losses, an empty or a new one")
+            raise InputError(f"--output {output} holds {other}, expected a folder of losses, or an empty or new one")
     elif output.exists():
         raise InputError(f"--output {output} is a file, expected a folder")

@@ -1,4 +1,4 @@
-"""The command `evaluate`: the physics metrics of weights on modules of a file."""
+"""Command `evaluate`: physics metrics of weights on the modules of a file."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def evaluate(
     weights: WeightsFile,
     input: CalqFiles,
     config: WeightsConfig = None,
-    decoder: Annotated[Path | None, typer.Option(help="decoder.npz or the folder of a run; default: that of the "
-                                                      "weights.")] = None,
+    decoder: Annotated[Path | None, typer.Option(help="decoder.npz, or the folder of a run; default: the folder "
+                                                      "of the weights.")] = None,
     json_: JsonFile = None,
     order: Order = None,
     n_processes: EmdProcesses = None,
 ) -> None:
-    """Physics performance (EMD) through the emulator's integer latents and the decoder.
+    """Evaluate the physics performance (EMD) with the emulator's integer latents and the decoder.
 
     Example: econ-t evaluate --weights runs/econ_t_5elink/weights.npz --input runs/econ_t_5elink/test.csv
     --json metrics.json

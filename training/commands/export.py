@@ -1,4 +1,4 @@
-"""The command `export`: encoder and decoder as files of TensorFlow and ONNX."""
+"""Command `export`: write encoder and decoder as TensorFlow and ONNX files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def export(
     run: RunFolder,
     output: Annotated[Path | None, typer.Option(help="Folder to write; default: RUN/graphs.")] = None,
 ) -> None:
-    """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, read them back and compare.
+    """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, and check them by reading them back.
 
     Example: econ-t export --run runs/econ_t_5elink
     """

@@ -1,4 +1,4 @@
-"""The command `flops`: operations of one inference of the encoder."""
+"""Command `flops`: count the operations of one inference of the encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `hybrid`: codes that hold an address in place of latents."""
+"""Command `hybrid`: codes with an address in place of latents."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from training.studies.hybrid import compare
 
 def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, data: TrainingFiles = None,
            set_: Settings = None) -> None:
-    """Send the address of the largest cell in place of latents, at equal bits: train, and compare the exact EMD.
+    """Replace latents by the address of the largest cell, with equal bits: train, and compare the exact EMD.
 
     Writes hybrid.json. Example: econ-t hybrid --config configs/econ_t_2elink.yaml
     """
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)
     rows = compare(chosen, output or Run.of(chosen).hybrid_folder, logging.getLogger(__name__).info)
-    shown = {"code": "code", "n_latents": "latents", "latent_bits": "of bits", "value_bits": "value bits",
-             "bits": "bits in all", "emd_mean": "EMD", "emd_mean_all": "of all"}
-    show_table(f"{chosen.name}: codes of equal bits", titled(rows, shown))
+    shown = {"code": "code", "n_latents": "latents", "latent_bits": "bits each", "value_bits": "value bits",
+             "bits": "total bits", "emd_mean": "EMD", "emd_mean_all": "EMD of all"}
+    show_table(f"{chosen.name}: codes within the same number of bits", titled(rows, shown))

@@ -1,4 +1,4 @@
-"""The command `networks`: a list of the networks by name."""
+"""Command `networks`: list the networks by name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Options of the older training scripts: what each is called here, so that an old command line still works.
+"""Options of the older training scripts and their equivalents, so that an old command line still works.
 
-`econ-t train` takes them beside its own. Those that have no meaning here end the program with one line that
+`econ-t train` accepts them in addition to its own. Options without an equivalent end the program with one line that
 says what to use instead.
 """
 
@@ -18,8 +18,11 @@ from models.errors import InputError
 
 @dataclass(frozen=True)
 class Old:
-    """`new`: the arguments that stand for it, with `{}` for its value; `note`: what is said; `refused`: not done;
-    `names`: values that have another name here."""
+    """An old option.
+
+    new: equivalent arguments, with `{}` for the value; note: message to the user; value: whether it takes a value;
+    refused: whether it ends the program; names: new names of old values.
+    """
 
     new: tuple[str, ...] = ()
     note: str = ""
@@ -39,31 +42,32 @@ OPTIONS = {
     "--loss": Old(("--loss", "{}"), value=True, names=_LOSSES),
     "--nELinks": Old(("--set", "encoder.n_elinks={}"), value=True),
     "--nrowsPerFile": Old(("--nrows-per-file", "{}"), value=True),
-    "--quickTrain": Old(("--nrows-per-file", "5000"), "5,000 rows of each file"),
+    "--quickTrain": Old(("--nrows-per-file", "5000"), "reads 5,000 rows of each file"),
     "--double": Old(("--set", "training.augment.mix=1", "--set", "training.augment.cut=0"),
-                    "training modules are sums of two; econ-t data double writes a file of such"),
+                    "training modules are sums of two; econ-t data double writes a file of such modules"),
     "--occReweight": Old(("--occupancy-weight", "1")),
     "--maskPartials": Old(("--mask-partials",)),
     "--maskEnergies": Old(("--mask-energies", "0.05")),
-    "--noHeader": Old(note="found by itself"),
-    "--saveEnergy": Old(note="always: test.csv keeps the other columns of the input"),
+    "--noHeader": Old(note="headers are detected automatically"),
+    "--saveEnergy": Old(note="always on: test.csv keeps the other columns of the input"),
     "--nCSV": Old(note="test.csv holds all held-out rows", value=True),
-    "--skipPlot": Old(note="always: econ-t report makes the plots"),
-    "--rescaleOutputToMax": Old(note="always: the decoder gives fractions of the module sum"),
+    "--skipPlot": Old(note="always on: econ-t report makes the plots"),
+    "--rescaleOutputToMax": Old(note="always on: the decoder returns fractions of the module sum"),
     "--overrideInput": Old(note="not needed, but bad input is an error"),
-    "--AEonly": Old(note="always: econ-t compare runs the other algorithms", value=True),
-    "--full": Old(note="use econ-t compare once the run is there", refused=True),
+    "--AEonly": Old(note="always on: econ-t compare runs the other algorithms", value=True),
+    "--full": Old(note="use econ-t compare after the training", refused=True),
     "--evalOnly": Old(note="use econ-t evaluate", refused=True),
-    "--maxVal": Old(note="not there: decoded fractions sum to 1, nothing is to be clipped", value=True, refused=True),
-    "--rescaleInputToMax": Old(note="not there: the input is what the chip's normaliser makes", refused=True),
+    "--maxVal": Old(note="not supported: decoded fractions sum to 1 and need no clipping", value=True, refused=True),
+    "--rescaleInputToMax": Old(note="not supported: the input is the output of the chip's normaliser", refused=True),
 }
-"""By their old names; --retrain, --quantize and --models are ours too."""
+"""Old options by name; --retrain, --quantize and --models have kept their names."""
 
 
 class CommandWithOldOptions(TyperCommand):
-    """A command that also takes `OPTIONS`."""
+    """Command that also accepts `OPTIONS`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Translate old options, print the notes about them, and parse as usual."""
         args, notes = translate(args)
         for note in notes:
             echo(note, err=True)
@@ -71,9 +75,9 @@ class CommandWithOldOptions(TyperCommand):
 
 
 def translate(args: list[str]) -> tuple[list[str], list[str]]:
-    """Arguments with old options replaced by ours, and one line about each that needs nothing.
+    """Replace old options by ours, and collect one note about each that needs one.
 
-    --nELinks without --config chooses the configuration too. Raises InputError for an option without meaning here.
+    --nELinks without --config also chooses the configuration. Raises InputError for an option without an equivalent.
     """
     result: list[str] = []
     notes: list[str] = []
@@ -97,5 +101,5 @@ def translate(args: list[str]) -> tuple[list[str], list[str]]:
             notes.append(f"{name}: {old.note}")
     links = values.get("--nELinks", "")
     if links.isdigit() and not any(arg.split("=")[0] == "--config" for arg in result):
-        result += ["--config", f"econ_t_{min(max(int(links), 2), 5)}elink"]  # more links: as with 5
+        result += ["--config", f"econ_t_{min(max(int(links), 2), 5)}elink"]  # more links are treated as 5
     return result, notes

@@ -1,4 +1,4 @@
-"""Options that several commands of the training have."""
+"""Options shared by several commands of the training."""
 
 from __future__ import annotations
 

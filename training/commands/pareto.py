@@ -1,4 +1,4 @@
-"""The command `econ-t pareto`."""
+"""Command `pareto`: area vs. EMD over bit widths."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _numbers(option: str, text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise InputError(f"{option} {text}, expected numbers of bits: 3,4,5") from None
+        raise InputError(f"{option} {text}, expected numbers of bits such as 3,4,5") from None
 
 
 def pareto(
@@ -35,9 +35,9 @@ def pareto(
     data: TrainingFiles = None,
     set_: Settings = None,
 ) -> None:
-    """Area against EMD over bit widths: train and synthesise encoders of other widths, write pareto.json and .png.
+    """Area vs. EMD over bit widths: train and synthesise encoders of other widths, write pareto.json and pareto.png.
 
-    Can be interrupted and started again. Example: econ-t pareto --config configs/econ_t_5elink.yaml
+    An interrupted scan can be resumed. Example: econ-t pareto --config configs/econ_t_5elink.yaml
     """
     log_to_console()
     chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})

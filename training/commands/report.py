@@ -1,4 +1,4 @@
-"""The command `report`: the HTML page of a run."""
+"""Command `report`: write the HTML page of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def report(
     format: Annotated[str, typer.Option(help="Format of the files in --figures: pdf or png.")] = "pdf",
     label: Annotated[str, typer.Option(help="Text after CMS above the files in --figures.")] = "",
 ) -> None:
-    """Write the HTML page of a run: RUN/report.html. It needs no network and no other file.
+    """Write the HTML page of a run, RUN/report.html; it needs neither network nor other files.
 
     Example: econ-t report --run runs/econ_t_5elink --figures plots --format png
     """

@@ -1,4 +1,4 @@
-"""The command `search`: other encoders of the chip's size."""
+"""Command `search`: find other encoders of the chip's size."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from training.studies.search import search as run_search
 
 
 def search(config: ConfigFile, output: StudyFolder = None,
-           trials: Annotated[int, typer.Option(min=1, help="Encoders to try.")] = 20,
+           trials: Annotated[int, typer.Option(min=1, help="Number of encoders to try.")] = 20,
            epochs: Epochs = 20, data: TrainingFiles = None, set_: Settings = None) -> None:
-    """Search for an encoder of the same size that reaches a lower EMD; can be interrupted and started again.
+    """Search for an encoder of the same size with a lower EMD.
 
-    Writes search.json. Example: econ-t search --config configs/econ_t_3elink.yaml --trials 30
+    Writes search.json; an interrupted search can be resumed.
+    Example: econ-t search --config configs/econ_t_3elink.yaml --trials 30
     """
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)

@@ -1,4 +1,4 @@
-"""The command `seu`: flip every bit, show the tables, write JSON and figures."""
+"""Command `seu`: flip every bit, show the tables, write JSON and figures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from training.studies.seu_rtl import FlipBench
 N_RANKED = 50
 PERIODS_S = (1.0, 60.0, 3600.0, 86400.0)
 UPSETS_PER_HOUR = 1.0
-"""Of all 12,864 weight bits without redundancy: a number to scale, not a measured rate."""
+"""Assumed upsets of all 12,864 weight bits without redundancy: a number to scale, not a measured rate."""
 
 
 def seu(
@@ -44,7 +44,7 @@ def seu(
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures; default: RUN/seu.")] = None,
     format: Annotated[Literal["pdf", "png", "svg"], typer.Option(help="Format of the figures.")] = "png",
 ) -> None:
-    """Single-event upsets: flip every bit of weights, settings and pipeline; which ones matter, and what a vote saves.
+    """Single-event upsets: flip every bit of weights, settings and pipeline, and rank them with and without a vote.
 
     Example: econ-t seu --run runs/econ_t_5elink
     """
@@ -77,11 +77,11 @@ def seu(
 
 
 def show(result: Upsets) -> None:
-    """Tables: effects by array and register, the first of the ranking, redundancy."""
+    """Show effects by array and register, the top of the ranking, and the effect of redundancy."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
     table = Table("kind", "name", box=SIMPLE_HEAD,
-                  title=f"{result.config}: part of the events that one flipped bit changes, mean over the bits; "
-                        f"EMD without it {result.emd:.3f}")
+                  title=f"{result.config}: fraction of events that a flipped bit changes, mean over the bits; "
+                        f"EMD without flips {result.emd:.3f}")
     titles = ("bits", "latents", "|difference|", "frames", "sum", "EMD change", "largest")
     for title in titles:
         table.add_column(title, justify="right", no_wrap=True)
@@ -104,5 +104,5 @@ def show(result: Upsets) -> None:
             console.print(f"{name}: {key.replace('_', ' ')}: {shown}", highlight=False, soft_wrap=True)
     rate = result.accumulation
     for period in rate.periods:
-        console.print(f"{rate.upsets_per_hour:g} upset/h in {rate.n_bits:,} bits, three copies scrubbed every "
+        console.print(f"{rate.upsets_per_hour:g} upsets/h in {rate.n_bits:,} bits, three copies scrubbed every "
                       f"{period.period_s:g} s: {period.wrong_votes_per_day:.3g} wrong votes/day", highlight=False)

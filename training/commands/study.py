@@ -1,4 +1,4 @@
-"""What the commands `hybrid` and `search` share: configuration from options, and tables of their results."""
+"""Shared parts of the commands `hybrid` and `search`: configuration from options, and tables of results."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from models.result import Result
 
 
 def configured_study(config: Path, epochs: int, data: Sequence[str] | None, settings: Sequence[str] | None) -> Config:
-    """The configuration of each training of a study."""
+    """Configuration of each training of a study."""
     chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})
     return chosen.with_settings(settings or [])
 
 
 def titled(rows: Sequence[Result], shown: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The columns in `shown`, under their titles."""
+    """Select the columns in `shown`, under their titles."""
     return [{title: getattr(row, name) for name, title in shown.items()} for row in rows]

@@ -1,4 +1,4 @@
-"""The command `train`: encoder and decoder of a configuration, or several networks by name."""
+"""Command `train`: train encoder and decoder of a configuration, or several networks by name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def train(
     start: Annotated[Path | None, typer.Option(help="Initialise from this run, of any link budget.")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again even if this run is finished.")] = False,
 ) -> None:
-    """Train encoder and decoder; an interrupted run continues, a finished one is not repeated.
+    """Train encoder and decoder; an interrupted run is resumed, a finished one is not repeated.
 
     Example: econ-t train --config configs/econ_t_5elink.yaml --output runs/econ_t_5elink
     """
@@ -56,7 +56,7 @@ def train(
 
     chosen = with_options(Config.load(config))
     if models or quantize:
-        # A network depends on the links, and options on the network.
+        # Networks depend on the links, and options on the network.
         chosen_networks = [with_options(one) for one in configured(chosen, models, quantize, start)]
         train_networks(chosen_networks, output or Path("runs"), retrain)
         return

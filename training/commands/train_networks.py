@@ -1,4 +1,4 @@
-"""`train --models`: the networks that are named, trained one after the other and compared."""
+"""Option `train --models`: train several networks by name and compare them."""
 
 from __future__ import annotations
 
@@ -18,26 +18,25 @@ from training.results.encoders import TrainedNetwork
 
 
 def configured(config: Config, models: str | None, quantize: bool, start: Path | None) -> Iterator[Config]:
-    """The configuration of every network in `models`, by commas, with quantised ones for float ones if asked.
+    """Configurations of the networks in `models`, separated by commas; `quantize` takes their quantised versions.
 
-    Raises InputError for a name that is not known, and for options that do not go together.
+    Raises InputError for an unknown name and for incompatible options.
     """
     names = [name.strip() for name in (models or "").split(",") if name.strip()]
     if not names:
-        raise InputError("--quantize is about the networks of --models, expected both: without --models, training is "
-                         "always in the formats of the configuration")
+        raise InputError("--quantize needs --models; without it, training always uses the configured formats")
     if start:
-        raise InputError(f"--start {start}: networks by name start at random, expected --models or --start alone")
-    full = dict.fromkeys(find(name, quantize)[0] for name in names)  # all are known before the first is trained
+        raise InputError(f"--start {start} and --models exclude each other: named networks start from random weights")
+    full = dict.fromkeys(find(name, quantize)[0] for name in names)  # check all names before the first training
     return (configure(config, name) for name in full)
 
 
 def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> None:
-    """Train each network into output/NAME, evaluate each on its held-out rows, and show one table.
+    """Train each network in output/NAME, evaluate it on its held-out rows, and show all of them in one table.
 
-    Writes metrics.json beside each network, and all of them as output/networks.json.
+    Writes metrics.json next to each network, and all results to output/networks.json.
     """
-    logging.getLogger("tensorflow").setLevel("ERROR")  # else it warns that every network traces functions of its own
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about retracing when there are several networks
 
     rows: list[TrainedNetwork] = []
     for config in configs:

@@ -174,7 +174,7 @@ class Trainer:
     def _decode(self, decoder: Any, latent: Tensor, seen: Tensor) -> Any:
         return decoder([latent, seen] if len(self.decoder.inputs) > 1 else latent)
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def _predict(self, image: Tensor, seen: Tensor) -> Tensor:
         return self._decode(self.decoder, self.encoder(image), seen)
 
@@ -187,7 +187,7 @@ class Trainer:
         training, outputs = self.config.training, self._outputs
         loss_of = [self._losses[loss_name if final else training.loss] for final in outputs.final]
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
         def run(image: Tensor, seen: Tensor, true: Tensor, weight: Tensor, batch_size: Tensor) -> Tensor:
             """All batches of an epoch in one call: Python between the steps would cost as much as the steps."""
             total = 0.0
@@ -206,4 +206,5 @@ class Trainer:
                 total += loss
             return total / tf.cast(n_steps, tf.float32)
 
-        return run
+        traced: Callable[..., Tensor] = run
+        return traced

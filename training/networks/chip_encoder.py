@@ -126,7 +126,7 @@ def layer_sum(layer: LayerFormats, data: FixedPoint, code: Tensor, weight: Tenso
 def floored_products(code: Tensor, weight: Tensor, scale: float) -> Tensor:
     """Sum over k of floor(code * weight * scale), with the gradient of the sum of code * weight * scale."""
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def forward(code: Tensor, weight: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
             scaled = upstream * scale

@@ -1,4 +1,4 @@
-"""Result of flipping every bit of the encoder block: seu.json of `python -m training seu`."""
+"""Result of flipping every bit of the encoder block: seu.json of `econ-t seu`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from models.result import Result
 
 Kind = Literal["weights", "settings", "pipeline"]
 Micro = Annotated[float, AfterValidator(lambda value: round(value, 6))]
-"""Six decimal places: the number of events resolves no more."""
+"""Six decimal places: more cannot be resolved with this number of events."""
 PerBit = tuple[Micro, ...]
 
 
 class BitEffects(Result):
-    """What each bit of an array or register does when it is flipped."""
+    """Effects of flipping each bit of an array or register."""
 
-    latent_changed: PerBit = Field(description="part of the events with a changed latent at the receiver")
-    code_difference: PerBit = Field(description="sum over the latents of |difference of code|, mean of the events")
-    frame_changed: PerBit = Field(description="part of the events with a changed frame")
-    sum_changed: PerBit = Field(description="part of the events with a changed module sum")
+    latent_changed: PerBit = Field(description="fraction of events with a changed latent at the receiver")
+    code_difference: PerBit = Field(description="sum over the latents of |difference of codes|, mean over the events")
+    frame_changed: PerBit = Field(description="fraction of events with a changed frame")
+    sum_changed: PerBit = Field(description="fraction of events with a changed module sum")
     emd_change: PerBit = Field(description="mean change of the EMD, in sensor-cell pitches")
 
 
@@ -31,12 +31,12 @@ class RegisterUpsets(Result):
     name: str
     kind: Kind
     place: Annotated[tuple[int, ...], Field(min_length=1)]
-    """Of each bit in its code, 0 the lowest; the codes follow one another."""
+    """Position of each bit in its code, 0 for the lowest; the codes follow one another."""
     effects: BitEffects | None
     """None if a flip lasts until the next orbit."""
 
     def label(self, bit: int) -> str:
-        """The name of a bit: array[code] bit place."""
+        """Name of a bit: array[code] bit place."""
         code = sum(place == 0 for place in self.place[: bit + 1]) - 1
         inside = f"[{code}]" if self.place.count(0) > 1 else ""
         return f"{self.name}{inside} bit {self.place[bit]}"
@@ -62,7 +62,7 @@ class RankedBit(Result):
 
 
 class PipelineUpsets(Result):
-    """For how many frames a flip of the pipeline lasts."""
+    """Number of frames that a flip of the pipeline affects."""
 
     n_bits: int
     n_one_crossing: int
@@ -72,7 +72,7 @@ class PipelineUpsets(Result):
 
 
 class Redundancy(Result):
-    """Flips in one and in two of three copies, in the RTL against the emulator."""
+    """Flips in one and in two of three copies, RTL vs. emulator."""
 
     n_bits: int
     n_events: int
@@ -83,14 +83,14 @@ class Redundancy(Result):
 
 
 class ScrubbingPeriod(Result):
-    """Wrong votes of three copies that are rewritten once in a period."""
+    """Wrong votes of three copies that are rewritten once per period."""
 
     period_s: float
     wrong_votes_per_day: float
 
 
 class Accumulation(Result):
-    """Wrong votes against the scrubbing period, for a rate of upsets in all bits without redundancy."""
+    """Wrong votes vs. scrubbing period, for a rate of upsets in all bits without redundancy."""
 
     n_bits: int
     upsets_per_hour: float
@@ -98,19 +98,19 @@ class Accumulation(Result):
 
 
 class Upsets(Result):
-    """What one flipped bit does, for every bit of weights, and of settings and pipeline if the RTL was run."""
+    """Effects of a flipped bit, for all bits of the weights, and of settings and pipeline if the RTL was run."""
 
     indent: ClassVar[int | None] = None
 
     config: str
     data: str
-    """Where the modules come from, in words."""
+    """Source of the modules, in words."""
     n_events: int
-    """For latents and frames of weights."""
+    """Number of events for latents and frames of weights."""
     n_emd: int
-    """For the EMD, and for all that the RTL computes."""
+    """Number of events for the EMD, and for everything that the RTL computes."""
     emd: float
-    """Mean without a flip, in sensor-cell pitches."""
+    """Mean EMD without flips, in sensor-cell pitches."""
     pipeline: PipelineUpsets | None
     redundancy: Redundancy | None
     bits: tuple[RegisterUpsets, ...]

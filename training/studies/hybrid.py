@@ -1,8 +1,8 @@
-"""Beyond the chip: codes of fewer latents and, in the bits that this frees, the address of the module's largest cell.
+"""Hybrid codes, beyond the chip: fewer latents and, in the bits saved, the address of the module's largest cell.
 
-A code fills at most the bits that a link budget gives to 16 latents. The address is 6 bits, the first encoder channel
-with the largest image code; the value, if sent, is the top bits of that image code. Everything is integers, as in the
-chip; the decoder gets the latents, the address as 48 inputs of which one is 1, and the value.
+A code uses at most the bits that a link budget gives to 16 latents. The 6-bit address is the first encoder channel with
+the largest image code; the value, if sent, consists of the top bits of that image code. All of these are integers, as
+on the chip; the decoder sees the latents, the address as 48 inputs of which one is 1, and the value.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class Code:
-    """What a frame carries: latents of `latent_bits`, and the address of the largest cell and bits of its value."""
+    """Content of a frame: latents of `latent_bits`, and optionally the address of the largest cell and its value."""
 
     n_latents: int
     latent_bits: int
@@ -52,13 +52,15 @@ class Code:
 
     @property
     def bits(self) -> int:
+        """Bits of the code in total."""
         return self.n_latents * self.latent_bits + ADDRESS_BITS * self.address + self.value_bits
 
 
 def codes(spec: EncoderSpec) -> dict[str, Code]:
-    """The codes that are compared, none of more bits than the latents of `spec`: latents alone, address, and value.
+    """Codes to compare, none longer than the latents of `spec`: latents alone, with address, with address and value.
 
-    The value gets what is left, or a latent's place if that is less than two bits; never more than the image has.
+    The value gets the remaining bits, or the place of a latent if there are fewer than two, but at most the width of
+    the image code.
     """
     bits = spec.latent_bits
     n_latents, left = divmod(spec.dense.outputs * bits - ADDRESS_BITS, bits)
@@ -71,13 +73,14 @@ def codes(spec: EncoderSpec) -> dict[str, Code]:
 
 
 class HybridEncoder(ExactEncoder):
-    """As `ExactEncoder`, with what the code says of the largest cell behind the latents: (n, outputs + 48 [+ 1])."""
+    """`ExactEncoder` whose latents are followed by address and value of the largest cell: (n, outputs + 48 [+ 1])."""
 
     def __init__(self, spec: EncoderSpec, code: Code, seed: int) -> None:
         super().__init__(spec, seed, name="encoder")
         self._code = code
 
     def call(self, image: Tensor) -> Tensor:
+        """Input of the decoder for image codes (n, 8, 8)."""
         cells = tf.gather(tf.reshape(image, (-1, image.shape[1] * image.shape[2])), channel_to_pixel(), axis=1)
         parts = [super().call(image)]
         if self._code.address:
@@ -93,7 +96,7 @@ class HybridEncoder(ExactEncoder):
 
 
 def build(config: Config, code: Code) -> tuple[HybridEncoder, Any]:
-    """Untrained encoder and decoder of one code; `config` has the latents of the code."""
+    """Build untrained encoder and decoder of a code; `config` has the latents of the code."""
     spec, training = config.encoder, config.training
     encoder = HybridEncoder(spec, code, training.seed)
     encoder.build((None, 8, 8))
@@ -106,7 +109,7 @@ def _with_outputs(spec: EncoderSpec, outputs: int) -> EncoderSpec:
 
 
 def received(spec: EncoderSpec, code: Code, weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, Any]:
-    """Module sums (n,) and what the decoder gets (n, ...), from the NumPy emulator's integers."""
+    """Module sums (n,) and inputs of the decoder (n, ...), from the integers of the NumPy emulator."""
     trace = encode(weights, calq, keep=["module_sum", "latent_code", "image_code"])
     cells = trace["image_code"].reshape(len(calq), -1)[:, channel_to_pixel()]
     parts = [spec.latent.value(trace["latent_code"])]
@@ -119,10 +122,10 @@ def received(spec: EncoderSpec, code: Code, weights: EncoderWeights, calq: IntAr
 
 
 def compare(config: Config, output: Path, report: Callable[[str], None] = lambda text: None) -> list[HybridCode]:
-    """Train every code of `codes` on the same rows and evaluate it on the held-out ones; kept in `hybrid.json`.
+    """Train all `codes` on the same rows, evaluate them on the held-out ones, and write `hybrid.json`.
 
-    Codes that are there already, with the same configuration and charges, are not trained again.
-    Raises InputError if another process is at work in the folder.
+    Codes that it already holds, with the same configuration and charges, are not trained again.
+    Raises InputError if another process has locked the folder.
     """
     dataset = Dataset.from_config(config)
     with locked(output):

@@ -1,7 +1,7 @@
-"""Area against EMD over bit widths: encoders that differ in their widths alone, each trained and mapped to gates.
+"""Area vs. EMD over bit widths: encoders that differ only in their widths, each trained and mapped to gates.
 
-A folder holds one run per encoder. Trainings continue where they were and gate counts are kept with what they were made
-from, so an interrupted scan loses little and a finished one is not repeated.
+A folder holds one run per encoder. Trainings resume, and gate counts are stored with their provenance, so that an
+interrupted scan loses little and a finished one is not repeated.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from training.results.evaluation import EmdMetrics
 from training.results.pareto import ParetoPoint, ParetoScan
 
 _TECHNOLOGY = "gates"
-_SECONDS = 3600  # for a block: wide weights on a busy machine
+_SECONDS = 3600  # time limit per block, for wide weights on a busy machine
 Widths = tuple[int, int]
-"""Bits of weights and biases, bits of the encoder's input."""
+"""Bits of weights and biases, and bits of the encoder's input."""
 
 
 def scan(config: Config, weight_bits: Sequence[int], input_bits: Sequence[int]) -> list[Widths]:
-    """The widths of a scan: each weight width at the input of the configuration, each input width at its weights."""
+    """Widths of a scan: each weight width with the configured input width, and each input width with its weights."""
     own = config.encoder.conv.weight.width, config.encoder.input.width
     weights, inputs = ((bits, own[1]) for bits in weight_bits), ((own[0], bits) for bits in input_bits)
     return list(dict.fromkeys([own, *weights, *inputs]))
 
 
 def with_widths(spec: EncoderSpec, widths: Widths) -> EncoderSpec:
-    """The same encoder with other widths: integer bits stay, and products are cut to the same LSB where they have it.
+    """Change the widths of an encoder: integer bits stay, and products are cut to the same LSB where they have it.
 
     Raises InputError if there is no such encoder.
     """
@@ -53,7 +53,7 @@ def with_widths(spec: EncoderSpec, widths: Widths) -> EncoderSpec:
                 changes[name]["product"] = _resized(layer.product, layer.product.integer_bits + fraction_bits)
             data = layer.output
         return spec.evolve(**changes)
-    except ValueError as error:  # of a width, or of the spec
+    except ValueError as error:  # raised by a width or by the spec
         raise InputError(f"{weight_bits} bits of weights on {input_bits} bits of input: {error}") from None
 
 
@@ -64,9 +64,9 @@ def _resized(form: FixedPoint, width: int) -> FixedPoint:
 def run_scan(
     config: Config, output: Path, widths: Iterable[Widths], report: Callable[[str], None] = lambda text: None
 ) -> ParetoScan:
-    """Train and map every encoder of a scan, the configuration's own first; writes `pareto.json` after each of them.
+    """Train and map every encoder of a scan, the configuration's own first, and write `pareto.json` after each.
 
-    `report` is called with one line per encoder. Raises InputError for widths that make no encoder, before any work.
+    `report` is called with one line per encoder. Raises InputError before any work if widths do not make an encoder.
     """
     configs = {pair: config.evolve(name=f"{config.name}_w{pair[0]}_i{pair[1]}",
                                    encoder=with_widths(config.encoder, pair)) for pair in widths}
@@ -88,7 +88,7 @@ def run_scan(
 
 
 def trained(config: Config, folder: Path) -> EmdMetrics:
-    """EMD of the held-out rows after a training in `folder`."""
+    """Train in `folder`, and return the EMD of the held-out rows."""
     from training.fit.train import train  # starts TensorFlow
 
     train(config, folder)
@@ -97,7 +97,7 @@ def trained(config: Config, folder: Path) -> EmdMetrics:
 
 
 def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
-    """The gates of the whole block, as `econ-t rtl synth` counts them; kept in `folder`."""
+    """Count the gates of the whole block, as `econ-t rtl synth` does; the result is kept in `folder`."""
     from rtl.design.chip import AutoencoderChip
     from rtl.mapping import yosys
     from rtl.mapping.synthesis import synthesise_chip
@@ -109,7 +109,7 @@ def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
         return kept
     try:
         found = synthesise_chip(AutoencoderChip(spec, "asic"), _TECHNOLOGY, _SECONDS)
-    except ValueError as error:  # the RTL has no such encoder
+    except ValueError as error:  # not supported by the RTL
         raise InputError(f"{folder.name}: {error}") from None
     found = found.model_copy(update={"made_from": made_from})
     found.save(path)
@@ -117,7 +117,7 @@ def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
 
 
 def _made_from(spec: EncoderSpec, tool: str) -> str:
-    """Changes with whatever changes the gates: spec, tool and the sources of the RTL."""
+    """Digest of everything that the gates depend on: spec, tool and the sources of the RTL."""
     state = hashlib.sha256(f"{spec.digest()} {tool}".encode())
     for path in sorted(Path(str(resources.files("rtl"))).glob("**/*.py")):
         state.update(path.read_bytes())

@@ -1,10 +1,11 @@
-"""Beyond the chip: a search for encoders of the chip's size, by Optuna.
+"""Search for encoders of the chip's size with Optuna, beyond the chip.
 
-Size is the bits of all weights and biases, the registers that a chip would spend; none has more than the encoder of the
-configuration, and none sends more bits. Kernel, stride, bits per latent and bits per weight are searched; latents and
-filters are as many as fit. The objective is the mean EMD of the validation rows after a short training.
+The size is the number of bits of all weights and biases, which a chip would hold in registers; no encoder is larger
+than that of the configuration or sends more bits. The search varies kernel, stride, bits per latent and bits per
+weight, and takes as many latents and filters as fit. Its objective is the mean EMD of the validation rows after a short
+training.
 
-A folder holds the study (`study.log`) and one run per encoder: a search that was interrupted continues.
+A folder holds the study (`study.log`) and one run per encoder, so that an interrupted search continues.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ SPACE = {
 }
 RESULT_FILE = "search.json"
 
-_LARGEST = 64  # filters or latents that a spec may have
-_MOST_CHOICES = 20  # per encoder that is asked for: the space is finite, and not all that it holds fits
+_LARGEST = 64  # largest number of filters or latents in a spec
+_MOST_CHOICES = 20  # trials per requested encoder: the space is finite, and not all of it fits
 
 
 def encoder(spec: EncoderSpec, kernel: int, stride: int, latent_bits: int, weight_bits: int) -> EncoderSpec | None:
-    """The largest encoder of these choices that is no larger than `spec` and sends no more bits; None if none is."""
+    """Largest encoder with these choices that is not larger than `spec` and does not send more bits, if any."""
     resized = with_widths(spec, (weight_bits, spec.input.width))
     outputs = min(spec.dense.outputs * spec.latent_bits // latent_bits, _LARGEST)
     links = next(n_elinks for n_elinks, bits in LATENT_BITS.items() if bits == latent_bits)
@@ -55,14 +56,15 @@ def encoder(spec: EncoderSpec, kernel: int, stride: int, latent_bits: int, weigh
 def search(
     config: Config, output: Path, n_trials: int, report: Callable[[str], None] = lambda text: None
 ) -> list[SearchedEncoder]:
-    """Go on until `n_trials` encoders have been tried; the encoder of the configuration is the first.
+    """Search until `n_trials` encoders have been tried, starting with the encoder of the configuration.
 
-    Writes `search.json`: all encoders, the one with the least mean EMD of the validation rows first, with their figures
-    on the held-out rows. Raises InputError if the folder holds a search with another configuration, or one at work.
+    Writes `search.json`: all encoders, sorted by the mean EMD of the validation rows, with their metrics on the
+    held-out rows. Raises InputError if the folder holds a search with another configuration, or is locked by another
+    process.
     """
     optuna = _optuna()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # trials are told by `report`, errors by us
-    Dataset.from_config(config)  # bad data, before anything is written
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # `report` announces trials, and we raise errors
+    Dataset.from_config(config)  # raise errors of the data before anything is written
     with locked(output):
         return _search(optuna, config, output, n_trials, report)
 
@@ -75,7 +77,7 @@ def _search(
                                 load_if_exists=True)
     made_from = config.model_dump(mode="json")
     if study.user_attrs.get("config", made_from) != made_from:
-        raise InputError(f"{output}: a search with another configuration, expected an empty folder or the same options")
+        raise InputError(f"{output} holds a search with another configuration; use the same options or an empty folder")
     study.set_user_attr("config", made_from)
     own = {"kernel": config.encoder.conv.kernel, "stride": config.encoder.conv.stride,
            "latent_bits": config.encoder.latent_bits, "weight_bits": config.encoder.conv.weight.width}
@@ -100,14 +102,14 @@ def _search(
         study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + len(study.trials))
         study.optimize(objective, n_trials=1)
         if len(study.trials) > _MOST_CHOICES * n_trials:
-            raise InputError(f"{output}: {len(results)} different encoders in {len(study.trials)} choices, "
+            raise InputError(f"{output}: {len(study.trials)} trials found {len(results)} different encoders, "
                              f"expected {n_trials}")
     ResultList[SearchedEncoder](tuple(results)).save(output / RESULT_FILE)
     return results
 
 
 def _take_up(optuna: Any, study: Any, first: dict[str, int]) -> None:
-    """Queue `first` in a new study, and in an older one what was being tried when it was stopped."""
+    """Queue `first` in a new study, or the trials that were running when an older study was stopped."""
     states = optuna.trial.TrialState
     if not study.trials:
         study.enqueue_trial(first)
@@ -120,7 +122,7 @@ def _take_up(optuna: Any, study: Any, first: dict[str, int]) -> None:
 
 
 def _results(optuna: Any, study: Any) -> list[SearchedEncoder]:
-    """What came out for every encoder, best first; one that was chosen twice counts once."""
+    """Results of all encoders, best first; an encoder that was chosen twice counts once."""
     finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     distinct = {json.dumps(trial.params, sort_keys=True): trial.user_attrs["result"] for trial in finished}
     found = [SearchedEncoder.model_validate(result) for result in distinct.values()]

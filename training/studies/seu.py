@@ -1,7 +1,7 @@
-"""Single-event upsets: what one flipped bit does to latents, frames and EMD, for every bit of the encoder block.
+"""Single-event upsets: effect of a flipped bit on latents, frames and EMD, for every bit of the encoder block.
 
-Flips of weights come from the emulator; those of mask, link count and pipeline from the compiled RTL, which also says
-what is left of all of them with three copies and a vote.
+Flips of weights are computed with the emulator, those of mask, link count and pipeline with the compiled RTL, which
+also shows what remains of all of them with three copies and a vote.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from training.studies.seu_rtl import FlipBench
 
 Decode = Callable[[Float64Array, IntArray], npt.NDArray[Any]]
-"""Latent values (n, outputs) and module sums (n,) to charge fractions (n, 48), as `networks.decoder.decode`."""
+"""Latent values (n, outputs) and module sums (n,) -> charge fractions (n, 48), as `networks.decoder.decode`."""
 
 
 @dataclass(frozen=True)
 class Effects:
-    """What flips of bits do, (m,) each; their meanings are those of `BitEffects`."""
+    """Effects of flipping m bits, (m,) each; `BitEffects` describes them."""
 
     latent_changed: Float64Array
     code_difference: Float64Array
@@ -54,10 +54,11 @@ class Effects:
     emd_change: Float64Array
 
     def at(self, which: slice | npt.NDArray[Any]) -> Effects:
-        """Some of the bits."""
+        """Effects of some of the bits."""
         return Effects(*(getattr(self, one.name)[which] for one in fields(self)))
 
     def result(self) -> BitEffects:
+        """Convert to the result that is written to files."""
         return BitEffects(**{one.name: tuple(getattr(self, one.name).tolist()) for one in fields(self)})
 
 
@@ -65,7 +66,7 @@ class Effects:
 class Bits:
     """Bits of one array of weights or one register; `effects` is None if a flip lasts until the next orbit.
 
-    place: (m,) position of each bit in its code, 0 the lowest; the codes follow one another.
+    place: (m,) position of each bit in its code, 0 for the lowest; the codes follow one another.
     """
 
     name: str
@@ -74,15 +75,16 @@ class Bits:
     effects: Effects | None = None
 
     def result(self) -> RegisterUpsets:
+        """Convert to the result that is written to files."""
         return RegisterUpsets(name=self.name, kind=self.kind, place=tuple(self.place.tolist()),
                               effects=self.effects.result() if self.effects else None)
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """What the off-detector side makes of frames: latents, module sum, and through the decoder a charge map.
+    """Off-detector side: reads latents and module sum from frames, and decodes them to a charge map.
 
-    calq: (n, 48) in image order, the true charges of the events whose number the methods take.
+    calq: (n, 48) in image order, the true charges of the events whose numbers the methods take.
     """
 
     weights: EncoderWeights
@@ -91,10 +93,11 @@ class Receiver:
 
     @property
     def spec(self) -> EncoderSpec:
+        """Encoder that the weights are for."""
         return self.weights.spec
 
     def read(self, frames: IntArray) -> tuple[IntArray, IntArray]:
-        """Latent codes (..., outputs) and sum codes (...) in frames (..., links) of 32-bit words."""
+        """Read latent codes (..., outputs) and sum codes (...) from frames (..., links) of 32-bit words."""
         n_elinks, dropped = self.spec.n_elinks, self.spec.dense.output.width - self.spec.latent_bits
         flat = frames.reshape(-1, frames.shape[-1])[:, :n_elinks].astype(np.int64)
         words = np.zeros((len(flat), 2 * n_elinks), dtype=np.uint16)
@@ -111,7 +114,7 @@ class Receiver:
 
     def emd(self, event: IntArray, latent: IntArray, sum_code: IntArray,
             progress: Progress | None = None) -> Float64Array:
-        """EMD (n,) for events (n,) from latents (n, outputs) and sum codes (n,); equal rows are computed once."""
+        """EMD (n,) of events (n,) from latents (n, outputs) and sum codes (n,); equal rows are computed once."""
         rows = np.column_stack([event, sum_code, latent]).astype(np.int32)
         packed = np.ascontiguousarray(rows).view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
         _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
@@ -121,15 +124,16 @@ class Receiver:
 
 
 def choose_events(calq: IntArray, n: int) -> IntArray:
-    """Numbers of `n` events with a cell above one transverse MIP, evenly spread; raises InputError if none has."""
+    """Choose `n` evenly spaced events with a cell above one transverse MIP; raises InputError if there are none."""
     selected = np.flatnonzero(calq.max(axis=1, initial=0) > CALQ_PER_MIPT)
     if not len(selected):
-        raise InputError(f"none of {len(calq)} modules has a cell above {CALQ_PER_MIPT} CALQ, expected at least one")
-    return selected[np.linspace(0, len(selected) - 1, min(n, len(selected))).astype(int)]
+        raise InputError(f"{len(calq)} modules: no module has a cell above {CALQ_PER_MIPT} CALQ; expected at least one")
+    chosen: IntArray = selected[np.linspace(0, len(selected) - 1, min(n, len(selected))).astype(int)]
+    return chosen
 
 
 def frames_of(weights: EncoderWeights, output_code: IntArray, sum_code: IntArray, first_bx: int = 0) -> IntArray:
-    """Words (n, links) of the frames of outputs (n, outputs) and sum codes (n,) in consecutive bunch crossings."""
+    """Words (n, links) of the frames with outputs (n, outputs) and sum codes (n,), in consecutive bunch crossings."""
     block = Autoencoder(weights.spec.n_elinks, weights.spec.ae_mask, weights)
     stages = {"output_code": output_code, "sum_code": sum_code}
     words = block.packets(stages, bx_counter(first_bx + np.arange(len(output_code)))).words
@@ -139,9 +143,9 @@ def frames_of(weights: EncoderWeights, output_code: IntArray, sum_code: IntArray
 def weight_upsets(
     receiver: Receiver, calq: IntArray, progress: Progress | None = None
 ) -> list[Bits]:
-    """Every bit of the weights. calq: (n, 48) for the effects on latents; the EMD is that of the receiver's events.
+    """Flip every bit of the weights. calq: (n, 48), for the effects on latents; the EMD is of the receiver's events.
 
-    A frame carries the latents and nothing else of the weights: it changes if and only if a latent does.
+    A frame depends on the weights only through the latents: it changes if and only if a latent does.
     """
     weights, spec = receiver.weights, receiver.spec
     dropped = spec.dense.output.width - spec.latent_bits
@@ -164,7 +168,7 @@ def weight_upsets(
 
 
 def _weight_emd(receiver: Receiver, n_bits: int, progress: Progress | None) -> Float64Array:
-    """Mean change of the EMD for each bit; events whose latents a bit leaves alone are not computed again."""
+    """Mean change of the EMD for each bit; events whose latents do not change are not computed again."""
     spec, weights, calq = receiver.spec, receiver.weights, receiver.calq
     dropped = spec.dense.output.width - spec.latent_bits
     trace = encode(weights, calq, keep=["latent_code", "module_sum"])
@@ -177,7 +181,7 @@ def _weight_emd(receiver: Receiver, n_bits: int, progress: Progress | None) -> F
         bits.append(block.bits[bit])
         events.append(event)
         latents.append(turned[bit, event].astype(np.int16))
-    bit, event, latent = map(np.concatenate, (bits, events, latents))
+    bit, event, latent = np.concatenate(bits), np.concatenate(events), np.concatenate(latents)
     everything = np.arange(len(calq))
     before = receiver.emd(everything, plain, sum_code)
     change = receiver.emd(event, latent, sum_code[event], progress) - before[event]
@@ -185,7 +189,7 @@ def _weight_emd(receiver: Receiver, n_bits: int, progress: Progress | None) -> F
 
 
 def frame_effects(receiver: Receiver, plain: IntArray, frames: IntArray) -> Effects:
-    """Effects of bits by the frames (bits, n, links + 1) of the receiver's events, `plain` (n, links + 1)."""
+    """Effects of bits from frames (bits, n, links + 1) of the receiver's events; `plain`: (n, links + 1)."""
     latent, sum_code = receiver.read(frames)
     plain_latent, plain_sum = receiver.read(plain)
     difference = np.abs(latent - plain_latent)
@@ -201,7 +205,7 @@ def frame_effects(receiver: Receiver, plain: IntArray, frames: IntArray) -> Effe
 
 
 def rtl_upsets(receiver: Receiver, chip: FlipBench) -> tuple[list[Bits], PipelineUpsets]:
-    """Mask, link count and pipeline, by the compiled RTL; and for how many frames a flip of the pipeline lasts."""
+    """Flip mask, link count and pipeline in the compiled RTL; also count the frames that a pipeline flip affects."""
     spec, plain = receiver.spec, chip.clean(receiver.calq)
     n_weight_bits = sum(array.size * spec.weight_formats[name].width for name, array in receiver.weights.arrays.items())
     stored = list(range(n_weight_bits, 8 * len(chip.stored)))
@@ -230,7 +234,7 @@ def rtl_upsets(receiver: Receiver, chip: FlipBench) -> tuple[list[Bits], Pipelin
 
 
 def _code_width(spec: EncoderSpec, path: str) -> int:
-    """Bits of each of the codes in a register of the pipeline."""
+    """Width of the codes in a register of the pipeline."""
     name = path.rsplit(".", 1)[1]
     widths = {"hidden_code": spec.conv.output.width, "output_code": spec.dense.output.width,
               "kept_payload": spec.dense.output.width, "words": 32}
@@ -238,10 +242,10 @@ def _code_width(spec: EncoderSpec, path: str) -> int:
 
 
 def redundancy(receiver: Receiver, chip: FlipBench, n_events: int, n_bits: int | None = None) -> Redundancy:
-    """Single flips in each of the redundant registers, and double ones, in the RTL, against what the emulator says.
+    """Flip one or two copies of stored bits in the redundant RTL, and compare with the emulator.
 
-    `n_bits`: evenly chosen of all stored bits; None takes all. Raises InputError if two wrong copies of a weight bit
-    give other frames than the emulator with this bit wrong.
+    `n_bits`: number of evenly chosen stored bits; None takes all. Raises InputError if the frames with two wrong copies
+    of a weight bit differ from those of the emulator with this bit flipped.
     """
     calq, weights = receiver.calq[:n_events], receiver.weights
     trace = encode(weights, calq, keep=["output_code", "module_sum"])
@@ -261,7 +265,7 @@ def redundancy(receiver: Receiver, chip: FlipBench, n_events: int, n_bits: int |
             expected = frames_of(weights, outputs, sum_code)
             wrong = np.flatnonzero((frames[:, :-1] != expected[:, : frames.shape[1] - 1]).any(axis=1))
             if len(wrong):
-                raise InputError(f"weight bit {bit}, event {wrong[0]}: RTL sends {frames[wrong[0], :-1].tolist()}, "
+                raise InputError(f"weight bit {bit}, event {wrong[0]}: the RTL sends {frames[wrong[0], :-1].tolist()}, "
                                  f"the emulator {expected[wrong[0]].tolist()}")
             compared += len(frames)
     return Redundancy(
@@ -275,15 +279,15 @@ def redundancy(receiver: Receiver, chip: FlipBench, n_events: int, n_bits: int |
 def wrong_vote(upsets_per_copy: Float64Array | float) -> Float64Array:
     """Probability that a vote of three copies is wrong at the end of a scrubbing period.
 
-    `upsets_per_copy` is the mean number of flips of one copy of the bit in the period (Poisson). A copy is wrong after
-    an odd number of them; the vote is, if two or three copies are.
+    `upsets_per_copy` is the mean number of flips of one copy of the bit per period (Poisson). A copy is wrong after an
+    odd number of flips; the vote is wrong if two or three copies are.
     """
-    p = -np.expm1(-2 * np.asarray(upsets_per_copy, dtype=np.float64)) / 2
+    p: Float64Array = -np.expm1(-2 * np.asarray(upsets_per_copy, dtype=np.float64)) / 2
     return p * p * (3 - 2 * p)
 
 
 def accumulation(n_bits: int, upsets_per_hour: float, periods: Sequence[float]) -> Accumulation:
-    """Wrong votes per day against the scrubbing period in seconds, for `upsets_per_hour` in `n_bits` flip-flops."""
+    """Wrong votes per day vs. the scrubbing period in seconds, for `upsets_per_hour` in `n_bits` flip-flops."""
     rate = upsets_per_hour / 3600 / n_bits
     return Accumulation(n_bits=n_bits, upsets_per_hour=upsets_per_hour, periods=tuple(
         ScrubbingPeriod(period_s=period, wrong_votes_per_day=float(n_bits * wrong_vote(rate * period) * 86400 / period))
@@ -291,7 +295,7 @@ def accumulation(n_bits: int, upsets_per_hour: float, periods: Sequence[float]) 
 
 
 def ranking(bits: Sequence[RegisterUpsets], n: int) -> tuple[RankedBit, ...]:
-    """The `n` bits of each kind that change the EMD most."""
+    """Find the `n` bits of each kind that change the EMD most."""
     found: list[RankedBit] = []
     for kind in dict.fromkeys(one.kind for one in bits):
         known = [(one, one.effects, k) for one in bits if one.kind == kind and one.effects

@@ -1,8 +1,8 @@
-"""Flips of register bits inside the compiled RTL: what leaves the chip, and whether three copies with a vote stop it.
+"""Flips of register bits inside the compiled RTL: their effect on frames, and whether three copies with a vote stop it.
 
 The model is the Verilog with redundant registers. One wrong copy is a flip with redundancy; the same bit wrong in two
-copies outvotes the third and is a flip without. A frame is here the words of the links in use, and after them whether
-the chip says that it is one.
+copies outvotes the third and is a flip without redundancy. Here, a frame consists of the words of the links in use,
+followed by the chip's flag that they are valid.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from rtl.simulation.upsets import Register, flips, registers
 _LATENCY = encoder.LATENCY + formatter.LATENCY
 _COPIES = ("copy_a", "copy_b", "copy_c")
 _WINDOW = 12
-"""Events around a single flip: long enough to see its frame, the frames before and some after it."""
+"""Number of events around a single flip: covers its frame, the frames before and some after it."""
 _CLOCKS_PER_RUN = 1 << 16
 _BUILD_SECONDS = 3600  # 1 to 2 minutes on an idle machine of two cores
 
 
 @dataclass(frozen=True)
 class StoredByte:
-    """A byte of the register map in three copies: numbers of their registers."""
+    """A byte of the register map: its address and the register numbers of its three copies."""
 
     address: int
     copies: tuple[int, ...]
@@ -43,8 +43,10 @@ class StoredByte:
 
 @dataclass(frozen=True)
 class Voted:
-    """Frames with one bit of copies x and y flipped, (bits, n, links + 1) each: x wrong; y wrong, after the copies were
-    scrubbed; then x wrong again, so that two of three are."""
+    """Frames with one bit flipped in copies x and y, (bits, n, links + 1) each.
+
+    one: x is wrong; other: y is wrong, after the copies were scrubbed; both: x is wrong again, so that two are.
+    """
 
     one: IntArray
     other: IntArray
@@ -53,7 +55,7 @@ class Voted:
 
 @dataclass(frozen=True)
 class FlipBench:
-    """The compiled chip with its weights loaded, ready for flips."""
+    """Compiled chip with its weights loaded, ready for flips."""
 
     bench: Bench
     registers: tuple[Register, ...]
@@ -68,17 +70,18 @@ class FlipBench:
 
     @property
     def spec(self) -> EncoderSpec:
+        """Encoder that the weights are for."""
         return self.weights.spec
 
     @cached_property
     def pipeline(self) -> list[int]:
-        """Numbers of the registers that hold events on their way."""
+        """Numbers of the registers that hold events in flight."""
         copied = {number for byte in self.stored for number in byte.copies}
         return [number for number in range(len(self.registers)) if number not in copied]
 
     @cached_property
     def stored(self) -> list[StoredByte]:
-        """The bytes of the register map in order of their addresses: weights, mask, number of links."""
+        """Bytes of the register map in the order of their addresses: weights, mask, number of links."""
         file = self.bench.top.register_file
         found = []
         for span in (*file.weight_spans, file.mask_span, file.links_span):
@@ -87,7 +90,7 @@ class FlipBench:
         return found
 
     def _inside(self, prefix: str) -> list[int]:
-        """Numbers of the registers of one block; shorter names first, so that byte_2 stands before byte_10."""
+        """Numbers of the registers of one block, shorter names first, so that byte_2 precedes byte_10."""
         found = [k for k, register in enumerate(self.registers) if register.path.startswith(prefix)]
         return sorted(found, key=lambda k: (len(self.registers[k].path), self.registers[k].path))
 
@@ -101,24 +104,25 @@ class FlipBench:
         return self._run(self._events(calq), len(calq), [[]])[0, : len(calq)]
 
     def lasting(self, calq: IntArray) -> npt.NDArray[np.bool_]:
-        """Which frames a single flip of each bit of the pipeline changes, (bits, window), in the order of `bits()`.
+        """Which frames change by a single flip of each bit of the pipeline, (bits, window), in the order of `bits()`.
 
-        calq: at least as many charges as a window has events. A flip happens in the middle of the window; the next
-        window starts an orbit.
+        calq: charges of at least as many modules as a window has events. The flip happens in the middle of the window;
+        the next window starts an orbit. Raises InputError for fewer modules.
         """
         if len(calq) < _WINDOW:
             raise InputError(f"{len(calq)} modules with a cell above one transverse MIP, expected at least {_WINDOW}")
         window = self._events(calq[:_WINDOW])[:_WINDOW]
         middle = _WINDOW // 2
         found = self._run(window, _WINDOW, [[(middle, *bit)] for bit in self.bits()])
-        return (found != self._run(window, _WINDOW, [[]])).any(axis=2)
+        changed: npt.NDArray[np.bool_] = (found != self._run(window, _WINDOW, [[]])).any(axis=2)
+        return changed
 
     def bits(self) -> list[tuple[int, int]]:
-        """Every bit of the pipeline: (register, bit)."""
+        """All bits of the pipeline: (register, bit)."""
         return [(number, bit) for number in self.pipeline for bit in range(self.registers[number].width)]
 
     def pipeline_flips(self, calq: IntArray, bits: Sequence[tuple[int, int]]) -> IntArray:
-        """Frames (bits, n, links + 1) where each event meets the bit flipped as it passes the register."""
+        """Frames (bits, n, links + 1) where each event passes the register while the bit is flipped."""
         segment = self._events(calq)
         each_clock = range(len(segment))
         found = self._run(segment, len(segment), [[(clock, *bit) for clock in each_clock] for bit in bits])
@@ -134,7 +138,7 @@ class FlipBench:
         return self._run(segment, len(segment), changes)[:, len(self._gap) : len(self._gap) + len(calq)]
 
     def voted_flips(self, calq: IntArray, bits: Sequence[int]) -> Voted:
-        """One copy wrong, another after scrubbing, two at once; which copies they are goes round from bit to bit."""
+        """Frames with one copy wrong, another one after scrubbing, and two at once; copies rotate from bit to bit."""
         events, gap, n = self._events(calq), self._gap, len(calq)
         refresh = gap.copy()
         refresh["refresh"][0] = 1
@@ -153,17 +157,17 @@ class FlipBench:
 
     @property
     def _gap(self) -> Records:
-        """Clocks without events, in which registers may change."""
+        """Clock cycles without events, in which registers may change."""
         return self.bench.simulation.idle(_LATENCY)
 
     def _events(self, calq: IntArray) -> Records:
-        """Events from the start of an orbit on, and clocks until the last has left."""
+        """Events from the start of an orbit, and clock cycles until the last one has left."""
         return np.concatenate([self.bench.events(calq, orbit_start=0), self.bench.simulation.idle(_LATENCY)])
 
     def _run(self, segment: Records, n: int, changes: Sequence[Sequence[tuple[int, int, int]]]) -> IntArray:
-        """Frames (segments, n, links + 1) of the events at the first `n` clocks of a segment that is repeated.
+        """Frames (segments, n, links + 1) of the events at the first `n` clock cycles of a repeated segment.
 
-        Each repetition has its own `changes`: (clock in the segment, register, bit).
+        Each repetition has its own `changes`: (clock cycle in the segment, register, bit).
         """
         folder = self.bench.simulation.program.parent
         per_run = max(_CLOCKS_PER_RUN // len(segment), 1)

@@ -61,7 +61,7 @@ def test_every_old_loss_has_one_of_now() -> None:
     (["--evalOnly"], "--evalOnly: use econ-t evaluate"),
     (["--full"], "econ-t compare"),
     (["--AEonly", "0"], "econ-t compare"),
-    (["--maxVal", "5"], "--maxVal: not there"),
+    (["--maxVal", "5"], "--maxVal: not supported"),
     (["--rescaleInputToMax"], "normaliser"),
     (["--epoch"], "--epoch: expected a value"),
     (["--nELinks", "1"], "encoder.n_elinks"),

@@ -264,7 +264,7 @@ def test_same_seed_same_losses(family: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (["--n-trained", "1"], "--n-trained 1 leaves no --best 2 to keep, expected at least 2"),
+    (["--n-trained", "1"], "--n-trained 1, expected at least 2, the number to keep (--best)"),
     (["--config", "none.yaml"], "none.yaml"),
     (["--data", "none.csv"], "none.csv"),
     (["-i", "none.csv", "--epoch", "50"], "none.csv"),

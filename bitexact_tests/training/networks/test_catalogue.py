@@ -284,8 +284,8 @@ def test_latents_follow_the_links_of_the_options(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("options", "match"), [
     (["--models", "8x8_c8_S2_tele,8x8_c8_S2_em6"], "'8x8_c8_S2_em6' is not known; did you mean '8x8_c8_S2_emd6'?"),
-    (["--quantize"], "--quantize is about the networks of --models"),
-    (["--models", "8x8_c8_S2", "--start", "runs/none"], "networks by name start at random"),
+    (["--quantize"], "--quantize needs --models"),
+    (["--models", "8x8_c8_S2", "--start", "runs/none"], "--start runs/none and --models exclude each other"),
     (["--models", "8x8_c8_S2", "--loss", "emdd"], "training.loss"),
 ])
 def test_bad_options_are_one_line(options: list[str], match: str, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def _scheme(content: dict[str, Any]) -> dict[str, Any]:
     (lambda content: _scheme(content)["metrics"]["emd"].update(mean=None), "schemes.0: scheme .* has no mean EMD"),
     (lambda content: _scheme(content)["metrics"]["emd"]["counts"].pop(), "schemes.0.metrics.emd.counts: .* 48 items"),
     (lambda content: _scheme(content)["profiles"].pop("eta"), "on 2 links: a profile of 8 bins vs. eta is missing"),
-    (lambda content: _scheme(content)["profiles"]["layer"]["emd"]["mean"].pop(), "no profile of 4 bins .* layer"),
+    (lambda content: _scheme(content)["profiles"]["layer"]["emd"]["mean"].pop(), "4 bins vs. layer is missing"),
     (lambda content: content["displays"][0].update(subject="AE x"), "displays.0: row .* has no map of AE x"),
     (lambda content: content["displays"][0]["true"].pop(), "displays.0.true: .* 48 items"),
     (lambda content: content["coordinates"][0].pop("slice_of"), "key coordinates.0.slice_of is missing"),

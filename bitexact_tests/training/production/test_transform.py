@@ -164,4 +164,4 @@ def test_command_line(tmp_path: Path) -> None:
     assert result.exit_code == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
     bad = ["split", str(tmp_path / "calq_0.csv"), "--allocation", "pile-up", "--output", "x"]
     result = CliRunner().invoke(app, bad)
-    assert result.exit_code == 2 and "--allocation pile-up and --modules FILE go together" in result.output
+    assert result.exit_code == 2 and "--allocation pile-up and --modules FILE need each other" in result.output

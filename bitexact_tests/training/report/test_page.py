@@ -34,8 +34,8 @@ from training.results.run import History
 
 CONFIG_FILE = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 CONFIG = Config.load(CONFIG_FILE)
-SECTIONS = ["which_algorithm", "which_algorithm_for_which_module", "bits_against_emd", "all_figures_by_links",
-            "5_links_profiles", "5_links_modules_on_the_wafer", "5_links_distributions", "what_the_figures_mean",
+SECTIONS = ["which_algorithm", "which_algorithm_for_which_module", "bits_vs_emd", "all_metrics_by_links",
+            "5_links_profiles", "5_links_modules_on_the_wafer", "5_links_distributions", "meaning_of_the_metrics",
             "this_encoder", "learning_curves", "weights", "bit_exactness", "resources_and_latency", "number_formats"]
 
 

@@ -1,4 +1,4 @@
-"""The commands `data ...`: module charges from collisions or ntuples, and their way to the training."""
+"""Commands `data`: module charges from collisions or ntuples, and their preparation for training."""
 
 from __future__ import annotations
 

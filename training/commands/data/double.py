@@ -1,4 +1,4 @@
-"""The command `data double`."""
+"""Command `data double`: add overlays of two rows."""
 
 from __future__ import annotations
 

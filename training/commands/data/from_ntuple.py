@@ -1,4 +1,4 @@
-"""The command `data from-ntuple`."""
+"""Command `data from-ntuple`: convert trigger-primitive ntuples to charges."""
 
 from __future__ import annotations
 

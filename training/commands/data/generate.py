@@ -1,4 +1,4 @@
-"""The command `data generate`."""
+"""Command `data generate`: generate module charges."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def generate(
         check_process(process)
         sample = Sample(process, pile_up, pool_size, seed, _layers(layers))
         if output == "-":
-            raise InputError("--events writes files, expected an --output that is a file or a folder")
+            raise InputError("--events writes files; --output must be a file or a folder, not -")
         if output.endswith(SUFFIXES):
             steps.generate(sample, first_event, first_event + events, Path(output), columns, cache, erx)
         elif erx is not None:
-            raise InputError(f"--erx needs an --output that is one file, {', '.join(SUFFIXES)}")
+            raise InputError(f"--erx needs a file as --output, {', '.join(SUFFIXES)}")
         else:
             parts = steps.generate_parts(sample, first_event, events, events_per_part, Path(output), f".{format}",
                                          columns, cache)
@@ -83,6 +83,5 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
     known = {str(layer) for layer in trigger_layers()}
     for item in text.split(","):
         if item.strip() not in known:
-            raise InputError(f"--layers {text}: '{item}', expected layers that are read for the trigger: "
-                             "1, 3, .. 27, 29, 30, .. 50")
+            raise InputError(f"--layers {text}: '{item}', expected trigger layers: 1, 3, .. 27, 29, 30, .. 50")
     return tuple(sorted({int(item) for item in text.split(",")}))

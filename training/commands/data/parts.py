@@ -1,4 +1,4 @@
-"""The parts of a job of `data`: run them here or on a farm, and say what came out."""
+"""Jobs of the commands `data`: run their parts here or on a farm, and show the counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.production.steps import rows_written
 
 
 def run_parts(parts: Sequence[Part], output: Path, workers: int, farm: Path | None) -> None:
-    """Run the parts that are not finished, and show the sum of their counts; InputError if no row is left."""
+    """Run the unfinished parts and show the sum of all counts; raises InputError if no rows are left."""
     log_to_console()
     config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
     with part_progress(len(parts)) as done:
@@ -30,5 +30,5 @@ def run_parts(parts: Sequence[Part], output: Path, workers: int, farm: Path | No
 
 
 def show_counts(what: str, counts: Mapping[str, int]) -> None:
-    """One line on stderr."""
+    """Print counts as one line on stderr."""
     typer.echo(f"{what}: " + ", ".join(f"{name} {number}" for name, number in counts.items()), err=True)

@@ -1,4 +1,4 @@
-"""The command `data shuffle`."""
+"""Command `data shuffle`: write all rows in random order."""
 
 from __future__ import annotations
 

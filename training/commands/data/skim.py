@@ -1,4 +1,4 @@
-"""The command `data skim`."""
+"""Command `data skim`: skip modules that are of no use."""
 
 from __future__ import annotations
 

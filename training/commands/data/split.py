@@ -1,4 +1,4 @@
-"""The command `data split`."""
+"""Command `data split`: split rows by output links."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def split(
     econ-t data split calq --allocation pile-up --modules ModuleLinkSummary.csv --output split
     """
     if (allocation == "pile-up") != (modules is not None):
-        raise InputError("--allocation pile-up and --modules FILE go together, expected both or none")
+        raise InputError("--allocation pile-up and --modules FILE need each other; give both or neither")
     run_parts(steps.split_parts(inputs, output, f".{format}", modules), output, workers, farm)

@@ -1,4 +1,4 @@
-"""The command `data validate`."""
+"""Command `data validate`: draw samples side by side."""
 
 from __future__ import annotations
 
