@@ -44,7 +44,8 @@ def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder:
     x = layers.Concatenate(name="inputs")(inputs) if len(inputs) > 1 else inputs[0]
     logits = [_logits(x, options, seed + _MEMBER_SEEDS * k, f"_{k}" if k else "") for k in range(options.members)]
     if options.refinements:
-        outputs = refined(encoder or chip_encoder(spec, seed), *inputs, logits[0], options, seed)
+        latent, seen = inputs  # refinements need the sum: see DecoderConfig
+        outputs = refined(encoder or chip_encoder(spec, seed), latent, seen, logits[0], options, seed)
         return tf_keras.Model(inputs, outputs[-1], name="decoder")
     members = [layers.Softmax(name=f"decoder_output{f'_{k}' if k else ''}")(part) for k, part in enumerate(logits)]
     output = layers.Average(name="mean")(members) if len(members) > 1 else members[0]

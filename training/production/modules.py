@@ -15,12 +15,12 @@ import pandas as pd
 import pyarrow as pa
 
 from emulator.codes import CHARGE
-from emulator.front_end import CODES_PER_LINK, N_ERX, calibrate, unpack
+from emulator.front_end import N_ERX, calibrate, unpack
 from emulator.links import ERX, open_output
 from models.arrays import FloatArray, IntArray
 from models.calq_csv import CALQ_COLUMNS
 from models.calq_io import Order
-from models.chip import ENCODER_MUX
+from models.chip import CODES_PER_LINK, ENCODER_MUX
 from models.trigger_cells import N_TRIGGER_CELLS, image_order
 
 COLUMNS = ("entry", "layer", "waferu", "waferv", "zside", "SimEnergyFraction", "isHDM", "n_elinks")
