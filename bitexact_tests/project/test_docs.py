@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree, ignore_patterns
+from typing import Any
 
+import click
 import pytest
 import yaml
+from typer.main import get_command
 
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.fuzz.readers import catalogue
 from bitexact_tests.samples import batch_system, shortened, vendor_tools
 from models.calq_io import write_calq
+from models.command_line import econ_t
 from models.config import Config
 from models.weights import EncoderWeights
 from training.production.toy import generate
@@ -133,6 +138,17 @@ def test_every_command_that_is_made_short_stands_on_a_long_page(words: str) -> N
     text = "\n".join([block.code for page in PAGES if takes_long(page) for block in code(page)]
                      + [(REPOSITORY / "Makefile").read_text()])
     assert any(set(words.split()) <= set(line.split()) for line in text.replace("\\\n", " ").splitlines())
+
+
+@pytest.mark.parametrize("words", [words for words in shortened.ADDED if not words.startswith("pytest")])
+def test_options_that_are_added_exist(words: str) -> None:
+    command: Any = get_command(econ_t())
+    context = click.Context(command)
+    for word in words.split():
+        if not word.startswith("--"):
+            _, command, _ = command.resolve_command(context, [word])
+    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    assert {word for word in shlex.split(shortened.ADDED[words]) if word.startswith("--")} <= known
 
 
 @pytest.mark.parametrize("program", [["-m", "training"], ["econ-t"]], ids=" ".join)
