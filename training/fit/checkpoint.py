@@ -1,4 +1,4 @@
-"""The checkpoint of a training: all that it needs to continue after an interruption, to the same result."""
+"""Checkpoint of a training: everything needed to resume after an interruption, with the same result."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from training.fit.trainer import Trainer
 
 @dataclass
 class Checkpoint:
-    """The checkpoint file of the training with this fingerprint."""
+    """Checkpoint file of the training with this fingerprint."""
 
     path: Path
     fingerprint: str
     seconds: float = 2.0
-    """The time between two: a checkpoint of every epoch would cost more than short epochs themselves."""
+    """Minimum time between checkpoints: writing one can take longer than a short epoch."""
     _saved: float = field(default_factory=time.monotonic)
 
     def save(self, trainer: Trainer) -> None:
@@ -35,24 +35,24 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def save_if_due(self, trainer: Trainer) -> None:
-        """Write it, unless the last one is younger than `seconds`."""
+        """Write the checkpoint, unless the last one is more recent than `seconds`."""
         if time.monotonic() - self._saved > self.seconds:
             self.save(trainer)
 
     def restore(self, trainer: Trainer) -> bool:
-        """Put a trainer where the file left off; False if there is none of this training, or none that is whole."""
+        """Restore a trainer; False if there is no checkpoint of this training, or it is damaged."""
         if not self.path.exists():
             return False
         try:
             with parsing(self.path, "a checkpoint"), np.load(self.path, allow_pickle=False) as file:
                 if str(file["fingerprint"]) != self.fingerprint:
                     return False
-                # All is read and fits before anything changes.
+                # Read and check everything before changing anything.
                 state = [_like(variable, file[f"variable_{i}"]) for i, variable in enumerate(trainer.state)]
                 best = [_like(variable, file[f"best_{i}"]) for i, variable in enumerate(trainer.variables)]
                 history = {name: file[f"history_{name}"].tolist() for name in trainer.history}
         except InputError as error:
-            logging.getLogger(__name__).warning("%s; training starts again", error)
+            logging.getLogger(__name__).warning("%s; training starts from the beginning", error)
             return False
         for variable, value in zip(trainer.state, state, strict=True):
             variable.assign(value)
@@ -60,7 +60,7 @@ class Checkpoint:
         return True
 
     def remove(self) -> None:
-        """Delete the file, if it is there."""
+        """Delete the file, if it exists."""
         self.path.unlink(missing_ok=True)
 
 

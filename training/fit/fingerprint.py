@@ -1,4 +1,4 @@
-"""The fingerprint of a training: equal for trainings that give the same result."""
+"""Fingerprint of a training: equal for trainings with equal results."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from training.losses.find import learned_digests
 
 
 def fingerprint_of(config: Config, data: str, start: Run | None = None) -> str:
-    """16 hex digits of all that the result depends on: encoder, options, split, digest of the data, run to start from.
+    """Digest, 16 hex digits, of everything the result depends on: encoder, options, split, data, initial run.
 
-    Learned losses count by their weights, wherever they are.
+    Learned losses are identified by their weights, not by their location. `data`: digest of the charges.
     """
     training = config.training
     parts = [config.encoder.digest(), training.model_dump(mode="json", exclude={"emd_loss_models"}), config.data.seed,

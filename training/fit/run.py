@@ -1,4 +1,4 @@
-"""The folder of a run: what was trained and how, and where other commands put what they make of it."""
+"""Run folder: what was trained and how, and the results of other commands."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from training.results.evaluation import Evaluation
 from training.results.run import History, RunSummary
 
 PARETO_FILE = "pareto.json"
-"""In the folder of a scan, which is in that of a run where no other one is named."""
+"""Name of the result in the folder of a scan; by default, that is a folder of the run."""
 
 
 class Run:
-    """A run folder; the one place that knows the names of its files. Each is read once, when it is first asked for.
+    """A run folder; only this class knows the names of its files. Each file is read once, on first use.
 
     Example: `run = Run("runs/econ_t_5elink")`, then `run.weights`, `run.test.calq`, `run.evaluate()`.
     """
 
     def __init__(self, folder: str | Path, config: Config | None = None) -> None:
-        """Reads nothing: the folder may still be empty, or not there. `config`: instead of the one that it holds."""
+        """Name a folder, which may be missing: nothing is read. `config` replaces the one in the folder."""
         if config:
             self.config = config
         self.folder = folder = Path(folder)
-        # Of the training.
+        # Written by the training.
         self.config_file = folder / CONFIG_FILE
         self.weights_file = folder / WEIGHTS_FILE
         self.network_file = folder / NETWORK_FILE
@@ -44,7 +44,7 @@ class Run:
         self.summary_file = folder / "fingerprint.json"
         self.checkpoint_file = folder / "checkpoint.npz"
         self.older_files = (folder / "decoder.keras", folder / "encoder.keras")
-        # Of other commands.
+        # Written by other commands.
         self.metrics_file = folder / "metrics.json"
         self.bit_comparison_file = folder / "compare.json"
         self.comparison_file = folder / "physics.json"
@@ -62,36 +62,36 @@ class Run:
 
     @classmethod
     def of(cls, config: Config) -> Run:
-        """The run of a configuration, where none is named: `runs/NAME`."""
+        """Default run of a configuration: `runs/NAME`."""
         return cls(Path("runs") / config.name)
 
     @cached_property
     def config(self) -> Config:
-        """The configuration that was trained, with all options of the command line."""
+        """Configuration of the training, with all options of the command line."""
         return Config.load(self.config_file)
 
     @cached_property
     def weights(self) -> EncoderWeights:
-        """The trained encoder in integers; raises InputError for a network that the chip does not have."""
+        """Trained encoder in integers; raises InputError for a network that is not the chip's."""
         return EncoderWeights.load(self.weights_file, self.config.encoder)
 
     @cached_property
     def network(self) -> Any:
-        """The `NetworkEncoder` of a run with `training.network`; raises InputError for one of the chip's encoder."""
+        """`NetworkEncoder` of a run with `training.network`; raises InputError for the chip's encoder."""
         from training.networks.keras_encoder import load  # starts TensorFlow
 
         return load(self.network_file, self.config)
 
     @cached_property
     def decoder(self) -> Any:
-        """The trained decoder, a tf_keras model; see `training.networks.decode`."""
+        """Trained decoder, a tf_keras model; see `training.networks.decode`."""
         from training.networks.decoder import load_decoder  # starts TensorFlow
 
         return load_decoder(self.decoder_file, self.config.encoder)
 
     @cached_property
     def test(self) -> CalqTable:
-        """The held-out modules."""
+        """Held-out modules."""
         return read_calq(self.test_file, self.config.data.order)
 
     @cached_property
@@ -101,15 +101,15 @@ class Run:
 
     @cached_property
     def summary(self) -> RunSummary:
-        """What the run was made from, and its best epoch; it is written when all is there."""
+        """Digests of what the run was made from, and its best epoch; written last."""
         return RunSummary.load(self.summary_file)
 
     def encoder_file(self, config: Config) -> Path:
-        """Where the encoder is, or will be, that is trained with a configuration."""
+        """Path of the encoder trained with a configuration, whether it exists or not."""
         return self.network_file if config.training.network else self.weights_file
 
     def is_finished(self, config: Config, fingerprint: str) -> bool:
-        """Whether the folder holds a run of this fingerprint and all its files."""
+        """Whether the folder holds a finished run with this fingerprint."""
         needed = (self.summary_file, self.encoder_file(config), self.decoder_file, self.history_file, self.config_file,
                   self.test_file)
         return all(path.exists() for path in needed) and self.summary.fingerprint == fingerprint
@@ -117,28 +117,28 @@ class Run:
     def evaluate(
         self, calq: IntArray | None = None, n_processes: int | None = None, progress: Progress | None = None
     ) -> Evaluation:
-        """Metrics on charges (n, 48) in image order; without, on the held-out modules."""
+        """Evaluate on charges (n, 48) in image order; default: on the held-out modules."""
         from training.physics.evaluation import evaluate_run
 
         return evaluate_run(self.config, self.encoder_file(self.config), self.decoder_file,
                             self.test.calq if calq is None else calq, n_processes, progress)
 
     def report(self) -> Path:
-        """Write `report.html` out of all that the folder holds, and return its path."""
+        """Write `report.html` from everything in the folder, and return its path."""
         from training.report.page import write_report  # needs Matplotlib
 
         return write_report(self)
 
     def rtl_file(self, technology: str) -> Path:
-        """The gates of the RTL in a technology."""
+        """Path of the gate count of the RTL in a technology."""
         return self.folder / f"rtl_{technology}.json"
 
     def rtl_files(self, technology: str) -> list[Path]:
-        """All files of the RTL in a technology that are there: also those of folded and of redundant designs."""
+        """All gate counts of the RTL in a technology, including those of folded and redundant designs."""
         return sorted(self.folder.glob(f"rtl_{technology}*.json"))
 
     def hls_projects(self) -> dict[str, Path]:
-        """Folders of the C++ projects that are there, by backend."""
+        """Existing folders of C++ projects, by backend."""
         return {path.name.removeprefix("hls_"): path for path in sorted(self.folder.glob("hls_*"))}
 
     def __repr__(self) -> str:
@@ -154,7 +154,7 @@ class Run:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made if need be; raises InputError at once if another process holds it."""
+    """Create a folder if necessary and lock it; raises InputError at once if another process has locked it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         held = FileLock(folder / ".lock", blocking=False).acquire()

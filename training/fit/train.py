@@ -1,7 +1,7 @@
-"""Training of encoder and decoder together, through the arithmetic of the spec.
+"""Training of encoder and decoder together, in the arithmetic of the spec.
 
-A run lives in one folder. It can be interrupted at any time and continues where it was, to the same result; a finished
-run is recognised by the fingerprint of configuration and data, and not repeated.
+A run has its own folder. It can be interrupted at any time, and resumes with the same result; a finished run is
+recognised by the fingerprint of configuration and data, and is not repeated.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ def train(
     config: Config, output: str | Path, retrain: bool = False, report: EpochReport | None = None,
     start: str | Path | None = None, checkpoint_seconds: float = 2.0,
 ) -> RunSummary:
-    """Train, or continue, or recognise a finished run.
+    """Start or resume a training, or recognise a finished one.
 
-    `start`: the folder of a finished run whose weights and decoder to begin with; it may be of another link budget,
-    and with other decoder options it gives its weights alone. `checkpoint_seconds`: the time between two checkpoints.
-    Writes into `output`: weights.npz (network.npz, if `training.network` names one), decoder.npz, history.json,
-    test.csv (the held-out rows, columns in the order of the configuration), config.yaml and, last, fingerprint.json.
-    Raises InputError for bad data, if a weight is not exactly a code, or if another process trains into `output`.
+    `start`: folder of a finished run to initialise weights and decoder from; its link budget may differ, and if its
+    decoder options do, only the weights are used. `checkpoint_seconds`: time between checkpoints.
+    Writes to `output`: weights.npz (network.npz if `training.network` is set), decoder.npz, history.json, test.csv (the
+    held-out rows, with columns in the configured order), config.yaml and, last, fingerprint.json.
+    Raises InputError for bad data, if a weight is not exactly a code, or if another process has locked `output`.
     """
     run, dataset = Run(output), Dataset.from_config(config)
     begin = Run(start) if start else None
     initial = _trained(begin, config) if begin else None
     fingerprint = fingerprint_of(config, dataset.digest, begin)
     if run.is_finished(config, fingerprint) and not retrain:
-        log.info("%s holds this run already, trained to a validation EMD of %.3f (--retrain repeats it)", output,
+        log.info("%s already holds this run, with a validation EMD of %.3f (--retrain repeats it)", output,
                  run.summary.val_emd)
         return run.summary
-    check_columns(dataset.test.extra)  # now, not after all epochs
+    check_columns(dataset.test.extra)  # before training, not after all epochs
     with locked(run.folder):
         checkpoint = Checkpoint(run.checkpoint_file, fingerprint, checkpoint_seconds)
         if retrain:
@@ -62,15 +62,15 @@ def train(
 
 
 def _trained(start: Run, config: Config) -> tuple[EncoderWeights, Any | None]:
-    """Weights and decoder to begin with, of an encoder that may differ from ours in the number of links alone.
+    """Initial weights and decoder from an encoder that may differ only in the number of links.
 
-    The decoder is None if its options are not ours: it then starts anew.
+    The decoder is None if its options differ from ours: it then starts from random weights.
     """
     if config.training.network:
-        raise InputError(f"{start.folder}: network {config.training.network} starts at random, expected no --start")
+        raise InputError(f"{start.folder}: network {config.training.network} starts from random weights; omit --start")
     if start.config.encoder.evolve(n_elinks=config.encoder.n_elinks) != config.encoder:
-        raise InputError(f"{start.folder}: an encoder of other formats or shapes, expected one that differs in "
-                         "n_elinks alone")
+        raise InputError(f"{start.folder}: encoder of other formats or shapes, expected one that differs only in "
+                         "n_elinks")
     alike = start.config.training.decoder == config.training.decoder
     return EncoderWeights(config.encoder, **start.weights.arrays), start.decoder if alike else None
 
@@ -79,11 +79,11 @@ def _fit(
     config: Config, dataset: Dataset, checkpoint: Checkpoint, initial: tuple[EncoderWeights, Any | None] | None,
     report: EpochReport | None,
 ) -> Trainer:
-    """A trainer that has done all epochs, from the checkpoint on if there is one of this run."""
+    """Train all epochs, resuming from the checkpoint if there is one of this run; returns the trainer."""
     tf.config.experimental.enable_op_determinism()
     trainer = Trainer.from_config(config, dataset)
     if checkpoint.restore(trainer):
-        log.info("%s: continues after epoch %d", checkpoint.path.parent, trainer.epoch)
+        log.info("%s: resuming after epoch %d", checkpoint.path.parent, trainer.epoch)
     elif initial:
         weights, decoder = initial
         trainer.encoder.set_codes(weights)
@@ -101,10 +101,10 @@ def _fit(
 
 def _write_results(trainer: Trainer, run: Run, fingerprint: str) -> RunSummary:
     config, dataset = trainer.config, trainer.dataset
-    weights = trainer.encoder.codes()  # raises before anything is written
+    weights = trainer.encoder.codes()  # may raise, so do it before anything is written
     with atomic_path(run.test_file) as held_out:
         write_calq(held_out, dataset.test.calq, config.data.order, dataset.test.extra)
-        # Results of another run are no longer whole from here on; a folder holds one encoder and one decoder.
+        # From here on, results of an older run are incomplete; a folder holds one encoder and one decoder.
         for path in (run.summary_file, run.weights_file, run.network_file, *run.older_files):
             path.unlink(missing_ok=True)
         weights.save(run.encoder_file(config))

@@ -1,4 +1,4 @@
-"""The training loop: encoder, decoder and optimiser over augmented batches, epoch by epoch."""
+"""Training loop: fits encoder and decoder to augmented batches, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.physics.emd import emd
 import tensorflow as tf
 import tf_keras
 
-_LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of its start
+_LAST_RATE = 0.01  # the learning rate falls along a cosine to this fraction of its initial value
 
 Tensor = Any
 EpochReport = Callable[[int, dict[str, float]], None]
@@ -35,27 +35,30 @@ EpochReport = Callable[[int, dict[str, float]], None]
 
 
 class Trainer:
-    """Encoder, decoder and optimiser of one training, with all that an interrupted one needs to continue.
+    """Encoder, decoder and optimiser of a training, with the whole state needed to resume it.
 
     Example: `trainer = Trainer.from_config(config, Dataset.from_config(config))`, then `trainer.fit()`.
     """
 
     def __init__(self, config: Config, encoder: Any, decoder: Any, dataset: Dataset) -> None:
-        """`encoder`: image codes (n, 8, 8) -> what the decoder sees of a module beside its sum. Nothing is read."""
+        """Set up a training without reading any data.
+
+        `encoder`: image codes (n, 8, 8) -> inputs of the decoder other than the module sum.
+        """
         self.config, self.encoder, self.decoder, self.dataset = config, encoder, decoder, dataset
         self._outputs = TrainedOutputs.of(decoder)
         training, n_modules = config.training, len(dataset.split.train)
         self.n_steps = max(training.passes * n_modules // training.batch_size, 1)
         rate = tf_keras.optimizers.schedules.CosineDecay(
             training.learning_rate, self.n_steps * training.epochs, alpha=_LAST_RATE)
-        # Losses are cubic or square in charge fractions: the usual epsilon of 1e-7 would drown their gradients.
-        # The legacy class updates a variable in one kernel instead of ten: 7% of a whole epoch.
+        # Losses are quadratic or cubic in charge fractions: the usual epsilon of 1e-7 would swamp their gradients.
+        # The legacy class updates a variable with one kernel instead of ten, which saves 7% of an epoch.
         self.optimizer = tf_keras.optimizers.legacy.Adam(rate, epsilon=1e-12)
         # A decoder that refines holds the encoder.
         known = {id(variable) for variable in encoder.trainable_weights}
         own = [variable for variable in decoder.trainable_weights if id(variable) not in known]
         self.variables = [*encoder.trainable_weights, *own]
-        # A step without gradient makes its variables, which a traced function could not.
+        # A step with zero gradients creates the optimiser's variables, which a traced function cannot do.
         self.optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in self.variables])
         self.optimizer.iterations.assign(0)
         self.best = [variable.numpy() for variable in self.variables]
@@ -64,7 +67,7 @@ class Trainer:
 
     @classmethod
     def from_config(cls, config: Config, dataset: Dataset) -> Trainer:
-        """A trainer of the untrained encoder and decoder of a configuration."""
+        """Build a trainer with untrained encoder and decoder."""
         training = config.training
         encoder = training_encoder(config)
         known = encoder if isinstance(encoder, ExactEncoder) else None
@@ -72,29 +75,29 @@ class Trainer:
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
+        """Number of finished epochs."""
         return len(self.history["loss"])
 
     @property
     def best_epoch(self) -> int:
-        """The epoch, from 1, whose validation rows had the least mean EMD; 0 before the first."""
+        """Epoch with the smallest mean EMD of the validation rows, counted from 1; 0 before the first."""
         return int(np.argmin(self.history["val_emd"])) + 1 if self.epoch else 0
 
     @property
     def finished(self) -> bool:
-        """All epochs done, or no better one for `patience` epochs."""
+        """Whether all epochs are done, or the last `patience` ones brought no improvement."""
         training = self.config.training
         return self.epoch >= training.epochs or self.epoch - self.best_epoch >= training.patience
 
     @property
     def state(self) -> list[Any]:
-        """All variables: those that are trained, then those of the optimiser."""
+        """All variables: the trained ones, then those of the optimiser."""
         return [*self.variables, *self.optimizer.weights]
 
     def fit(self, report: EpochReport | None = None) -> None:
-        """Train to the end; encoder and decoder are then those of the best epoch.
+        """Train all epochs, then restore encoder and decoder of the best one.
 
-        Raises InputError if the numbers are no longer finite.
+        `report` is called after each epoch. Raises InputError if loss or outputs are no longer finite.
         """
         for epoch in self.epochs():
             if report:
@@ -102,10 +105,10 @@ class Trainer:
         self.restore_best()
 
     def epochs(self) -> Iterator[int]:
-        """Train epoch by epoch and yield the number of each, from 1, after it; as `fit`, without its last step.
+        """Train epoch by epoch and yield the number of each finished epoch, from 1; does not restore the best one.
 
-        What an epoch draws depends on the seed and its number alone. A thread, which ends with the iterator, draws the
-        next epoch while this one trains.
+        The modules of an epoch depend only on the seed and its number. A thread, which ends with the iterator, draws
+        those of the next epoch during training.
         """
         with ThreadPoolExecutor(max_workers=1) as ahead:
             drawn = ahead.submit(self._draw, self.epoch)
@@ -125,8 +128,8 @@ class Trainer:
         image, seen, true = self._validation
         pred = self._predict(image, seen)
         if not (np.isfinite(loss) and np.isfinite(pred.numpy()).all()):
-            raise InputError(f"epoch {self.epoch + 1}: loss {loss:g} or its decoded charges, expected finite numbers: "
-                             f"a training.learning_rate below {training.learning_rate:g}")
+            raise InputError(f"epoch {self.epoch + 1}: loss {loss:g} or decoded charges are not finite; "
+                             f"lower training.learning_rate, now {training.learning_rate:g}")
         val_loss = float(tf.reduce_mean(self._losses[loss_name](true, pred)))
         val_emd = float(emd(to_trigger_cells(self.dataset.validation.calq), pred.numpy(), n_processes=1).mean())
         for name, value in (("loss", loss), ("val_loss", val_loss), ("val_emd", val_emd)):
@@ -135,7 +138,7 @@ class Trainer:
             self.best = [variable.numpy() for variable in self.variables]
 
     def _draw(self, epoch: int) -> tuple[Tensor, ...]:
-        """What the function of an epoch takes: the modules of all batches, their weights and the size of a batch."""
+        """Draw the modules of all batches of an epoch; returns them with their weights and the batch size."""
         training = self.config.training
         rng = np.random.default_rng([training.seed, epoch])
         n_modules = len(self._train)
@@ -165,7 +168,7 @@ class Trainer:
             variable.assign(value)
 
     def _prepare(self, calq: IntArray) -> tuple[Tensor, Tensor, Tensor]:
-        """Charges in trigger-cell order -> image codes (n, 8, 8), context (n, 2), charge fractions (n, 48)."""
+        """Convert charges in trigger-cell order to image codes (n, 8, 8), context (n, 2), charge fractions (n, 48)."""
         module_sum = calq.sum(axis=1, dtype=np.int64)
         fractions = calq / np.maximum(module_sum, 1)[:, None]
         image = image_codes(self.config.encoder, to_image_order(calq))
@@ -189,7 +192,7 @@ class Trainer:
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
         def run(image: Tensor, seen: Tensor, true: Tensor, weight: Tensor, batch_size: Tensor) -> Tensor:
-            """All batches of an epoch in one call: Python between the steps would cost as much as the steps."""
+            """Train all batches of an epoch in one call: Python between the steps would take as long as the steps."""
             total = 0.0
             n_steps = tf.shape(image)[0] // batch_size
             for step in tf.range(n_steps):

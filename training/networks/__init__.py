@@ -1,4 +1,4 @@
-"""Networks: encoders for training, the catalogue of other shapes, decoders, graphs to export."""
+"""Networks: encoders for training, the catalogue of other networks, decoders, exported graphs."""
 
 from typing import TYPE_CHECKING
 

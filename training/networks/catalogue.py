@@ -1,9 +1,9 @@
-"""Encoders by name, those of the older training scripts among them, and what each asks of a configuration.
+"""Encoders by name, including those of the older training scripts, and the configuration of each.
 
-A name says image, convolution and loss: `8x8_c8_S2_tele` is 8 filters of stride 2 on the 8x8 image, trained on the
-telescope loss. Plain names are float; `_quantized` is QKeras arithmetic at the bits of the link budget, `_qK_RTL` the
-chip's own. Quantised networks of the chip's shape are the chip's encoder, the one that everything else here runs; the
-others are for comparison alone, and cannot be loaded into it.
+A name gives image, convolution and loss: `8x8_c8_S2_tele` has 8 filters of stride 2 on the 8x8 image and is trained
+with the telescope loss. Plain names are float; `_quantized` stands for QKeras arithmetic with the bits of the link
+budget, `_qK_RTL` for the chip's arithmetic. Quantised networks of the chip's shape are the chip's encoder, which
+everything else here runs; the others are for comparison only and cannot be loaded into the chip.
 
 Shapes, losses and arrangements of the images follow networks.py, denseCNN.py and qDenseCNN.py of Ecoder
 (github.com/kakwok/Ecoder and its forks).
@@ -31,12 +31,12 @@ _CHIP_CONV = {"filters": 8, "kernel": _KERNEL, "stride": 2}
 
 @dataclass(frozen=True)
 class Network:
-    """One encoder: image -> [conv -> [2x2 max pooling] -> ReLU] -> dense layers with ReLU -> latents with ReLU."""
+    """An encoder: image -> [conv -> [2x2 max pooling] -> ReLU] -> dense layers with ReLU -> latents with ReLU."""
 
     image: Image
     loss: str
     filters: int = 8
-    """Kernels of 3x3; 0 is no convolution."""
+    """Number of 3x3 kernels; 0 omits the convolution."""
     stride: int = 1
     pool: bool = False
     padding: Literal["same", "valid"] = "same"
@@ -46,12 +46,12 @@ class Network:
 
     @property
     def on_chip(self) -> bool:
-        """Whether this is the chip's encoder: its shape, in fixed point."""
+        """Whether this is the chip's encoder: its shape in fixed point."""
         chip = Network("8x8", self.loss, stride=2, formats=self.formats)
         return self == chip and self.formats != "float"
 
     def n_parameters(self, outputs: int = 16) -> int:
-        """Weights and biases."""
+        """Number of weights and biases."""
         *sides, channels = arrangement(self.image).shape
         total, units = 0, channels
         if self.filters:
@@ -78,28 +78,28 @@ NETWORKS = {
     "8x8_c8_S2_qK_RTL": Network("8x8", "weighted_mse", stride=2, formats="chip"),
     **{f"{name}_quantized": replace(network, formats="qkeras") for name, network in _PLAIN.items()},
 }
-"""Every network that can be named."""
+"""All networks by name."""
 
 
 def find(name: str, quantize: bool = False) -> tuple[str, Network]:
-    """A network and its full name; `quantize` asks for its quantised version. Raises InputError naming the nearest."""
+    """Look up a network and its full name; `quantize` takes the quantised version. InputError names the nearest."""
     if name not in NETWORKS:
-        raise InputError(f"network '{name}' is not known{nearest(name, NETWORKS)} (econ-t networks)")
+        raise InputError(f"unknown network '{name}'{nearest(name, NETWORKS)} (econ-t networks lists all)")
     if quantize and NETWORKS[name].formats == "float":
         name = f"{name}_quantized"
     return name, NETWORKS[name]
 
 
 def configure(config: Config, name: str, quantize: bool = False) -> Config:
-    """`config` with the encoder and the loss of a network; links, data and all other options stay.
+    """Return `config` with encoder and loss of a network; links, data and all other options stay.
 
-    Raises InputError for an unknown name, or for the chip's formats out of a configuration of other ones.
+    Raises InputError for an unknown name, or if a network in the chip's formats gets a configuration with others.
     """
     name, network = find(name, quantize)
     spec = config.encoder
     if network.formats == "chip" and spec.arithmetic != "chip":
-        raise InputError(f"network {name} has the chip's formats, configuration {config.name} has {spec.arithmetic} "
-                         "ones: expected a configuration such as econ_t_5elink")
+        raise InputError(f"network {name} has the chip's formats, but configuration {config.name} has "
+                         f"{spec.arithmetic} formats; use one such as econ_t_5elink")
     if network.on_chip:
         spec = spec.evolve(conv=_CHIP_CONV)
     if network.formats == "qkeras":
@@ -109,7 +109,7 @@ def configure(config: Config, name: str, quantize: bool = False) -> Config:
 
 
 def plain_qkeras(spec: EncoderSpec) -> EncoderSpec:
-    """The spec with exact products and roundings half to even, its latents in the bits that the links carry."""
+    """Change a spec to exact products and rounding half to even, with latents in the bits that the links carry."""
     return spec.evolve(
         conv={"product": None, "output": replace(spec.conv.output, rounding="half_even")},
         dense={"product": None, "output": replace(spec.latent, rounding="half_even", overflow="saturate")},
@@ -117,10 +117,11 @@ def plain_qkeras(spec: EncoderSpec) -> EncoderSpec:
 
 
 def arrangement(image: Image) -> IntArray:
-    """Trigger cell at each place of an image, -1 where there is none: (rows, columns, channels), or (48,).
+    """Trigger cell at each pixel of an image, -1 where there is none: (rows, columns, channels), or (48,).
 
-    4x4x3 is one rhombus of the module a channel. 6x6x3 adds to each, turned upside down, the row and the column of the
-    two other rhombi that touch it on the wafer, so that a 3x3 kernel without padding sees across the edges.
+    4x4x3 has one rhombus of the module per channel. 6x6x3 flips each of them upside down and adds the row and the
+    column of the two other rhombi that touch it on the wafer, so that a 3x3 kernel without padding sees across the
+    edges.
     """
     square = np.arange(N_TRIGGER_CELLS).reshape(3, 4, 4)
     if image == "48":

@@ -1,8 +1,8 @@
-"""The encoder for training: its forward pass equals the emulator bit for bit, its gradient looks through every floor.
+"""Encoder for training: its forward pass equals the emulator bit for bit, its gradient ignores every floor.
 
-All tensors hold integer codes as float32, which is exact up to 2^24; a spec whose sums may need more is refused. The
-gradients are those of the same arithmetic without cuts and roundings ("straight through"), zero where a ReLU or a
-saturation is flat. Cut products and plain QKeras arithmetic are one code path, driven by the spec.
+All tensors hold integer codes as float32, which is exact up to 2^24; a spec whose sums may need more is rejected. The
+gradients are those of the same arithmetic without cuts and rounding ("straight through"), and zero where a ReLU or a
+saturation is flat. Cut products and plain QKeras arithmetic share one code path, driven by the spec.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from emulator.encoder import normalise
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec, LayerFormats
 from models.trigger_cells import IMAGE_SIZE
@@ -28,26 +29,26 @@ _EXACT_BITS = 24
 
 
 class ExactEncoder(tf_keras.layers.Layer):  # type: ignore[misc]
-    """image codes (n, 8, 8) of `spec.input` -> latent values (n, outputs), multiples of the LSB of `spec.latent`.
+    """Encoder: image codes (n, 8, 8) of `spec.input` -> latent values (n, outputs), multiples of `spec.latent.lsb`.
 
-    The four variables are real numbers; the forward pass sees them rounded to the nearest code, half to even. After
-    each step the optimiser's result is clipped to the range of the format, so that no weight gets stuck outside.
-    Raises ValueError for a spec whose sums float32 cannot hold.
+    The four variables are real numbers; the forward pass rounds them to the nearest code, half to even. After each
+    step, they are clipped to the range of the format, so that no weight gets stuck outside.
     """
 
     def __init__(self, spec: EncoderSpec, seed: int, **kwargs: Any) -> None:
+        """Check the spec; raises ValueError if float32 cannot hold its sums."""
         super().__init__(**kwargs)
         for name, layer, data, terms in (
             ("conv", spec.conv, spec.input, spec.conv.kernel**2), ("dense", spec.dense, spec.conv.output, spec.n_hidden)
         ):
             exact = layer.evolve(product=None).accumulator(data, terms)
             if exact.width > _EXACT_BITS + 1:  # one bit is the sign
-                raise ValueError(f"{name}: sums of {exact.width} bits, training holds at most {_EXACT_BITS + 1}")
+                raise ValueError(f"{name}: sums of {exact.width} bits, but training supports at most {_EXACT_BITS + 1}")
         self.spec = spec
         self._seed = seed
 
     def build(self, input_shape: Any) -> None:
-        """Make the variables: He-uniform kernels, zero biases."""
+        """Create the variables: He-uniform kernels, zero biases."""
         rng = np.random.default_rng(self._seed)
         self.values: dict[str, Tensor] = {}
         for name, shape in self.spec.weight_shapes.items():
@@ -60,11 +61,11 @@ class ExactEncoder(tf_keras.layers.Layer):  # type: ignore[misc]
         super().build(input_shape)
 
     def call(self, image: Tensor) -> Tensor:
-        """Latents that the links carry."""
+        """Latents carried by the links."""
         return self.stages(image)["latent_code"] * self.spec.latent.lsb
 
     def stages(self, image: Tensor) -> dict[str, Tensor]:
-        """The emulator's stages conv_sum, hidden_code, dense_sum, output_code and latent_code as float32 codes."""
+        """Stages of the emulator as float32 codes: conv_sum, hidden_code, dense_sum, output_code and latent_code."""
         spec, conv = self.spec, self.spec.conv
         code = {name: weight_code(self.values[name], form) for name, form in spec.weight_formats.items()}
         patches = tf.image.extract_patches(
@@ -79,12 +80,12 @@ class ExactEncoder(tf_keras.layers.Layer):  # type: ignore[misc]
                 "latent_code": latent}
 
     def set_codes(self, weights: EncoderWeights) -> None:
-        """Start from integer weights."""
+        """Set the variables to integer weights."""
         for name, value in weights.values().items():
             self.values[name].assign(value.astype(np.float32))
 
     def codes(self) -> EncoderWeights:
-        """The integer weights that the forward pass sees.
+        """Integer weights as the forward pass sees them.
 
         Raises InputError naming array and index if a variable is not finite.
         """
@@ -93,25 +94,25 @@ class ExactEncoder(tf_keras.layers.Layer):  # type: ignore[misc]
         return EncoderWeights.from_values(self.spec, seen, origin=self.name)
 
     def get_config(self) -> dict[str, Any]:
-        """Not for saving: an encoder is saved as integers."""
+        """Refuse to be saved by Keras: an encoder is saved as integers."""
         raise NotImplementedError("an encoder is saved as integer weights: codes().save(path)")
 
 
 def chip_encoder(spec: EncoderSpec, seed: int) -> ExactEncoder:
-    """An untrained encoder with its variables."""
+    """Build an untrained encoder with its variables."""
     encoder = ExactEncoder(spec, seed, name="encoder")
     encoder.build((None, IMAGE_SIZE, IMAGE_SIZE))
     return encoder
 
 
 def weight_code(value: Tensor, form: FixedPoint) -> Tensor:
-    """Codes of real weights: rounded half to even, clipped to the format; the gradient passes inside the range."""
+    """Codes of real weights: rounded half to even and clipped to the format; the gradient is 1 inside the range."""
     scaled = tf.clip_by_value(value * 2.0**form.fraction_bits, form.min_code, form.max_code)
     return straight_through(scaled, tf.round)
 
 
 def straight_through(value: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
-    """`step(value)`, with the gradient of `value`."""
+    """Return `step(value)` with the gradient of `value`."""
     return value + tf.stop_gradient(step(value) - value)
 
 
@@ -142,7 +143,7 @@ def floored_products(code: Tensor, weight: Tensor, scale: float) -> Tensor:
 
 
 def activate(layer: LayerFormats, data: FixedPoint, total: Tensor) -> Tensor:
-    """ReLU, then the rounding and the limits of the layer's output format; codes in, codes out."""
+    """Apply ReLU, then rounding and limits of the layer's output format; codes in, codes out."""
     form = layer.output
     scaled = tf.nn.relu(total) * 2.0 ** (form.fraction_bits - layer.product_fraction_bits(data))
     rounded = straight_through(scaled, tf.floor if form.rounding == "floor" else tf.round)
@@ -157,7 +158,5 @@ def _clip_to(form: FixedPoint) -> Callable[[Tensor], Tensor]:
 
 
 def image_codes(spec: EncoderSpec, calq: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
-    """What the chip's normaliser makes of charges (n, 48) in image order: codes (n, 8, 8) as float32."""
-    from emulator.encoder import normalise
-
+    """Normalise charges (n, 48) in image order as on the chip: codes (n, 8, 8) as float32."""
     return np.moveaxis(normalise(spec.input, calq.T.astype(np.int64))[2], -1, 0).astype(np.float32)

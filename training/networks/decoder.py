@@ -1,4 +1,4 @@
-"""The decoder, off the detector and in floating point, and what it sees: latents and module sum of a frame."""
+"""Decoder, off the detector and in floating point, from the latents and the module sum of a frame."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _BATCH = 4096
 
 
 def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder: ExactEncoder | None = None) -> Any:
-    """A tf_keras model: latent (n, outputs) and, if it sees the sum, context (n, 2) -> charge fractions (n, 48).
+    """Build a tf_keras model: latent (n, outputs) [and, if it sees the sum, context (n, 2)] -> fractions (n, 48).
 
-    Cells are in trigger-cell order. Dense layers with ReLU, the later ones residual; the softmax at the end makes the
-    fractions sum to 1. With several `members`, equal but for the seed, the fractions are the mean of theirs: the EMD of
-    a mean is at most the mean of the EMDs. With `refinements` the model holds `encoder` (default: a new one), whose
-    weights are then among its own.
+    Charge fractions are in trigger-cell order. Dense layers with ReLU, the later ones residual, are followed by a
+    softmax, so that fractions sum to 1. Several `members` differ only in their seed, and their fractions are averaged:
+    the EMD of a mean is at most the mean of the EMDs. With `refinements`, the model contains `encoder` (default: a new
+    one) and its weights.
     """
     layers = tf_keras.layers
     inputs = [layers.Input((spec.dense.outputs,), name="latent")]
@@ -68,9 +68,9 @@ def _logits(x: Any, options: DecoderConfig, seed: int, suffix: str) -> Any:
 
 @dataclass(frozen=True)
 class TrainedOutputs:
-    """What has a loss while a decoder is trained: outputs, all (n, 48) fractions, with the weight of the loss of each.
+    """Outputs of a decoder that have a loss during training, all (n, 48) fractions, with the weights of their losses.
 
-    They are the members before their mean, or the guesses of a refinement, of which the last alone changes to the final
+    They are the members before averaging, or the guesses of a refinement, of which only the last changes to the final
     loss.
     """
 
@@ -80,7 +80,7 @@ class TrainedOutputs:
 
     @classmethod
     def of(cls, decoder: Any) -> TrainedOutputs:
-        """The outputs of a decoder, as a model with the inputs of the decoder."""
+        """Find the outputs of a decoder, as a model with the inputs of the decoder."""
         last = decoder.layers[-1]
         if last.name == "mean":
             n = len(last.input)
@@ -92,9 +92,9 @@ class TrainedOutputs:
 
 
 def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
-    """What the decoder learns from the module sum as the frame carries it, in 5E4M: (n,) -> (n, 2) float32.
+    """Decoder inputs from the module sum, as the frame carries it in 5E4M: (n,) -> (n, 2) float32.
 
-    The logarithm of the sum, and how far the sum is above the power of two that the chip's normaliser divides by.
+    They are the logarithm of the sum, and that of its ratio to the power of two by which the chip's normaliser divides.
     """
     carried = np.maximum(FINE_SUM.decode(FINE_SUM.encode(module_sum)), 1)
     exponent = bit_length(carried) - 1
@@ -103,11 +103,11 @@ def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]
 
 
 def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.integer[Any]]) -> FloatArray:
-    """Charge fractions (n, 48) in trigger-cell order from latents (n, outputs) and module sums (n,)."""
+    """Decode latents (n, outputs) and module sums (n,) to charge fractions (n, 48) in trigger-cell order."""
     inputs = [np.asarray(latent_value, np.float32)]
     if len(decoder.inputs) > 1:
         inputs.append(context(module_sum))
-    # Called, not decoder.predict: that makes a data set, of which TensorFlow complains where training was before.
+    # Called directly: decoder.predict creates a data set, about which TensorFlow complains after a training.
     fractions = [np.empty((0, N_TRIGGER_CELLS), np.float32)]
     for start in range(0, len(latent_value), _BATCH):
         fractions.append(np.asarray(decoder([part[start : start + _BATCH] for part in inputs])))
@@ -115,17 +115,17 @@ def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.in
 
 
 def save_decoder(decoder: Any, options: DecoderConfig, path: Path) -> None:
-    """Write a decoder that was built with these options."""
+    """Write a decoder built with these options."""
     size = {"latents": decoder.inputs[0].shape[-1], **options.model_dump()}
     write_model(path, size, decoder.get_weights())
 
 
 def load_decoder(path: Path, spec: EncoderSpec) -> Any:
-    """Read the decoder of a run; raises InputError if the file is not one, or one for another number of latents."""
+    """Read a decoder; raises InputError if the file does not hold one, or one for another number of latents."""
     size, weights = read_model(path, "a decoder")
     latents = size.pop("latents", None)
     if latents != spec.dense.outputs:
-        raise InputError(f"{path}: a decoder of {str(latents)[:40]} latents, expected {spec.dense.outputs}")
+        raise InputError(f"{path}: decoder of {str(latents)[:40]} latents, expected {spec.dense.outputs}")
     with parsing(path, "the size of a decoder"):
         options = DecoderConfig.model_validate(size, strict=True)
     check_count(path, weights, _n_parameters(spec, options), f"a decoder of {options!r}")
@@ -135,7 +135,7 @@ def load_decoder(path: Path, spec: EncoderSpec) -> Any:
 
 
 def _n_parameters(spec: EncoderSpec, options: DecoderConfig) -> int:
-    """Weights and biases of a decoder that is not built yet: a file may claim any size."""
+    """Number of weights and biases, computed before building the decoder, as a file may claim any size."""
     n_latents = spec.dense.outputs
     total = options.members * _n_dense(n_latents + (2 if options.sees_sum else 0), options.width, options.layers)
     if options.refinements:

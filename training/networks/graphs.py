@@ -1,7 +1,7 @@
-"""Trained models as files for other programs: SavedModel folders, frozen graphs and ONNX, checked after writing.
+"""Export of trained models for other programs: SavedModel folders, frozen graphs and ONNX, checked after writing.
 
-Names that existing programs look for are kept: the encoder's output is `encoded_vector/Relu`, the decoder's
-`decoder_output/Sigmoid`, whatever operation made them.
+The outputs have the names that existing programs look for, whatever operation computes them: `encoded_vector/Relu` for
+the encoder, `decoder_output/Sigmoid` for the decoder.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 ENCODER_OUTPUT = "encoded_vector/Relu"
 DECODER_OUTPUT = "decoder_output/Sigmoid"
 DECODER_ERROR = 1e-5
-"""Largest difference of decoded charge fractions between the model and its files."""
+"""Maximum difference of decoded charge fractions between the model and its files."""
 
-_OPSET = 17  # of 2022: old enough for any ONNX program of today, new enough for all that the models do
+_OPSET = 17  # of 2022: old enough for all current ONNX programs, new enough for the models
 
 Tensor = Any
 
 
 class EncoderModule(tf.Module):  # type: ignore[misc]
-    """image (n, 8, 8, 1), values of `spec.input` -> latent values (n, outputs), through the arithmetic of the spec."""
+    """Encoder: image (n, 8, 8, 1), values of `spec.input` -> latent values (n, outputs), in the spec's arithmetic."""
 
     def __init__(self, spec: EncoderSpec, weights: EncoderWeights) -> None:
+        """Use these weights of the spec."""
         super().__init__(name="encoder")
         self._encoder = ExactEncoder(spec, seed=0)
         self._encoder.build((None, IMAGE_SIZE, IMAGE_SIZE))
@@ -50,9 +51,10 @@ class EncoderModule(tf.Module):  # type: ignore[misc]
 
 
 class DecoderModule(tf.Module):  # type: ignore[misc]
-    """latent (n, outputs) and, if the decoder sees the sum, context (n, 2) -> charge fractions (n, 48)."""
+    """Decoder: latent (n, outputs) and, if it sees the sum, context (n, 2) -> charge fractions (n, 48)."""
 
     def __init__(self, decoder: Any) -> None:
+        """Use this tf_keras model."""
         super().__init__(name="decoder")
         self._decoder = decoder
         names = ["decoder_input", "context"]
@@ -65,10 +67,10 @@ class DecoderModule(tf.Module):  # type: ignore[misc]
 
 
 def export_graphs(spec: EncoderSpec, weights: EncoderWeights, decoder: Any, output: Path) -> None:
-    """Write encoder and decoder as SavedModel folder, frozen graph (.pb) and ONNX; each is read back and compared.
+    """Write encoder and decoder as SavedModel folder, frozen graph (.pb) and ONNX, and read each back to compare.
 
-    Raises RuntimeError if a file does not compute what the model does: the encoder bit for bit, the decoder, whose sums
-    in floating point depend on their order, within DECODER_ERROR.
+    Raises RuntimeError if the outputs of a file differ from those of the model: the encoder must agree bit for bit, the
+    decoder, whose floating-point sums depend on their order, within DECODER_ERROR.
     """
     rng = np.random.default_rng(1)
     for module, name, output_name, error in (
@@ -95,10 +97,10 @@ def export_graphs(spec: EncoderSpec, weights: EncoderWeights, decoder: Any, outp
 
 
 def to_onnx(definition: Any, signature: list[Any], output_name: str) -> bytes:
-    """A frozen graph as ONNX, with the same names of inputs and output."""
+    """Convert a frozen graph to ONNX with the same names of inputs and output."""
     import tf2onnx
 
-    tf.get_logger().setLevel(logging.ERROR)  # it warns of what tf2onnx uses of the first TensorFlow
+    tf.get_logger().setLevel(logging.ERROR)  # it warns that tf2onnx uses TensorFlow 1 functions
     model, _ = tf2onnx.convert.from_graph_def(
         definition, input_names=[f"{spec.name}:0" for spec in signature], output_names=[f"{output_name}:0"],
         opset=_OPSET)
@@ -136,4 +138,4 @@ def run_frozen(path: Path, signature: list[Any], inputs: list[Tensor], output_na
 
 def _check(path: Path, found: np.ndarray, expected: np.ndarray, error: float) -> None:
     if found.shape != expected.shape or not (np.abs(found - expected) <= error).all():
-        raise RuntimeError(f"{path}: read back, it does not compute what was written")
+        raise RuntimeError(f"{path}: its outputs, after reading it back, differ from those of the model")

@@ -1,4 +1,4 @@
-"""The networks of the catalogue that are not the chip's, as Keras models behind the interface of the chip's encoder."""
+"""Networks of the catalogue other than the chip's, as Keras models with the interface of the chip's encoder."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ _BATCH = 4096
 
 
 class NetworkEncoder:
-    """image codes (n, 8, 8) of `spec.input` -> latent values (n, outputs), as `ExactEncoder`, for any network.
+    """Any network as an encoder like `ExactEncoder`: image codes (n, 8, 8) of `spec.input` -> latents (n, outputs).
 
-    The model itself takes the image of its own geometry with values from 0 to 2, as the normaliser makes them.
+    The model itself takes the image in its own geometry, with values from 0 to 2 as computed by the normaliser.
     """
 
     def __init__(self, spec: EncoderSpec, network: Network, model: Any) -> None:
+        """Wrap the tf_keras model of a network."""
         self.spec, self.network, self.model = spec, network, model
         self.trainable_weights = model.trainable_weights
         self._pixels = _pixels(arrangement(network.image))
@@ -48,7 +49,7 @@ class NetworkEncoder:
         return self.model(tf.gather(flat, self._pixels, axis=1) * self.spec.input.lsb)
 
     def encode(self, calq: IntArray) -> tuple[IntArray, npt.NDArray[np.float32]]:
-        """Module sums (n,) and latents (n, outputs) of charges (n, 48) in image order."""
+        """Encode charges (n, 48) in image order: module sums (n,) and latents (n, outputs)."""
         module_sum, _, image = normalise(self.spec.input, calq.T.astype(np.int64))
         codes = np.moveaxis(image, -1, 0).astype(np.float32)
         latents = [np.empty((0, self.spec.dense.outputs), np.float32)]
@@ -56,7 +57,7 @@ class NetworkEncoder:
         return module_sum, np.concatenate(latents)
 
     def codes(self) -> NetworkEncoder:
-        """Itself, every quantised weight put on its grid: what is saved is what the forward pass sees.
+        """Put every quantised weight on its grid, as the forward pass sees it, and return the encoder itself.
 
         Raises InputError if a weight is not finite.
         """
@@ -75,14 +76,14 @@ class NetworkEncoder:
 
 
 def _size(spec: EncoderSpec, network: Network) -> dict[str, Any]:
-    """What decides shapes and arithmetic of a network; the loss that it is trained on does not."""
+    """Parameters that define shapes and arithmetic of a network: all except the loss."""
     size = {**asdict(network), "hidden": list(network.hidden), "outputs": spec.dense.outputs, "digest": spec.digest()}
     del size["loss"]
     return size
 
 
 def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:
-    """The untrained encoder of a configuration: the chip's, unless `training.network` names another."""
+    """Build the untrained encoder of a configuration: the chip's, unless `training.network` names another."""
     spec, seed = config.encoder, config.training.seed
     if config.training.network:
         _, network = find(config.training.network)
@@ -93,14 +94,14 @@ def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:
 def load(path: Path, config: Config) -> NetworkEncoder:
     """Read `network.npz` of a run with that configuration; raises InputError if it does not fit."""
     if not config.training.network:
-        raise InputError(f"{path}: configuration {config.name} names no training.network, expected the configuration "
-                         "of the run")
+        raise InputError(f"{path}: configuration {config.name} does not set training.network; "
+                         "use the configuration of the run")
     _, network = find(config.training.network)
     found, weights = read_model(path, "an encoder")
     expected = _size(config.encoder, network)
     different = next((key for key in (*expected, *found) if found.get(key) != expected.get(key)), None)
     if different is not None:
-        raise InputError(f"{path}: a network with {different[:40]} {str(found.get(different))[:40]}, expected "
+        raise InputError(f"{path}: network with {different[:40]} {str(found.get(different))[:40]}, expected "
                          f"{expected.get(different)} of {config.training.network}")
     model = build(config.encoder, network, 0)
     check_count(path, weights, model.count_params(), config.training.network)
@@ -109,7 +110,7 @@ def load(path: Path, config: Config) -> NetworkEncoder:
 
 
 def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
-    """A tf_keras model of standard layers, or of QKeras' in the formats of `spec`: image -> latents (outputs,)."""
+    """Build a tf_keras model of standard layers, or of QKeras layers in the formats of `spec`: image -> latents."""
     layers = tf_keras.layers
     seeds = count(1000 * seed)
 
@@ -117,7 +118,7 @@ def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
         options |= {"kernel_initializer": tf_keras.initializers.HeUniform(seed=next(seeds))}
         if network.formats == "float":
             return getattr(layers, kind)(*size, **options)
-        import qkeras  # a second and a half that float networks and the chip's encoder do without
+        import qkeras  # takes 1.5 s, and neither float networks nor the chip's encoder need it
 
         return getattr(qkeras, f"Q{kind}")(*size, kernel_quantizer=form.weight.as_qkeras(),
                                            bias_quantizer=form.bias.as_qkeras(), **options)
@@ -138,13 +139,13 @@ def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
         x = layers.Flatten(name="flatten")(activation(spec.conv.output, "hidden")(x))
     for index, units in enumerate(network.hidden):
         x = weighted("Dense", spec.dense, units, name=f"dense_{index}")(x)
-        x = activation(spec.conv.output, f"hidden_{index}")(x)  # as after a convolution: only latents go over links
+        x = activation(spec.conv.output, f"hidden_{index}")(x)  # as after a convolution: only latents are sent
     x = weighted("Dense", spec.dense, spec.dense.outputs, name="dense")(x)
     return tf_keras.Model(image, activation(spec.latent, "encoded_vector")(x), name="encoder")
 
 
 def _pixels(cells: IntArray) -> npt.NDArray[np.int64]:
-    """Where in the flat 8x8 image each of the trigger cells is; the last pixel, always zero, stands for none (-1)."""
+    """Position of each trigger cell in the flat 8x8 image; the last pixel, which is always zero, stands for -1."""
     pixel = np.full(N_TRIGGER_CELLS + 1, IMAGE_TO_TC.size - 1)
     flat = IMAGE_TO_TC.ravel()
     pixel[flat[flat >= 0]] = np.flatnonzero(flat >= 0)

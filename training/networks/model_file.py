@@ -1,6 +1,6 @@
-"""Keras models in `.npz` files: their size and their numbers, from which the reader builds the model itself.
+"""Keras models in `.npz` files: size and weights, from which the reader rebuilds the model.
 
-No file names a class or a function, and equal models give equal bytes.
+Files do not name classes or functions, and equal models give equal bytes.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def write_model(path: Path, size: Mapping[str, Any], weights: Sequence[FloatArra
 
 
 def read_model(path: Path, kind: str) -> tuple[dict[str, Any], npt.NDArray[np.float32]]:
-    """Size and weights (n,) of a model; raises InputError, naming `kind`, if the file holds anything else."""
+    """Read size and weights (n,) of a model; raises InputError, naming `kind`, if the file holds anything else."""
     older = path.with_suffix(_OLDER)
     if path.suffix == _OLDER or (not path.exists() and older.exists()):
-        raise InputError(f"{older}: {kind} of an older version, which this one does not read; train again")
+        raise InputError(f"{older}: {kind} of an older version, which cannot be read; train again")
     if not path.exists():
         raise InputError(f"{path}: no such file, expected {kind}")
     content = read_npz(path, {"size", "weights"})
@@ -48,13 +48,13 @@ def read_model(path: Path, kind: str) -> tuple[dict[str, Any], npt.NDArray[np.fl
 
 
 def check_count(path: Path, weights: npt.NDArray[np.float32], expected: int, what: str) -> None:
-    """Raise InputError unless there are as many weights as the model has; before it is built, if it could be large."""
+    """Raise InputError unless the number of weights is that of the model; call it before building a large model."""
     if len(weights) != expected:
         raise InputError(f"{path}: {len(weights)} weights, expected {expected} of {what}")
 
 
 def fill(model: Any, weights: npt.NDArray[np.float32]) -> None:
-    """Put all weights, in the order of its layers, into a model that was just built."""
+    """Set all weights of a new model, in the order of its layers."""
     shapes = [weight.shape for weight in model.get_weights()]
     parts = np.split(weights, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
     model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])

@@ -1,9 +1,9 @@
-"""The refining decoder: a guess of the charge map goes through the known encoder, which tells what to correct.
+"""Refining decoder: encodes its guess of the charge map with the known encoder, and corrects it by the difference.
 
-The frame carries the module sum, so that a guess has the scale of the encoder's input: each guess becomes the image
-that the normaliser would make of it, and the encoder, with the weights and the cuts of the chip, says which latents it
-would have sent. A small network per step gets those beside the latents that were received and corrects the logits of
-the guess. The learned iteration is that of unrolled solvers of inverse problems (Gregor and LeCun, ICML 2010).
+The frame carries the module sum, which gives a guess the scale of the encoder's input: each guess is normalised to an
+image, and the encoder, with the weights and the cuts of the chip, computes the latents that would have been sent. In
+each step, a small network compares them with the received latents and corrects the logits of the guess. Such a learned
+iteration is an unrolled solver of an inverse problem (Gregor and LeCun, ICML 2010).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import tensorflow as tf
 import tf_keras
 
 CORRECTION_LAYERS = 2
-"""Hidden layers of each correction."""
+"""Number of hidden layers of each correction."""
 EARLY_WEIGHT = 0.3
-"""Weight in the loss of each guess but the last."""
+"""Weight in the loss of each guess except the last."""
 
-# What brings the features of a correction to about one: differences of latents are small, hidden codes have 8 bits.
+# Scales that bring the features of a correction to about 1: differences of latents are small, hidden codes have 8 bits.
 _DIFFERENCE_SCALE, _FRACTION_SCALE, _HIDDEN_SCALE = 8.0, 4.0, 1 / 64
 _SMALLEST = 1e-8  # keeps the square root of an empty cell differentiable
 
@@ -34,9 +34,10 @@ Tensor = Any
 
 
 class EncodedGuess(tf_keras.layers.Layer):  # type: ignore[misc]
-    """Charge fractions (n, 48) and context (n, 2) -> latents (n, outputs) and hidden codes of the guess."""
+    """Encoder of guesses: charge fractions (n, 48) and context (n, 2) -> latents (n, outputs) and hidden codes."""
 
     def __init__(self, encoder: ExactEncoder, **kwargs: Any) -> None:
+        """Use this encoder."""
         super().__init__(**kwargs)
         self._encoder = encoder
         place = np.zeros((N_TRIGGER_CELLS, IMAGE_SIZE**2), np.float32)
@@ -44,10 +45,10 @@ class EncodedGuess(tf_keras.layers.Layer):  # type: ignore[misc]
         self._place = tf.constant(place)
 
     def call(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The encoder's stages of a guess; the gradient looks through all floors."""
+        """Encode a guess; the gradient ignores all floors."""
         fractions, context = inputs
         spec = self._encoder.spec
-        # The second number of the context is log2 of the sum over its power of two, minus a half.
+        # The second value of the context is log2 of the sum over its power of two, minus one half.
         scale = tf.pow(2.0, context[:, 1:2] + 0.5 + spec.input.fraction_bits)
         code = tf.minimum(straight_through(fractions * scale, tf.floor), spec.input.max_code)
         stages = self._encoder.stages(tf.reshape(tf.matmul(code, self._place), (-1, IMAGE_SIZE, IMAGE_SIZE)))
@@ -57,7 +58,7 @@ class EncodedGuess(tf_keras.layers.Layer):  # type: ignore[misc]
 def refined(
     encoder: ExactEncoder, latent: Tensor, context: Tensor, logits: Tensor, options: DecoderConfig, seed: int
 ) -> list[Tensor]:
-    """Charge fractions (n, 48) of the first guess, which has these logits, and after each correction."""
+    """Charge fractions (n, 48) of the first guess, with these logits, and after each correction."""
     layers = tf_keras.layers
     corrections = [_correction(options, seed + step, f"correction_{step}")
                    for step in range(1 if options.share else options.refinements)]
@@ -74,7 +75,7 @@ def refined(
 
 
 def _correction(options: DecoderConfig, seed: int, name: str) -> Any:
-    """Dense layers with ReLU, the later ones residual, to a change of the logits (n, 48)."""
+    """Correction of the logits (n, 48): dense layers with ReLU, the later ones residual."""
     layers = tf_keras.layers
 
     def dense(units: int, index: int, **kwargs: Any) -> Any:

@@ -65,7 +65,7 @@ def test_names() -> None:
     assert find("4x4x3_c8_tele", quantize=True)[0] == "4x4x3_c8_tele_quantized"
     for name in ON_CHIP:
         assert find(name, quantize=True) == find(name)
-    with pytest.raises(InputError, match=r"'8x8_c8_S2_telle' is not known; did you mean '8x8_c8_S2_tele'\?"):
+    with pytest.raises(InputError, match=r"unknown network '8x8_c8_S2_telle'; did you mean '8x8_c8_S2_tele'\?"):
         find("8x8_c8_S2_telle")
 
 
@@ -215,9 +215,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / NETWORK_FILE, tmp_path / WEIGHTS_FILE):
         with pytest.raises(InputError, match=r"network\.npz is not an encoder of the chip and cannot be loaded"):
             load_weights(path, config.encoder)
-    with pytest.raises(InputError, match="expected no --start"):
+    with pytest.raises(InputError, match="starts from random weights; omit --start"):
         train(config.override(training={"epochs": 2}), tmp_path / "more", start=tmp_path)
-    with pytest.raises(InputError, match=r"names no training\.network"):
+    with pytest.raises(InputError, match=r"does not set training\.network"):
         load(tmp_path / NETWORK_FILE, small("8x8_c8_S2_qK_RTL"))
     with pytest.raises(InputError, match=r"with image 8x8, expected 4x4x3 of 4x4x3_c8_tele_quantized"):
         load(tmp_path / NETWORK_FILE, small("4x4x3_c8_tele_quantized"))
@@ -283,7 +283,7 @@ def test_latents_follow_the_links_of_the_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "match"), [
-    (["--models", "8x8_c8_S2_tele,8x8_c8_S2_em6"], "'8x8_c8_S2_em6' is not known; did you mean '8x8_c8_S2_emd6'?"),
+    (["--models", "8x8_c8_S2_tele,8x8_c8_S2_em6"], "unknown network '8x8_c8_S2_em6'; did you mean '8x8_c8_S2_emd6'?"),
     (["--quantize"], "--quantize needs --models"),
     (["--models", "8x8_c8_S2", "--start", "runs/none"], "--start runs/none and --models exclude each other"),
     (["--models", "8x8_c8_S2", "--loss", "emdd"], "training.loss"),
