@@ -75,7 +75,8 @@ def compare(
     table = _modules(input, order, configured, n_modules, data_seed)
     calq = to_trigger_cells(table.calq)
     extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
-    result = run_comparison(calq, extra, encoders, options, emd_progress, n_processes, table.source)
+    result = run_comparison(calq, extra, encoders, options, progress=emd_progress, n_processes=n_processes,
+                            data=table.source)
     show_comparison(result)
     if json_:
         result.save(json_)

@@ -99,7 +99,7 @@ def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], Non
     with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_CONSOLE,
                   disable=not _CONSOLE.is_terminal) as progress:
         task = progress.add_task("parts", total=total)
-        yield lambda name, counts: progress.advance(task)
+        yield lambda _name, _counts: progress.advance(task)
 
 
 def show_distributions(rows: list[tuple[str, ...]]) -> None:

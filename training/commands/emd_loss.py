@@ -57,8 +57,8 @@ def emd_loss(
     # TensorFlow mistakes the functions of several networks for one that is retraced.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with part_progress(n_models * epochs) as done:
-        result = train_family(train, held_out, chosen.training.augment, epochs, n_models, best, n_pairs, seed, output,
-                              done)
+        result = train_family(train, held_out, chosen.training.augment, output, epochs=epochs, n_models=n_models,
+                              best=best, n_pairs=n_pairs, seed=seed, report=done)
     show_table(f"against the exact EMD, {result.n_held_out_pairs} held-out pairs of mean {result.mean_emd:.3f}", [
         {"loss": row.name, "image": row.image, "conv": f"{row.layers} x {row.filters} x {row.kernel}",
          "dense": row.units, "seed": row.seed, "mean |error|": row.mean_absolute_error, "bias": row.bias,

@@ -22,5 +22,5 @@ def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, 
     chosen = configured_study(config, epochs, data, set_)
     rows = compare(chosen, output or Run.of(chosen).hybrid_folder, logging.getLogger(__name__).info)
     shown = {"code": "code", "n_latents": "latents", "latent_bits": "bits each", "value_bits": "value bits",
-             "bits": "total bits", "emd_mean": "EMD", "emd_mean_all": "EMD of all"}
+             "bits": "total", "emd_mean": "EMD", "emd_mean_all": "EMD, all"}
     show_table(f"{chosen.name}: codes within the same number of bits", titled(rows, shown))

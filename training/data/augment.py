@@ -38,7 +38,7 @@ def augment(calq: IntArray, options: AugmentConfig, rng: np.random.Generator, po
     if options.rotate:
         first, second = _turn(first, rng), _turn(second, rng)
     choice = rng.random(n)
-    thirds = np.repeat(rng.random((n, 3)) < 0.5, N_TRIGGER_CELLS // 3, axis=1)
+    thirds = np.repeat(rng.random((n, 3)) < 1 / 2, N_TRIGGER_CELLS // 3, axis=1)
     part = 2.0 ** rng.uniform(-3, 0, (n, 1))
     cut = np.flatnonzero(choice < options.cut)
     mixed = np.flatnonzero((choice >= options.cut) & (choice < options.cut + options.mix))

@@ -11,6 +11,7 @@ from models.calq_io import CalqTable, read_calq
 from models.config import DataConfig
 from models.errors import ToolMissing
 from training.production import CACHE
+from training.production.default_set import pythia_modules
 from training.production.toy import generate
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,6 @@ def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> Ca
     if data.files:
         return read_calq(data.files, data.order, data.nrows_per_file)
     if data.source == "pythia":
-        from training.production.default_set import pythia_modules  # needs packages of the extra "data"
-
         try:
             return pythia_modules(data.n_modules, data.seed, n_elinks, cache)
         except ToolMissing as error:

@@ -22,7 +22,7 @@ def area_against_emd(scan: ParetoScan) -> Figure:
     axes.step(*_places(best), where="post", color=ink(), linewidth=0.8, alpha=0.6)
 
     def draw(row: list[ParetoPoint], bits: list[int], label: str, marker: str, colour: str) -> None:
-        if len(row) < 2:
+        if len(row) <= 1:
             return
         area, emd = _places(row)
         axes.plot(area, emd, marker=marker, color=colour, linestyle=":", linewidth=0.8, label=label)

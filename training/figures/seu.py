@@ -18,6 +18,7 @@ _Known = tuple[RegisterUpsets, BitEffects]
 
 _KINDS = {"weights": "weights, until rewritten", "settings": "mask and links, until rewritten",
           "pipeline": "pipeline, one crossing"}
+_MOST_TICKS = 11
 
 
 def critical_bits(bits: Sequence[RegisterUpsets], spec: EncoderSpec) -> Figure:
@@ -43,7 +44,7 @@ def _by_place(axes: Axes, known: list[_Known], norm: SymLogNorm) -> None:
         place = np.asarray(one.place)
         table[row, : place.max() + 1] = np.bincount(place, effects.emd_change) / np.bincount(place)
     axes.pcolormesh(np.clip(table, 0, None), cmap="viridis", norm=norm)
-    step = 1 if n_places < 12 else 4
+    step = 1 if n_places <= _MOST_TICKS else 4
     axes.set(xlabel="bit of the code, 0 the lowest", xticks=np.arange(0, n_places, step) + 0.5,
              xticklabels=range(0, n_places, step), yticks=np.arange(len(known)) + 0.5,
              yticklabels=[f"{one.name.split('.')[-1]} ({len(one.place):,})" for one, _ in known])

@@ -37,7 +37,7 @@ def style(name: Style = "page") -> AbstractContextManager[None]:
 
 
 def _experiment() -> Any:
-    import mplhep
+    import mplhep  # noqa: PLC0415  (takes a second, and the page does without)
 
     # The style is made for 10-inch figures with 26-point letters; ours are half as large.
     halved = {f"{axis}tick.{which}.size": mplhep.style.CMS[f"{axis}tick.{which}.size"] / 2

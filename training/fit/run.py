@@ -78,14 +78,14 @@ class Run:
     @cached_property
     def network(self) -> Any:
         """`NetworkEncoder` of a run with `training.network`; raises InputError for the chip's encoder."""
-        from training.networks.keras_encoder import load  # starts TensorFlow
+        from training.networks.keras_encoder import load  # noqa: PLC0415  (starts TensorFlow)
 
         return load(self.network_file, self.config)
 
     @cached_property
     def decoder(self) -> Any:
         """Trained decoder, a tf_keras model; see `training.networks.decode`."""
-        from training.networks.decoder import load_decoder  # starts TensorFlow
+        from training.networks.decoder import load_decoder  # noqa: PLC0415  (starts TensorFlow)
 
         return load_decoder(self.decoder_file, self.config.encoder)
 
@@ -118,14 +118,14 @@ class Run:
         self, calq: IntArray | None = None, n_processes: int | None = None, progress: Progress | None = None
     ) -> Evaluation:
         """Evaluate on charges (n, 48) in image order; default: on the held-out modules."""
-        from training.physics.evaluation import evaluate_run
+        from training.physics.evaluation import evaluate_run  # noqa: PLC0415  (needs the emulator)
 
         return evaluate_run(self.config, self.encoder_file(self.config), self.decoder_file,
                             self.test.calq if calq is None else calq, n_processes, progress)
 
     def report(self) -> Path:
         """Write `report.html` from everything in the folder, and return its path."""
-        from training.report.page import write_report  # needs Matplotlib
+        from training.report.page import write_report  # noqa: PLC0415  (needs Matplotlib)
 
         return write_report(self)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.trigger_cells import N_TRIGGER_CELLS, SUPER_CELLS, distance_matrix, super_cell_weights
+from training.physics.emd import emd_and_potential
 
 # isort: split
 import tensorflow as tf
@@ -97,8 +98,6 @@ def emd(true: Tensor, pred: Tensor) -> Tensor:
 
 
 def _emd_and_gradient(true: Any, pred: Any) -> tuple[Any, Any]:
-    from training.physics.emd import emd_and_potential
-
     value, potential = emd_and_potential(true, pred)
     return value.astype(np.float32), -potential.astype(np.float32)
 

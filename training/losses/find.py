@@ -7,8 +7,7 @@ from pathlib import Path
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from training.losses.charge_maps import LOSSES, Loss
-
-# isort: split
+from training.losses.learned import digest_of, load_emd_loss, load_model
 
 
 def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
@@ -18,8 +17,6 @@ def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
     """
     if name in LOSSES:
         return LOSSES[name]
-    from training.losses.learned import load_emd_loss
-
     return load_emd_loss(Path(emd_loss_models), name)
 
 
@@ -28,6 +25,4 @@ def learned_digests(names: Sequence[str], emd_loss_models: str | Path) -> list[s
     learned = [name for name in names if name not in LOSSES]
     if not learned:
         return []
-    from training.losses.learned import digest_of, load_model
-
     return [digest_of(load_model(Path(emd_loss_models), name)) for name in learned]

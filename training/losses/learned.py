@@ -101,8 +101,8 @@ class _Member:
 
 
 def train_family(
-    train: IntArray, held_out: IntArray, options: AugmentConfig, epochs: int, n_models: int, best: int, n_pairs: int,
-    seed: int, output: Path, report: Callable[[str, Mapping[str, int]], None] = lambda name, counts: None,
+    train: IntArray, held_out: IntArray, options: AugmentConfig, output: Path, *, epochs: int, n_models: int, best: int,
+    n_pairs: int, seed: int, report: Callable[[str, Mapping[str, int]], None] = lambda _name, _counts: None,
 ) -> LearnedLosses:
     """Train `n_models` networks and keep the `best` of them.
 

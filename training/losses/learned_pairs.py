@@ -31,7 +31,7 @@ def make_pairs(
     made = np.concatenate([
         distort(part, maps, rng) for distort, part in zip(_DISTORTIONS, np.array_split(true, len(_DISTORTIONS)),
                                                           strict=True)])
-    share = rng.random((n_pairs, 1)) * (rng.random((n_pairs, 1)) < 0.5)
+    share = rng.random((n_pairs, 1)) * (rng.random((n_pairs, 1)) < 1 / 2)
     pred = (1 - share) * made + share * other
     distance = emd(true, pred, n_processes=1)
     different = distance > 0

@@ -98,7 +98,7 @@ def export_graphs(spec: EncoderSpec, weights: EncoderWeights, decoder: Any, outp
 
 def to_onnx(definition: Any, signature: list[Any], output_name: str) -> bytes:
     """Convert a frozen graph to ONNX with the same names of inputs and output."""
-    import tf2onnx
+    import tf2onnx  # noqa: PLC0415  (slow, and only for the export)
 
     tf.get_logger().setLevel(logging.ERROR)  # it warns that tf2onnx uses TensorFlow 1 functions
     model, _ = tf2onnx.convert.from_graph_def(
@@ -116,7 +116,7 @@ def to_onnx(definition: Any, signature: list[Any], output_name: str) -> bytes:
 
 def run_onnx(path: Path, signature: list[Any], inputs: list[Tensor], output_name: str) -> np.ndarray:
     """Run an ONNX file by the names of its inputs and output."""
-    import onnxruntime
+    import onnxruntime  # noqa: PLC0415  (slow, and only for the export)
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     feed = {spec.name: value.numpy() for spec, value in zip(signature, inputs, strict=True)}

@@ -118,17 +118,13 @@ def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
         options |= {"kernel_initializer": tf_keras.initializers.HeUniform(seed=next(seeds))}
         if network.formats == "float":
             return getattr(layers, kind)(*size, **options)
-        import qkeras  # takes 1.5 s, and neither float networks nor the chip's encoder need it
-
-        return getattr(qkeras, f"Q{kind}")(*size, kernel_quantizer=form.weight.as_qkeras(),
-                                           bias_quantizer=form.bias.as_qkeras(), **options)
+        return getattr(_qkeras(), f"Q{kind}")(*size, kernel_quantizer=form.weight.as_qkeras(),
+                                              bias_quantizer=form.bias.as_qkeras(), **options)
 
     def activation(form: FixedPoint, name: str) -> Any:
         if network.formats == "float":
             return layers.ReLU(name=name)
-        import qkeras
-
-        return qkeras.QActivation(form.as_qkeras(), name=name)
+        return _qkeras().QActivation(form.as_qkeras(), name=name)
 
     x = image = layers.Input(arrangement(network.image).shape, name="image")
     if network.filters:
@@ -142,6 +138,12 @@ def build(spec: EncoderSpec, network: Network, seed: int) -> Any:
         x = activation(spec.conv.output, f"hidden_{index}")(x)  # as after a convolution: only latents are sent
     x = weighted("Dense", spec.dense, spec.dense.outputs, name="dense")(x)
     return tf_keras.Model(image, activation(spec.latent, "encoded_vector")(x), name="encoder")
+
+
+def _qkeras() -> Any:
+    import qkeras  # noqa: PLC0415  (takes 1.5 s, and neither float networks nor the chip's encoder need it)
+
+    return qkeras
 
 
 def _pixels(cells: IntArray) -> npt.NDArray[np.int64]:

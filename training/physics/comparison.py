@@ -63,7 +63,7 @@ class _Measured:
 
 
 def compare(
-    calq: IntArray, extra: Mapping[str, npt.NDArray[Any]], encoders: Sequence[Scheme], options: Options,
+    calq: IntArray, extra: Mapping[str, npt.NDArray[Any]], encoders: Sequence[Scheme], options: Options, *,
     progress: Progress | None = None, n_processes: int | None = None, data: str = "",
 ) -> Comparison:
     """Run all schemes on charges (n, 48) in trigger-cell order.

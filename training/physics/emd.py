@@ -37,18 +37,18 @@ def emd(
     """
     true, pred = np.asarray(true, dtype=np.float64), np.asarray(pred, dtype=np.float64)
     for name, charge in (("true", true), ("pred", pred)):
-        if charge.ndim != 2 or charge.shape[1] != N_TRIGGER_CELLS or len(charge) != len(true):
+        if charge.shape != (*true.shape[:1], N_TRIGGER_CELLS):
             raise ValueError(f"{name} has shape {charge.shape}, expected (n, {N_TRIGGER_CELLS}) for both maps")
         if not (np.isfinite(charge) & (charge >= 0)).all():
             raise ValueError(f"{name} has a negative or non-finite charge")
     tasks = [(true[i : i + _CHUNK], pred[i : i + _CHUNK]) for i in range(0, len(true), _CHUNK)]
-    wrap = progress or (lambda chunks, total: chunks)
+    wrap = progress or (lambda chunks, _total: chunks)
     if n_processes is None:
         n_processes = min(os.cpu_count() or 1, 1 + len(true) // _WORTH_A_PROCESS)
     if n_processes <= 1 or len(tasks) <= 1:
         return np.concatenate([np.empty(0), *wrap(map(_chunk, tasks), len(tasks))])
     # Spawn new interpreters: forking a process that runs TensorFlow threads may hang.
-    with ProcessPoolExecutor(min(n_processes, len(tasks)), get_context("spawn"), initializer=_quiet_solver) as pool:
+    with ProcessPoolExecutor(min(n_processes, len(tasks)), get_context("spawn")) as pool:
         return np.concatenate(list(wrap(pool.map(_chunk, tasks), len(tasks))))
 
 
@@ -59,33 +59,30 @@ def emd_and_potential(true: npt.ArrayLike, pred: npt.ArrayLike) -> tuple[Float64
     differs by at most their distance, and sum(f * (true - pred)) over the normalised maps is the EMD (Kantorovich and
     Rubinstein). Both are 0 where a map is empty.
     """
-    _quiet_solver()
-    from ot.lp.emd_wrap import emd_c
-
-    distances = distance_matrix()
+    solver, distances = _solver(), distance_matrix()
     true, pred = np.asarray(true, dtype=np.float64), np.asarray(pred, dtype=np.float64)
     true_sum, pred_sum = true.sum(axis=1), pred.sum(axis=1)
     value, potential = np.zeros(len(true)), np.zeros_like(pred)
     for i in np.flatnonzero((true_sum > 0) & (pred_sum > 0)):
-        value[i], potential[i] = _transport(emd_c, distances, true[i] / true_sum[i] - pred[i] / pred_sum[i])
+        value[i], potential[i] = _transport(solver, distances, true[i] / true_sum[i] - pred[i] / pred_sum[i])
     return value, potential
 
 
-def _quiet_solver() -> None:
-    """Keep POT from importing every installed array library: TensorFlow alone would cost each process seconds."""
+def _solver() -> Any:
+    """POT's network simplex; keeps POT from importing TensorFlow, which would cost each process seconds."""
     os.environ["POT_BACKEND_DISABLE_TENSORFLOW"] = "1"
+    from ot.lp.emd_wrap import emd_c  # noqa: PLC0415  (after the setting above)
+
+    return emd_c
 
 
 def _chunk(task: tuple[Float64Array, Float64Array]) -> Float64Array:
-    _quiet_solver()
-    from ot.lp.emd_wrap import emd_c
-
-    distances = distance_matrix()
+    solver, distances = _solver(), distance_matrix()
     true, pred = task
     true_sum, pred_sum = true.sum(axis=1), pred.sum(axis=1)
     result = np.full(len(true), np.nan)
     for i in np.flatnonzero((true_sum > 0) & (pred_sum > 0)):
-        result[i], _ = _transport(emd_c, distances, true[i] / true_sum[i] - pred[i] / pred_sum[i])
+        result[i], _ = _transport(solver, distances, true[i] / true_sum[i] - pred[i] / pred_sum[i])
     return result
 
 

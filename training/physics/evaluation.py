@@ -36,11 +36,11 @@ def evaluate_run(
 
     Raises InputError if a file cannot be read or belongs to another configuration.
     """
-    from training.networks.decoder import load_decoder
+    from training.networks.decoder import load_decoder  # noqa: PLC0415  (starts TensorFlow)
 
     digest = None
     if config.training.network:
-        from training.networks.keras_encoder import load
+        from training.networks.keras_encoder import load  # noqa: PLC0415  (starts TensorFlow)
 
         module_sum, latent_value = load(weights, config).encode(calq)
     else:
@@ -66,7 +66,7 @@ def _evaluate(
     latent_value: FloatArray, module_sum: IntArray, decoder: Any, calq: IntArray,
     n_processes: int | None, progress: Progress | None,
 ) -> EmdMetrics:
-    from training.networks.decoder import decode
+    from training.networks.decoder import decode  # noqa: PLC0415  (starts TensorFlow)
 
     pred = decode(decoder, latent_value, module_sum)
     return metrics(calq, emd(to_trigger_cells(calq), pred, n_processes, progress))

@@ -110,7 +110,8 @@ class Scheme:
 
     def _charge(self, decoded: Decoded, latent: IntArray | None) -> FloatArray:
         if decoded.calq is None:
-            assert self.decoder is not None and latent is not None
+            assert self.decoder is not None
+            assert latent is not None
             return self.decoder(latent, decoded.module_sum) * decoded.module_sum[:, None]
         charge = decoded.calq.astype(np.float64)
         if self.spread:
@@ -202,7 +203,7 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
                          f"{OUTPUT_BITS} bits, as on the chip")
 
     def decoded(latent: IntArray, module_sum: IntArray) -> FloatArray:
-        from training.networks.decoder import decode
+        from training.networks.decoder import decode  # noqa: PLC0415  (starts TensorFlow)
 
         return decode(decoder, spec.latent.value(latent), module_sum).astype(np.float64)
 

@@ -63,7 +63,7 @@ def simulate(sample: Sample, event: int, cache: Path, keep_empty: bool = False) 
     extra = pile_up(pile_up_rng, sample.pile_up, sample.pool_size, sample.seed, cache)
     if extra is not None:
         charge += charges(pile_up_rng, extra, wanted)
-    return digitise(noise_rng, charge, signal, event, wanted, keep_empty)
+    return digitise(noise_rng, charge, signal, event, wanted, keep_empty=keep_empty)
 
 
 def charges(rng: np.random.Generator, particles: Particles, wanted: IntArray) -> FloatArray:
@@ -84,8 +84,8 @@ def charges(rng: np.random.Generator, particles: Particles, wanted: IntArray) ->
 
 
 def digitise(
-    rng: np.random.Generator, charge: FloatArray, signal: FloatArray, event: int, wanted: IntArray, keep_empty: bool,
-    noise: float = NOISE,
+    rng: np.random.Generator, charge: FloatArray, signal: FloatArray, event: int, wanted: IntArray, *,
+    keep_empty: bool, noise: float = NOISE,
 ) -> ModuleTable:
     """Digitise charges in MIP, as returned by `charges`, into the modules of the layers `wanted`.
 

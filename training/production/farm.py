@@ -131,7 +131,7 @@ def _on_cluster(parts: Sequence[Part], farm: FarmConfig, cluster: Any) -> Iterat
     if not parts:
         return
     try:
-        from distributed import Client, KilledWorker, as_completed
+        from distributed import Client, KilledWorker, as_completed  # noqa: PLC0415  (of the extra "data")
     except ImportError:
         raise ToolMissing("more than one worker needs the package distributed: pip install '.[data]'") from None
     by_name = {part.name: part for part in parts}
@@ -147,18 +147,18 @@ def _on_cluster(parts: Sequence[Part], farm: FarmConfig, cluster: Any) -> Iterat
 
 def make_cluster(farm: FarmConfig) -> Any:
     """Start the configured dask cluster and request its workers; a batch system starts them when it has room."""
-    import dask
+    import dask  # noqa: PLC0415  (of the extra "data")
 
     # One worker may die by bad luck (memory, a failing node), but hardly five with the same part.
     dask.config.set({"distributed.scheduler.allowed-failures": _TRIES})
     if farm.cluster == "local":
-        from distributed import LocalCluster
+        from distributed import LocalCluster  # noqa: PLC0415  (of the extra "data")
 
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _MALLOC.items()})
         with _options(farm):
             return LocalCluster(n_workers=farm.n_workers, threads_per_worker=1, memory_limit=farm.memory,
                                 dashboard_address=None, **farm.options)
-    from tornado.ioloop import PeriodicCallback
+    from tornado.ioloop import PeriodicCallback  # noqa: PLC0415  (of the extra "data")
 
     command = {"htcondor": "condor_submit", "slurm": "sbatch"}[farm.cluster]
     if shutil.which(command) is None:  # dask would wait for workers forever
@@ -174,7 +174,7 @@ def make_cluster(farm: FarmConfig) -> Any:
 def batch_cluster(farm: FarmConfig) -> Any:
     """Create a cluster whose workers are HTCondor or SLURM jobs, none of them submitted yet."""
     try:
-        from dask_jobqueue import HTCondorCluster, SLURMCluster
+        from dask_jobqueue import HTCondorCluster, SLURMCluster  # noqa: PLC0415  (of the extra "data")
     except ImportError:
         raise ToolMissing(f"{farm.cluster} needs the package dask-jobqueue: pip install '.[data]'") from None
     lines = farm.options.get("job_script_prologue", [])

@@ -28,7 +28,9 @@ WAFER_PITCH = np.sqrt(3) * 4 * PITCH
 """Distance of neighbouring modules, 16.74 cm: three rhombi of 4x4 trigger cells form a hexagon of side 4 pitches."""
 HIGH_DENSITY_RADIUS = 75.0
 """Modules centred within this radius are of high density, except behind the thin hadronic layers."""
+_LAST_DENSE_LAYER = 36
 LARGEST_UV = 13
+_LARGEST_CELL_UV = 7
 _FEWEST_CELLS = 16
 """A module needs at least this many trigger cells in the acceptance; this value fits the published list best."""
 
@@ -137,7 +139,7 @@ def _cells_by_uv() -> IntArray:
 def cell_from_uv(cell_u: IntArray, cell_v: IntArray) -> IntArray:
     """Trigger cells 0..47 for the cell coordinates (u, v), 0..7, of ntuples; -1 where there is no cell."""
     # Negative numbers are large as unsigned ones: one comparison checks both ends.
-    outside = (cell_u.astype(np.uint32) | cell_v.astype(np.uint32)) > 7
+    outside = (cell_u.astype(np.uint32) | cell_v.astype(np.uint32)) > _LARGEST_CELL_UV
     return np.where(outside, np.int32(-1), _cells_by_uv()[(cell_u & 7) << 3 | (cell_v & 7)])
 
 
@@ -182,7 +184,7 @@ def _of_layer(layer: int, u: IntArray, v: IntArray) -> tuple[npt.NDArray[Any], .
     inside = (radius >= inner) & (radius <= outer)
     there = inside.sum(axis=1) >= _FEWEST_CELLS
     eta = np.arcsinh(layers().z[layer - 1] / np.maximum(radius, 1e-3))
-    high_density = np.hypot(*module_centre(u, v).T) < (HIGH_DENSITY_RADIUS if layer <= 36 else 0)
+    high_density = np.hypot(*module_centre(u, v).T) < (HIGH_DENSITY_RADIUS if layer <= _LAST_DENSE_LAYER else 0)
     columns = (np.full(len(u), layer), u, v, high_density, ~inside.all(axis=1), eta, inside)
     return tuple(column[there] for column in columns)
 

@@ -78,7 +78,7 @@ def find_branches(path: str, names: list[str], charge: str | None = None) -> Bra
 def open_tree(path: str | Path, tree: str = TREE) -> Any:
     """Open the tree of a ROOT file; raises InputError naming the nearest tree, ToolMissing without uproot."""
     try:
-        import uproot
+        import uproot  # noqa: PLC0415  (of the extra "data")
     except ImportError:
         raise ToolMissing("ntuples need the packages uproot and awkward: pip install '.[data]'") from None
     if not Path(path).is_file():
@@ -98,7 +98,7 @@ def open_tree(path: str | Path, tree: str = TREE) -> Any:
 
 
 def read_modules(
-    path: str | Path, first: int = 0, last: int | None = None, tree: str = TREE, charge: str | None = None,
+    path: str | Path, first: int = 0, last: int | None = None, *, tree: str = TREE, charge: str | None = None,
     step: str | int = STEP, events_per_table: int = 256,
 ) -> Iterator[ModuleTable]:
     """Read the modules of the events first..last-1 of a file, at most `events_per_table` events at a time.
@@ -110,7 +110,7 @@ def read_modules(
     with parsing(path, "ROOT"):
         names = content.keys()
     branches = find_branches(str(path), names, charge)
-    import awkward as ak
+    import awkward as ak  # noqa: PLC0415  (of the extra "data")
 
     start = first
     per_event = {"event"} & set(branches.names())
@@ -140,7 +140,7 @@ def _parts(
 
 
 def _check_type(path: str | Path, name: str, values: Any, n_dimensions: int) -> None:
-    import awkward as ak
+    import awkward as ak  # noqa: PLC0415  (of the extra "data")
 
     wanted = "iu" if name in _INTEGERS else "iuf"
     if values.ndim != n_dimensions or ak.to_numpy(ak.flatten(values, axis=None)).dtype.kind not in wanted:
@@ -163,7 +163,7 @@ def assemble(columns: dict[str, npt.NDArray[Any]], counts: IntArray, branches: B
         event = event[silicon]
     _check(columns, branches, event, path, first)
     cell = columns["tc_cell"] if len(branches.cell) == 1 else cell_from_uv(columns["tc_cellu"], columns["tc_cellv"])
-    if len(branches.cell) == 2 and len(cell) and cell.min() < 0:
+    if len(branches.cell) > 1 and len(cell) and cell.min() < 0:
         bad = int(np.argmax(cell < 0))
         given = f"{columns['tc_cellu'][bad]}, {columns['tc_cellv'][bad]}"
         raise InputError(f"{path}: event {first + event[bad]}, branches tc_cellu, tc_cellv: {given}, "

@@ -105,7 +105,7 @@ def check_process(process: str) -> None:
 def pythia_version() -> str:
     """Version of Pythia; raises ToolMissing if a package needed for events is not installed."""
     try:
-        import awkward  # noqa: F401
+        import awkward  # noqa: F401, PLC0415  (of the extra "data")
 
         return version("pythia8mc")
     except ImportError:
@@ -146,7 +146,7 @@ def _generate(process: str, seeds: np.random.SeedSequence, cache: Path) -> Parti
     record = pythia.nextBatch(n_events)
     if len(record) != n_events:
         raise RuntimeError(f"Pythia generated {len(record)} of {n_events} events of {process}")
-    import awkward as ak
+    import awkward as ak  # noqa: PLC0415  (of the extra "data")
 
     final = record.prt[record.prt.status > 0]
     event = np.repeat(np.arange(n_events), ak.num(final.id))
@@ -162,7 +162,7 @@ def _generate(process: str, seeds: np.random.SeedSequence, cache: Path) -> Parti
 
 def _pythia(process: str, seed: int, cache: Path) -> Any:
     """Initialise a generator; the slow part of the initialisation of minimum bias is cached beside the blocks."""
-    import pythia8mc
+    import pythia8mc  # noqa: PLC0415  (of the extra "data")
 
     cache.mkdir(parents=True, exist_ok=True)
     tables = cache / f"multiparton-{pythia_version()}.txt"

@@ -25,6 +25,7 @@ from models.errors import ToolMissing
 from training.production.geometry import FRONT, N_LAYERS, Layers, layers
 from training.production.pythia_events import Particles
 
+_ELECTRON, _MUON, _PHOTON = 11, 13, 22
 _LOWEST_ENERGY = 0.02
 """Particles below this energy, in GeV, are not seen in any layer."""
 _ELECTRON_RESPONSE, _HADRON_RESPONSE = 0.70, 0.45
@@ -52,7 +53,7 @@ def spots(rng: np.random.Generator, particles: Particles, wanted: IntArray) -> S
     particles_row = np.flatnonzero(particles.energy > _LOWEST_ENERGY)
     used = particles.select(particles_row)
     kind = np.abs(used.pdg_id)
-    electromagnetic, muon = np.isin(kind, (11, 22)), kind == 13
+    electromagnetic, muon = np.isin(kind, (_ELECTRON, _PHOTON)), kind == _MUON
     groups = [
         _electromagnetic(rng, used, np.flatnonzero(electromagnetic), wanted),
         *_hadronic(rng, used, np.flatnonzero(~electromagnetic & ~muon), wanted),
@@ -82,7 +83,7 @@ _Group = tuple[IntArray, IntArray, FloatArray]
 def _electromagnetic(rng: np.random.Generator, particles: Particles, rows: IntArray, wanted: IntArray) -> _Group:
     material = layers()
     energy = particles.energy[rows].astype(np.float64)
-    shift = np.where(particles.pdg_id[rows] == 22, 0.5, -0.5)
+    shift = np.where(particles.pdg_id[rows] == _PHOTON, 0.5, -0.5)
     log_y = np.log(np.maximum(energy / material.critical_energy[0], 1.5))
     maximum = np.maximum(log_y + shift, 0.3)
     alpha = 1 + 0.5 * maximum
@@ -164,7 +165,7 @@ def _per_energy(material: Layers, response: float) -> FloatArray:
 def _shares(shape: FloatArray, rate: FloatArray, depth: FloatArray, wanted: IntArray) -> FloatArray:
     """Share of a gamma-distributed profile in each wanted layer, (n, 50), 0 elsewhere; depth: boundaries, (n, 51)."""
     try:
-        from scipy.special import gammainc
+        from scipy.special import gammainc  # noqa: PLC0415  (of the extra "data")
     except ImportError:
         raise ToolMissing("showers need the package scipy: pip install '.[data]'") from None
     shares = np.zeros((len(shape), N_LAYERS))

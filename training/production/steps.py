@@ -18,7 +18,7 @@ from training.production.ntuple import WaferFiles, open_tree, read_modules
 from training.production.stream import data_files, open_writer, stem
 
 
-def generate_parts(sample: Sample, first: int, n_events: int, events_per_part: int, output: Path, suffix: str,
+def generate_parts(sample: Sample, first: int, n_events: int, output: Path, *, events_per_part: int, suffix: str,
                    order: Order, cache: Path) -> list[Part]:
     """Parts of `events_per_part` events, aligned to multiples of that number so that overlapping ranges share parts."""
     parts = []
@@ -33,7 +33,7 @@ def generate_parts(sample: Sample, first: int, n_events: int, events_per_part: i
     return parts
 
 
-def generate(sample: Sample, first: int, last: int, output: Path, order: Order, cache: Path,
+def generate(sample: Sample, first: int, last: int, output: Path, *, order: Order, cache: Path,
              erx_output: Path | None = None) -> Outcome:
     """Simulate the events first..last-1 into one file, and also write link words to `erx_output` if given."""
     table = ModuleTable.join([simulate(sample, event, cache) for event in range(first, last)])
@@ -44,7 +44,7 @@ def generate(sample: Sample, first: int, last: int, output: Path, order: Order, 
     return Outcome({"events": last - first, "modules": len(table)}, [*_there(output), *_there(erx_output)])
 
 
-def ntuple_parts(paths: Iterable[Path], events_per_part: int, output: Path, suffix: str, order: Order, tree: str,
+def ntuple_parts(paths: Iterable[Path], output: Path, *, events_per_part: int, suffix: str, order: Order, tree: str,
                  charge: str | None, with_words: bool) -> list[Part]:
     """Parts of up to `events_per_part` events of one file; raises InputError for a file without events."""
     parts = []
@@ -62,14 +62,14 @@ def ntuple_parts(paths: Iterable[Path], events_per_part: int, output: Path, suff
     return parts
 
 
-def from_ntuple(path: Path, first: int, last: int, tree: str, charge: str | None, output: Path, order: Order,
+def from_ntuple(path: Path, first: int, last: int, output: Path, *, tree: str, charge: str | None, order: Order,
                 erx_folder: Path | None = None) -> Outcome:
     """Convert the events first..last-1 of a ROOT file into one file; `erx_folder` gets the words of each module."""
     modules = 0
     words_folder = atomic_directory(erx_folder, guarded=True) if erx_folder else nullcontext()
     with open_writer(output, may_be_empty=True) as writer, words_folder as folder:
         wafers = WaferFiles(folder) if folder is not None else None
-        for table in read_modules(path, first, last, tree, charge):
+        for table in read_modules(path, first, last, tree=tree, charge=charge):
             writer.write(table.to_arrow(order))
             if wafers is not None:
                 wafers.write(table)
@@ -92,7 +92,7 @@ def split(path: Path, output: Path, suffix: str, links: Path | None) -> Outcome:
     return Outcome(counts, [str(file) for n, file in outputs.items() if counts.get(f"nElinks_{n}")])
 
 
-def skim_parts(paths: Iterable[Path], output: Path, suffix: str, whole: bool, min_sim_energy: float | None,
+def skim_parts(paths: Iterable[Path], output: Path, suffix: str, *, whole: bool, min_sim_energy: float | None,
                min_charge: int, links: Path | None) -> list[Part]:
     """Parts that skim one file each."""
     return [Part(stem(path), skim, {

@@ -89,15 +89,15 @@ def read_tables(paths: Iterable[str | Path], rows: int = ROWS) -> Iterator[pa.Ta
                 found = piece.schema.field(field.name).type
                 if found != field.type:
                     raise InputError(f"{path}: column {field.name}: {found}, expected {field.type} as in {first}")
-            piece = piece.select(schema.names)
-            read += len(piece)
-            while n_waiting + len(piece) >= rows:
+            rest = piece.select(schema.names)
+            read += len(rest)
+            while n_waiting + len(rest) >= rows:
                 cut = rows - n_waiting
-                yield pa.concat_tables([*waiting, piece.slice(0, cut)]).combine_chunks()
-                waiting, n_waiting, piece = [], 0, piece.slice(cut)
-            if len(piece):
-                waiting.append(piece)
-                n_waiting += len(piece)
+                yield pa.concat_tables([*waiting, rest.slice(0, cut)]).combine_chunks()
+                waiting, n_waiting, rest = [], 0, rest.slice(cut)
+            if len(rest):
+                waiting.append(rest)
+                n_waiting += len(rest)
         if not read:
             raise InputError(f"{path}: no rows, expected one per module")
     if waiting:
@@ -126,7 +126,7 @@ def _parquet(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
         yield from file.iter_batches(rows)
 
 
-def _csv(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
+def _csv(path: Path, rows: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG001  (as for Parquet)
     file = CsvFile.open(str(path))
     _check_names(path, file.names)
     yield from file.batches(_TYPES)

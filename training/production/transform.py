@@ -63,14 +63,14 @@ def split(path: Path, output: Path, suffix: str, links: ModuleLinks | None) -> d
         for table in read_tables([path]):
             layer, u, v = _columns(table, PLACE, str(path))
             number = signal_links(layer) if links is None else links.links_of(layer, u, v)
-            table = _set_column(table, "n_elinks", number)
+            numbered = _set_column(table, "n_elinks", number)
             for n, file in outputs.items():
                 rows = np.flatnonzero(number == n)
                 if not len(rows):
                     continue
                 if n not in writers:
                     writers[n] = stack.enter_context(open_writer(file))
-                writers[n].write(table.take(rows))
+                writers[n].write(numbered.take(rows))
                 counts[f"nElinks_{n}"] = counts.get(f"nElinks_{n}", 0) + len(rows)
             counts["left_out"] += int(np.count_nonzero(number < FEWEST_ELINKS))
     for n in set(outputs) - set(writers):

@@ -101,7 +101,7 @@ def _write_figures(content: ReportContent, folder: Path, figure_format: str, lab
 
 def _add_label(figure: Figure, label: str) -> None:
     """Write `CMS` and the label above the axes, or above the whole figure if titles of panels leave no room."""
-    import mplhep
+    import mplhep  # noqa: PLC0415  (takes a second, and the page does without)
 
     if figure.axes[0].get_title():
         figure.suptitle(f"CMS {label}", x=0.01, ha="left", fontsize=12)

@@ -1,0 +1,1 @@
+"""Studies beyond one training: bit widths, searches, hybrid codes, upsets."""

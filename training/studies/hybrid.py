@@ -64,7 +64,7 @@ def codes(spec: EncoderSpec) -> dict[str, Code]:
     """
     bits = spec.latent_bits
     n_latents, left = divmod(spec.dense.outputs * bits - ADDRESS_BITS, bits)
-    with_value = (n_latents, left) if left >= 2 else (n_latents - 1, left + bits)
+    with_value = (n_latents, left) if left > 1 else (n_latents - 1, left + bits)
     return {
         "latents": Code(spec.dense.outputs, bits),
         "latents and address": Code(n_latents, bits, True),
@@ -121,7 +121,7 @@ def received(spec: EncoderSpec, code: Code, weights: EncoderWeights, calq: IntAr
     return trace["module_sum"], np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def compare(config: Config, output: Path, report: Callable[[str], None] = lambda text: None) -> list[HybridCode]:
+def compare(config: Config, output: Path, report: Callable[[str], None] = lambda _text: None) -> list[HybridCode]:
     """Train all `codes` on the same rows, evaluate them on the held-out ones, and write `hybrid.json`.
 
     Codes that it already holds, with the same configuration and charges, are not trained again.

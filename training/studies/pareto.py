@@ -62,7 +62,7 @@ def _resized(form: FixedPoint, width: int) -> FixedPoint:
 
 
 def run_scan(
-    config: Config, output: Path, widths: Iterable[Widths], report: Callable[[str], None] = lambda text: None
+    config: Config, output: Path, widths: Iterable[Widths], report: Callable[[str], None] = lambda _text: None
 ) -> ParetoScan:
     """Train and map every encoder of a scan, the configuration's own first, and write `pareto.json` after each.
 
@@ -75,7 +75,8 @@ def run_scan(
         folder = output / f"w{weight_bits}_i{input_bits}"
         area = gates(chosen.encoder, folder)
         metrics = trained(chosen, folder)
-        assert area.total.nand2 is not None and area.total.ff is not None
+        assert area.total.nand2 is not None
+        assert area.total.ff is not None
         points.append(ParetoPoint(
             name=f"{weight_bits}-bit weights, {input_bits}-bit input", weight_bits=weight_bits, input_bits=input_bits,
             digest=chosen.encoder.digest(), own=chosen.encoder == config.encoder,
@@ -89,7 +90,7 @@ def run_scan(
 
 def trained(config: Config, folder: Path) -> EmdMetrics:
     """Train in `folder`, and return the EMD of the held-out rows."""
-    from training.fit.train import train  # starts TensorFlow
+    from training.fit.train import train  # noqa: PLC0415  (starts TensorFlow)
 
     train(config, folder)
     run = Run(folder)
@@ -98,9 +99,9 @@ def trained(config: Config, folder: Path) -> EmdMetrics:
 
 def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
     """Count the gates of the whole block, as `econ-t rtl synth` does; the result is kept in `folder`."""
-    from rtl.design.chip import AutoencoderChip
-    from rtl.mapping import yosys
-    from rtl.mapping.synthesis import synthesise_chip
+    from rtl.design.chip import AutoencoderChip  # noqa: PLC0415  (needs Amaranth)
+    from rtl.mapping import yosys  # noqa: PLC0415  (needs Yosys)
+    from rtl.mapping.synthesis import synthesise_chip  # noqa: PLC0415  (needs Amaranth)
 
     path = Run(folder).rtl_file(_TECHNOLOGY)
     made_from = _made_from(spec, yosys.version())

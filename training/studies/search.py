@@ -54,7 +54,7 @@ def encoder(spec: EncoderSpec, kernel: int, stride: int, latent_bits: int, weigh
 
 
 def search(
-    config: Config, output: Path, n_trials: int, report: Callable[[str], None] = lambda text: None
+    config: Config, output: Path, n_trials: int, report: Callable[[str], None] = lambda _text: None
 ) -> list[SearchedEncoder]:
     """Search until `n_trials` encoders have been tried, starting with the encoder of the configuration.
 
@@ -131,7 +131,7 @@ def _results(optuna: Any, study: Any) -> list[SearchedEncoder]:
 
 def _optuna() -> Any:
     try:
-        import optuna
+        import optuna  # noqa: PLC0415  (of the extra "search")
     except ImportError:
         raise ToolMissing("optuna is not installed: pip install '.[search]'") from None
     optuna.logging.set_verbosity(logging.WARNING)

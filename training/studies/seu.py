@@ -208,9 +208,10 @@ def rtl_upsets(receiver: Receiver, chip: FlipBench) -> tuple[list[Bits], Pipelin
     """Flip mask, link count and pipeline in the compiled RTL; also count the frames that a pipeline flip affects."""
     spec, plain = receiver.spec, chip.clean(receiver.calq)
     n_weight_bits = sum(array.size * spec.weight_formats[name].width for name, array in receiver.weights.arrays.items())
-    stored = list(range(n_weight_bits, 8 * len(chip.stored)))
+    n_stored = 8 * len(chip.stored)
+    stored = list(range(n_weight_bits, n_stored))
     effects = frame_effects(receiver, plain, chip.stored_flips(receiver.calq, stored))
-    place = np.array([8 * len(chip.stored) - bit <= 8 for bit in stored])
+    place = np.array(stored) >= n_stored - 8  # the last byte
     found = [
         Bits(name, "settings", np.arange(width) % period, effects.at(which))
         for name, which, width, period in (

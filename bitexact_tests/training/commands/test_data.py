@@ -31,7 +31,7 @@ def test_other_files_hold_the_same_modules(pythia_cache: Path, tmp_path: Path, n
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (["--layers", "2"], "--layers 2: '2', expected layers"),
+    (["--layers", "2"], "--layers 2: '2', expected trigger layers"),
     (["--output", "-"], "writes files"),
     (["--process", "electron"], "did you mean 'electrons'"),
 ])

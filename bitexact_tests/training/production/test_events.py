@@ -87,7 +87,8 @@ def test_only_wanted_layers() -> None:
 def test_charge_of_a_muon_in_calq() -> None:
     """One MIP is 35 counts over cosh(eta), to the width of the readout's code."""
     charge = calorimeter.charges(np.random.default_rng(1), beam(13, 60.0, 1), np.array([9]))
-    table = calorimeter.digitise(np.random.default_rng(1), charge, charge, 0, np.array([9]), False, noise=0.0)
+    table = calorimeter.digitise(np.random.default_rng(1), charge, charge, 0, np.array([9]),
+                                 keep_empty=False, noise=0.0)
     assert len(table) == 1
     hit = np.flatnonzero(table.calq[0])
     expected = charge.sum() * CALQ_PER_MIPT / np.cosh(2.0)
@@ -169,8 +170,8 @@ def test_minimum_bias_has_the_measured_density(pythia_cache: Path) -> None:
 def written(pythia_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two events as Parquet with link words, and as CSV."""
     folder = tmp_path_factory.mktemp("written")
-    steps.generate(SAMPLE, 0, 2, folder / "m.parquet", "tc", pythia_cache, folder / "erx.csv")
-    steps.generate(SAMPLE, 0, 2, folder / "m.csv", "tc", pythia_cache)
+    steps.generate(SAMPLE, 0, 2, folder / "m.parquet", order="tc", cache=pythia_cache, erx_output=folder / "erx.csv")
+    steps.generate(SAMPLE, 0, 2, folder / "m.csv", order="tc", cache=pythia_cache)
     return folder
 
 

@@ -122,7 +122,7 @@ def test_simulation_on_two_workers_equals_one_process(tmp_path: Path) -> None:
     results = {}
     for name, n_workers in (("alone", 1), ("two", 2)):
         folder, cache = tmp_path / name, tmp_path / f"cache-{name}"
-        jobs = generate_parts(sample, 3, 5, 2, folder, ".parquet", "tc", cache)
+        jobs = generate_parts(sample, 3, 5, folder, events_per_part=2, suffix=".parquet", order="tc", cache=cache)
         run(jobs, folder, FarmConfig(n_workers=n_workers, memory="1GiB"))
         results[name] = {path.name: path.read_bytes() for path in sorted(folder.glob("*.parquet"))}
     assert list(results["alone"]) == ["events_000000003-000000003.parquet", "events_000000004-000000005.parquet",

@@ -16,6 +16,7 @@ from models.calq_io import read_calq
 from models.errors import InputError
 from models.trigger_cells import image_order
 from training.production import steps
+from training.production.farm import Part
 from training.production.geometry import cell_from_uv, modules
 from training.production.modules import SLOT, calibration, chip_charges, encode, pack
 from training.production.ntuple import TREE, find_branches, read_modules
@@ -125,10 +126,16 @@ def test_words_carry_the_charges_to_their_place() -> None:
     assert_array_equal(np.sort(SLOT), np.arange(48))
 
 
+def parts_of(path: Path, output: Path) -> list[Part]:
+    """Parts that also write link words."""
+    return steps.ntuple_parts([path], output, events_per_part=10, suffix=".parquet", order="image", tree=TREE,
+                              charge=None, with_words=True)
+
+
 def test_the_chip_gives_the_same_charges(tmp_path: Path, events: list[Event]) -> None:
     """The files by module run through the emulator of the chip with their own registers."""
     path = write(tmp_path / "n.root", events)
-    (part,) = steps.ntuple_parts([path], 10, tmp_path / "out", ".parquet", "image", TREE, None, with_words=True)
+    (part,) = parts_of(path, tmp_path / "out")
     outcome = part.function(**part.arguments)
     assert outcome.counts == {"events": 4, "modules": 126}
     assert part.function(**part.arguments).files == outcome.files, "its own folder is made anew"
@@ -145,7 +152,7 @@ def test_the_chip_gives_the_same_charges(tmp_path: Path, events: list[Event]) ->
 
 def test_folder_of_somebody_else_is_not_replaced_by_link_words(tmp_path: Path, events: list[Event]) -> None:
     path = write(tmp_path / "n.root", events)
-    (part,) = steps.ntuple_parts([path], 10, tmp_path / "out", ".parquet", "image", TREE, None, with_words=True)
+    (part,) = parts_of(path, tmp_path / "out")
     thesis = tmp_path / "out" / "erx" / "n_0000000" / "thesis.tex"
     thesis.parent.mkdir(parents=True)
     thesis.write_text("years")

@@ -30,5 +30,6 @@ def from_ntuple(
     Example: econ-t data from-ntuple ntuple_1.root ntuple_2.root --output calq --workers 2
     """
     columns = column_order(order, "tc")
-    parts = steps.ntuple_parts(inputs, events_per_part, output, f".{format}", columns, tree, charge, erx)
+    parts = steps.ntuple_parts(inputs, output, events_per_part=events_per_part, suffix=f".{format}", order=columns,
+                               tree=tree, charge=charge, with_words=erx)
     run_parts(parts, output, workers, farm)

@@ -65,12 +65,13 @@ def generate(
         if output == "-":
             raise InputError("--events writes files; --output must be a file or a folder, not -")
         if output.endswith(SUFFIXES):
-            steps.generate(sample, first_event, first_event + events, Path(output), columns, cache, erx)
+            steps.generate(sample, first_event, first_event + events, Path(output), order=columns, cache=cache,
+                           erx_output=erx)
         elif erx is not None:
             raise InputError(f"--erx needs a file as --output, {', '.join(SUFFIXES)}")
         else:
-            parts = steps.generate_parts(sample, first_event, events, events_per_part, Path(output), f".{format}",
-                                         columns, cache)
+            parts = steps.generate_parts(sample, first_event, events, Path(output), events_per_part=events_per_part,
+                                         suffix=f".{format}", order=columns, cache=cache)
             run_parts(parts, Path(output), workers, farm)
             return
         calq = read_calq(output, columns).calq

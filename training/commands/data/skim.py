@@ -27,5 +27,6 @@ def skim(
     Example: econ-t data skim split/nElinks_5 --output skimmed
     """
     least = None if min_sim_energy < 0 else min_sim_energy
-    parts = steps.skim_parts(inputs, output, f".{format}", not partial, least, min_charge, modules)
+    parts = steps.skim_parts(inputs, output, f".{format}", whole=not partial, min_sim_energy=least,
+                             min_charge=min_charge, links=modules)
     run_parts(parts, output, workers, farm)
