@@ -42,6 +42,10 @@ class BitComparison(Result):
     n_events: int
     backends: dict[str, BackendComparison]
 
+    def __repr__(self) -> str:
+        found = ", ".join(f"{name} {'equal' if one.equal else 'differs'}" for name, one in self.backends.items())
+        return f"<BitComparison of {self.config}: {found} in {self.n_events:,} events>"
+
     def is_of(self, weights: str) -> bool:
         """Whether it was made with the weights of this digest."""
         return self.weights == weights

@@ -57,6 +57,9 @@ class Implementation(Result):
         """Nothing was measured: `tool` says how to change that."""
         return all(getattr(self, name) is None for name in Implementation.model_fields if name not in ("name", "tool"))
 
+    def __repr__(self) -> str:
+        return f"<Implementation {self.name}: {self.tool if self.absent else self.summary()}>"
+
     def summary(self) -> str:
         """The values that are there, in words."""
         counts = [(self.lut, "LUT"), (self.ff, "FF"), (self.dsp, "DSP"), (self.bram, "BRAM18"), (self.nand2, "NAND2")]

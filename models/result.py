@@ -79,7 +79,7 @@ class Result(ResultFile, BaseModel):
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
-            yield name, _Short(value) if isinstance(value, dict | tuple | str) else value
+            yield name, _Short(value)
 
 
 class ResultList(ResultFile, RootModel[tuple[RowT, ...]], Generic[RowT]):
@@ -100,9 +100,11 @@ class _Short:
         self._value = value
 
     def __repr__(self) -> str:
-        text = repr(self._value)
-        unit = "letters" if isinstance(self._value, str) else "items"
-        return text if len(text) <= _LONGEST_SHOWN else f"<{len(self._value)} {unit}>"
+        value = self._value
+        if isinstance(value, dict | tuple) and len(value) > 4:
+            return f"<{len(value)} items>"
+        text = repr(value)
+        return text if len(text) <= _LONGEST_SHOWN else f"<{type(value).__name__}>"
 
 
 def _problem(error: ValidationError) -> str:

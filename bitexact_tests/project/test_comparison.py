@@ -47,6 +47,7 @@ def test_result_says_which_weights_were_compared(tmp_path: Path) -> None:
     weights = EncoderWeights.random(SPEC, 5, density=0.3)
     found = bit_comparison(config, weights, len(CALQ), {"vitis": compare_stages(SPEC, CALQ, TRACE, dict(TRACE))})
     assert found.is_of(weights.digest()) and not found.is_of("0123456789abcdef")
+    assert repr(found) == "<BitComparison of econ_t_3elink: vitis equal in 40 events>"
     found.save(tmp_path / "compare.json")
     assert BitComparison.load(tmp_path / "compare.json") == found
     assert json.loads((tmp_path / "compare.json").read_text())["backends"]["vitis"]["equal"] is True

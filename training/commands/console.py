@@ -20,7 +20,7 @@ from rich.table import Table
 from models.config import Config
 from models.result import Result
 from training.results.evaluation import Evaluation
-from training.results.run import RunSummary
+from training.results.run import Epoch, RunSummary
 
 _CONSOLE = Console(stderr=True)
 
@@ -51,9 +51,9 @@ class TrainingProgress:
         if _CONSOLE.is_terminal:
             self._progress.stop()
 
-    def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+    def epoch(self, epoch: int, metrics: Epoch) -> None:
         """Show the metrics of a finished epoch."""
-        text = f"loss {metrics['loss']:.4g}  validation {metrics['val_loss']:.4g}  EMD {metrics['val_emd']:.3f}"
+        text = f"loss {metrics.loss:.4g}  validation {metrics.val_loss:.4g}  EMD {metrics.val_emd:.3f}"
         self._progress.update(self._task, completed=epoch, metrics=text)
         total = self._config.training.epochs
         if not _CONSOLE.is_terminal and (epoch in (1, total) or epoch % max(total // 10, 1) == 0):

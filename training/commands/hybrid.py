@@ -7,7 +7,7 @@ import logging
 from models.options import ConfigFile, Settings
 from training.commands.console import log_to_console, show_table
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
-from training.commands.study import configured_study, titled
+from training.commands.study import configured_study
 from training.fit.run import Run
 from training.studies.hybrid import compare
 
@@ -21,6 +21,6 @@ def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, 
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)
     rows = compare(chosen, output or Run.of(chosen).hybrid_folder, logging.getLogger(__name__).info)
-    shown = {"code": "code", "n_latents": "latents", "latent_bits": "bits each", "value_bits": "value bits",
-             "bits": "total", "emd_mean": "EMD", "emd_mean_all": "EMD, all"}
-    show_table(f"{chosen.name}: codes within the same number of bits", titled(rows, shown))
+    show_table(f"{chosen.name}: codes within the same number of bits", [
+        {"code": row.code, "latents": row.n_latents, "bits each": row.latent_bits, "value bits": row.value_bits,
+         "total": row.bits, "EMD": row.emd_mean, "EMD, all": row.emd_mean_all} for row in rows])

@@ -10,7 +10,7 @@ import typer
 from models.options import ConfigFile, Settings
 from training.commands.console import log_to_console, show_table
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
-from training.commands.study import configured_study, titled
+from training.commands.study import configured_study
 from training.fit.run import Run
 from training.studies.search import search as run_search
 
@@ -27,6 +27,7 @@ def search(config: ConfigFile, output: StudyFolder = None,
     chosen = configured_study(config, epochs, data, set_)
     results = run_search(chosen, output or Run.of(chosen).search_folder, trials,
                          logging.getLogger(__name__).info)
-    shown = {"kernel": "kernel", "stride": "stride", "filters": "filters", "weight_bits": "w bits",
-             "latents": "latents", "latent_bits": "bits", "macs": "macs", "val_emd": "val EMD", "emd_mean": "EMD"}
-    show_table(f"{chosen.name}: encoders of the same size, best first", titled(results, shown))
+    show_table(f"{chosen.name}: encoders of the same size, best first", [
+        {"kernel": row.kernel, "stride": row.stride, "filters": row.filters, "w bits": row.weight_bits,
+         "latents": row.latents, "bits": row.latent_bits, "macs": row.macs, "val EMD": row.val_emd,
+         "EMD": row.emd_mean} for row in results])

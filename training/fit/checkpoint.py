@@ -14,6 +14,7 @@ import numpy.typing as npt
 from models.errors import InputError, parsing
 from models.npz import write_npz
 from training.fit.trainer import Trainer
+from training.results.run import Epoch
 
 
 @dataclass
@@ -30,7 +31,8 @@ class Checkpoint:
         """Write the variables of encoder, decoder and optimiser, the best epoch so far, and the history."""
         arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(trainer.state)}
         arrays |= {f"best_{i}": value for i, value in enumerate(trainer.best)}
-        arrays |= {f"history_{name}": np.array(values) for name, values in trainer.history.items()}
+        arrays |= {f"history_{name}": np.array([getattr(one, name) for one in trainer.history])
+                   for name in Epoch._fields}
         write_npz(self.path, fingerprint=self.fingerprint, **arrays)
         self._saved = time.monotonic()
 
@@ -50,7 +52,8 @@ class Checkpoint:
                 # Read and check everything before changing anything.
                 state = [_like(variable, file[f"variable_{i}"]) for i, variable in enumerate(trainer.state)]
                 best = [_like(variable, file[f"best_{i}"]) for i, variable in enumerate(trainer.variables)]
-                history = {name: file[f"history_{name}"].tolist() for name in trainer.history}
+                columns = (file[f"history_{name}"].tolist() for name in Epoch._fields)
+                history = [Epoch(*values) for values in zip(*columns, strict=True)]
         except InputError as error:
             logging.getLogger(__name__).warning("%s; training starts from the beginning", error)
             return False

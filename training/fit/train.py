@@ -22,7 +22,7 @@ from training.fit.fingerprint import fingerprint_of
 from training.fit.run import Run, locked
 from training.fit.trainer import EpochReport, Trainer
 from training.networks.decoder import save_decoder
-from training.results.run import History, RunSummary
+from training.results.run import Epoch, History, RunSummary
 
 # isort: split
 import tensorflow as tf
@@ -90,7 +90,7 @@ def _fit(
         if decoder:
             trainer.decoder.set_weights(decoder.get_weights())
 
-    def after_epoch(epoch: int, values: dict[str, float]) -> None:
+    def after_epoch(epoch: int, values: Epoch) -> None:
         checkpoint.save_if_due(trainer)
         if report:
             report(epoch, values)
@@ -109,11 +109,11 @@ def _write_results(trainer: Trainer, run: Run, fingerprint: str) -> RunSummary:
             path.unlink(missing_ok=True)
         weights.save(run.encoder_file(config))
         save_decoder(trainer.decoder, config.training.decoder, run.decoder_file)
-        History(**{name: tuple(values) for name, values in trainer.history.items()}).save(run.history_file)
+        History.of(trainer.history).save(run.history_file)
         config.save(run.config_file)
     summary = RunSummary(
         fingerprint=fingerprint, encoder_digest=config.encoder.digest(), data_digest=dataset.digest,
         n_train=len(dataset.split.train), n_validation=len(dataset.split.validation), n_test=len(dataset.split.test),
-        epochs=trainer.epoch, best_epoch=trainer.best_epoch, val_emd=min(trainer.history["val_emd"]))
+        epochs=trainer.epoch, best_epoch=trainer.best_epoch, val_emd=trainer.history[trainer.best_epoch - 1].val_emd)
     summary.save(run.summary_file)
     return summary

@@ -22,6 +22,7 @@ from training.networks.chip_encoder import ExactEncoder, image_codes
 from training.networks.decoder import TrainedOutputs, build_decoder, context
 from training.networks.keras_encoder import training_encoder
 from training.physics.emd import emd
+from training.results.run import Epoch
 
 # isort: split
 import tensorflow as tf
@@ -30,8 +31,8 @@ import tf_keras
 _LAST_RATE = 0.01  # the learning rate falls along a cosine to this fraction of its initial value
 
 Tensor = Any
-EpochReport = Callable[[int, dict[str, float]], None]
-"""Called after every epoch with its number, from 1, and the last value of each list of the history."""
+EpochReport = Callable[[int, Epoch], None]
+"""Called after every epoch with its number, from 1, and its values."""
 
 
 class Trainer:
@@ -62,7 +63,7 @@ class Trainer:
         self.optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in self.variables])
         self.optimizer.iterations.assign(0)
         self.best = [variable.numpy() for variable in self.variables]
-        self.history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_emd": []}
+        self.history: list[Epoch] = []
         self._functions: dict[str, Callable[..., Tensor]] = {}
 
     @classmethod
@@ -76,12 +77,12 @@ class Trainer:
     @property
     def epoch(self) -> int:
         """Number of finished epochs."""
-        return len(self.history["loss"])
+        return len(self.history)
 
     @property
     def best_epoch(self) -> int:
         """Epoch with the smallest mean EMD of the validation rows, counted from 1; 0 before the first."""
-        return int(np.argmin(self.history["val_emd"])) + 1 if self.epoch else 0
+        return int(np.argmin([one.val_emd for one in self.history])) + 1 if self.epoch else 0
 
     @property
     def finished(self) -> bool:
@@ -101,7 +102,7 @@ class Trainer:
         """
         for epoch in self.epochs():
             if report:
-                report(epoch, {name: values[-1] for name, values in self.history.items()})
+                report(epoch, self.history[-1])
         self.restore_best()
 
     def epochs(self) -> Iterator[int]:
@@ -132,8 +133,7 @@ class Trainer:
                              f"lower training.learning_rate, now {training.learning_rate:g}")
         val_loss = float(tf.reduce_mean(self._losses[loss_name](true, pred)))
         val_emd = float(emd(to_trigger_cells(self.dataset.validation.calq), pred.numpy(), n_processes=1).mean())
-        for name, value in (("loss", loss), ("val_loss", val_loss), ("val_emd", val_emd)):
-            self.history[name].append(value)
+        self.history.append(Epoch(loss, val_loss, val_emd))
         if self.best_epoch == self.epoch:
             self.best = [variable.numpy() for variable in self.variables]
 

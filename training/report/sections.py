@@ -119,7 +119,7 @@ def _metrics_of(physics: Comparison, n_elinks: int) -> Table:
     titles = ["scheme", *(metric.title for metric in physics.metrics.values()), "energy resolution", "bits per BX",
               "share of links", "frames cut", "empty maps", "setting"]
     rows = [[
-        Cell(row.name), *(_mean(row.metrics[name]) for name in physics.metrics), _sigma(row.metrics["energy_response"]),
+        Cell(row.name), *(_mean(row.metrics[name]) for name in physics.metrics), _sigma(row.energy_response),
         Cell(f"{row.bits:.1f}", row.bits), Cell(f"{row.link_occupancy:.1%}", row.link_occupancy),
         Cell(f"{row.cut_rate:.2%}", row.cut_rate), Cell(str(row.n_empty_output), row.n_empty_output), Cell(row.detail),
     ] for row in physics.table(n_elinks)]

@@ -10,6 +10,7 @@ from pydantic import Field, computed_field, model_validator
 from typing_extensions import Self
 
 from models.chip import AlgorithmName
+from models.notebook import html_table
 from models.result import Result, Rounded, RoundedOrNone
 from models.trigger_cells import CALQ_PER_MIPT, N_TRIGGER_CELLS
 
@@ -134,11 +135,19 @@ class SchemeResult(Result):
         return self.metrics["emd"]
 
     @property
+    def energy_response(self) -> Distribution:
+        """Its sigma is the energy resolution."""
+        return self.metrics["energy_response"]
+
+    @property
     def emd_mean(self) -> float:
         """Mean EMD."""
         mean = self.emd.mean
         assert mean is not None, "every selected module has an EMD"
         return mean
+
+    def __repr__(self) -> str:
+        return f"<SchemeResult {self.name} on {self.n_elinks} links: EMD {self.emd_mean:.3f}, {self.bits:.1f} bits>"
 
     def profile(self, coordinate: Coordinate, metric: str = "emd") -> Profile:
         """Profile of a metric vs. a coordinate."""
@@ -215,6 +224,17 @@ class Comparison(Result):
     coordinates: tuple[Coordinate, ...]
     schemes: tuple[SchemeResult, ...]
     displays: tuple[Display, ...]
+
+    def __repr__(self) -> str:
+        winners = ", ".join(f"{self.verdict(n).winner.name} on {n} links" for n in self.budgets)
+        return f"<Comparison of {self.n_selected:,} of {self.n_modules:,} modules: {winners}>"
+
+    def _repr_html_(self) -> str:
+        titles = ("links", "scheme", "EMD", "error", "energy response", "bits", "frames cut")
+        rows = [(n, one.name, f"{one.emd_mean:.3f}", "" if one.emd.error is None else f"{one.emd.error:.3f}",
+                 "" if one.energy_response.mean is None else f"{one.energy_response.mean:.3f}", f"{one.bits:.1f}",
+                 f"{one.cut_rate:.2%}") for n in self.budgets for one in self.table(n)]
+        return html_table(f"{self.n_selected:,} of {self.n_modules:,} modules of {self.data}", titles, rows)
 
     @property
     def budgets(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from models.notebook import html_table
 from models.result import FloatOrNone, Result
 from models.trigger_cells import CALQ_PER_MIPT
 
@@ -29,6 +30,14 @@ class Evaluation(EmdMetrics):
 
     config: str
     weights: str | None = None
+
+    def __repr__(self) -> str:
+        emd = "no EMD" if self.emd_mean is None else f"mean EMD {self.emd_mean:.3f}"
+        return f"<Evaluation of {self.config}: {emd} of {self.n_selected:,} of {self.n_modules:,} modules>"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, getattr(self, name), meaning) for name, meaning in self.meanings().items()]
+        return html_table(self.config, ("metric", "value", "meaning"), rows)
 
     def is_of(self, weights: str) -> bool:
         """Whether it was computed with the weights of this digest."""

@@ -33,6 +33,9 @@ class ParetoScan(Result):
     tool: str
     points: tuple[ParetoPoint, ...]
 
+    def __repr__(self) -> str:
+        return f"<ParetoScan of {self.config}: {len(self.points)} encoders, {len(self.front())} on the front>"
+
     @property
     def own(self) -> ParetoPoint:
         """Point of the encoder of the configuration."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from models.result import Result
+
+
+class Epoch(NamedTuple):
+    """Values after one epoch: of the training modules, and of the validation modules."""
+
+    loss: float
+    val_loss: float
+    val_emd: float
+    """Mean, in sensor-cell pitches."""
 
 
 class History(Result):
@@ -15,6 +25,11 @@ class History(Result):
     loss: Annotated[tuple[float, ...], Field(min_length=1)]
     val_loss: Annotated[tuple[float, ...], Field(min_length=1)]
     val_emd: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, epochs: Iterable[Epoch]) -> History:
+        loss, val_loss, val_emd = zip(*epochs, strict=True)
+        return cls(loss=loss, val_loss=val_loss, val_emd=val_emd)
 
 
 class RunSummary(Result):

@@ -54,6 +54,9 @@ def test_each_file_is_read_once(run: Run, tmp_path: Path) -> None:
 def test_evaluation_is_that_of_the_held_out_modules(run: Run) -> None:
     found, busiest = run.evaluate(), run.test.calq.sum(axis=1).argmax()
     assert found.n_modules == len(run.test.calq) and found.weights == run.weights.digest()
+    assert repr(found) == (f"<Evaluation of econ_t_3elink: mean EMD {found.emd_mean:.3f} of {found.n_selected} of "
+                           f"{found.n_modules} modules>")
+    assert f"<td>emd_mean</td><td>{found.emd_mean}</td>" in found._repr_html_()
     assert run.evaluate(run.test.calq[busiest : busiest + 1]).n_modules == 1
 
 

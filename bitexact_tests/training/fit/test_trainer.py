@@ -15,6 +15,7 @@ from emulator import encode
 from models.config import Config
 from models.errors import InputError
 from training.production.toy import generate
+from training.results.run import Epoch
 
 pytest.importorskip("tensorflow")
 
@@ -38,10 +39,9 @@ def test_trained_weights_equal_the_emulator(config: Config, tmp_path: Path) -> N
 def test_patience_and_the_best_epoch() -> None:
     config = small(patience=2, epochs=50)
     trainer = Trainer.from_config(config, dataset_of(config, generate(100, seed=1), 80))
-    trainer.history = {"loss": [1, 1, 1], "val_loss": [1, 1, 1], "val_emd": [2.0, 1.0, 1.5]}
+    trainer.history = [Epoch(1, 1, val_emd) for val_emd in (2.0, 1.0, 1.5)]
     assert trainer.best_epoch == 2 and not trainer.finished
-    trainer.history["loss"].append(1)
-    trainer.history["val_emd"].append(1.2)
+    trainer.history.append(Epoch(1, 1, 1.2))
     assert trainer.finished
 
 

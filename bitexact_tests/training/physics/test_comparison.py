@@ -114,6 +114,16 @@ def test_numbers_have_six_digits(result: Comparison) -> None:
     assert values and all(value is None or value == float(f"{value:.6g}") for value in values)
 
 
+def test_repr_names_the_winners_and_the_table_has_every_scheme(result: Comparison) -> None:
+    winner = result.verdict(5).winner
+    assert repr(result).startswith("<Comparison of 307 of 400 modules: ")
+    assert repr(result).endswith(f", {winner.name} on 5 links>")
+    assert repr(winner) == (f"<SchemeResult {winner.name} on 5 links: EMD {winner.emd_mean:.3f}, "
+                            f"{winner.bits:.1f} bits>")
+    table = result._repr_html_()
+    assert table.count("<tr>") == 1 + len(result.schemes) and f"<td>{winner.emd_mean:.3f}</td>" in table
+
+
 def test_a_scheme_that_is_not_there_is_named(result: Comparison) -> None:
     with pytest.raises(KeyError, match=r"AE x: expected one of .*BC.* on 2 links"):
         result.scheme("AE x", 2)
