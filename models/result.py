@@ -100,11 +100,10 @@ class _Short:
         self._value = value
 
     def __repr__(self) -> str:
-        value = self._value
-        if isinstance(value, dict | tuple) and len(value) > 4:
-            return f"<{len(value)} items>"
-        text = repr(value)
-        return text if len(text) <= _LONGEST_SHOWN else f"<{type(value).__name__}>"
+        value, text = self._value, repr(self._value)
+        if len(text) <= _LONGEST_SHOWN:
+            return text
+        return f"<{len(value)} items>" if isinstance(value, dict | tuple) else f"<{type(value).__name__}>"
 
 
 def _problem(error: ValidationError) -> str:

@@ -128,7 +128,7 @@ def test_rows_are_an_array_of_objects(tmp_path: Path) -> None:
 
 def test_repr_is_short() -> None:
     long = Whole(value=1.5, parts=tuple(Part(name="part" * 40, counts=tuple(range(1000))) for _ in range(3)))
-    assert repr(long) == "Whole(value=1.5, exact=None, digits=0.0, parts=<tuple>)"
+    assert repr(long) == "Whole(value=1.5, exact=None, digits=0.0, parts=<3 items>)"
     assert repr(long.parts[0]) == "Part(name=<str>, counts=<1000 items>)"
 
 
