@@ -28,6 +28,7 @@ class History(Result):
 
     @classmethod
     def of(cls, epochs: Iterable[Epoch]) -> History:
+        """The history of these epochs, in their order."""
         loss, val_loss, val_emd = zip(*epochs, strict=True)
         return cls(loss=loss, val_loss=val_loss, val_emd=val_emd)
 
