@@ -60,7 +60,7 @@ class FloatCode:
     def estimate(self, code: IntArray, dropped_bits: int = 0) -> npt.NDArray[np.int64]:
         """What a receiver takes a code for: the middle of its range, and nothing for code 0.
 
-        Negative numbers, which are no codes, stay what they are.
+        Negative numbers, which are not codes, stay as they are.
         """
         return np.where(np.asarray(code) <= 0, code, self.decode(code, dropped_bits))
 

@@ -25,7 +25,7 @@ def decode(registers: Registers, etx: IntArray, first_bx: int = 0) -> Decoded:
     """Read eTx words (n, 13) of consecutive bunch crossings, the first of which found an empty output buffer.
 
     TS frames that end after the last BX are absent, and so are those of which the output buffer lost words (`n_lost`).
-    Raises InputError where the words are no frames of these settings.
+    Raises InputError where the words are not frames of these settings.
     """
     return Decoded.concatenate(list(decode_stream(registers, [etx], first_bx)))
 

@@ -97,7 +97,7 @@ def _input_of(folder: Path) -> Path:
     for place in (folder, folder.parent):
         if (place / INPUT_FILE).is_file():
             return place / INPUT_FILE
-    raise InputError(f"{folder}: {INPUT_FILE} is missing, expected it here or one folder up")
+    raise InputError(f"{folder}: {INPUT_FILE} is missing here and one folder up")
 
 
 def verify_set(folder: Path, erx: IntArray, revision: Revision | None = None) -> SetResult:

@@ -139,7 +139,7 @@ def is_parquet(path: str | Path) -> bool:
 def whole_charges(path: str, table: pa.Table, start: int = 0) -> pa.Table:
     """The table with integers as charges, also where it holds them as floats.
 
-    Raises InputError naming row (`start` rows of the file came before), column and value of what is no charge.
+    Raises InputError naming row (`start` rows of the file came before), column and value of what is not a charge.
     """
     for name in CALQ_COLUMNS:
         column = table[name]

@@ -46,7 +46,7 @@ def parsing(path: object, kind: str) -> Iterator[None]:
     """Turn whatever a library raises at a file that is broken or hostile into an InputError that names the file.
 
     For calls of libraries alone: what it would hide of our own code is a bug. An InputError passes, and so does a file
-    that is not there or not ours to read.
+    that is missing or that we may not read.
     """
     try:
         yield

@@ -23,7 +23,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; rename it to `target` if the block succeeds, else delete it.
 
     The suffix of the target is kept, because writers choose a format by it. Devices, pipes and open files (/dev/stdout)
-    are no files to replace: what was written whole is copied into them.
+    are not replaced: what was written whole is copied into them.
     """
     target = Path(target)
     if _is_stream(target):
@@ -63,7 +63,7 @@ def atomic_directory(target: str | Path, guarded: bool = False) -> Iterator[Path
     """Yield an empty temporary folder beside `target`; it takes the target's place if the block succeeds.
 
     guarded: for a place that a user chooses. Raises InputError, before anything is done, if there is a folder with
-    files that was not made under guard: a user's folder is not ours to replace.
+    files that was not made under guard: a user's folder is never replaced.
     """
     target = Path(target)
     if guarded and target.exists():

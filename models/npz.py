@@ -29,7 +29,7 @@ def read_npz(path: Path, required: set[str], optional: Set[str] = frozenset()) -
             content = {name: file[name] for name in file.files if name in known}
     damaged = next((name for name, array in content.items() if not isinstance(array, np.ndarray)), None)
     if damaged:  # without the first bytes of an array NumPy takes it for any file in a zip
-        raise InputError(f"{path}: {damaged} is no NumPy array")
+        raise InputError(f"{path}: {damaged} is not a NumPy array")
     missing = sorted(required - set(content))
     if missing:
         raise InputError(f"{path}: array {missing[0]} is missing, expected {', '.join(sorted(required))}")

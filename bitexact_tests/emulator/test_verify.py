@@ -244,7 +244,7 @@ def test_sets_that_cannot_be_read_are_listed_and_the_others_compared(shared_data
     assert {result.folder.name: result.reason.removeprefix(f"{result.folder}/") for result in results} == {
         "a_good": "", "z_good": "",
         "no_settings": "init.yaml is missing",
-        "no_input": f"{tmp_path}/no_input: testInput.csv is missing, expected it here or one folder up",
+        "no_input": f"{tmp_path}/no_input: testInput.csv is missing here and one folder up",
         "no_output": "testOutput.csv is missing",
         "bad_settings": "init.yaml:1: unknown key FMTBUF; did you mean 'FMTBUF_ALL'?",
         "bad_input": "testInput.csv: line 2: 1 columns, expected 12",

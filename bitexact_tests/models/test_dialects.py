@@ -283,7 +283,7 @@ def test_command_converts_a_file(tmp_path: Path) -> None:
     assert typed(Registers.load(tmp_path / "new.yaml")) == typed(Registers.load(tmp_path / "p1.yaml"))
     refused = econ_t("registers", "--dialect", "p1-flat", "convert", "--registers", tmp_path / "p1.yaml", "--output",
                      "-", "--dialect", "production")
-    assert refused.returncode == 2 and refused.stderr == "error: --dialect stands before convert, expected it behind\n"
+    assert refused.returncode == 2 and refused.stderr == "error: --dialect must follow convert, not precede it\n"
 
 
 def test_command_writes_weights_in_any_dialect(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def chip(
     if context.invoked_subcommand:
         odd = next((name for name, value in given.items() if value is not None), None)
         if odd:
-            raise InputError(f"{odd} stands before {context.invoked_subcommand}, expected it behind")
+            raise InputError(f"{odd} must follow {context.invoked_subcommand}, not precede it")
         return
     missing = next((name for name, value in given.items() if value is None), None)
     if registers is None or input is None or output is None:

@@ -42,7 +42,7 @@ def registers(
     """
     if context.invoked_subcommand:
         if odd := next((name for name, value in context.params.items() if value is not None), None):
-            raise InputError(f"--{odd} stands before {context.invoked_subcommand}, expected it behind")
+            raise InputError(f"--{odd} must follow {context.invoked_subcommand}, not precede it")
         return
     if not (weights or output or i2c):
         raise InputError("nothing to write: expected --weights, --output or --i2c")

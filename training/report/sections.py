@@ -81,7 +81,7 @@ def _comparison(physics: Comparison, own_links: int) -> list[Section]:
                 [_best_by_bin(physics, one) for one in physics.profiled]),
         Section("Bits vs. EMD", "Lower left is better. The line joins the schemes that no other one beats in both; "
                 "dotted lines are link budgets.", plots=[Plot("pareto", figures.pareto(physics), "All schemes", True)]),
-        Section("All metrics by links", "Mean and bootstrap error of every scheme, then figures of the trained "
+        Section("All metrics by links", "Mean and bootstrap error of every scheme, then profiles of the trained "
                 "encoders and the best scheme of each other algorithm.",
                 children=[Section(f"{n} links", children=_budget(physics, n), unfolded=n == own) for n in budgets]),
         Section("Meaning of the metrics", "", [plain_table(["metric", "best", "meaning"], [
