@@ -52,6 +52,11 @@ def test_mix_adds() -> None:
     assert (mixed >= CALQ).all() and (mixed > CALQ).any(axis=1).mean() > 0.9
 
 
+def test_a_module_is_cut_or_mixed_not_both() -> None:
+    changed = (made(cut=0.5, mix=0.5) != CALQ).any(axis=1)
+    assert changed.mean() > 0.8, "what is not cut is mixed"
+
+
 def test_scale_keeps_the_shape() -> None:
     large = np.full((400, 48), 10_000)
     scaled = made(calq=large, scale=0.5)
