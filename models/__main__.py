@@ -6,7 +6,7 @@ from models.command_line import lazy_app
 
 COMMANDS = {
     "registers": ("models.commands.registers:app", "Weights into the chip's registers or out; other dialects."),
-    "import": ("models.commands.import_keras:import_keras", "The encoder of a Keras file as integer weights."),
+    "import": ("emulator.commands.import_keras:import_keras", "An encoder of Keras or TensorFlow as integer weights."),
 }
 app = lazy_app(__doc__, COMMANDS)
 

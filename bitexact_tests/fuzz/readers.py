@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property, partial
@@ -115,6 +116,40 @@ def _write_h5(path: Path, arrays: Arrays) -> None:
             file[name] = values
 
 
+LAYERS: dict[str, Any] = {"class_name": "Sequential", "config": {"name": "encoder", "layers": [
+    {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 8, 8, 1], "name": "image"}},
+    {"class_name": "QConv2D", "config": {
+        "name": "conv", "filters": 8, "kernel_size": [3, 3], "strides": [2, 2], "padding": "same",
+        "kernel_quantizer": "quantized_bits(6,0,alpha=1)", "bias_quantizer": "quantized_bits(6,0,alpha=1)"}},
+    {"class_name": "BatchNormalization", "config": {"name": "norm", "epsilon": 0.001}},
+    {"class_name": "QActivation", "config": {"name": "hidden", "activation": "quantized_relu(8,1)"}},
+    {"class_name": "Flatten", "config": {"name": "flatten", "data_format": "channels_last"}},
+    {"class_name": "Dense", "config": {"name": "dense", "units": 16, "activation": "relu"}},
+]}}
+
+
+def _norm() -> Arrays:
+    return {name: np.ones(8, np.float32) for name in ("gamma", "beta", "moving_mean", "moving_variance")}
+
+
+def _write_full_h5(path: Path, arrays: Arrays) -> None:
+    _write_h5(path, arrays)
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_config"] = json.dumps(LAYERS)
+
+
+def _write_archive(path: Path, _: Arrays) -> None:
+    weights = EncoderWeights.random(Config.load(CONFIG).encoder, 3).values()
+    inner = path.with_suffix(".inner")
+    groups = {"q_conv2d": [weights["conv_kernel"], weights["conv_bias"]], "batch_normalization": [*_norm().values()],
+              "dense": [weights["dense_kernel"], weights["dense_bias"]]}
+    _write_h5(inner, {f"layers/{group}/vars/{number}": array.astype(np.float32)
+                      for group, arrays in groups.items() for number, array in enumerate(arrays)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(LAYERS))
+        archive.write(inner, "model.weights.h5")
+
+
 def _write_root(path: Path, arrays: Arrays) -> None:
     """Two events, each with half of every array."""
     import awkward as ak
@@ -223,6 +258,9 @@ def catalogue() -> dict[str, Reader]:
     options = {"latents": config.encoder.dense.outputs, "width": 4, "layers": 1, "sees_sum": True, "members": 1}
     decoder = {"size": np.array(json.dumps(options)), "weights": np.linspace(-1, 1, 316, dtype=np.float32)}
     keras = {f"encoder/{name}": values.astype(np.float32) for name, values in weights.values().items()}
+    full = {f"model_weights/{name.replace('_', '/')}": values.astype(np.float32)
+            for name, values in weights.values().items()}
+    full |= {f"model_weights/norm/{name}": array for name, array in _norm().items()}
     calq = [f"{','.join(CALQ_COLUMNS)}\n", *(f"{','.join(map(str, range(row, row + 48)))}\n" for row in range(3))]
     links = "Layer,ModU,ModV,ECONT_eTX,ModType\n9,1,2,5,F\n9,1,3,5,a\n10,0,1,2,F\n"
     registers = for_encoder(weights)
@@ -254,6 +292,8 @@ def catalogue() -> dict[str, Reader]:
         "weights": Reader(spec_of(EncoderWeights.load), ".npz", _write_npz, npz),
         "emd_loss": Reader(emd_loss_file.read, ".npz", _write_npz, emd_loss),
         "keras": Reader(spec_of(import_keras), ".h5", _write_h5, keras),
+        "keras_model": Reader(spec_of(import_keras), ".h5", _write_full_h5, full),
+        "keras_archive": Reader(spec_of(import_keras), ".keras", _write_archive),
         "ntuple": Reader(lambda path: list(ntuple.read_modules(path)), ".root", _write_root, _cells()),
         "result": Reader(ChipSynthesis.load, ".json", _text(chip_synthesis(config.encoder).model_dump_json(indent=1))),
         "json": Reader(partial(read_json, keys=("loss",)), ".json", _text(history)),
