@@ -22,6 +22,8 @@ from models.foreign.untrained import looks_untrained
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 
+_LONGEST = 16  # bits of weights that are kept as int16
+
 Rounding = Literal["nearest", "floor"]
 DenseOrder = Literal["output", "input"]
 
@@ -118,7 +120,7 @@ def _exact_format(values: Float64Array) -> str | None:
         if np.array_equal(codes, np.rint(codes)):
             integer = next(i for i in range(1, 64) if codes.min() >= -(2.0 ** (fraction + i - 1))
                            and codes.max() < 2.0 ** (fraction + i - 1))
-            return f"S{integer}.{fraction}" if integer + fraction <= 16 else None
+            return f"S{integer}.{fraction}" if integer + fraction <= _LONGEST else None
     return None
 
 

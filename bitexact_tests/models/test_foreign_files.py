@@ -18,7 +18,8 @@ import yaml
 
 from emulator import encode
 from models.errors import InputError
-from models.foreign.functions import function_of, parse, quantised
+from models.foreign.calls import parse
+from models.foreign.functions import function_of, quantised
 from models.foreign.layers import Layer
 from models.foreign.reference import latents
 from models.keras_file import import_encoder

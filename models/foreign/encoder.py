@@ -15,7 +15,8 @@ from models.arrays import Float64Array, FloatArray, Int64Array
 from models.errors import InputError
 from models.fixed_point import FixedPoint
 from models.foreign.activations import difference, leaky_relu, points
-from models.foreign.functions import function_of, parse, quantised
+from models.foreign.calls import parse
+from models.foreign.functions import function_of, quantised
 from models.foreign.layers import (
     ACTIVATIONS,
     CONVOLUTIONS,

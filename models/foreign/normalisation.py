@@ -6,7 +6,8 @@ import numpy as np
 
 from models.arrays import Float64Array, FloatArray
 from models.errors import InputError
-from models.foreign.functions import parse, quantised
+from models.foreign.calls import parse
+from models.foreign.functions import quantised
 from models.foreign.layers import Layer
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.arrays import FloatArray
 from models.errors import InputError
-from models.foreign.functions import Call, parse
+from models.foreign.calls import Call, parse
 from models.foreign.layers import Function, Layer
 
 # isort: split
