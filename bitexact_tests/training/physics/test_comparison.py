@@ -42,6 +42,7 @@ def test_means_are_those_of_the_selected_modules(result: Comparison) -> None:
     assert row.n_empty_output == (~cut.charge[selected].any(axis=1)).sum() > 0
     assert row.cut_rate == pytest.approx(cut.cut.mean(), rel=1e-5)
     assert all(set(row.metrics) == set(METRICS) for row in result.schemes)
+    assert all(row.link_occupancy == pytest.approx(row.bits / (32 * row.n_elinks), rel=1e-5) for row in result.schemes)
 
 
 def test_profiles_add_up_to_the_means(result: Comparison) -> None:

@@ -24,6 +24,13 @@ def direct(true: np.ndarray, pred: np.ndarray) -> float:
     return float(ot.emd2(a[a > 0], b[b > 0] / b.sum(), cost))
 
 
+def test_distances_are_in_the_order_of_the_maps() -> None:
+    true, pred = generate(1100, 1), generate(1100, 2)
+    whole = emd(true, pred, n_processes=1)
+    for row in (0, 511, 512, 1099):
+        np.testing.assert_array_equal(whole[row : row + 1], emd(true[row : row + 1], pred[row : row + 1]))
+
+
 @settings(max_examples=60, deadline=None)
 @given(CHARGES, CHARGES)
 def test_equals_pot(true: np.ndarray, pred: np.ndarray) -> None:

@@ -18,6 +18,16 @@ def test_bootstrap_error_is_that_of_a_mean() -> None:
     np.testing.assert_allclose(error, expected, rtol=0.15)
 
 
+def test_absent_values_are_left_out_of_every_resample() -> None:
+    values = np.full((200, 1), 5.0)
+    values[::2] = np.nan
+    np.testing.assert_allclose(Bootstrap(200, 20).means(values), 5.0, rtol=1e-12)
+
+
+def test_a_value_on_an_edge_is_in_the_bin_above() -> None:
+    np.testing.assert_array_equal(bin_numbers(np.array([0.0, 1.0, 1.5, 2.0]), np.array([0.0, 1.0, 2.0])), [0, 1, 1, 1])
+
+
 def test_resamples_are_paired_and_do_not_depend_on_how_many_are_in_memory() -> None:
     values = RNG.normal(size=(500, 1))
     a, b = Bootstrap(500, 50).means(values), Bootstrap(500, 50).means(values + 1)
