@@ -72,8 +72,8 @@ def _decoder_file(path: Path, **size: Any) -> Path:
     ({"width": "4"}, "not readable as the size of a decoder: .*width"),
     ({"members": 0}, "not readable as the size of a decoder: .*members"),
     ({"activation": "os.system"}, "not readable as the size of a decoder: .*activation"),
-    ({"latents": 8}, "a decoder of 8 latents, expected 16"),
-    ({"latents": None}, "a decoder of None latents, expected 16"),
+    ({"latents": 8}, "decoder of 8 latents, expected 16"),
+    ({"latents": None}, "decoder of None latents, expected 16"),
 ])
 def test_decoder_of_another_size_is_refused_before_it_is_built(
     size: dict[str, Any], expected: str, tmp_path: Path

@@ -226,7 +226,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     with pytest.raises(InputError, match="not readable as npz"):
         load(tmp_path / "bad.npz", config)
-    with pytest.raises(InputError, match="configuration qkeras_3elink has qkeras ones"):
+    with pytest.raises(InputError, match="configuration qkeras_3elink has qkeras formats"):
         small("8x8_c8_S2_qK_RTL", "qkeras_3elink")
     with pytest.raises(InputError, match="did you mean '8x8_c8_pool_tele'"):
         training_encoder(config.override(training={"network": "8x8_c8_pool_tel"}))
