@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
-from bitexact_tests.models.test_foreign_files import SPEC, build
+from bitexact_tests.samples.foreign import SPEC, build
 from emulator.latent_check import check_latents, exact_spec, random_modules
 from models.keras_file import import_encoder
 from models.spec import EncoderSpec

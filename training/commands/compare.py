@@ -15,18 +15,17 @@ from rich.console import Console
 from rich.table import Table
 
 from models.calq_io import CalqTable, column_order, read_calq, write_calq, write_latents
-from models.errors import InputError
 from models.options import JsonFile
 from models.trigger_cells import image_order, to_trigger_cells
 from training.commands.console import emd_progress
 from training.commands.options import EmdProcesses
 from training.data.modules import generated_modules
+from training.fit.compare import compare as run_comparison
 from training.fit.run import Run
-from training.physics.comparison import compare as run_comparison
 from training.physics.evaluation import shown
 from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencoder
 from training.physics.wording import verdict_text, with_error
-from training.results.comparison import Comparison, Options
+from training.results.comparison import Comparison
 
 SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
 """Metrics in the table on the terminal; the JSON has all of them."""
@@ -60,29 +59,16 @@ def compare(
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing when there are many decoders
     runs = [Run(folder) for folder in run or []]
-    encoders = [load_autoencoder(one) for one in runs]
-    names = [scheme.name for scheme in encoders]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated:
-        raise InputError(f"two runs are called {repeated.removeprefix('AE ')}; give their folders different names")
-    budgets = sorted(set(links or {2, 3, 4, 5, *(scheme.n_elinks for scheme in encoders)}))
-    unused = next((scheme for scheme in encoders if scheme.n_elinks not in budgets), None)
-    if unused:
-        raise InputError(f"{unused.name} is for {unused.n_elinks} links, expected one of {budgets} as --links")
-    options = Options(n_elinks=tuple(budgets), min_charge=min_charge, dropped_bits=drop_lsb, max_cut=ts_cut,
-                      thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed)
     configured = runs[0].config.data.order if runs else "tc"
     table = _modules(input, order, configured, n_modules, data_seed)
-    calq = to_trigger_cells(table.calq)
-    extra = {str(name): table.extra[name].to_numpy() for name in table.extra.columns}
-    result = run_comparison(calq, extra, encoders, options, progress=emd_progress, n_processes=n_processes,
-                            data=table.source)
+    result = run_comparison(
+        runs, table, links or (), progress=emd_progress, n_processes=n_processes, min_charge=min_charge,
+        dropped_bits=drop_lsb, max_cut=ts_cut, thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed)
     show_comparison(result)
     if json_:
         result.save(json_)
-    for one, scheme in zip(runs, encoders, strict=True):
-        if n_csv:
-            write_csv(one.modules_folder, scheme, calq[:n_csv])
+    for one in runs if n_csv else []:
+        write_csv(one.modules_folder, load_autoencoder(one), to_trigger_cells(table.calq[:n_csv]))
 
 
 def _modules(

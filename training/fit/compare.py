@@ -1,0 +1,44 @@
+"""Trained runs against one another and against the chip's other algorithms, on the same modules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from models.calq_io import CalqTable
+from models.errors import InputError
+from models.trigger_cells import to_trigger_cells
+from training.fit.run import Run
+from training.physics.comparison import compare as compare_schemes
+from training.physics.emd import Progress
+from training.physics.schemes import load_autoencoder
+from training.results.comparison import Comparison, Options
+
+LINKS = (2, 3, 4, 5)
+"""Link budgets of a comparison, unless others are asked for."""
+
+
+def compare(
+    runs: Sequence[Run], modules: CalqTable, n_elinks: Sequence[int] = (), *, progress: Progress | None = None,
+    n_processes: int | None = None, **options: Any,
+) -> Comparison:
+    """Send modules through every algorithm of the chip on every link budget, each run on its own budget.
+
+    n_elinks: link budgets, by default LINKS and those of the runs; options: further fields of `Options`. Rows are
+    consecutive bunch crossings of one chip. Raises InputError if two runs have one name, if a budget leaves a run out,
+    or if no module is selected.
+
+    Example: `compare([run], run.test).verdict(5).winner.name`.
+    """
+    encoders = [load_autoencoder(run) for run in runs]
+    names = [scheme.name for scheme in encoders]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated:
+        raise InputError(f"two runs are called {repeated.removeprefix('AE ')}; give their folders different names")
+    budgets = sorted(set(n_elinks or {*LINKS, *(scheme.n_elinks for scheme in encoders)}))
+    unused = next((scheme for scheme in encoders if scheme.n_elinks not in budgets), None)
+    if unused:
+        raise InputError(f"{unused.name} is for {unused.n_elinks} links, expected one of {budgets} as --links")
+    extra = {str(name): modules.extra[name].to_numpy() for name in modules.extra.columns}
+    return compare_schemes(to_trigger_cells(modules.calq), extra, encoders, Options(n_elinks=tuple(budgets), **options),
+                           progress=progress, n_processes=n_processes, data=modules.source)
