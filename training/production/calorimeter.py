@@ -25,7 +25,8 @@ from training.production.geometry import (
     trigger_layers,
 )
 from training.production.modules import LARGEST_CHARGE, ModuleTable, calibration, chip_charges, encode, pack
-from training.production.pythia_events import Particles, collision, pile_up
+from training.production.pile_up import pile_up
+from training.production.pythia_events import Particles, collision
 from training.production.showers import spots
 
 NOISE = 0.15
