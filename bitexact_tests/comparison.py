@@ -1,4 +1,4 @@
-"""Stage by stage, bit by bit: do two implementations of one encoder agree, and if not, where first?"""
+"""Two implementations of one encoder, stage by stage and bit by bit, and where they differ first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every configuration with every family of weights through emulator, HLS and RTL: are all bits of all events equal?
+"""Every configuration with every family of weights through emulator, HLS and RTL, compared in all bits of all events.
 
 The columns are implementations. Each is compiled once per configuration (RTL once per Verilog text: the number of links
 is a register) and serves all families, because weights are registers everywhere.

@@ -131,7 +131,7 @@ WAYS: dict[str, Callable[[Any, Path], Path]] = {
     "older archive": save_other_form,
     "weights and JSON": save_weights_with_json,
     "weights and YAML": save_weights_with_yaml,
-    "SavedModel": lambda model, folder: saved("encoder")(model, folder),
+    "SavedModel": saved("encoder"),
     "frozen graph": save_frozen,
     "frozen graph of batches": lambda model, folder: save_frozen(model, folder, None),
 }

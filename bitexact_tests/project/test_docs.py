@@ -177,7 +177,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_site_builds_without_network_or_warning(tmp_path: Path) -> None:
-    """mkdocs is strict: a page that is not in the navigation, a broken link or reference fails."""
+    """Mkdocs is strict: a page that is not in the navigation, a broken link or reference fails."""
     site = tmp_path / "site"
     subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)],
                    cwd=REPOSITORY, check=True, capture_output=True)

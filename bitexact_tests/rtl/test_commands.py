@@ -29,7 +29,7 @@ def test_simulation_runs_the_model_that_it_made(tmp_path: Path, monkeypatch: pyt
         programs.append(self.program)
         raise ToolFailed("no more is needed")
 
-    monkeypatch.setattr(Simulation, "build", lambda top, folder: Simulation.built(top, folder))
+    monkeypatch.setattr(Simulation, "build", Simulation.built)
     monkeypatch.setattr(Simulation, "run", run)
     spec = EncoderSpec.chip(5)
     EncoderWeights.random(spec, 1).save(tmp_path / "weights.npz")

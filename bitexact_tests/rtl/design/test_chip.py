@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +31,10 @@ AE_SETS = sorted(path.parent.name for path in (SHARED_DATA / "econt_vectors" / "
 
 
 @pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow), 16], ids="fold{}".format)
-def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """The whole chip with each encoder, compiled once."""
     top = AutoencoderChip(CHIP, fold=request.param)
-    yield Bench(top, build(top, tmp_path_factory.mktemp("chip")))
+    return Bench(top, build(top, tmp_path_factory.mktemp("chip")))
 
 
 def run(bench: Bench, *parts: Records) -> Records:
@@ -118,8 +117,8 @@ def test_any_mask(bench: Bench) -> None:
     calq = charges(40, 4)
     masks = [0, 1, 1 << 143, (1 << 144) - 1, int("01" * 72, 2), int("10" * 72, 2)]
     masks += [int.from_bytes(rng.bytes(18), "little") for _ in range(30)]
-    for n_elinks, mask in enumerate(masks):
-        n_elinks = n_elinks % 5 + 1
+    for number, mask in enumerate(masks):
+        n_elinks = number % 5 + 1
         setup = np.concatenate([bench.writing(weight_writes(weights)), bench.writing(format_writes(mask, n_elinks))])
         outputs = run(bench, setup, bench.events(calq, orbit_start=0))
         registers = for_encoder(weights).with_values(

@@ -290,7 +290,7 @@ def test_takes_no_folder_that_holds_other_things(name: str, tmp_path: Path) -> N
     (tmp_path / name).write_text("all of it")
     (tmp_path / "emd_loss1.npz").write_text("a loss")
     result = CliRunner().invoke(app, [*OPTIONS, "--output", str(tmp_path)])
-    assert result.exit_code == 2 and f"holds {name.split('/')[0]}, " in result.stderr
+    assert result.exit_code == 2 and f"holds {name.split('/', maxsplit=1)[0]}, " in result.stderr
     assert (tmp_path / name).read_text() == "all of it" and (tmp_path / "emd_loss1.npz").read_text() == "a loss"
 
 

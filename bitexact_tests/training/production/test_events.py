@@ -26,7 +26,7 @@ SAMPLE = Sample("ttbar", pile_up=20, pool_size=60, seed=3, layers=(7, 9))
 
 
 def beam(pdg_id: int, energy: float, n: int, eta: float = 2.0) -> Particles:
-    """n equal particles along one line from the origin."""
+    """Equal particles, n of them, along one line from the origin."""
     slope = 1 / np.sinh(eta)
     return Particles(
         event=np.zeros(n, np.int32), pdg_id=np.full(n, pdg_id, np.int32), side=np.ones(n, np.int8),
