@@ -74,9 +74,9 @@ class CsvFile:
         packed = start == b"\x1f\x8b"
         with parsing(path, "CSV"), _text(path, content, packed) as text:
             line = text.readline(_LONGEST_LINE).rstrip("\r\n").removeprefix("\ufeff")
+            if "\0" in line:  # which csv refuses in words of its own up to Python 3.10
+                raise InputError(f"{path}: holds binary data, expected CSV")
             fields = next(csv.reader([line]), [])
-        if "\0" in line:
-            raise InputError(f"{path}: holds binary data, expected CSV")
         if not fields:
             raise InputError(f"{path}: line 1: empty, expected {N_TRIGGER_CELLS} charges or a header CALQ_0..CALQ_47")
         _check_separator(path, line)
