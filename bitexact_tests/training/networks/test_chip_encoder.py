@@ -104,6 +104,14 @@ def test_gradient_is_that_of_the_arithmetic_without_cuts() -> None:
         assert gradients[name].numpy()[index] == pytest.approx(expected, rel=0.1, abs=20 / 128), name
 
 
+def test_weights_are_rounded_half_to_even_and_clipped() -> None:
+    """Up, down, between two codes and beyond both ends of S1.5."""
+    encoder = encoder_with(EncoderSpec.chip(5))
+    codes = np.array([0.4, 0.6, -0.4, -0.6, 0.5, 1.5, -40, 40])
+    encoder.values["conv_bias"].assign(codes / 32)
+    np.testing.assert_array_equal(encoder.codes().arrays["conv_bias"], [0, 1, 0, -1, 0, 2, -32, 31])
+
+
 def test_export_refuses_what_is_no_number() -> None:
     encoder = encoder_with(Config.load(REPOSITORY / "configs/econ_t_5elink.yaml").encoder)
     broken = encoder.values["conv_bias"].numpy()

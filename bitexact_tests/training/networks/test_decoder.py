@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.latents import latents
 from bitexact_tests.samples.runs import small
 from models.config import Config, DecoderConfig
 from models.errors import InputError
@@ -27,8 +28,7 @@ from training.production.toy import generate
 
 SPEC = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").encoder
 THREE = DecoderConfig(width=8, layers=2, members=3)
-RNG = np.random.default_rng(1)
-LATENT = RNG.random((20, 16), np.float32)
+LATENT = latents(20)
 MODULES = generate(20, seed=2)
 SUM = MODULES.sum(axis=1)
 
@@ -73,6 +73,14 @@ def test_file_of_an_older_version_is_refused_in_words(tmp_path: Path) -> None:
             load_decoder(path, SPEC)
 
 
+def test_file_of_other_latents_is_refused(tmp_path: Path) -> None:
+    half = SPEC.evolve(dense={"outputs": 8})
+    save_decoder(build_decoder(half, THREE, seed=1), THREE, tmp_path / "decoder.npz")
+    load_decoder(tmp_path / "decoder.npz", half)
+    with pytest.raises(InputError, match=r"decoder\.npz: decoder of 8 latents, expected 16$"):
+        load_decoder(tmp_path / "decoder.npz", SPEC)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("members")
@@ -106,12 +114,11 @@ def test_decoder_file(tmp_path: Path) -> None:
     config = small()
     decoder = build_decoder(config.encoder, config.training.decoder, seed=1)
     save_decoder(decoder, config.training.decoder, tmp_path / "decoder.npz")
-    latent = np.random.default_rng(1).random((20, 16))
     module_sum = np.arange(20)
-    expected = decode(decoder, latent, module_sum)
+    expected = decode(decoder, LATENT, module_sum)
     np.testing.assert_allclose(expected.sum(axis=1), 1, rtol=1e-5)
     again = load_decoder(tmp_path / "decoder.npz", config.encoder)
-    np.testing.assert_array_equal(decode(again, latent, module_sum), expected)
+    np.testing.assert_array_equal(decode(again, LATENT, module_sum), expected)
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     for path, match in ((tmp_path / "bad.npz", "not readable as npz"), (tmp_path / "none", "no such file")):
         with pytest.raises(InputError, match=match):

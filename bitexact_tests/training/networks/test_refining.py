@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitexact_tests.samples.latents import SUMS, latents
 from emulator import encode
 from models.config import DecoderConfig
 from models.errors import InputError
@@ -33,7 +34,7 @@ SPEC = EncoderSpec.chip(5)
 OPTIONS = DecoderConfig(width=8, layers=2, refinements=2, refinement_width=8)
 WEIGHTS = EncoderWeights.random(SPEC, 3, density=0.3)
 RNG = np.random.default_rng(1)
-LATENT, SUM = RNG.random((5, 16)).astype(np.float32), np.array([1, 70, 900, 5000, 40000])
+LATENT = latents(len(SUMS))
 
 
 def decoder(options: DecoderConfig = OPTIONS) -> object:
@@ -57,24 +58,24 @@ def test_a_guess_that_is_the_module_has_the_latents_of_the_emulator() -> None:
 
 def test_fractions_sum_to_one_and_every_guess_has_a_loss() -> None:
     outputs = TrainedOutputs.of(decoder())
-    guesses = [guess.numpy() for guess in outputs.model([LATENT, context(SUM)])]
+    guesses = [guess.numpy() for guess in outputs.model([LATENT, context(SUMS)])]
     assert outputs.weights == (EARLY_WEIGHT, EARLY_WEIGHT, 1.0) and outputs.final == (False, False, True)
     assert len(guesses) == 3 and all(np.allclose(guess.sum(axis=1), 1, atol=1e-6) for guess in guesses)
-    np.testing.assert_array_equal(guesses[-1], decode(decoder(), LATENT, SUM))
+    np.testing.assert_array_equal(guesses[-1], decode(decoder(), LATENT, SUMS))
 
 
 def test_a_correction_depends_on_the_encoder() -> None:
     other = chip_encoder(SPEC, 1)
     other.set_codes(EncoderWeights.random(SPEC, 4, density=0.3))
-    changed = decode(build_decoder(SPEC, OPTIONS, 1, other), LATENT, SUM)
-    assert (changed != decode(decoder(), LATENT, SUM)).any()
+    changed = decode(build_decoder(SPEC, OPTIONS, 1, other), LATENT, SUMS)
+    assert (changed != decode(decoder(), LATENT, SUMS)).any()
 
 
 def test_the_encoder_is_in_the_file(tmp_path: Path) -> None:
     one = decoder()
     save_decoder(one, OPTIONS, tmp_path / "decoder.npz")
     again = load_decoder(tmp_path / "decoder.npz", SPEC)
-    np.testing.assert_array_equal(decode(again, LATENT, SUM), decode(one, LATENT, SUM))
+    np.testing.assert_array_equal(decode(again, LATENT, SUMS), decode(one, LATENT, SUMS))
 
 
 def test_one_correction_for_all_steps_is_smaller() -> None:
@@ -87,7 +88,7 @@ def test_the_encoder_learns_through_its_own_copy_in_the_decoder() -> None:
     encoder.set_codes(WEIGHTS)
     whole = build_decoder(SPEC, OPTIONS, 1, encoder)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(whole([LATENT, context(SUM)])[:, 0])
+        loss = tf.reduce_sum(whole([LATENT, context(SUMS)])[:, 0])
     assert all(tf.reduce_any(part != 0) for part in tape.gradient(loss, encoder.trainable_weights))
 
 

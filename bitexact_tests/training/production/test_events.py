@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from emulator.front_end import unpack
 from emulator.links import ERX
 from models.calq_io import read_calq
 from models.errors import InputError, ToolMissing
 from models.trigger_cells import CALQ_PER_MIPT
 from training.production import calorimeter, pythia_events, steps
 from training.production.calorimeter import Sample, simulate
-from training.production.geometry import layers, trigger_layers
+from training.production.geometry import layers, modules, trigger_layers
 from training.production.modules import COLUMNS, ModuleTable
 from training.production.pythia_events import Particles
 from training.production.showers import Spots, spots
@@ -95,6 +96,24 @@ def test_charge_of_a_muon_in_calq() -> None:
     assert len(hit) == 1 or table.info.isHDM[0]  # an empty code of 3 dropped bits stands for 4 counts
     assert table.calq[0].max() == pytest.approx(expected, rel=0.15)
     assert table.info.zside[0] == 1 and table.info.SimEnergyFraction[0] == pytest.approx(1)
+
+
+def test_cells_below_the_threshold_are_empty() -> None:
+    """Half a MIP, zero suppression of the readout: a cell below it has the code 0, one above it has not."""
+    inside = modules().inside[modules().layer == 9]
+    for mip, hit in ((0.45, False), (0.55, True)):
+        charge = np.full((2, *modules().inside.shape), mip)
+        table = calorimeter.digitise(np.random.default_rng(1), charge, charge, 0, np.array([9]), keep_empty=True,
+                                     noise=0.0)
+        assert len(table) == 2 * len(inside) and (table.erx.any(axis=1) == hit).all()
+
+
+def test_noise_alone_seldom_passes_the_threshold() -> None:
+    """A cell without charge passes when noise of 0.15 MIP exceeds 0.5 MIP, in 4.3 of 10,000 cases."""
+    charge = np.zeros((2, *modules().inside.shape))
+    table = calorimeter.digitise(np.random.default_rng(1), charge, charge, 0, trigger_layers(), keep_empty=True)
+    n_cells = 2 * modules().inside[np.isin(modules().layer, trigger_layers())].sum()
+    assert np.count_nonzero(unpack(table.erx)) / n_cells == pytest.approx(4.3e-4, rel=0.15)
 
 
 def same(left: ModuleTable, right: ModuleTable) -> None:

@@ -27,6 +27,12 @@ def test_modules_are_legal_and_not_empty() -> None:
     assert calq.max() <= MAX_CALQ and calq.any(axis=1).all()
 
 
+def test_a_large_sample_does_not_repeat_itself() -> None:
+    """Only modules with a cell or two may be equal by chance."""
+    calq = generate(12_000, seed=1)
+    assert len(np.unique(calq, axis=0)) > 0.9 * len(calq)
+
+
 def test_sparse_and_busy_modules() -> None:
     hit = distributions(generate(5000, seed=1))["cells hit"]
     assert (hit <= 4).mean() > 0.05 and (hit >= 40).mean() > 0.05

@@ -42,6 +42,12 @@ def test_skim_by_list(tmp_path: Path) -> None:
     assert_array_equal(pd.read_csv(tmp_path / "out.csv").CALQ_0, [0, 2])
 
 
+def test_a_module_at_the_minimum_charge_is_kept(tmp_path: Path) -> None:
+    table = rows(3).assign(**dict.fromkeys(CALQ_COLUMNS[1:], 0), CALQ_0=[199, 200, 201])
+    transform.skim(save(tmp_path / "in.csv", table), tmp_path / "out.csv", False, None, 200, None)
+    assert_array_equal(pd.read_csv(tmp_path / "out.csv").CALQ_0, [200, 201])
+
+
 def test_nothing_left_writes_no_file(tmp_path: Path) -> None:
     save(tmp_path / "in.csv", rows(5))
     (tmp_path / "out").mkdir()
