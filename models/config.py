@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
 from models.errors import InputError, nearest
 from models.files import write_text
 from models.spec import EncoderSpec
+from models.stages import Stage, check_not_staged, stages_of
 from models.trigger_cells import IMAGE_SIZE
 from models.validation import Evolving, explain
 from models.yaml_file import BAD_YAML, Location, read_yaml
@@ -102,6 +103,27 @@ class DecoderConfig(_Section):
         return self
 
 
+class StageConfig(_Section):
+    """One of several trainings in a row: keys of `training` with other values, and of `data`.
+
+    `start`: folder of the run to initialise from; default: the stage before.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    start: str | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Values of `training` in this stage; a mapping changes single keys of a section."""
+        return dict(self.model_extra or {})
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, plain: Any) -> dict[str, Any]:
+        return {key: value for key, value in plain(self).items() if key not in ("start", "data") or value}
+
+
 class TrainingConfig(_Section):
     """How the encoder and its decoder are trained.
 
@@ -109,7 +131,8 @@ class TrainingConfig(_Section):
     `final_loss`. Training stops after `patience` epochs without a better mean EMD of the validation rows; the epoch
     with the best one is kept. `network` puts an encoder of `training.networks` in the place of the chip's.
     `occupancy_weight` is how much rare occupancies count in the loss: 0 as often as they occur, 1 each occupancy as
-    much as any other; see `training.data.selection.occupancy_weights`.
+    much as any other; see `training.data.selection.occupancy_weights`. `stages` are trainings in a row, each from the
+    result of the one before, with what differs from the values of this section.
     """
 
     network: str | None = None
@@ -132,12 +155,23 @@ class TrainingConfig(_Section):
     occupancy_weight: float = Field(0.0, ge=0, le=1)
     augment: AugmentConfig = AugmentConfig()
     decoder: DecoderConfig = DecoderConfig()
+    stages: tuple[StageConfig, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_no_stages(self, plain: Any) -> dict[str, Any]:
+        return {key: value for key, value in plain(self).items() if key != "stages" or value}
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> TrainingConfig:
         if self.validation_fraction + self.test_fraction >= 1:
             raise ValueError(f"validation_fraction {self.validation_fraction} + test_fraction {self.test_fraction} "
                              "must leave rows to train on: expected a sum below 1")
+        return self
+
+    @model_validator(mode="after")
+    def _network_in_one_stage(self) -> TrainingConfig:
+        if self.network and self.stages:
+            raise ValueError(f"network {self.network} starts from random weights, expected no stages")
         return self
 
 
@@ -193,7 +227,10 @@ class Config(_Section):
         """
         content = self.model_dump()
         for section, values in sections.items():
-            content[section] |= {key: value for key, value in values.items() if value not in (None, [])}
+            given = {key: value for key, value in values.items() if value not in (None, [])}
+            for key in given:
+                check_not_staged(self, (section, key))
+            content[section] |= given
         return _valid(content, "command line")
 
     def with_settings(self, settings: Iterable[str]) -> Config:
@@ -202,6 +239,7 @@ class Config(_Section):
         for setting in settings:
             key, equals, text = setting.partition("=")
             *parents, name = key.split(".")
+            check_not_staged(self, (*parents, name))
             section: Any = content
             for parent in parents:
                 section = section.get(parent) if isinstance(section, dict) else None
@@ -213,12 +251,22 @@ class Config(_Section):
                 raise InputError(f"--set {setting}: '{text}' is not a YAML value") from None
         return _valid(content, "--set")
 
+    def stages(self) -> tuple[Stage, ...]:
+        """The trainings that this configuration describes, one after another: one, unless it has `training.stages`.
+
+        The last one holds the whole chain again, so that the configuration of a finished run repeats it. Raises
+        InputError if a stage is not valid.
+        """
+        return stages_of(self, self.name)
+
 
 def _valid(content: Any, source: object, lines: Mapping[Location, int] | None = None) -> Config:
     try:
-        return Config.model_validate(content)
+        config = Config.model_validate(content)
     except ValidationError as error:
         raise InputError(explain(error, Config, source, lines)) from None
+    stages_of(config, source, lines)
+    return config
 
 
 def _of_this_project(name: str) -> Path:

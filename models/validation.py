@@ -24,16 +24,17 @@ class Evolving(BaseModel):
         was expected.
         """
         try:
-            return type(self).model_validate(_merged(self, changes))
+            return type(self).model_validate(merged(self, changes))
         except ValidationError as error:
             raise InputError(explain(error, type(self))) from None
 
 
-def _merged(section: BaseModel, changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(section: BaseModel, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a section, not yet valid, with other values; a mapping changes single fields of a section."""
     content = dict(section)
     for name, value in changes.items():
         old = content.get(name)
-        content[name] = _merged(old, value) if isinstance(old, BaseModel) and isinstance(value, Mapping) else value
+        content[name] = merged(old, value) if isinstance(old, BaseModel) and isinstance(value, Mapping) else value
     return content
 
 

@@ -36,11 +36,11 @@ class TrainingProgress:
     """Progress bar over the epochs, or about ten lines if stderr is not a terminal."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._name, self._total = config.name, config.training.epochs
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[metrics]}"),
             TimeElapsedColumn(), TimeRemainingColumn(), console=_CONSOLE)
-        self._task = self._progress.add_task(config.name, total=config.training.epochs, metrics="starting")
+        self._task = self._progress.add_task(self._name, total=self._total, metrics="starting")
 
     def __enter__(self) -> TrainingProgress:
         if _CONSOLE.is_terminal:
@@ -51,13 +51,19 @@ class TrainingProgress:
         if _CONSOLE.is_terminal:
             self._progress.stop()
 
+    def stage(self, number: int, n_stages: int, config: Config) -> None:
+        """Begin a stage of a chain."""
+        if n_stages > 1:
+            self._name, self._total = f"{config.name}, stage {number} of {n_stages}", config.training.epochs
+            self._progress.reset(self._task, description=self._name, total=self._total, metrics="starting")
+
     def epoch(self, epoch: int, metrics: Epoch) -> None:
         """Show the metrics of a finished epoch."""
         text = f"loss {metrics.loss:.4g}  validation {metrics.val_loss:.4g}  EMD {metrics.val_emd:.3f}"
         self._progress.update(self._task, completed=epoch, metrics=text)
-        total = self._config.training.epochs
+        total = self._total
         if not _CONSOLE.is_terminal and (epoch in (1, total) or epoch % max(total // 10, 1) == 0):
-            _CONSOLE.print(f"{self._config.name}: epoch {epoch} of {total}: {text}", highlight=False, soft_wrap=True)
+            _CONSOLE.print(f"{self._name}: epoch {epoch} of {total}: {text}", highlight=False, soft_wrap=True)
 
 
 def show_training(config: Config, output: Path, summary: RunSummary) -> None:

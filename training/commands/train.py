@@ -38,10 +38,13 @@ def train(
     occupancy_weight: Annotated[float | None, typer.Option(help="Weight of rare occupancies, 0 to 1.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; not of the split.")] = None,
     set_: Settings = None,
-    start: Annotated[Path | None, typer.Option(help="Initialise from this run, of any link budget.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Initialise from this run, of any link budget "
+                                                                "and arithmetic.")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again even if this run is finished.")] = False,
 ) -> None:
     """Train encoder and decoder; an interrupted run is resumed, a finished one is not repeated.
+
+    With training.stages in the configuration, trains the stages one after another.
 
     Example: econ-t train --config configs/econ_t_5elink.yaml --output runs/econ_t_5elink
     """
@@ -62,5 +65,5 @@ def train(
         return
     folder = output or Run.of(chosen).folder
     with TrainingProgress(chosen) as progress:
-        summary = run_training(chosen, folder, retrain, progress.epoch, start)
+        summary = run_training(chosen, folder, retrain, progress.epoch, start, on_stage=progress.stage)
     show_training(chosen, folder, summary)

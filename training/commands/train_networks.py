@@ -42,7 +42,7 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
     for config in configs:
         run, network = Run(output / config.name), NETWORKS[config.name]
         with TrainingProgress(config) as progress:
-            summary = train(config, run.folder, retrain, progress.epoch)
+            summary = train(config, run.folder, retrain, progress.epoch, on_stage=progress.stage)
         found = run.evaluate()
         found.save(run.metrics_file)
         rows.append(TrainedNetwork(

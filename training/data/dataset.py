@@ -43,9 +43,12 @@ class Dataset:
     split: Split
 
     @classmethod
-    def from_config(cls, config: Config) -> Dataset:
-        """Read or generate the modules of a configuration; raises InputError if any part would be empty."""
-        modules = select(load_modules(config.data, config.encoder.n_elinks), config.data)
+    def from_config(cls, config: Config, modules: CalqTable | None = None) -> Dataset:
+        """Read or generate the modules of a configuration; raises InputError if any part would be empty.
+
+        `modules`: those that another configuration with the same data selected.
+        """
+        modules = modules or select(load_modules(config.data, config.encoder.n_elinks), config.data)
         return cls(config, modules, split_rows(modules.calq, config))
 
     @cached_property

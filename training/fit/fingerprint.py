@@ -6,18 +6,19 @@ import hashlib
 import json
 
 from models.config import Config
-from training.fit.run import Run
 from training.losses.find import learned_digests
 
 
-def fingerprint_of(config: Config, data: str, start: Run | None = None) -> str:
+def fingerprint_of(config: Config, data: str, start: str | None = None) -> str:
     """Digest, 16 hex digits, of everything the result depends on: encoder, options, split, data, initial run.
 
-    Learned losses are identified by their weights, not by their location. `data`: digest of the charges.
+    Learned losses are identified by their weights, not by their location. `data`: digest of the charges; `start`:
+    fingerprint of the run to initialise from, which also tells apart chains of stages.
     """
     training = config.training
-    parts = [config.encoder.digest(), training.model_dump(mode="json", exclude={"emd_loss_models"}), config.data.seed,
-             data, *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
+    options = training.model_dump(mode="json", exclude={"emd_loss_models", "stages"})
+    parts = [config.encoder.digest(), options, config.data.seed, data,
+             *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
     if start:
-        parts.append(start.summary.fingerprint)
+        parts.append(start)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -43,6 +43,7 @@ class Run:
         self.test_file = folder / "test.csv"
         self.summary_file = folder / "fingerprint.json"
         self.checkpoint_file = folder / "checkpoint.npz"
+        self.stages_folder = folder / "stages"
         self.older_files = (folder / "decoder.keras", folder / "encoder.keras")
         # Written by other commands.
         self.metrics_file = folder / "metrics.json"
@@ -103,6 +104,10 @@ class Run:
     def summary(self) -> RunSummary:
         """Digests of what the run was made from, and its best epoch; written last."""
         return RunSummary.load(self.summary_file)
+
+    def stage(self, number: int) -> Run:
+        """Run of an earlier stage of a chain, counted from 1; the last one is this run itself."""
+        return Run(self.stages_folder / str(number))
 
     def encoder_file(self, config: Config) -> Path:
         """Path of the encoder trained with a configuration, whether it exists or not."""

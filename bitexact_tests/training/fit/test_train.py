@@ -103,8 +103,26 @@ def test_start_from_another_link_budget(run: Run, tmp_path: Path) -> None:
     assert summary.val_emd == pytest.approx(run.summary.val_emd, rel=0.1)
     np.testing.assert_array_equal(Run(tmp_path).weights.flat, run.weights.flat, "tiny steps keep the codes")
     assert summary.fingerprint != train(config, tmp_path).fingerprint
+    fewer = config.evolve(encoder={"conv": {"filters": 4}})
     with pytest.raises(InputError, match="of other formats or shapes"):
-        train(small("qkeras_3elink"), tmp_path / "other", start=run.folder)
+        train(fewer, tmp_path / "other", start=run.folder)
+    assert not (tmp_path / "other").exists()
+
+
+def test_start_from_another_arithmetic_and_back(run: Run, tmp_path: Path) -> None:
+    """A decoder that refines holds the encoder: it is that of the start, in the arithmetic of the new run."""
+    options = {"epochs": 1, "learning_rate": 1e-9, "decoder": {"width": 8, "refinements": 1, "refinement_width": 8}}
+    chip, qkeras = small(**options), small("qkeras_3elink", **options)
+    train(chip, tmp_path / "chip", start=run.folder)
+    train(qkeras, tmp_path / "qkeras", start=tmp_path / "chip")
+    train(chip, tmp_path / "back", start=tmp_path / "qkeras")
+    for name in ("chip", "qkeras", "back"):
+        one = Run(tmp_path / name)
+        np.testing.assert_array_equal(one.weights.flat, run.weights.flat, "tiny steps keep the codes")
+        inside = next(layer for layer in one.decoder.layers if layer.name == "encoded_0").trainable_weights
+        for variable, codes in zip(inside, one.weights.values().values(), strict=True):
+            np.testing.assert_array_equal(variable.numpy(), codes, "the decoder's file holds the codes themselves")
+    assert Run(tmp_path / "back").summary.val_emd == pytest.approx(Run(tmp_path / "chip").summary.val_emd, rel=1e-5)
 
 
 def test_start_with_another_decoder_takes_the_weights_alone(run: Run, tmp_path: Path) -> None:
@@ -169,7 +187,7 @@ def test_nothing_older_is_removed_before_the_held_out_rows_are_written(
         raise OSError(28, "No space left on device")
 
     folder = shutil.copytree(run.folder, tmp_path / "run")
-    monkeypatch.setattr("training.fit.train.write_calq", full)
+    monkeypatch.setattr("training.fit.stage.write_calq", full)
     with pytest.raises(OSError, match="No space left"):
         train(small(epochs=1), folder)
     assert contents(folder) == contents(run.folder)

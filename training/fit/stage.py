@@ -1,0 +1,109 @@
+"""One training of encoder and decoder together, in the arithmetic of the spec, into the folder of a run."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from models.calq_io import write_calq
+from models.config import Config
+from models.errors import InputError
+from models.files import atomic_path
+from models.weights import EncoderWeights
+from training.data.dataset import Dataset, check_columns
+from training.fit.checkpoint import Checkpoint
+from training.fit.run import Run, locked
+from training.fit.trainer import EpochReport, Trainer
+from training.networks.decoder import save_decoder
+from training.results.run import Epoch, History, RunSummary
+
+# isort: split
+import tensorflow as tf
+
+log = logging.getLogger(__name__)
+
+
+def train_stage(
+    config: Config, run: Run, dataset: Dataset, start: Run | None, fingerprint: str, *, retrain: bool = False,
+    report: EpochReport | None = None, checkpoint_seconds: float = 2.0,
+) -> RunSummary:
+    """Start or resume a training in the folder of a run, whether it holds a finished one or not.
+
+    `start`: a finished run that passed `check_start`, to initialise weights and decoder from.
+    """
+    initial = _trained(start, config) if start else None
+    check_columns(dataset.test.extra)  # before training, not after all epochs
+    with locked(run.folder):
+        checkpoint = Checkpoint(run.checkpoint_file, fingerprint, checkpoint_seconds)
+        if retrain:
+            checkpoint.remove()
+        trainer = _fit(config, dataset, checkpoint, initial, report)
+        summary = _write_results(trainer, run, fingerprint)
+        checkpoint.remove()
+    return summary
+
+
+def check_start(start: Run, config: Config) -> None:
+    """Raise InputError unless a training can be initialised from this run."""
+    if config.training.network:
+        raise InputError(f"{start.folder}: network {config.training.network} starts from random weights; omit --start")
+    ours, theirs = config.encoder, start.config.encoder
+    if (theirs.weight_shapes, theirs.weight_formats) != (ours.weight_shapes, ours.weight_formats):
+        raise InputError(f"{start.folder}: encoder with weights of other formats or shapes, expected one that differs "
+                         "only in n_elinks and arithmetic")
+
+
+def _trained(start: Run, config: Config) -> tuple[EncoderWeights, Any | None]:
+    """Initial weights and decoder of a run that passed `check_start`.
+
+    The decoder is None if its options differ from ours: it then starts from random weights.
+    """
+    alike = start.config.training.decoder == config.training.decoder
+    return EncoderWeights(config.encoder, **start.weights.arrays), start.decoder if alike else None
+
+
+def _fit(
+    config: Config, dataset: Dataset, checkpoint: Checkpoint, initial: tuple[EncoderWeights, Any | None] | None,
+    report: EpochReport | None,
+) -> Trainer:
+    """Train all epochs, resuming from the checkpoint if there is one of this run; returns the trainer."""
+    tf.config.experimental.enable_op_determinism()
+    trainer = Trainer.from_config(config, dataset)
+    if checkpoint.restore(trainer):
+        log.info("%s: resuming after epoch %d", checkpoint.path.parent, trainer.epoch)
+    elif initial:
+        weights, decoder = initial
+        if decoder:
+            trainer.decoder.set_weights(decoder.get_weights())
+        trainer.encoder.set_codes(weights)  # last: a decoder that refines holds the encoder, before rounding to codes
+
+    def after_epoch(epoch: int, values: Epoch) -> None:
+        checkpoint.save_if_due(trainer)
+        if report:
+            report(epoch, values)
+
+    trainer.fit(after_epoch)
+    return trainer
+
+
+def _write_results(trainer: Trainer, run: Run, fingerprint: str) -> RunSummary:
+    config, dataset = trainer.config, trainer.dataset
+    weights = trainer.encoder.codes()  # may raise, so do it before anything is written
+    if isinstance(weights, EncoderWeights):
+        trainer.encoder.set_codes(weights)  # the encoder in a decoder that refines is the one that is written
+    with atomic_path(run.test_file) as held_out:
+        write_calq(held_out, dataset.test.calq, config.data.order, dataset.test.extra)
+        # From here on, results of an older run are incomplete; a folder holds one encoder and one decoder.
+        for path in (run.summary_file, run.weights_file, run.network_file, *run.older_files):
+            path.unlink(missing_ok=True)
+        weights.save(run.encoder_file(config))
+        save_decoder(trainer.decoder, config.training.decoder, run.decoder_file)
+        History.of(trainer.history).save(run.history_file)
+        config.save(run.config_file)
+    summary = RunSummary(
+        fingerprint=fingerprint, encoder_digest=config.encoder.digest(), data_digest=dataset.digest,
+        n_train=len(dataset.split.train), n_validation=len(dataset.split.validation), n_test=len(dataset.split.test),
+        epochs=trainer.epoch, best_epoch=trainer.best_epoch, val_emd=trainer.history[trainer.best_epoch - 1].val_emd)
+    summary.save(run.summary_file)
+    return summary
