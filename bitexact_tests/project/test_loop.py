@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.__main__ import app
+from bitexact_tests.commands import compare
 from bitexact_tests.conftest import REPOSITORY
-from hls import csim
 
 CONFIG = "configs/econ_t_3elink.yaml"
 
@@ -57,14 +57,14 @@ def test_whole_loop(run: Path, gxx: str) -> None:
 
 
 def test_one_wrong_bit_fails_the_command(run: Path, gxx: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = csim.run_csim
+    right = compare.run_csim
 
     def wrong(*arguments: Any, **keywords: Any) -> dict[str, np.ndarray]:
         stages = {name: codes.copy() for name, codes in right(*arguments, **keywords).items()}
         stages["hidden_code"][7, 3] ^= 1
         return stages
 
-    monkeypatch.setattr(csim, "run_csim", wrong)
+    monkeypatch.setattr(compare, "run_csim", wrong)
     monkeypatch.chdir(REPOSITORY)
     table = run / "wrong.json"
     result = CliRunner().invoke(app, ["compare", *options(run), "--backend", "catapult", "--output", str(table)])
