@@ -43,10 +43,13 @@ class DataConfig(_Section):
     """Where module charges come from: CALQ files, or the `source` if no file is named.
 
     A source is collisions of Pythia 8 in a fast detector, or the simple generator (also if Pythia is not installed).
+    `layers` are the trigger layers whose modules collisions give; by default those that have the configured number of
+    links in the signal allocation.
     """
 
     files: tuple[str, ...] = ()
     source: Literal["toy", "pythia"] = "pythia"
+    layers: tuple[Annotated[int, Field(ge=1)], ...] = ()
     order: Literal["tc", "image"] = "tc"
     nrows_per_file: Annotated[int, Field(ge=1)] | None = None
     n_modules: int = Field(20_000, ge=10, le=10_000_000)

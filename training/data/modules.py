@@ -26,7 +26,7 @@ def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> Ca
         return read_calq(data.files, data.order, data.nrows_per_file)
     if data.source == "pythia":
         try:
-            return pythia_modules(data.n_modules, data.seed, n_elinks, cache)
+            return pythia_modules(data.n_modules, data.seed, n_elinks, cache, layers=data.layers)
         except ToolMissing as error:
             log.warning("data.source: pythia: %s; using the simple generator", error)
     return generated_modules(data.n_modules, data.seed)

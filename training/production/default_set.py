@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.calq_io import CalqTable, read_calq
+from models.errors import InputError
 from training.production import CACHE
 from training.production.allocation import signal_links
 from training.production.calorimeter import Sample, simulate
@@ -29,16 +31,15 @@ log = logging.getLogger(__name__)
 
 def pythia_modules(
     n_modules: int, seed: int, n_elinks: int, cache: Path = CACHE, sample: Sample | None = None,
-    report_seconds: float = 5.0,
+    report_seconds: float = 5.0, layers: Sequence[int] = (),
 ) -> CalqTable:
-    """Return `n_modules` non-empty modules, with COLUMNS, of the layers that have `n_elinks` in the signal allocation.
+    """Return `n_modules` non-empty modules, with COLUMNS, of `layers`.
 
-    More than five links are treated as five. Equal arguments give equal modules, cached in `cache`. Progress is logged
-    every `report_seconds`. Raises ToolMissing if Pythia is not installed.
+    They are, by default, those that have `n_elinks` in the signal allocation; more than five links are treated as five.
+    Equal arguments give equal modules, cached in `cache`. Progress is logged every `report_seconds`. Raises ToolMissing
+    if Pythia is not installed, and InputError for a layer without a trigger.
     """
-    layers = trigger_layers()
-    of_links = layers[signal_links(layers) == min(n_elinks, int(signal_links(layers).max()))]
-    sample = sample or Sample(seed=seed, layers=tuple(map(int, of_links)))
+    sample = sample or Sample(seed=seed, layers=_existing(layers) if layers else _of_links(n_elinks))
     key = repr((_FORMAT, pythia_version(), sample, n_modules))
     path = cache / f"modules-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
     if not path.is_file():
@@ -46,6 +47,21 @@ def pythia_modules(
     table = read_calq(path, "image")
     source = f"Pythia {pythia_version()}, {sample.process} with {sample.pile_up:g} pile-up, seed {sample.seed}"
     return CalqTable(table.calq, table.extra[list(COLUMNS)], source)
+
+
+def _of_links(n_elinks: int) -> tuple[int, ...]:
+    layers = trigger_layers()
+    links = signal_links(layers)
+    return tuple(layers[links == min(n_elinks, int(links.max()))].tolist())
+
+
+def _existing(layers: Sequence[int]) -> tuple[int, ...]:
+    known = trigger_layers().tolist()
+    unknown = next((layer for layer in layers if layer not in known), None)
+    if unknown is not None:
+        raise InputError(f"data.layers: {unknown} is not a trigger layer; expected some of "
+                         f"{', '.join(map(str, known))}")
+    return tuple(sorted(set(layers)))
 
 
 class _Progress:

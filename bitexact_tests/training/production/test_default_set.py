@@ -16,6 +16,9 @@ from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
 from models.calq_io import read_calq
+from models.config import DataConfig
+from models.errors import InputError
+from training.data.modules import load_modules
 from training.production import CACHE, default_set, pythia_events
 from training.production.calorimeter import Sample
 from training.production.modules import COLUMNS
@@ -55,6 +58,17 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError(f"connects to {address}")
 
     monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+def test_layers_of_a_configuration(pythia_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, ...]] = []
+    monkeypatch.setattr(default_set, "_make", lambda sample, n, cache, path, seconds: made.append(sample.layers))
+    for n_elinks, layers in ((4, ()), (4, (13, 9, 9))):
+        with pytest.raises(FileNotFoundError):  # nothing was made
+            load_modules(DataConfig(layers=layers), n_elinks, pythia_cache)
+    assert made == [(7, 11), (9, 13)]
+    with pytest.raises(InputError, match="data.layers: 8 is not a trigger layer; expected some of 1, 3, 5"):
+        load_modules(DataConfig(layers=(9, 8)), 4, pythia_cache)
 
 
 def test_main_job_trains_on_collisions(pythia_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
