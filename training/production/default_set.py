@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def pythia_modules(
     n_modules: int, seed: int, n_elinks: int, cache: Path = CACHE, sample: Sample | None = None,
-    report_seconds: float = 5.0, layers: Sequence[int] = (),
+    report_seconds: float = 5.0, *, layers: Sequence[int] = (),
 ) -> CalqTable:
     """Return `n_modules` non-empty modules, with COLUMNS, of `layers`.
 

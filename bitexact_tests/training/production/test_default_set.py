@@ -67,7 +67,7 @@ def test_layers_of_a_configuration(pythia_cache: Path, monkeypatch: pytest.Monke
         with pytest.raises(FileNotFoundError):  # nothing was made
             load_modules(DataConfig(layers=layers), n_elinks, pythia_cache)
     assert made == [(7, 11), (9, 13)]
-    with pytest.raises(InputError, match="data.layers: 8 is not a trigger layer; expected some of 1, 3, 5"):
+    with pytest.raises(InputError, match=r"data\.layers: 8 is not a trigger layer; expected some of 1, 3, 5"):
         load_modules(DataConfig(layers=(9, 8)), 4, pythia_cache)
 
 
