@@ -59,7 +59,7 @@ def test_files(benchmark: Any, tmp_path: Path, step: str) -> None:
     with open_writer(path) as writer:
         writer.write(table.to_arrow())
     steps = {
-        "split": lambda: transform.split(path, tmp_path / "split", ".parquet", None),
+        "split": lambda: transform.split(path, tmp_path / "split", "calq.parquet", None),
         "skim": lambda: transform.skim(path, tmp_path / "skim.parquet", True, 0.0, 1, None),
         "shuffle": lambda: transform.shuffle([path], tmp_path / "shuffle.parquet", 1),
         "double": lambda: transform.double(path, tmp_path / "double.parquet", 1),

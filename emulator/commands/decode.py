@@ -31,12 +31,13 @@ def decode(
     settings = Registers.load(registers, revision)
     chunks, n_lost = decode_stream(settings, ETX.read(input), first_bx), 0
     with open_output(output) as file:
-        bx = first_bx
+        bx, header = first_bx, ""
         try:
             for decoded in with_progress(chunks):
                 n_lost += decoded.n_lost
-                if bx == first_bx:
-                    file.write(",".join(["bx", *decoded.column_names()]) + "\n")
+                if not header:  # the first pieces can be without a frame, as words wait in the buffer
+                    header = ",".join(["bx", *decoded.column_names()]) + "\n"
+                    file.write(header)
                 for row in decoded.rows():
                     file.write(f"{bx},{','.join(row)}\n")
                     bx += 1

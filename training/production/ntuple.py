@@ -6,6 +6,7 @@ each branch is a vector over all trigger cells.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,7 @@ from training.production.geometry import LARGEST_UV, N_LAYERS, cell_from_uv, mod
 from training.production.modules import LARGEST_CHARGE, ModuleTable, calibration, chip_charges, encode, pack
 
 TREE = "hgcalTriggerNtuplizer/HGCalTriggerNtuple"
+_TREES = ("TTree", "ROOT::RNTuple")
 STEP = "48 MB"
 """Size of the branches read at a time; converting them to modules needs about ten times as much memory."""
 PLACE = ("tc_zside", "tc_layer", "tc_waferu", "tc_waferv")
@@ -36,6 +38,9 @@ _INTEGERS = {*PLACE, "tc_cell", "tc_cellu", "tc_cellv", "tc_wafertype", "tc_subd
 _MOST_EVENTS = 100_000_000
 _SCINTILLATOR = 10
 _WIDTH = 2 * LARGEST_UV + 1
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)  # sums of such energies are finite in double precision
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,30 +80,55 @@ def find_branches(path: str, names: list[str], charge: str | None = None) -> Bra
                     "event" in names)
 
 
-def open_tree(path: str | Path, tree: str = TREE) -> Any:
-    """Open the tree of a ROOT file; raises InputError naming the nearest tree, ToolMissing without uproot."""
+def open_tree(path: str | Path, tree: str | None = None, charge: str | None = None) -> Any:
+    """Open a tree or an RNTuple of a ROOT file, called `name` or `name;cycle`.
+
+    By default that is TREE, or else the only one with all branches. Raises InputError naming the nearest tree,
+    ToolMissing without uproot.
+    """
     try:
         import uproot  # noqa: PLC0415  (of the extra "data")
     except ImportError:
         raise ToolMissing("ntuples need the packages uproot and awkward: pip install '.[data]'") from None
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: {'is a folder, expected a ROOT file' if Path(path).is_dir() else 'no such file'}")
     with parsing(path, "ROOT"):
         file = uproot.open(path)
-        found = {name.split(";")[0] for name, kind in file.classnames().items() if kind == "TTree"}
-    if tree not in found:
-        listed = ", ".join(sorted(found)) or "none"
-        raise InputError(f"{path}: no tree '{tree}'{nearest(tree, found)} (trees: {listed})")
+        kinds = file.classnames()
+    found = {key.split(";")[0] for key, kind in kinds.items() if kind in _TREES}
+    chosen = tree or TREE
+    if tree is None and TREE not in found:
+        fitting = [name for name in sorted(found) if _fits(path, file, name, charge)]
+        if len(fitting) > 1:
+            raise InputError(f"{path}: several trees have the branches ({', '.join(fitting)}); choose one with --tree")
+        chosen = fitting[0] if fitting else TREE
+    if chosen not in found and kinds.get(chosen) not in _TREES:
+        others = [f"{key.split(';')[0]} ({kind})" for key, kind in kinds.items() if kind not in (*_TREES, "TDirectory")]
+        listed = ", ".join([*sorted(found), *others]) or "none"
+        raise InputError(f"{path}: no tree '{chosen}'{nearest(chosen, found)} (trees: {listed})")
     with parsing(path, "ROOT"):
-        content = file[tree]
+        content = file[chosen]
         n_events = content.num_entries
     if not 0 <= n_events <= _MOST_EVENTS:
-        raise InputError(f"{path}: tree '{tree}' claims {n_events} events, expected 0..{_MOST_EVENTS}")
+        raise InputError(f"{path}: tree '{chosen}' claims {n_events} events, expected 0..{_MOST_EVENTS}")
+    if tree is None and chosen != TREE:
+        log.info("%s: reading '%s', the only tree with the branches", path, chosen)
     return content
 
 
+def _fits(path: str | Path, file: Any, name: str, charge: str | None) -> bool:
+    """Whether a tree has all branches that are needed."""
+    with parsing(path, "ROOT"):
+        names = file[name].keys()
+    try:
+        find_branches(str(path), names, charge)
+    except InputError:
+        return False
+    return True
+
+
 def read_modules(
-    path: str | Path, first: int = 0, last: int | None = None, *, tree: str = TREE, charge: str | None = None,
+    path: str | Path, first: int = 0, last: int | None = None, *, tree: str | None = None, charge: str | None = None,
     step: str | int = STEP, events_per_table: int = 256,
 ) -> Iterator[ModuleTable]:
     """Read the modules of the events first..last-1 of a file, at most `events_per_table` events at a time.
@@ -106,7 +136,7 @@ def read_modules(
     `step` is how much is read at a time, as uproot takes it: a size in memory or a number of events.
     Raises InputError naming file, event, branch, value and what was expected.
     """
-    content = open_tree(path, tree)
+    content = open_tree(path, tree, charge)
     with parsing(path, "ROOT"):
         names = content.keys()
     branches = find_branches(str(path), names, charge)
@@ -205,16 +235,27 @@ def assemble(columns: dict[str, npt.NDArray[Any]], counts: IntArray, branches: B
 
 def _check(columns: dict[str, npt.NDArray[Any]], branches: Branches, event: IntArray, path: str, first: int) -> None:
     largest = 127 if branches.charge == "tc_compressedCharge" else (1 << 32) - 1
-    limits = {"tc_zside": (-1, 1), "tc_layer": (1, N_LAYERS), "tc_waferu": (-LARGEST_UV, LARGEST_UV),
-              "tc_waferv": (-LARGEST_UV, LARGEST_UV), branches.charge: (0, largest), "tc_simenergy": (0, np.inf)}
+    limits: dict[str, tuple[float, float]] = {
+        "tc_layer": (1, N_LAYERS), "tc_waferu": (-LARGEST_UV, LARGEST_UV), "tc_waferv": (-LARGEST_UV, LARGEST_UV),
+        branches.charge: (0, largest), "tc_simenergy": (0, _LARGEST_FLOAT)}
     if len(branches.cell) == 1:
         limits["tc_cell"] = (0, N_TRIGGER_CELLS - 1)
+    if branches.eta:
+        limits["tc_eta"] = (-_LARGEST_FLOAT, _LARGEST_FLOAT)
+
+    def refuse(name: str, good: npt.NDArray[np.bool_], expected: str) -> None:
+        bad = int(np.argmin(good))
+        raise InputError(f"{path}: event {first + event[bad]}, branch {name}: {columns[name][bad]}, "
+                         f"expected {expected}")
+
     for name, (low, high) in limits.items():
         column = columns[name]
-        if len(column) and not (column.min() >= low and column.max() <= high):
-            bad = int(np.argmax(~((column >= low) & (column <= high))))
-            raise InputError(f"{path}: event {first + event[bad]}, branch {name}: {column[bad]}, "
-                             f"expected {low}..{high}")
+        if len(column) and not (column.min() >= low and column.max() <= high):  # both are NaN if there is one
+            finite = f"a finite number{' of at least 0' if low == 0 else ''}"
+            refuse(name, (column >= low) & (column <= high), finite if high == _LARGEST_FLOAT else f"{low}..{high}")
+    ends = np.abs(columns["tc_zside"]) == 1
+    if not ends.all():
+        refuse("tc_zside", ends, "-1 or 1")
 
 
 def _group(columns: dict[str, npt.NDArray[Any]], event: IntArray, n_events: int) -> tuple[IntArray, IntArray]:

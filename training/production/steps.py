@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from training.production.calorimeter import Sample, simulate
 from training.production.farm import Outcome, Part
 from training.production.modules import ModuleTable
 from training.production.ntuple import WaferFiles, open_tree, read_modules
-from training.production.stream import data_files, open_writer, stem
+from training.production.stream import data_files, distinct_names, open_writer
 
 
 def generate_parts(sample: Sample, first: int, n_events: int, output: Path, *, events_per_part: int, suffix: str,
@@ -44,16 +44,18 @@ def generate(sample: Sample, first: int, last: int, output: Path, *, order: Orde
     return Outcome({"events": last - first, "modules": len(table)}, [*_there(output), *_there(erx_output)])
 
 
-def ntuple_parts(paths: Iterable[Path], output: Path, *, events_per_part: int, suffix: str, order: Order, tree: str,
-                 charge: str | None, with_words: bool) -> list[Part]:
+def ntuple_parts(paths: Iterable[Path], output: Path, *, events_per_part: int, suffix: str, order: Order,
+                 tree: str | None, charge: str | None, with_words: bool) -> list[Part]:
     """Parts of up to `events_per_part` events of one file; raises InputError for a file without events."""
     parts = []
-    for path in paths:
-        n_events = open_tree(path, tree).num_entries
+    files = list(paths)
+    for path, file_name in zip(files, distinct_names(files), strict=True):
+        content = open_tree(path, tree, charge)
+        n_events = content.num_entries
         if not n_events:
-            raise InputError(f"{path}: tree '{tree}' has no events, expected at least one")
+            raise InputError(f"{path}: tree '{content.name}' has no events, expected at least one")
         for first in range(0, n_events, events_per_part):
-            name = f"{path.stem}_{first:07d}"
+            name = f"{file_name}_{first:07d}"
             erx = output / "erx" / name if with_words else None
             parts.append(Part(name, from_ntuple, {
                 "path": path, "first": first, "last": min(first + events_per_part, n_events), "tree": tree,
@@ -62,8 +64,8 @@ def ntuple_parts(paths: Iterable[Path], output: Path, *, events_per_part: int, s
     return parts
 
 
-def from_ntuple(path: Path, first: int, last: int, output: Path, *, tree: str, charge: str | None, order: Order,
-                erx_folder: Path | None = None) -> Outcome:
+def from_ntuple(path: Path, first: int, last: int, output: Path, *, tree: str | None, charge: str | None,
+                order: Order, erx_folder: Path | None = None) -> Outcome:
     """Convert the events first..last-1 of a ROOT file into one file; `erx_folder` gets the words of each module."""
     modules = 0
     words_folder = atomic_directory(erx_folder, guarded=True) if erx_folder else nullcontext()
@@ -80,25 +82,26 @@ def from_ntuple(path: Path, first: int, last: int, output: Path, *, tree: str, c
 
 def split_parts(paths: Iterable[Path], output: Path, suffix: str, links: Path | None) -> list[Part]:
     """Parts that split one file each."""
-    return [Part(stem(path), split, {"path": path, "output": output, "suffix": suffix, "links": links},
+    return [Part(name, split, {"path": path, "output": output, "name": name + suffix, "links": links},
                  inputs=(path, *([links] if links else [])),
-                 outputs=tuple(transform.split_outputs(path, output, suffix).values())) for path in data_files(paths)]
+                 outputs=tuple(transform.split_outputs(output, name + suffix).values()))
+            for name, path in _named(paths)]
 
 
-def split(path: Path, output: Path, suffix: str, links: Path | None) -> Outcome:
+def split(path: Path, output: Path, name: str, links: Path | None) -> Outcome:
     """Split one file by the signal allocation, or by the module list `links`."""
-    counts = transform.split(path, output, suffix, ModuleLinks.read(links) if links else None)
-    outputs = transform.split_outputs(path, output, suffix)
+    counts = transform.split(path, output, name, ModuleLinks.read(links) if links else None)
+    outputs = transform.split_outputs(output, name)
     return Outcome(counts, [str(file) for n, file in outputs.items() if counts.get(f"nElinks_{n}")])
 
 
 def skim_parts(paths: Iterable[Path], output: Path, suffix: str, *, whole: bool, min_sim_energy: float | None,
                min_charge: int, links: Path | None) -> list[Part]:
     """Parts that skim one file each."""
-    return [Part(stem(path), skim, {
-        "path": path, "output": output / (stem(path) + suffix), "whole": whole, "min_sim_energy": min_sim_energy,
+    return [Part(name, skim, {
+        "path": path, "output": output / (name + suffix), "whole": whole, "min_sim_energy": min_sim_energy,
         "min_charge": min_charge, "links": links}, inputs=(path, *([links] if links else [])),
-        outputs=(output / (stem(path) + suffix),)) for path in data_files(paths)]
+        outputs=(output / (name + suffix),)) for name, path in _named(paths)]
 
 
 def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, min_charge: int, links: Path | None
@@ -111,8 +114,8 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
 
 def double_parts(paths: Iterable[Path], output: Path, suffix: str, seed: int) -> list[Part]:
     """Parts that double one file each."""
-    return [Part(stem(path), double, {"path": path, "output": output / (stem(path) + suffix), "seed": seed},
-                 inputs=(path,), outputs=(output / (stem(path) + suffix),)) for path in data_files(paths)]
+    return [Part(name, double, {"path": path, "output": output / (name + suffix), "seed": seed},
+                 inputs=(path,), outputs=(output / (name + suffix),)) for name, path in _named(paths)]
 
 
 def double(path: Path, output: Path, seed: int) -> Outcome:
@@ -124,6 +127,11 @@ def rows_written(counts: Mapping[str, int]) -> int:
     """Number of rows that a part wrote, from its counts."""
     return sum(number for name, number in counts.items()
                if name in ("modules", "kept", "rows") or name.startswith("nElinks_"))
+
+
+def _named(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    files = data_files(paths)
+    return zip(distinct_names(files), files, strict=True)
 
 
 def _there(path: Path | None) -> list[str]:

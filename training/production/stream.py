@@ -5,8 +5,9 @@ Charges keep the column order of the file: nothing here depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,6 +55,31 @@ def data_files(paths: Iterable[str | Path]) -> list[Path]:
 def stem(path: Path) -> str:
     """Name of a data file without its suffix."""
     return path.name.removesuffix(".gz").rsplit(".", 1)[0]
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Names for results of files: those of the files, without suffix, after the folders in which equal ones differ.
+
+    For `job_1/out/calq.csv` and `job_2/out/calq.csv` these are `job_1_calq` and `job_2_calq`.
+    """
+    names = [stem(path) for path in paths]
+    folders = [path.absolute().parent.parts for path in paths]
+    for name in {name for name in names if names.count(name) > 1}:
+        rows = [row for row, one in enumerate(names) if one == name]
+        begin = _n_equal([folders[row] for row in rows])
+        end = _n_equal([folders[row][begin:][::-1] for row in rows])
+        kinds = {paths[row].name.removeprefix(name) for row in rows}
+        for row in rows:
+            kind = paths[row].name.removeprefix(name).split(".") if len(kinds) > 1 else []
+            inner = folders[row][begin : len(folders[row]) - end]
+            names[row] = "_".join([*inner, name, *kind[1:]])
+    return names
+
+
+def _n_equal(paths: Sequence[tuple[str, ...]]) -> int:
+    """Number of folders with which all paths begin."""
+    columns = (set(names) for names in zip(*paths, strict=False))
+    return sum(1 for _ in takewhile(lambda names: len(names) == 1, columns))
 
 
 def keep_inputs(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:

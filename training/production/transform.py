@@ -21,7 +21,7 @@ from models.errors import InputError, nearest
 from training.production.allocation import FEWEST_ELINKS, ModuleLinks, signal_links
 from training.production.geometry import LARGEST_UV, module_index, modules
 from training.production.modules import ALIASES
-from training.production.stream import ROWS, keep_inputs, open_writer, read_tables, stem, without_words
+from training.production.stream import ROWS, keep_inputs, open_writer, read_tables, without_words
 
 PLACE = ("layer", "waferu", "waferv")
 """Columns that locate a module."""
@@ -44,20 +44,19 @@ def _charges(table: pa.Table) -> npt.NDArray[np.uint32]:
     return np.stack([table[name].to_numpy() for name in CALQ_COLUMNS], axis=1)
 
 
-def split_outputs(path: Path, output: Path, suffix: str) -> dict[int, Path]:
+def split_outputs(output: Path, name: str) -> dict[int, Path]:
     """Files that `split` may write or delete, by number of links."""
-    numbers = range(FEWEST_ELINKS, MAX_ELINKS + 1)
-    return {n: output / f"nElinks_{n}" / (stem(path) + suffix) for n in numbers}
+    return {n: output / f"nElinks_{n}" / name for n in range(FEWEST_ELINKS, MAX_ELINKS + 1)}
 
 
-def split(path: Path, output: Path, suffix: str, links: ModuleLinks | None) -> dict[str, int]:
-    """Split the rows of a file into `output/nElinks_N/NAME`, N from 2 to 13: by layer, or by module with `links`.
+def split(path: Path, output: Path, name: str, links: ModuleLinks | None) -> dict[str, int]:
+    """Split the rows of a file into `output/nElinks_N/name`, N from 2 to 13: by layer, or by module with `links`.
 
     Sets the column n_elinks. Returns the number of rows by N; `left_out` counts modules with fewer than two links.
     Raises InputError if a column that locates the modules is missing.
     """
     counts: dict[str, int] = {"left_out": 0}
-    outputs = split_outputs(path, output, suffix)
+    outputs = split_outputs(output, name)
     with ExitStack() as stack:
         writers: dict[int, Any] = {}
         for table in read_tables([path]):

@@ -18,7 +18,7 @@ from training.production.allocation import ModuleLinks, signal_links
 def test_signal_allocation(tmp_path: Path, suffix: str) -> None:
     table = rows(500)
     save(tmp_path / f"in{suffix}", table)
-    counts = transform.split(tmp_path / f"in{suffix}", tmp_path / "out", ".csv", None)
+    counts = transform.split(tmp_path / f"in{suffix}", tmp_path / "out", "in.csv", None)
     found = {path.parent.name: pd.read_csv(path) for path in (tmp_path / "out").rglob("*.csv")}
     assert set(found) == {"nElinks_2", "nElinks_3", "nElinks_4", "nElinks_5"}
     assert set(found["nElinks_5"].layer) == {9} and set(found["nElinks_4"].layer) == {7, 11}
@@ -32,7 +32,7 @@ def test_signal_allocation(tmp_path: Path, suffix: str) -> None:
 def test_pile_up_allocation(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(MODULE_LIST)
     table = rows(6).assign(layer=[9, 9, 10, 11, 9, 9], waferu=[1, 1, 0, 5, 1, 2], waferv=[2, 3, 0, 5, 2, 2])
-    counts = transform.split(save(tmp_path / "in.csv", table), tmp_path / "out", ".parquet",
+    counts = transform.split(save(tmp_path / "in.csv", table), tmp_path / "out", "in.parquet",
                              ModuleLinks.read(tmp_path / "list.csv"))
     assert counts == {"left_out": 3, "nElinks_7": 2, "nElinks_13": 1}
     assert_array_equal(pd.read_parquet(tmp_path / "out" / "nElinks_7" / "in.parquet").CALQ_0, [0, 4])
@@ -65,6 +65,6 @@ def test_bad_module_list(tmp_path: Path, text: str, message: str) -> None:
 def test_another_allocation_leaves_nothing_of_the_first(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(MODULE_LIST)
     path = save(tmp_path / "in.csv", rows(3).assign(layer=9, waferu=1, waferv=2))
-    transform.split(path, tmp_path / "out", ".csv", None)
-    transform.split(path, tmp_path / "out", ".csv", ModuleLinks.read(tmp_path / "list.csv"))
+    transform.split(path, tmp_path / "out", "in.csv", None)
+    transform.split(path, tmp_path / "out", "in.csv", ModuleLinks.read(tmp_path / "list.csv"))
     assert [file.parent.name for file in (tmp_path / "out").rglob("*.csv")] == ["nElinks_7"]

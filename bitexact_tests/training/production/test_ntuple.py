@@ -3,60 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from typer.testing import CliRunner
 
+from bitexact_tests.samples.ntuples import Event, branches, event, write
 from emulator.chip import EconT
 from emulator.codes import CHARGE
 from emulator.links import ERX
 from models.calq_io import read_calq
 from models.errors import InputError
 from models.trigger_cells import image_order
+from training.commands.data import app
 from training.production import steps
 from training.production.farm import Part
 from training.production.geometry import cell_from_uv, modules
 from training.production.modules import SLOT, calibration, chip_charges, encode, pack
 from training.production.ntuple import TREE, find_branches, read_modules
 
-ak = pytest.importorskip("awkward")
 uproot = pytest.importorskip("uproot")
-
-Event = dict[str, np.ndarray]
-_U, _V = (axis.ravel() for axis in np.meshgrid(np.arange(8), np.arange(8), indexing="ij"))
-_CELL = cell_from_uv(_U, _V)
-CELL_U, CELL_V = (axis[_CELL >= 0][np.argsort(_CELL[_CELL >= 0])].astype(np.int32) for axis in (_U, _V))
-
-
-def event(rng: np.random.Generator, n_modules: int, n_cells: int = 48) -> Event:
-    """Some modules of the detector with charges in n_cells random cells each."""
-    row = rng.choice(len(modules().layer), n_modules, replace=False)
-    module = np.repeat(row, n_cells)
-    side = np.repeat(rng.choice([-1, 1], n_modules), n_cells)
-    cell = np.concatenate([rng.permutation(48)[:n_cells] for _ in range(n_modules)])
-    order = rng.permutation(len(module))
-    columns = {
-        "tc_zside": side, "tc_layer": modules().layer[module], "tc_waferu": modules().u[module],
-        "tc_waferv": modules().v[module], "tc_cellu": CELL_U[cell], "tc_cellv": CELL_V[cell],
-        "tc_subdet": np.where(modules().layer[module] > 28, 2, 1),
-    }
-    result = {name: column[order].astype(np.int32) for name, column in columns.items()}
-    charge = rng.exponential(300, len(module)) * (rng.random(len(module)) < 0.5)
-    result["tc_uncompressedCharge"] = charge.astype(np.uint32)
-    result["tc_simenergy"] = rng.exponential(1, len(module)).astype(np.float32)
-    result["tc_eta"] = (side * modules().eta[module, cell])[order].astype(np.float32)
-    return result
-
-
-def write(path: Path, events: list[Event], numbers: list[int] | None = None, tree: str = TREE) -> Path:
-    branches: dict[str, Any] = {name: ak.Array([one[name] for one in events]) for name in events[0]}
-    if numbers is not None:
-        branches["event"] = np.array(numbers, dtype=np.uint64)
-    with uproot.recreate(path) as file:
-        file.mktree(tree, branches)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +95,7 @@ def test_words_carry_the_charges_to_their_place() -> None:
 
 def parts_of(path: Path, output: Path) -> list[Part]:
     """Parts that also write link words."""
-    return steps.ntuple_parts([path], output, events_per_part=10, suffix=".parquet", order="image", tree=TREE,
+    return steps.ntuple_parts([path], output, events_per_part=10, suffix=".parquet", order="image", tree=None,
                               charge=None, with_words=True)
 
 
@@ -219,8 +186,12 @@ def test_missing_branch_names_the_nearest(
     ("tc_layer", 51, "event 2, branch tc_layer: 51, expected 1..50"),
     ("tc_waferv", -14, "event 2, branch tc_waferv: -14, expected -13..13"),
     ("tc_cellu", 9, "event 2, branches tc_cellu, tc_cellv: 9, .* expected one of the 48 trigger cells"),
-    ("tc_simenergy", -1, "event 2, branch tc_simenergy: -1.0, expected 0..inf"),
-    ("tc_simenergy", np.nan, "event 2, branch tc_simenergy: nan, expected 0..inf"),
+    ("tc_simenergy", -1, "event 2, branch tc_simenergy: -1.0, expected a finite number of at least 0"),
+    ("tc_simenergy", np.nan, "event 2, branch tc_simenergy: nan, expected a finite number of at least 0"),
+    ("tc_simenergy", np.inf, "event 2, branch tc_simenergy: inf, expected a finite number of at least 0"),
+    ("tc_eta", np.nan, "event 2, branch tc_eta: nan, expected a finite number$"),
+    ("tc_eta", -np.inf, "event 2, branch tc_eta: -inf, expected a finite number$"),
+    ("tc_zside", 0, "event 2, branch tc_zside: 0, expected -1 or 1"),
 ])
 def test_bad_value_names_event_and_branch(
     tmp_path: Path, events: list[Event], branch: str, value: float, message: str
@@ -241,13 +212,72 @@ def test_repeated_cell(tmp_path: Path, events: list[Event]) -> None:
 def test_other_bad_files(tmp_path: Path, events: list[Event]) -> None:
     path = write(tmp_path / "n.root", events, tree="hgcalTriggerNtuplizer/HGCalNtuple")
     with pytest.raises(InputError, match=r"no tree .*did you mean 'hgcalTriggerNtuplizer/HGCalNtuple'"):
-        next(read_modules(path))
+        next(read_modules(path, tree=TREE))
     bad = tmp_path / "bad.root"
     bad.write_bytes(b"not a ROOT file")
     with pytest.raises(InputError, match=r"bad.root: not readable as ROOT"):
         next(read_modules(bad))
     with pytest.raises(InputError, match="no such file"):
         next(read_modules(tmp_path / "none.root"))
+    with pytest.raises(InputError, match="is a folder, expected a ROOT file"):
+        next(read_modules(tmp_path))
+
+
+def test_rntuple_is_read_as_a_tree(tmp_path: Path, events: list[Event]) -> None:
+    whole = next(read_modules(write(tmp_path / "tree.root", events, numbers=[70, 71, 72, 90])))
+    with uproot.recreate(tmp_path / "rntuple.root") as file:
+        file.mkrntuple("events", branches(events, numbers=[70, 71, 72, 90]))
+    found = list(read_modules(tmp_path / "rntuple.root", step=2))
+    for name in ("erx", "calq", "registers"):
+        assert_array_equal(np.concatenate([getattr(table, name) for table in found]), getattr(whole, name))
+    assert_array_equal(np.concatenate([table.info.SimEnergyFraction for table in found]), whole.info.SimEnergyFraction)
+
+
+def test_a_tree_is_chosen_by_its_cycle(tmp_path: Path, events: list[Event]) -> None:
+    """A job that saves its tree now and then leaves several cycles of it: without one the highest is read."""
+    with uproot.recreate(tmp_path / "n.root") as file:
+        for some in (events[:2], events):
+            file.mktree(TREE, branches(some))
+    n_modules = {tree: sum(map(len, read_modules(tmp_path / "n.root", tree=tree)))
+                 for tree in (None, TREE, f"{TREE};1", f"{TREE};2")}
+    assert n_modules == {None: 126, TREE: 126, f"{TREE};1": 41, f"{TREE};2": 126}
+    with pytest.raises(InputError, match=r"no tree 'hgcal.*;3'"):
+        next(read_modules(tmp_path / "n.root", tree=f"{TREE};3"))
+
+
+def test_the_only_tree_that_fits_is_read(tmp_path: Path, events: list[Event]) -> None:
+    with uproot.recreate(tmp_path / "n.root") as file:
+        file.mktree("metadata", {"version": np.arange(3)})
+        file.mktree("l1/primitives", branches(events))
+    assert sum(map(len, read_modules(tmp_path / "n.root"))) == 126
+    with pytest.raises(InputError, match=f"no tree '{TREE}'.*trees: l1/primitives, metadata"):
+        next(read_modules(tmp_path / "n.root", charge="tc_data"))
+    with uproot.update(tmp_path / "n.root") as file:
+        file.mktree("l1/others", branches(events))
+    with pytest.raises(InputError, match=r"several trees have the branches \(l1/others, l1/primitives\); choose one"):
+        next(read_modules(tmp_path / "n.root"))
+
+
+def test_other_objects_of_a_file_are_named_with_their_kind(tmp_path: Path) -> None:
+    with uproot.recreate(tmp_path / "n.root") as file:
+        file["charges"] = np.histogram([1, 2, 3])
+    with pytest.raises(InputError, match=r"trees: charges \(TH1D\)"):
+        next(read_modules(tmp_path / "n.root"))
+
+
+def test_equal_names_in_many_folders(tmp_path: Path, events: list[Event]) -> None:
+    """As batch systems leave them: parts are named by the folder that differs, and all are converted."""
+    for job, some in (("1", events[:1]), ("2", events[1:3])):
+        (tmp_path / "jobs" / job / "out").mkdir(parents=True)
+        write(tmp_path / "jobs" / job / "out" / "ntuple.root", some)
+    files = [str(tmp_path / "jobs" / job / "out" / "ntuple.root") for job in "12"]
+    result = CliRunner().invoke(app, ["from-ntuple", *files, "--output", str(tmp_path / "calq")])
+    assert result.exit_code == 0, result.output
+    names = [file.name for file in sorted((tmp_path / "calq").glob("*.parquet"))]
+    assert names == ["1_ntuple_0000000.parquet", "2_ntuple_0000000.parquet"]
+    assert [len(read_calq(tmp_path / "calq" / name).calq) for name in names] == [40, 26]
+    result = CliRunner().invoke(app, ["from-ntuple", files[0], files[0], "--output", str(tmp_path / "twice")])
+    assert result.exit_code == 2 and "two parts of this job would write" in result.stderr
 
 
 def test_branches_of_older_ntuples() -> None:

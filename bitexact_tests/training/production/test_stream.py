@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import pytest
@@ -15,7 +16,7 @@ from models.calq_io import MAX_CALQ
 from models.errors import InputError
 from training.commands.data import app
 from training.production import transform
-from training.production.stream import read_tables
+from training.production.stream import distinct_names, read_tables
 
 
 def test_tables_do_not_depend_on_the_pieces_of_the_file(tmp_path: Path) -> None:
@@ -48,6 +49,30 @@ def test_what_is_no_charge_or_empty(tmp_path: Path, suffix: str, column: str, va
         assert result.exit_code == 2, result.output
         assert f"in{suffix}: data row 45, column {column}: {message}" in " ".join(result.output.split())
     assert not [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize(("paths", "names"), [
+    (["a/x.csv", "b/y.csv"], ["x", "y"]),
+    (["a/x.csv", "b/x.csv", "b/y.csv"], ["a_x", "b_x", "y"]),
+    (["job/1/out/x.csv.gz", "job/2/out/x.csv.gz"], ["1_x", "2_x"]),
+    (["a/x.csv", "a/b/x.csv", "a/b/c/x.csv"], ["x", "b_x", "b_c_x"]),
+    (["a/x.csv", "a/x.parquet", "a/x.csv.gz"], ["x_csv", "x_parquet", "x_csv_gz"]),
+])
+def test_equal_names_are_told_apart_by_the_path_that_differs(paths: list[str], names: list[str]) -> None:
+    assert distinct_names([Path("/data") / path for path in paths]) == names
+
+
+@pytest.mark.parametrize("step", [["skim", "--partial", "--min-sim-energy", "-1"], ["double"], ["split"]])
+def test_files_of_one_name_in_many_folders(tmp_path: Path, step: list[str]) -> None:
+    for n in (1, 2):
+        (tmp_path / f"job_{n}").mkdir()
+        save(tmp_path / f"job_{n}" / "calq.csv", rows(5, seed=n).assign(layer=9, CALQ_0=n))
+    result = CliRunner().invoke(app, [*step, *(str(tmp_path / f"job_{n}") for n in (1, 2)), "--output",
+                                      str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    found = {path.name: set(pd.read_csv(path).CALQ_0) for path in (tmp_path / "out").rglob("*.csv")}
+    factors = {1, 2} if step == ["double"] else {1}
+    assert found == {f"job_{n}_calq.csv": {n * factor for factor in factors} for n in (1, 2)}
 
 
 def test_files_whose_columns_differ_in_type(tmp_path: Path) -> None:
@@ -97,6 +122,6 @@ def test_bad_rows_are_one_line(tmp_path: Path, change: object, message: str) -> 
     assert callable(change)
     save(tmp_path / "in.csv", change(rows(5)))
     with pytest.raises(InputError, match=message) as error:
-        transform.split(tmp_path / "in.csv", tmp_path / "out", ".csv", None)
+        transform.split(tmp_path / "in.csv", tmp_path / "out", "in.csv", None)
     assert "\n" not in str(error.value)
     assert not list((tmp_path / "out").rglob("*.csv")) if (tmp_path / "out").exists() else True

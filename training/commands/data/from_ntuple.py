@@ -16,7 +16,8 @@ from training.production import steps
 def from_ntuple(
     inputs: Annotated[list[Path], typer.Argument(help="ROOT files.")],
     output: Folder,
-    tree: Annotated[str, typer.Option(help="Name of the tree.")] = "hgcalTriggerNtuplizer/HGCalTriggerNtuple",
+    tree: Annotated[str | None, typer.Option(help="Tree or RNTuple, NAME or NAME;CYCLE; default: the known name, else "
+                                                  "the only one with the branches.")] = None,
     charge: Annotated[str | None, typer.Option(help="Branch of the charge; default: the first known one.")] = None,
     order: ColumnOrder = "tc",
     erx: Annotated[bool, typer.Option("--erx", help="Also write link words and registers of every module.")] = False,
