@@ -22,6 +22,7 @@ from emulator.trace import Trace
 from models.arrays import IntArray
 from models.chip import MAX_ELINKS, Algorithm, Revision
 from models.registers import Registers
+from models.wording import counted
 
 
 def _autoencoder(registers: Registers) -> Autoencoder:
@@ -61,8 +62,8 @@ class Frames:
 
     def __repr__(self) -> str:
         n_used = int(self.etx.any(axis=0).sum())
-        return (f"<Frames of {len(self.etx)} bunch crossings before BX {self.next_bx}: {n_used} links carry data, "
-                f"{len(self.waiting)} words wait>")
+        return (f"<Frames of {len(self.etx)} bunch crossings before BX {self.next_bx}: "
+                f"{counted(n_used, 'link')} with data, {counted(len(self.waiting), 'word')} waiting>")
 
 
 @dataclass(frozen=True)

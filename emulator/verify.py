@@ -19,6 +19,7 @@ from models.chip import Revision
 from models.dialects import Unpublished
 from models.errors import InputError
 from models.registers import Registers
+from models.wording import counted
 
 REGISTER_FILE, INPUT_FILE, OUTPUT_FILE = "init.yaml", "testInput.csv", "testOutput.csv"
 
@@ -116,7 +117,8 @@ def verify_set(folder: Path, erx: IntArray, revision: Revision | None = None) ->
     expected, notes = ETX.read_all(folder / OUTPUT_FILE), []
     if not registers.n_elinks_given:
         registers = with_links_of(registers, expected)
-        notes.append(f"{registers.n_elinks} links, inferred from the output: the settings leave the number out")
+        notes.append(f"{counted(registers.n_elinks, 'link')}, inferred from the output: the settings leave the number "
+                     "out")
     n = min(len(erx), len(expected))
     if len(erx) != len(expected):
         notes.append(f"{n} BX compared: {len(erx)} in the input, {len(expected)} in the output")

@@ -28,7 +28,7 @@ N_OUTPUTS = 16
 """Outputs of the chip's encoder."""
 OUTPUT_BITS = 9
 """Bits of each output; the mask and the links decide how many of them are sent."""
-LATENT_BITS = {2: 3, 3: 5, 4: 7, 5: 9}
+LATENT_BITS = {1: 1, 2: 3, 3: 5, 4: 7, 5: 9}
 """Bits of each output that are sent, by number of links; further links do not carry more."""
 AE_HEADER_BITS = COUNTER_BITS + 9
 """Counter and module sum (5E4M) at the start of an autoencoder frame."""

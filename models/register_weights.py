@@ -16,7 +16,7 @@ from models.weights import EncoderWeights
 
 def encoder_weights(registers: Registers, spec: EncoderSpec | None = None) -> EncoderWeights:
     """The weights in these registers, for `spec` (default: the chip's own); InputError if they cannot fit it."""
-    spec = spec or EncoderSpec.chip(max(2, registers.n_elinks))
+    spec = spec or EncoderSpec.chip(registers.n_elinks)
     _check_fits(spec, registers.origin)
     return EncoderWeights.from_flat(spec, registers.weight_codes())
 

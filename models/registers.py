@@ -18,6 +18,7 @@ from models.dialects import Dialect, Setting
 from models.errors import InputError
 from models.files import write_text
 from models.register_map import EXPECTED, register_map
+from models.wording import counted
 
 _WEIGHT_BLOCKS = tuple(f"AUTOENCODER_{n}INPUT.weights_byte0" for n in range(12))
 _FILLING = {
@@ -52,8 +53,7 @@ class Registers:
         select = self.read("MFC_ALGORITHM_SEL_DENSITY.algo.select")
         if select >= len(Algorithm):
             return f"algorithm {select}"
-        n = self.n_elinks
-        return f"{self.revision} chip, {Algorithm(select).short_name} on {n} link{'s' if n > 1 else ''}"
+        return f"{self.revision} chip, {Algorithm(select).short_name} on {counted(self.n_elinks, 'link')}"
 
     @classmethod
     def reset(cls, revision: Revision = Revision.P1) -> Registers:

@@ -19,6 +19,7 @@ from models.errors import InputError
 from models.fixed_point import FixedPoint
 from models.trigger_cells import IMAGE_SIZE
 from models.validation import Evolving
+from models.wording import counted
 
 Format = Annotated[FixedPoint, BeforeValidator(FixedPoint.parse), PlainSerializer(str)]
 Product = Annotated[
@@ -114,7 +115,7 @@ class DenseFormats(LayerFormats):
 class EncoderSpec(_Strict):
     """A whole encoder: image -> conv -> ReLU -> flatten (row, column, filter) -> dense -> ReLU -> latent bits sent."""
 
-    n_elinks: Annotated[int, Field(ge=2, le=MAX_ELINKS)]
+    n_elinks: Annotated[int, Field(ge=1, le=MAX_ELINKS)]
     input: Format
     conv: ConvFormats
     dense: DenseFormats
@@ -133,16 +134,16 @@ class EncoderSpec(_Strict):
         self.dense.check_product(self.conv.output, "dense")
         if self.dense.output.width < self.latent_bits:
             raise ValueError(f"dense.output {self.dense.output} has fewer than the {self.latent_bits} bits per latent "
-                             f"of {self.n_elinks} links")
+                             f"of {counted(self.n_elinks, 'link')}")
         for name, total in (("conv", self.conv_accumulator), ("dense", self.dense_accumulator)):
             _check_width(f"the sum of {name}", total, _CODE_BITS)
         return self
 
     def __repr__(self) -> str:
         conv, dense = self.conv, self.dense
-        return (f"<EncoderSpec for {self.n_elinks} links: {conv.filters} filters of {conv.kernel}x{conv.kernel}, "
-                f"stride {conv.stride}, {dense.outputs} latents of {self.latent_bits} bits, "
-                f"{self.arithmetic} arithmetic>")
+        return (f"<EncoderSpec for {counted(self.n_elinks, 'link')}: {conv.filters} filters of "
+                f"{conv.kernel}x{conv.kernel}, stride {conv.stride}, {dense.outputs} latents of "
+                f"{counted(self.latent_bits, 'bit')}, {self.arithmetic} arithmetic>")
 
     __str__ = __repr__
 
@@ -206,7 +207,7 @@ class EncoderSpec(_Strict):
 
     @classmethod
     def chip(cls, n_elinks: int) -> EncoderSpec:
-        """The encoder that is cast in silicon, for the latent bits of `n_elinks` (2..13) links."""
+        """The encoder that is cast in silicon, for the latent bits of `n_elinks` (1..13) links."""
         return cls.model_validate({
             "n_elinks": n_elinks,
             "input": "U1.7",
@@ -217,7 +218,7 @@ class EncoderSpec(_Strict):
     def difference(self, other: EncoderSpec) -> str:
         """The first field in which two specs differ, with both values in words; empty if they are equal."""
         if self.n_elinks != other.n_elinks:
-            return f"{self.n_elinks} links, not {other.n_elinks}"
+            return f"{counted(self.n_elinks, 'link')}, not {other.n_elinks}"
         if self.arithmetic != other.arithmetic:
             return f"{self.arithmetic} arithmetic, not {other.arithmetic}"
         ours, theirs = _leaves(self.model_dump(mode="json")), _leaves(other.model_dump(mode="json"))

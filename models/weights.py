@@ -22,6 +22,7 @@ from models.errors import InputError, parsing
 from models.notebook import array_rows, html_table
 from models.npz import read_npz, write_npz
 from models.spec import EncoderSpec
+from models.wording import counted
 
 WEIGHTS_FILE = "weights.npz"
 NETWORK_FILE = "network.npz"
@@ -61,13 +62,13 @@ class EncoderWeights:
 
     def __repr__(self) -> str:
         codes = self.flat
-        return (f"<EncoderWeights for {self.spec.n_elinks} links: {codes.size} codes, "
+        return (f"<EncoderWeights for {counted(self.spec.n_elinks, 'link')}: {codes.size} codes, "
                 f"{codes.size - np.count_nonzero(codes)} of them zero, digest {self.digest()}>")
 
     def _repr_html_(self) -> str:
         rows = [(*row, self.spec.weight_formats[name], array.size - np.count_nonzero(array))
                 for row, (name, array) in zip(array_rows(self.arrays.items()), self.arrays.items(), strict=True)]
-        return html_table(f"Weights for {self.spec.n_elinks} links, digest {self.digest()}",
+        return html_table(f"Weights for {counted(self.spec.n_elinks, 'link')}, digest {self.digest()}",
                           ("array", "shape", "lowest", "highest", "format", "zeros"), rows)
 
     @property

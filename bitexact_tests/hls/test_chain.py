@@ -18,6 +18,7 @@ from models.chip import ORBIT, Algorithm
 from models.config import Config
 from models.register_weights import encoder_weights, for_encoder
 from models.registers import Registers
+from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 
 CONFIG = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
@@ -46,15 +47,14 @@ def test_published_frames(backend: str, gxx: str, shared_data: Path) -> None:
         assert not expected[:, 5:].any()
 
 
-@pytest.mark.parametrize("n_elinks", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("n_elinks", [1, 2, 3, 4, 5, 8, 13])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_any_mask_and_link_count(backend: str, n_elinks: int, gxx: str) -> None:
     rng = np.random.default_rng(n_elinks)
     calq = charges(300)
     weights = EncoderWeights.random(CONFIG.encoder, n_elinks, density=0.3)
-    for density in (0.0, 0.3, 0.9, 1.0):
-        bits = rng.random(144) < density
-        mask = sum(1 << k for k in range(144) if bits[k])
+    masks = [sum(1 << k for k in np.flatnonzero(rng.random(144) < density).tolist()) for density in (0, 0.3, 0.9, 1)]
+    for mask in (EncoderSpec.chip(n_elinks).ae_mask, *masks):
         registers = for_encoder(weights).with_values({
             "FMTBUF_ALL.config.eporttx_numen": n_elinks, "FMTBUF_ALL.mask_ae": mask & ((1 << 128) - 1),
             "FMTBUF_ALL.mask_ae2": mask >> 128,

@@ -31,7 +31,7 @@ def test_one_config_per_arithmetic_and_link_budget() -> None:
 
 def test_derived_facts(config: Config) -> None:
     spec = config.encoder
-    assert spec.latent_bits == {2: 3, 3: 5, 4: 7}.get(spec.n_elinks, 9)
+    assert spec.latent_bits == {1: 1, 2: 3, 3: 5, 4: 7}.get(spec.n_elinks, 9)
     assert bin(spec.ae_mask).count("1") == 16 * spec.latent_bits
     shapes = spec.weight_shapes
     assert shapes == {"conv_kernel": (3, 3, 1, 8), "conv_bias": (8,), "dense_kernel": (128, 16), "dense_bias": (16,)}
@@ -67,7 +67,7 @@ def test_digest_tells_specs_apart_and_survives_a_round_trip() -> None:
         assert EncoderSpec.model_validate(spec.model_dump(mode="json")).digest() == spec.digest()
 
 
-@given(st.integers(2, 13), st.integers(9, 12), st.integers(2, 6), st.integers(0, 9), st.integers(1, 3))
+@given(st.integers(1, 13), st.integers(9, 12), st.integers(2, 6), st.integers(0, 9), st.integers(1, 3))
 def test_any_valid_spec_has_consistent_formats(
     n_elinks: int, product_fraction: int, product_integer: int, spare: int, output_integer: int
 ) -> None:
@@ -88,7 +88,8 @@ BAD = [
     ("name: econ_t_5elink", "name: a/b", r":2: name: .*given: 'a/b'"),
     ("product: S2.7", "produkt: S2.7", r":9: unknown key 'encoder.conv.produkt'; did you mean 'product'\?"),
     ("    bias: S1.5\n", "    bias: S1.5\n    zzz: 1\n", r"unknown key 'encoder.conv.zzz'; expected one of weight"),
-    ("n_elinks: 5", "n_elinks: 1", r":4: encoder.n_elinks: .*given: 1"),
+    ("n_elinks: 5", "n_elinks: 0", r":4: encoder.n_elinks: .*given: 0"),
+    ("n_elinks: 5", "n_elinks: 14", r":4: encoder.n_elinks: .*given: 14"),
     ("n_elinks: 5", "n_elinks: two", r":4: encoder.n_elinks: .*given: 'two'"),
     ("input: U1.7", "input: S1.7", r":5: encoder|:3: encoder.*unsigned"),
     ("input: U1.7", "", r"key 'encoder.input' is missing"),

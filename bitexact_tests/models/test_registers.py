@@ -221,7 +221,7 @@ def test_mux_of_the_published_encoder(shared_data: Path) -> None:
     assert published.mux_select.tolist() == list(ENCODER_MUX)
 
 
-@pytest.mark.parametrize("n_elinks", [2, 3, 4, 5])
+@pytest.mark.parametrize("n_elinks", [1, 2, 3, 4, 5])
 def test_chip_spec_is_the_one_of_the_configurations(n_elinks: int) -> None:
     config = Config.load(REPOSITORY / "configs" / f"econ_t_{n_elinks}elink.yaml")
     assert EncoderSpec.chip(n_elinks) == config.encoder
@@ -310,7 +310,7 @@ def test_ways_to_write_a_setting(tmp_path: Path) -> None:
     assert [registers.read(f"AUTOENCODER_{n}INPUT.weights_byte16") for n in range(12)] == [1] * 12
 
 
-@pytest.mark.parametrize("n_elinks", [2, 5, 9])
+@pytest.mark.parametrize("n_elinks", [1, 2, 5, 9])
 def test_command_moves_weights_both_ways(tmp_path: Path, n_elinks: int) -> None:
     weights = EncoderWeights.random(EncoderSpec.chip(n_elinks), seed=n_elinks)
     weights.save(tmp_path / "weights.npz")

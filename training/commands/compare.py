@@ -17,6 +17,7 @@ from rich.table import Table
 from models.calq_io import CalqTable, column_order, read_calq, write_calq, write_latents
 from models.options import JsonFile
 from models.trigger_cells import image_order, to_trigger_cells
+from models.wording import counted
 from training.commands.console import emd_progress
 from training.commands.options import EmdProcesses
 from training.data.modules import generated_modules
@@ -96,7 +97,7 @@ def show_comparison(result: Comparison) -> None:
     """Show a table per link budget, best scheme first, and a line with the verdict."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
     for n_elinks in result.budgets:
-        table = Table("scheme", box=SIMPLE_HEAD, title=f"{n_elinks} links, {result.n_selected:,} of "
+        table = Table("scheme", box=SIMPLE_HEAD, title=f"{counted(n_elinks, 'link')}, {result.n_selected:,} of "
                                                        f"{result.n_modules:,} modules of {result.data}")
         for title in (*(result.metrics[name].short for name in SHOWN), "bits", "used", "cut", "empty"):
             table.add_column(title, justify="right", no_wrap=True)

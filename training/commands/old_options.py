@@ -101,5 +101,5 @@ def translate(args: list[str]) -> tuple[list[str], list[str]]:
             notes.append(f"{name}: {old.note}")
     links = values.get("--nELinks", "")
     if links.isdigit() and not any(arg.split("=")[0] == "--config" for arg in result):
-        result += ["--config", f"econ_t_{min(max(int(links), 2), 5)}elink"]  # more links are treated as 5
+        result += ["--config", f"econ_t_{min(max(int(links), 1), 5)}elink"]  # more links are treated as 5
     return result, notes

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from models.arrays import Float64Array
+from models.wording import counted
 from training.figures.style import COLOURS, ink
 from training.results.comparison import Comparison, Coordinate, Profile, SchemeResult
 
@@ -52,7 +53,7 @@ def pareto(comparison: Comparison) -> Figure:
                           fontsize="x-small")
     for n_elinks in sorted({one.n_elinks for one in comparison.schemes}):
         axes.axvline(32 * n_elinks, color=ink(), linewidth=0.6, linestyle=":", alpha=0.6)
-        axes.annotate(f"{n_elinks} links", (32 * n_elinks, 1), (-3, -3), xycoords=("data", "axes fraction"),
+        axes.annotate(counted(n_elinks, "link"), (32 * n_elinks, 1), (-3, -3), xycoords=("data", "axes fraction"),
                       textcoords="offset points", rotation=90, ha="right", va="top", fontsize="x-small")
     axes.set(xlabel="bits per BX, without filling", ylabel="mean EMD [sensor-cell pitch]", yscale="log")
     axes.yaxis.set_major_formatter("{x:g}")

@@ -8,6 +8,7 @@ from typing import Any
 from models.calq_io import CalqTable
 from models.errors import InputError
 from models.trigger_cells import to_trigger_cells
+from models.wording import counted
 from training.fit.run import Run
 from training.physics.comparison import compare as compare_schemes
 from training.physics.emd import Progress
@@ -38,7 +39,8 @@ def compare(
     budgets = sorted(set(n_elinks or {*LINKS, *(scheme.n_elinks for scheme in encoders)}))
     unused = next((scheme for scheme in encoders if scheme.n_elinks not in budgets), None)
     if unused:
-        raise InputError(f"{unused.name} is for {unused.n_elinks} links, expected one of {budgets} as --links")
+        raise InputError(f"{unused.name} is for {counted(unused.n_elinks, 'link')}, expected one of {budgets} "
+                         "as --links")
     extra = {str(name): modules.extra[name].to_numpy() for name in modules.extra.columns}
     return compare_schemes(to_trigger_cells(modules.calq), extra, encoders, Options(n_elinks=tuple(budgets), **options),
                            progress=progress, n_processes=n_processes, data=modules.source)

@@ -15,6 +15,7 @@ from models.calq_io import CalqTable, read_calq
 from models.config import CONFIG_FILE, Config
 from models.errors import InputError
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
+from models.wording import counted
 from training.physics.emd import Progress
 from training.results.evaluation import Evaluation
 from training.results.run import History, RunSummary
@@ -153,8 +154,8 @@ class Run:
             config, summary = self.config, self.summary
         except (InputError, OSError) as error:
             return f"<Run {self.folder}: {error}>"
-        return (f"<Run {self.folder}: {config.name}, {config.encoder.n_elinks} links, {summary.epochs} epochs, "
-                f"validation EMD {summary.val_emd:.3f}>")
+        return (f"<Run {self.folder}: {config.name}, {counted(config.encoder.n_elinks, 'link')}, "
+                f"{summary.epochs} epochs, validation EMD {summary.val_emd:.3f}>")
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from models.register_weights import for_encoder
 from models.registers import Registers
 from models.trigger_cells import N_TRIGGER_CELLS, SUPER_CELLS, image_order
 from models.weights import EncoderWeights
+from models.wording import counted
 
 if TYPE_CHECKING:
     from training.fit.run import Run
@@ -144,7 +145,7 @@ def classical_schemes(n_elinks: int, dropped_bits: int, thresholds: tuple[int, .
     for number, kind in enumerate(TYPES):
         links = min(n_elinks, len(kind.groups_sent))  # with more, this type sends nothing
         registers = _registers(Algorithm.SUPER_TRIGGER_CELL, links, dropped_bits, stc_type=number)
-        detail = f"{kind.groups_sent[links - 1]} of {kind.n_groups} groups, on {links} links"
+        detail = f"{kind.groups_sent[links - 1]} of {kind.n_groups} groups, on {counted(links, 'link')}"
         for spread in (False, True) if kind.address_bits else (True,):
             image = "spread over the group" if spread else "at the largest cell"
             schemes.append(Scheme(f"{kind.name} {'spread' if spread else 'at largest'}", Algorithm.SUPER_TRIGGER_CELL,

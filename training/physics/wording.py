@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.wording import counted
 from training.results.comparison import Distribution, SchemeResult, Verdict
 
 
@@ -15,7 +16,7 @@ def with_error(distribution: Distribution) -> str:
 def verdict_text(verdict: Verdict) -> str:
     """Name the best scheme of a budget, the next algorithm and the trained encoder, with their differences."""
     winner = verdict.winner
-    text = f"{verdict.n_elinks} links: {winner.name} has the smallest EMD, {with_error(winner.emd)}"
+    text = f"{counted(verdict.n_elinks, 'link')}: {winner.name} has the smallest EMD, {with_error(winner.emd)}"
     for one in verdict.others[:1]:
         text += f"; the next algorithm is {margin_text(one)}"
     return text + "".join(f"; {margin_text(one)}" for one in verdict.others[1:] if one.algorithm == "AE")

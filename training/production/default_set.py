@@ -35,9 +35,9 @@ def pythia_modules(
 ) -> CalqTable:
     """Return `n_modules` non-empty modules, with COLUMNS, of `layers`.
 
-    They are, by default, those that have `n_elinks` in the signal allocation; more than five links are treated as five.
-    Equal arguments give equal modules, cached in `cache`. Progress is logged every `report_seconds`. Raises ToolMissing
-    if Pythia is not installed, and InputError for a layer without a trigger.
+    They are, by default, those that have `n_elinks` in the signal allocation; one link is treated as two and more
+    than five as five: no layer has them. Equal arguments give equal modules, cached in `cache`. Progress is logged
+    every `report_seconds`. Raises ToolMissing if Pythia is not installed, and InputError for a layer without a trigger.
     """
     sample = sample or Sample(seed=seed, layers=_existing(layers) if layers else _of_links(n_elinks))
     key = repr((_FORMAT, pythia_version(), sample, n_modules))
@@ -52,7 +52,7 @@ def pythia_modules(
 def _of_links(n_elinks: int) -> tuple[int, ...]:
     layers = trigger_layers()
     links = signal_links(layers)
-    return tuple(layers[links == min(n_elinks, int(links.max()))].tolist())
+    return tuple(layers[links == np.clip(n_elinks, links.min(), links.max())].tolist())
 
 
 def _existing(layers: Sequence[int]) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.bit_comparison import BitComparison
+from models.wording import counted
 from training.figures import comparison as figures
 from training.figures.training import kernels, learning_curves, weight_histograms
 from training.figures.wafer import image_display, wafer_display
@@ -83,7 +84,8 @@ def _comparison(physics: Comparison, own_links: int) -> list[Section]:
                 "dotted lines are link budgets.", plots=[Plot("pareto", figures.pareto(physics), "All schemes", True)]),
         Section("All metrics by links", "Mean and bootstrap error of every scheme, then profiles of the trained "
                 "encoders and the best scheme of each other algorithm.",
-                children=[Section(f"{n} links", children=_budget(physics, n), unfolded=n == own) for n in budgets]),
+                children=[Section(counted(n, "link"), children=_budget(physics, n), unfolded=n == own)
+                          for n in budgets]),
         Section("Meaning of the metrics", "", [plain_table(["metric", "best", "meaning"], [
             [metric.title, metric.best_value, metric.meaning] for metric in physics.metrics.values()])]),
     ]
@@ -144,12 +146,13 @@ def _budget(physics: Comparison, n: int) -> list[Section]:
         if one.latent is not None:
             shown.append(Plot(f"image_{n}_links_{number}", image_display(one),
                               f"The same module as the encoder sees it ({where})"))
+    links = counted(n, "link")
     return [
-        Section(f"{n} links: every scheme", tables=[_metrics_of(physics, n)]),
-        Section(f"{n} links: profiles", plots=[*profiles, *others, *in_slices]),
-        Section(f"{n} links: modules on the wafer", "All charges of a module share one scale; open cells have none.",
+        Section(f"{links}: every scheme", tables=[_metrics_of(physics, n)]),
+        Section(f"{links}: profiles", plots=[*profiles, *others, *in_slices]),
+        Section(f"{links}: modules on the wafer", "All charges of a module share one scale; open cells have none.",
                 plots=shown),
-        Section(f"{n} links: distributions", "The legends give mean and sigma; the outermost bins include everything "
+        Section(f"{links}: distributions", "The legends give mean and sigma; the outermost bins include everything "
                 "beyond them.", plots=distributions, unfolded=False),
     ]
 

@@ -13,6 +13,7 @@ from models.chip import AlgorithmName
 from models.notebook import html_table
 from models.result import Result, Rounded, RoundedOrNone
 from models.trigger_cells import CALQ_PER_MIPT, N_TRIGGER_CELLS
+from models.wording import counted
 
 N_HISTOGRAM_BINS = 48
 
@@ -147,7 +148,8 @@ class SchemeResult(Result):
         return mean
 
     def __repr__(self) -> str:
-        return f"<SchemeResult {self.name} on {self.n_elinks} links: EMD {self.emd_mean:.3f}, {self.bits:.1f} bits>"
+        return (f"<SchemeResult {self.name} on {counted(self.n_elinks, 'link')}: EMD {self.emd_mean:.3f}, "
+                f"{self.bits:.1f} bits>")
 
     def profile(self, coordinate: Coordinate, metric: str = "emd") -> Profile:
         """Profile of a metric vs. a coordinate."""
@@ -156,7 +158,7 @@ class SchemeResult(Result):
     @model_validator(mode="after")
     def _has_an_emd(self) -> Self:
         if "emd" not in self.metrics or self.emd.mean is None:
-            raise ValueError(f"scheme {self.name} on {self.n_elinks} links has no mean EMD")
+            raise ValueError(f"scheme {self.name} on {counted(self.n_elinks, 'link')} has no mean EMD")
         return self
 
 
@@ -226,7 +228,7 @@ class Comparison(Result):
     displays: tuple[Display, ...]
 
     def __repr__(self) -> str:
-        winners = ", ".join(f"{self.verdict(n).winner.name} on {n} links" for n in self.budgets)
+        winners = ", ".join(f"{self.verdict(n).winner.name} on {counted(n, 'link')}" for n in self.budgets)
         return f"<Comparison of {self.n_selected:,} of {self.n_modules:,} modules: {winners}>"
 
     def _repr_html_(self) -> str:
@@ -259,7 +261,7 @@ class Comparison(Result):
         """Scheme of this name; raises KeyError with the names on the budget if there is none."""
         found = {one.name: one for one in self.table(n_elinks)}
         if name not in found:
-            raise KeyError(f"{name}: expected one of {', '.join(found)} on {n_elinks} links")
+            raise KeyError(f"{name}: expected one of {', '.join(found)} on {counted(n_elinks, 'link')}")
         return found[name]
 
     def verdict(self, n_elinks: int) -> Verdict:
@@ -298,15 +300,15 @@ class Comparison(Result):
         for one in self.schemes:
             missing = next((name for name in self.metrics if name not in one.metrics), None)
             if missing:
-                raise ValueError(f"scheme {one.name} on {one.n_elinks} links: metric {missing} is missing")
+                raise ValueError(f"scheme {one.name} on {counted(one.n_elinks, 'link')}: metric {missing} is missing")
             for coordinate in self.coordinates:
                 found = one.profiles.get(coordinate.name, {})
                 n_bins = len(coordinate.edges) - 1
                 if any(name not in found or len(found[name].mean) != n_bins or len(found[name].error) != n_bins
                        for name in self.metrics):
-                    raise ValueError(f"scheme {one.name} on {one.n_elinks} links: a profile of {n_bins} bins vs. "
-                                     f"{coordinate.name} is missing")
+                    raise ValueError(f"scheme {one.name} on {counted(one.n_elinks, 'link')}: a profile of {n_bins} "
+                                     f"bins vs. {coordinate.name} is missing")
         for n_elinks in self.budgets:
             if not any(one.n_elinks == n_elinks and one.margin for one in self.schemes):
-                raise ValueError(f"on {n_elinks} links, no scheme is compared with the best one")
+                raise ValueError(f"on {counted(n_elinks, 'link')}, no scheme is compared with the best one")
         return self

@@ -30,7 +30,7 @@ from training.studies.pareto import trained, with_widths
 SPACE = {
     "kernel": [2, 3, 4, 5],
     "stride": [1, 2, 3, 4],
-    "latent_bits": sorted(LATENT_BITS.values()),
+    "latent_bits": [3, 5, 7, 9],
     "weight_bits": [4, 5, 6, 7, 8],
 }
 RESULT_FILE = "search.json"

@@ -44,7 +44,7 @@ def run(bench: Bench, *parts: Records) -> Records:
 
 
 def loaded(bench: Bench, weights: EncoderWeights, n_elinks: int = 5) -> Records:
-    spec = EncoderSpec.chip(max(n_elinks, 2))
+    spec = EncoderSpec.chip(n_elinks)
     return np.concatenate([bench.writing(weight_writes(weights)),
                            bench.writing(format_writes(spec.ae_mask, n_elinks))])
 
@@ -53,7 +53,7 @@ def expected_frames(weights: EncoderWeights, calq: np.ndarray, first_bx: int = 0
     registers = for_encoder(weights).with_values({
         "FMTBUF_ALL.config.eporttx_numen": n_elinks,
         **{f"FMTBUF_ALL.{name}": value
-           for name, value in split_mask(EncoderSpec.chip(max(n_elinks, 2)).ae_mask).items()},
+           for name, value in split_mask(EncoderSpec.chip(n_elinks).ae_mask).items()},
     })
     return EconT(registers).run_calq(calq, first_bx).etx
 

@@ -120,7 +120,7 @@ def test_size(name: str) -> None:
     assert model.input_shape[1:] == arrangement(network.image).shape and model.output_shape == (None, 16)
 
 
-@pytest.mark.parametrize("n_elinks", [2, 3, 4, 5])
+@pytest.mark.parametrize("n_elinks", [1, 2, 3, 4, 5])
 def test_plain_qkeras_formats(n_elinks: int) -> None:
     chip, qkeras = (Config.load(REPOSITORY / "configs" / f"{kind}_{n_elinks}elink.yaml").encoder
                     for kind in ("econ_t", "qkeras"))

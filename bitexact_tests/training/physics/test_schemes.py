@@ -30,7 +30,7 @@ def coded(calq: Any) -> Any:
     return CHARGE.estimate(CHARGE.encode(calq))
 
 
-@pytest.mark.parametrize("n_elinks", LINKS)
+@pytest.mark.parametrize("n_elinks", [1, *LINKS])
 def test_bc_is_the_largest_cells(n_elinks: int) -> None:
     n_sent = CELLS_SENT[n_elinks - 1]
     received = scheme("BC", n_elinks).run(CALQ)
@@ -41,7 +41,7 @@ def test_bc_is_the_largest_cells(n_elinks: int) -> None:
     assert (np.count_nonzero(received.charge, axis=1) <= n_sent).all()
 
 
-@pytest.mark.parametrize("n_elinks", LINKS)
+@pytest.mark.parametrize("n_elinks", [1, *LINKS])
 def test_rpt_is_the_first_cells(n_elinks: int) -> None:
     received = scheme("RPT", n_elinks).run(CALQ)
     n_sent = (32 * n_elinks - 5) // 7
@@ -57,7 +57,7 @@ def test_stc_groups_are_the_blocks_of_the_module() -> None:
     assert [sorted(third) for third in STC_ORDER.reshape(3, 16).tolist()] == np.arange(48).reshape(3, 16).tolist()
 
 
-@pytest.mark.parametrize("n_elinks", LINKS)
+@pytest.mark.parametrize("n_elinks", [1, *LINKS])
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_stc_is_the_sum_of_each_group(n_elinks: int, kind: Any) -> None:
     n_sent = kind.groups_sent[min(n_elinks, len(kind.groups_sent)) - 1]

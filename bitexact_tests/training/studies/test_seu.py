@@ -93,7 +93,7 @@ def test_effects_of_weights_equal_a_plain_loop() -> None:
     assert n_changed > 20
 
 
-@pytest.mark.parametrize("n_elinks", [2, 3, 4, 5])
+@pytest.mark.parametrize("n_elinks", [1, 2, 3, 4, 5])
 def test_frames_are_the_chips_and_read_back(n_elinks: int) -> None:
     spec = EncoderSpec.chip(n_elinks)
     weights = EncoderWeights.random(spec, 3, 0.3)

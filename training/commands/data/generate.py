@@ -28,7 +28,7 @@ def generate(
     seed: Seed = 1,
     order: ColumnOrder = "tc",
     compare_to: Annotated[list[Path] | None, typer.Option(help="CALQ file to compare with; may be repeated.")] = None,
-    n_elinks: Annotated[int, typer.Option(min=2, max=13, help="Pythia: layers with this many links.")] = 5,
+    n_elinks: Annotated[int, typer.Option(min=1, max=13, help="Pythia: layers with this many links.")] = 5,
     events: Annotated[int | None, typer.Option(min=1, help="Pythia: number of events; all their modules.")] = None,
     first_event: Annotated[int, typer.Option(min=0, help="Number of the first event.")] = 0,
     process: Annotated[str, typer.Option(help="Process: minbias, ttbar, jets or electrons.")] = "ttbar",
