@@ -15,6 +15,7 @@ RUNS    ?= $(RUN)
 EVENTS  ?= 2000
 SECONDS ?= 30
 READER  ?=
+VECTORS ?= $(wildcard ../shared/data/econt_vectors ../shared/data/econt_vectors_production)
 KILLS   ?= 50
 JOBS    ?= 2
 
@@ -35,7 +36,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
+.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -90,6 +91,10 @@ compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stag
 	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
 	    $(foreach backend,$(BACKEND),--backend $(backend)) --json $(RUN)/compare.json
 
+vectors: $(READY) ## emulator against published test vectors, VECTORS="folder ...", for the report
+	$(if $(VECTORS),,$(error VECTORS="folder ...": name the folders of the vector sets))
+	$(PYTHON) -m emulator verify $(VECTORS) --json $(RUN)/vectors.json
+
 physics: $(READY) ## AE of RUNS="dir ..." vs. TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
 	$(PYTHON) -m training compare $(foreach run,$(RUNS),--run $(run)) --input $(INPUT) --n-modules $(EVENTS) \
 	    --json $(RUN)/physics.json $(ARGS)
@@ -98,10 +103,8 @@ rtl: $(READY) ## write the Verilog of the encoder block
 	$(PYTHON) -m rtl verilog --config $(CONFIG) --output $(RUN)/rtl/encoder.v $(ARGS)
 
 rtl-sim: $(READY) ## Verilog against emulator: all events of INPUT=..., then vectors, weights, masks, orbits, reset, latency
-	$(PYTHON) -m rtl sim --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --output $(RUN)/latent_rtl.csv \
-	    --build $(RUN)/rtl/sim $(if $(FOLD),--fold $(FOLD))
-	$(PYTHON) -m emulator encode --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --output $(RUN)/latent.csv
-	cmp $(RUN)/latent.csv $(RUN)/latent_rtl.csv
+	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --backend rtl \
+	    $(if $(FOLD),--fold $(FOLD)) --json $(RUN)/compare_rtl.json
 	$(PYTHON) -m pytest bitexact_tests/rtl/design $(ARGS)
 
 rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7" FOLD=16, many minutes

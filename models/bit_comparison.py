@@ -6,6 +6,10 @@ from pydantic import computed_field
 
 from models.result import Result
 
+RTL = "rtl"
+TITLES = {"vitis": "HLS C++ (vitis)", "catapult": "HLS C++ (catapult)", RTL: "RTL (Verilog, simulated)"}
+"""What implementations are called, by name of the backend."""
+
 
 class StageComparison(Result):
     """One stage of the encoder: how many of its values differ."""

@@ -1,7 +1,9 @@
-"""The command `compare` (`econ-t check`): emulator against C++, stage by stage."""
+"""The command `compare` (`econ-t check`): emulator against C++ and RTL, stage by stage."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +14,16 @@ from bitexact_tests.comparison import Comparison, bit_comparison, compare_stages
 from emulator import encode
 from hls.commands.options import backend_name
 from hls.csim import run_csim
+from models.arrays import IntArray
+from models.bit_comparison import RTL, TITLES
 from models.calq_io import column_order, read_calq
 from models.command_line import with_old_names
 from models.configured import load_configured
 from models.options import CalqFiles, JsonFile, Order, WeightsConfig, WeightsFile
+from models.weights import EncoderWeights
+from rtl.commands.options import Fold, chip
+from rtl.design.chip import AutoencoderChip
+from rtl.simulation.events import simulate_events
 
 app = typer.Typer(add_completion=False)
 
@@ -25,27 +33,37 @@ def compare(
     weights: WeightsFile,
     input: CalqFiles,
     config: WeightsConfig = None,
-    backend: Annotated[list[str] | None, typer.Option(help="vitis or catapult; may be repeated.")] = None,
+    backend: Annotated[list[str] | None, typer.Option(help="vitis, catapult or rtl; may be repeated.")] = None,
+    fold: Fold = None,
     json_: JsonFile = None,
     order: Order = None,
 ) -> None:
-    """Run every event through the emulator and the HLS C++ and compare each stage bit by bit.
+    """Run every event through the emulator and another implementation, and compare each stage bit by bit.
 
-    Exits with 1 if a bit differs. Example: econ-t check --weights runs/econ_t_5elink/weights.npz
-    --input runs/econ_t_5elink/test.csv --backend vitis --backend catapult
+    vitis and catapult are the HLS C++, compiled; rtl is the Verilog, simulated (compiling takes two minutes). Exits
+    with 1 if a bit differs.
+
+    Example: econ-t check --weights runs/econ_t_5elink/weights.npz --input calq.csv --backend vitis
     """
     chosen, codes = load_configured(weights, config)
     calq = read_calq(input, column_order(order, chosen.data.order)).calq
     reference = encode(codes, calq)
     console = Console(stderr=json_ == "-")
     results = {}
-    for name in [backend_name(one, chosen.hls.backend) for one in backend or [None]]:
-        results[name] = compare_stages(chosen.encoder, calq, reference, run_csim(chosen, codes, calq, backend=name))
-        _show(console, f"{chosen.name}: emulator = HLS csim ({name})? {len(calq)} events", results[name])
+    for name in [one if one == RTL else backend_name(one, chosen.hls.backend) for one in backend or [None]]:
+        found = (_run_rtl(chip(chosen, "asic", redundant=False, fold=fold), codes, calq) if name == RTL
+                 else run_csim(chosen, codes, calq, backend=name))
+        results[name] = compare_stages(chosen.encoder, calq, reference, found)
+        _show(console, f"{chosen.name}: emulator = {TITLES[name]}? {len(calq)} events", results[name])
     if json_:
         bit_comparison(chosen, codes, len(calq), results).save(json_)
     if not all(result.equal for result in results.values()):
         raise SystemExit(1)
+
+
+def _run_rtl(top: AutoencoderChip, weights: EncoderWeights, calq: IntArray) -> dict[str, IntArray]:
+    with tempfile.TemporaryDirectory(prefix="rtl-") as folder:
+        return simulate_events(top, weights, calq, Path(folder))
 
 
 def _show(console: Console, title: str, result: Comparison) -> None:

@@ -53,7 +53,7 @@ def test_whole_loop(run: Path, gxx: str) -> None:
     command("training", "evaluate", *options(run), "--decoder", str(run), "--json", str(run / "metrics.json"))
     command("training", "report", "--config", CONFIG, "--run", str(run))
     page = (run / "report.html").read_text()
-    assert "every bit of every stage of 100 events" in page and "not run: catapult not found" in page
+    assert "8 stages equal in every bit, 100 events" in page and "not run: catapult not found" in page
 
 
 def test_one_wrong_bit_fails_the_command(run: Path, gxx: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+from emulator.results import CheckedSet, VectorCheck
 from models.bit_comparison import BackendComparison, BitComparison, StageComparison
 from models.config import Config
+from models.provenance import Provenance
 from models.spec import EncoderSpec
 from rtl.results import BlockResult, ChipSynthesis, Resources
 from training.results.evaluation import EmdMetrics, Evaluation
@@ -23,12 +25,21 @@ def chip_synthesis(spec: EncoderSpec, **changes: Any) -> ChipSynthesis:
     return ChipSynthesis(**fields | changes)
 
 
-def bit_comparison(config: Config, weights: str) -> BitComparison:
-    """One stage of one backend, equal in 1,000 events."""
+def bit_comparison(config: Config, weights: str, backend: str = "vitis", first_mismatch: str | None = None
+                   ) -> BitComparison:
+    """One stage of one backend, equal in 1,000 events unless a mismatch is given."""
     stage = StageComparison(stage="latent_code", n_values=16000, n_mismatches=0, n_events=0)
     return BitComparison(
         config=config.name, digest=config.encoder.digest(), weights=weights, arithmetic=config.encoder.arithmetic,
-        n_events=1000, backends={"vitis": BackendComparison(stages=(stage,), first_mismatch=None)})
+        n_events=1000, backends={backend: BackendComparison(stages=(stage,), first_mismatch=first_mismatch)})
+
+
+def vector_check(second: Literal["explained", "different"] = "explained") -> VectorCheck:
+    """An exact set and another one, made at another commit."""
+    one = CheckedSet(name="data/AE", algorithm="AE", n_elinks=5, n_frames=5, n_exact=5, status="exact", reason="")
+    other = one.model_copy(update={"name": "data/TS", "n_exact": 4, "status": second, "reason": "a reason"})
+    made = Provenance(date="2026-01-01 00:00 UTC", version="0", commit="0123", host="h", command="c", tools={})
+    return VectorCheck(sets=(one, other), made=made)
 
 
 def emd_metrics(emd_mean: float | None = 1.25) -> EmdMetrics:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +13,15 @@ from rich.table import Table
 
 from emulator.commands.progress import with_progress
 from emulator.mismatch import Mismatch
+from emulator.results import VectorCheck
 from emulator.verify import SetResult, find_sets, verify_sets
-from models.options import ChipRevision
+from models.options import ChipRevision, JsonFile
 
 
 def verify(
     folders: Annotated[list[Path], typer.Argument(help="Vector sets, or folders that hold some.")],
     revision: ChipRevision = None,
+    json_: JsonFile = None,
 ) -> None:
     """Compare the emulator with published test vectors, bit by bit.
 
@@ -29,13 +30,15 @@ def verify(
     otherwise or a set cannot be read. Example: econ-t chip verify econt_vectors econt_vectors_production
     """
     results = list(with_progress(verify_sets(find_sets(folders), revision)))
-    _show(results)
-    if not all(result.fine for result in results):
+    found = VectorCheck.of(results)
+    _show(results, found, Console(stderr=json_ == "-", width=None if sys.stdout.isatty() else 160, highlight=False))
+    if json_:
+        found.save(json_)
+    if not found.fine:
         raise SystemExit(1)
 
 
-def _show(results: Sequence[SetResult]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+def _show(results: Sequence[SetResult], found: VectorCheck, console: Console) -> None:
     table = Table("set", "chip", "algorithm", "links", "frames", "exact", "result", title="emulator = chip?")
     for result in results:
         chip, links = (result.registers.revision, str(result.n_elinks)) if result.registers else ("", "")
@@ -50,10 +53,7 @@ def _show(results: Sequence[SetResult]) -> None:
         for text in (f"{result.status}: {result.reason}" if result.reason else "", *result.notes):
             if text:
                 console.print(f"{result.name}: {text}", markup=False, soft_wrap=True)
-    n_exact, n_frames = sum(r.n_exact for r in results), sum(r.n_frames for r in results)
-    counts = Counter(result.status for result in results)
-    console.print(f"{n_exact} of {n_frames} frames exact in {len(results)} sets: "
-                  + ", ".join(f"{counts[status]} {status}" for status in ("exact", "explained", "different", "bad")))
+    console.print(str(found))
 
 
 def _show_mismatch(console: Console, folder: Path, first: Mismatch) -> None:

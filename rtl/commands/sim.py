@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from models.calq_io import column_order, read_calq, write_latents
@@ -13,8 +12,7 @@ from models.configured import load_configured
 from models.files import atomic_directory
 from models.options import CalqFile, LatentFile, Order, WeightsConfig, WeightsFile
 from rtl.commands.options import Fold, Redundant, TargetName, chip
-from rtl.simulation.bench import Bench, format_writes, weight_writes
-from rtl.simulation.simulate import Simulation
+from rtl.simulation.events import simulate_events
 
 
 def sim(
@@ -34,14 +32,9 @@ def sim(
     --build runs/econ_t_5elink/rtl
     """
     chosen, codes = load_configured(weights, config)
-    spec = chosen.encoder
     calq = read_calq(input, column_order(order, chosen.data.order)).calq
     top = chip(chosen, target, redundant, fold)
     with atomic_directory(build, guarded=True) as folder:
         # Run here, not in `build`: another command may put its own model there.
-        bench = Bench(top, Simulation.build(top, folder))
-        setup = np.concatenate([bench.writing(weight_writes(codes)),
-                                bench.writing(format_writes(spec.ae_mask, spec.n_elinks))])
-        clocks = np.concatenate([setup, bench.events(calq), bench.simulation.idle(top.latency)])
-        found = bench.stages(bench.simulation.run(clocks, folder), len(setup), len(calq))
-    write_latents(output, found["output_code"] >> (spec.dense.output.width - spec.latent_bits))
+        found = simulate_events(top, codes, calq, folder)
+    write_latents(output, found["latent_code"])

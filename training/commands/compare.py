@@ -25,7 +25,7 @@ from training.fit.compare import compare as run_comparison
 from training.fit.run import Run
 from training.physics.evaluation import shown
 from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencoder
-from training.physics.wording import verdict_text, with_error
+from training.physics.wording import verdict_lines, with_error
 from training.results.comparison import Comparison
 
 SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
@@ -94,7 +94,7 @@ def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
 
 
 def show_comparison(result: Comparison) -> None:
-    """Show a table per link budget, best scheme first, and a line with the verdict."""
+    """Show a table per link budget, best scheme first, then the verdicts."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
     for n_elinks in result.budgets:
         table = Table("scheme", box=SIMPLE_HEAD, title=f"{counted(n_elinks, 'link')}, {result.n_selected:,} of "
@@ -106,4 +106,5 @@ def show_comparison(result: Comparison) -> None:
             table.add_row(row.name, with_error(row.emd), *map(shown, others), f"{row.bits:.1f}",
                           f"{row.link_occupancy:.0%}", f"{row.cut_rate:.2%}", str(row.n_empty_output))
         console.print(table)
-        console.print(verdict_text(result.verdict(n_elinks)), highlight=False)
+    for line in verdict_lines(result):
+        console.print(line, highlight=False, soft_wrap=True)

@@ -49,6 +49,8 @@ class Run:
         # Written by other commands.
         self.metrics_file = folder / "metrics.json"
         self.bit_comparison_file = folder / "compare.json"
+        self.rtl_comparison_file = folder / "compare_rtl.json"
+        self.vectors_file = folder / "vectors.json"
         self.comparison_file = folder / "physics.json"
         self.report_file = folder / "report.html"
         self.upsets_file = folder / "seu.json"

@@ -103,6 +103,7 @@ def _write_results(trainer: Trainer, run: Run, fingerprint: str) -> RunSummary:
         config.save(run.config_file)
     summary = RunSummary(
         fingerprint=fingerprint, encoder_digest=config.encoder.digest(), data_digest=dataset.digest,
+        data=dataset.source,
         n_train=len(dataset.split.train), n_validation=len(dataset.split.validation), n_test=len(dataset.split.test),
         epochs=trainer.epoch, best_epoch=trainer.best_epoch, val_emd=trainer.history[trainer.best_epoch - 1].val_emd)
     summary.save(run.summary_file)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.wording import counted
-from training.results.comparison import Distribution, SchemeResult, Verdict
+from training.results.comparison import Comparison, Distribution, SchemeResult, Verdict
 
 
 def with_error(distribution: Distribution) -> str:
@@ -11,6 +13,20 @@ def with_error(distribution: Distribution) -> str:
     if distribution.mean is None:
         return "-"
     return f"{distribution.mean:.3f}" + ("" if distribution.error is None else f" ± {distribution.error:.3f}")
+
+
+def verdict_lines(comparison: Comparison) -> list[str]:
+    """State what was found on each budget with an autoencoder, then name the budgets without one."""
+    lines = [verdict_text(comparison.verdict(n)) + "." for n in comparison.decided]
+    return lines + ([undecided_text(comparison.undecided)] if comparison.undecided else [])
+
+
+def undecided_text(n_elinks: Sequence[int]) -> str:
+    """State that no autoencoder was compared on these budgets, and which commands compare one."""
+    *most, last = n_elinks
+    budgets = f"{', '.join(map(str, most))} and {last} links" if most else counted(last, "link")
+    return (f"{budgets}: no autoencoder was compared, so there is no verdict. Train one (econ-t train --config "
+            f"econ_t_{n_elinks[0]}elink --output runs/econ_t_{n_elinks[0]}elink), then compare again with its --run.")
 
 
 def verdict_text(verdict: Verdict) -> str:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import jinja2
 from matplotlib.figure import Figure
 
+from emulator.results import VectorCheck
 from models.bit_comparison import BitComparison
 from models.errors import InputError
 from models.files import atomic_path, write_text
+from models.provenance import provenance
 from training.figures.style import as_svg, style
 from training.report.hardware import hardware
 from training.report.parts import Plot, Section
@@ -20,6 +22,7 @@ from training.report.sections import sections, verdict
 from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
 from training.results.report import About, Older, ReportContent, WeightCodes
+from training.results.run import RunSummary
 
 if TYPE_CHECKING:
     from training.fit.run import Run
@@ -44,7 +47,8 @@ def write_report(
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                          lstrip_blocks=True)
         page = environment.from_string(template).render(
-            config=content.config, verdict=verdict(content), sections=sections(content), as_svg=as_svg)
+            config=content.config, made=content.made, verdict=verdict(content), sections=sections(content),
+            as_svg=as_svg)
     write_text(run.report_file, page)
     if json_path:
         content.save(json_path)
@@ -56,7 +60,7 @@ def write_report(
 def gather(run: Run) -> ReportContent:
     """Gather the content of a report; parts that were not run, or with other weights (`older`), are None."""
     weights, spec = run.weights, run.config.encoder
-    exact = BitComparison.find(run.bit_comparison_file)
+    exact, rtl = BitComparison.find(run.bit_comparison_file), BitComparison.find(run.rtl_comparison_file)
     metrics = Evaluation.find(run.metrics_file)
     physics = Comparison.find(run.comparison_file)
     digest = weights.digest()
@@ -67,11 +71,14 @@ def gather(run: Run) -> ReportContent:
     formats["latent sent"] = str(spec.latent)
     return ReportContent(
         config=About(name=run.config.name, n_elinks=spec.n_elinks, latent_bits=spec.latent_bits,
-                     arithmetic=spec.arithmetic, digest=spec.digest(), n_filters=spec.conv.filters),
+                     arithmetic=spec.arithmetic, digest=spec.digest(), n_filters=spec.conv.filters,
+                     data=_training_data(run)),
         bit_exactness=exact if exact and exact.is_of(digest) else None,
+        rtl=rtl if rtl and rtl.is_of(digest) else None, vectors=VectorCheck.find(run.vectors_file),
         metrics=metrics if metrics and metrics.is_of(digest) else None,
         physics=physics if physics and physics.is_of(digest) else None,
         older=Older(bit_exactness=_older(exact, digest, run.bit_comparison_file, "make compare"),
+                    rtl=_older(rtl, digest, run.rtl_comparison_file, "make rtl-sim"),
                     metrics=_older(metrics, digest, run.metrics_file, "make evaluate"),
                     physics=_older(physics, digest, run.comparison_file, "make physics")),
         history=run.history,
@@ -79,7 +86,15 @@ def gather(run: Run) -> ReportContent:
                                    codes=tuple(codes.ravel().tolist()), min_code=spec.weight_formats[name].min_code,
                                    max_code=spec.weight_formats[name].max_code)
                  for name, codes in weights.arrays.items()},
-        hardware=hardware(run), formats=formats)
+        hardware=hardware(run), formats=formats, made=provenance())
+
+
+def _training_data(run: Run) -> str:
+    config, summary = run.config, RunSummary.find(run.summary_file)
+    source = (summary.data if summary else None) or ", ".join(config.data.files) or config.data.source
+    rows = (f": {summary.n_train:,} modules to train, {summary.n_validation:,} to validate, {summary.n_test:,} held out"
+            if summary else "")
+    return f"{source}{rows}; seed of the data {config.data.seed}, of the training {config.training.seed}"
 
 
 def _older(part: BitComparison | Evaluation | Comparison | None, weights: str, path: Path, command: str) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.bit_comparison import BitComparison
+from models.bit_comparison import TITLES, BitComparison
 from models.wording import counted
 from training.figures import comparison as figures
 from training.figures.training import kernels, learning_curves, weight_histograms
 from training.figures.wafer import image_display, wafer_display
-from training.physics.wording import difference_text, margin_text, verdict_text, with_error
+from training.physics.wording import difference_text, margin_text, verdict_lines, with_error
 from training.report.hardware_section import hardware_section
 from training.report.parts import Cell, Plot, Section, Table, file_name, plain_table
 from training.results.comparison import Comparison, Coordinate, Distribution, SchemeResult
@@ -28,27 +28,39 @@ class Line:
 
 def verdict(content: ReportContent) -> list[Line]:
     """Verdict at the top of the page: whether all bits are equal, and which algorithm has the smallest EMD."""
-    lines = []
-    exact, older = content.bit_exactness, content.older
-    if exact:
-        lines += [
-            Line("good", f"Emulator = HLS C++ ({backend}): every bit of every stage of {exact.n_events:,} events.")
-            if result.equal else
-            Line("bad", f"Emulator and HLS C++ ({backend}) differ: {result.first_mismatch}")
-            for backend, result in exact.backends.items()]
-    else:
-        lines.append(Line("soft", older.bit_exactness or "Emulator and HLS were not compared: run make compare."))
-    metrics = content.metrics
+    older, metrics = content.older, content.metrics
+    absent = "Emulator and HLS C++ were not compared: make compare"
+    lines = [*_equal(content.bit_exactness, older.bit_exactness or absent),
+             *_equal(content.rtl, older.rtl or "Emulator and RTL were not compared: make rtl-sim (minutes)"),
+             _vectors(content)]
     if metrics and metrics.emd_mean is not None:
         lines.append(Line("", f"Mean EMD {metrics.emd_mean:.3f}, median {metrics.emd_median:.3f} of this encoder "
-                              f"on {metrics.n_selected:,} of {metrics.n_modules:,} held-out modules."))
+                              f"on {metrics.n_selected:,} of the {metrics.n_modules:,} modules that were evaluated."))
     elif older.metrics:
         lines.append(Line("soft", older.metrics))
     if content.physics:
-        lines += [Line("", verdict_text(content.physics.verdict(n)) + ".") for n in content.physics.budgets]
+        lines += [Line("", text) for text in verdict_lines(content.physics)]
     else:
-        lines.append(Line("soft", older.physics or "The algorithms were not compared: run make physics."))
+        lines.append(Line("soft", older.physics or "The algorithms were not compared: make physics"))
     return lines
+
+
+def _equal(comparison: BitComparison | None, absent: str) -> list[Line]:
+    if comparison is None:
+        return [Line("soft", absent)]
+    return [Line("good", f"Emulator = {TITLES.get(name, name)}: {counted(len(one.stages), 'stage')} equal in every bit, "
+                         f"{comparison.n_events:,} events.") if one.equal else
+            Line("bad", f"Emulator and {TITLES.get(name, name)} differ: {one.first_mismatch}")
+            for name, one in comparison.backends.items()]
+
+
+def _vectors(content: ReportContent) -> Line:
+    found = content.vectors
+    if found is None:
+        return Line("soft", "Emulator and published test vectors were not compared: make vectors VECTORS=folder")
+    when = "" if found.made.commit == content.made.commit else f" (commit {found.made.commit or 'unknown'})"
+    return Line("good" if found.fine else "bad",
+                f"Emulator {'=' if found.fine else 'and'} published test vectors{when}: {found}.")
 
 
 def sections(content: ReportContent) -> list[Section]:
@@ -56,17 +68,30 @@ def sections(content: ReportContent) -> list[Section]:
     older = content.older
     return [
         *(_comparison(content.physics, content.config.n_elinks) if content.physics else []),
-        _evaluation(content.metrics, older.metrics or "Not run: make evaluate."),
+        _evaluation(content.metrics, older.metrics or "Not run: make evaluate"),
         _learning(content.history),
         Section("Weights", "Number of times each code occurs; codes at the ends of the range hit the six-bit limit.",
                 plots=[Plot("weights", weight_histograms(content.weights), "Codes of each array", wide=True),
                        Plot("kernels", kernels(content.weights["conv_kernel"].codes, content.config.n_filters),
                             "Convolution kernels", wide=True)]),
-        _bit_exactness(content.bit_exactness, older.bit_exactness or "Not run: make compare."),
+        _bit_exactness(content),
         hardware_section(content.hardware),
         Section("Number formats", "As in the configuration: sign, integer bits (with sign), fractional bits.",
                 [plain_table(["quantity", "format"], [list(item) for item in content.formats.items()])]),
+        _made(content),
     ]
+
+
+def _made(content: ReportContent) -> Section:
+    made, physics = content.made, content.physics
+    compared = (f"{physics.n_modules:,} modules of {physics.data}; seed of the bootstrap {physics.options.seed}"
+                if physics else "-")
+    rows = [["date", made.date], ["version", f"{made.version}, commit {made.commit or 'unknown'}"],
+            ["command", made.command], ["host", made.host], ["modules of the training", content.config.data],
+            ["modules of the comparison", compared],
+            ["tools", ", ".join(f"{name} {version}" for name, version in made.tools.items())]]
+    return Section("How this page was made", "The tools are those of the process that wrote the page.",
+                   [plain_table(["what", "value"], rows)])
 
 
 def _comparison(physics: Comparison, own_links: int) -> list[Section]:
@@ -95,11 +120,13 @@ def _winners(physics: Comparison) -> Table:
     rows = []
     for found in map(physics.verdict, physics.budgets):
         encoder = found.encoder
+        if encoder is None:
+            rows.append([Cell(str(found.n_elinks), found.n_elinks), Cell("no AE compared"), *[Cell("-")] * 5])
+            continue
         rows.append([
             Cell(str(found.n_elinks), found.n_elinks), Cell(found.winner.name), _mean(found.winner.emd),
             Cell(margin_text(found.others[0]) if found.others else "-"),
-            Cell(encoder.name if encoder else "none"), _mean(encoder.emd) if encoder else Cell("-"),
-            Cell("-") if encoder in (None, found.winner) else _difference(encoder),
+            Cell(encoder.name), _mean(encoder.emd), Cell("-") if encoder is found.winner else _difference(encoder),
         ])
     return Table(["links", "best", "EMD", "next algorithm", "best trained encoder", "AE EMD", "difference to best"],
                  rows, frozenset({0, 2, 5, 6}))
@@ -108,7 +135,7 @@ def _winners(physics: Comparison) -> Table:
 def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
     rows = []
     for n_elinks in physics.budgets:
-        row = [Cell(str(n_elinks), n_elinks)]
+        row = [Cell(str(n_elinks) if n_elinks in physics.decided else f"{n_elinks}, no AE", n_elinks)]
         for number in range(len(coordinate.labels)):
             found = [(mean, scheme.name) for scheme in physics.schemes if scheme.n_elinks == n_elinks
                      if (mean := scheme.profile(coordinate).mean[number]) is not None]
@@ -176,12 +203,19 @@ def _learning(history: History) -> Section:
                    plots=[Plot("learning_curves", learning_curves(history), "Loss and EMD by epoch", wide=True)])
 
 
-def _bit_exactness(comparison: BitComparison | None, absent: str) -> Section:
-    rows = [[backend, row.stage, row.n_values, row.n_mismatches, row.n_events]
-            for backend, result in (comparison.backends.items() if comparison else ()) for row in result.stages]
-    text = "Integer codes of the emulator vs. those of the compiled C++." if rows else absent
-    titles = ["backend", "stage", "values", "mismatches", "events with mismatch"]
-    return Section("Bit-exactness", text, [plain_table(titles, rows, frozenset({2, 3, 4}))] if rows else [])
+def _bit_exactness(content: ReportContent) -> Section:
+    rows = [[TITLES.get(name, name), row.stage, row.n_values, row.n_mismatches, row.n_events]
+            for comparison in (content.bit_exactness, content.rtl) if comparison
+            for name, result in comparison.backends.items() for row in result.stages]
+    text = ("Integer codes of the emulator vs. those of the compiled C++ and of the simulated RTL." if rows
+            else content.older.bit_exactness or "Not run: make compare")
+    titles = ["implementation", "stage", "values", "mismatches", "events with mismatch"]
+    sets = [[one.name, one.algorithm, one.n_elinks, one.n_frames, one.n_exact, one.status, one.reason]
+            for one in content.vectors.sets] if content.vectors else []
+    published = plain_table(["set of published test vectors", "algorithm", "links", "frames", "exact", "result",
+                             "reason"], sets, frozenset({2, 3, 4}))
+    return Section("Bit-exactness", text, [plain_table(titles, rows, frozenset({2, 3, 4}))] if rows else [],
+                   children=[Section("Published test vectors", tables=[published], unfolded=False)] if sets else [])
 
 
 def _value(value: str | float | int | None) -> Cell:

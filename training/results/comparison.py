@@ -228,8 +228,9 @@ class Comparison(Result):
     displays: tuple[Display, ...]
 
     def __repr__(self) -> str:
-        winners = ", ".join(f"{self.verdict(n).winner.name} on {counted(n, 'link')}" for n in self.budgets)
-        return f"<Comparison of {self.n_selected:,} of {self.n_modules:,} modules: {winners}>"
+        winners = ", ".join(f"{self.verdict(n).winner.name} on {counted(n, 'link')}" for n in self.decided)
+        return (f"<Comparison of {self.n_selected:,} of {self.n_modules:,} modules: "
+                f"{winners or 'no autoencoder was compared'}>")
 
     def _repr_html_(self) -> str:
         titles = ("links", "scheme", "EMD", "error", "energy response", "bits", "frames cut")
@@ -242,6 +243,16 @@ class Comparison(Result):
     def budgets(self) -> tuple[int, ...]:
         """Link budgets."""
         return self.options.n_elinks
+
+    @property
+    def decided(self) -> tuple[int, ...]:
+        """Link budgets for which an autoencoder was compared: on the others, nothing is said of the best algorithm."""
+        return tuple(n for n in self.budgets if self.verdict(n).encoder)
+
+    @property
+    def undecided(self) -> tuple[int, ...]:
+        """The other link budgets."""
+        return tuple(n for n in self.budgets if n not in self.decided)
 
     @property
     def profiled(self) -> tuple[Coordinate, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from emulator.results import VectorCheck
 from models.bit_comparison import BitComparison
 from models.hardware import Implementation, Quantity
+from models.provenance import Provenance
 from models.result import Result
 from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
@@ -22,6 +24,8 @@ class About(Result):
     arithmetic: str
     digest: str
     n_filters: int
+    data: str
+    """Modules that trained it, in words."""
 
 
 class WeightCodes(Result):
@@ -45,6 +49,7 @@ class Older(Result):
     """Advice for each part that was made from other weights than those of the run."""
 
     bit_exactness: str | None = None
+    rtl: str | None = None
     metrics: str | None = None
     physics: str | None = None
 
@@ -56,6 +61,8 @@ class ReportContent(Result):
 
     config: About
     bit_exactness: BitComparison | None
+    rtl: BitComparison | None
+    vectors: VectorCheck | None
     metrics: Evaluation | None
     physics: Comparison | None
     older: Older
@@ -63,3 +70,4 @@ class ReportContent(Result):
     weights: dict[str, WeightCodes]
     hardware: Hardware
     formats: dict[str, str]
+    made: Provenance

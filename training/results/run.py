@@ -39,6 +39,8 @@ class RunSummary(Result):
     fingerprint: str
     encoder_digest: str
     data_digest: str
+    data: str | None = None
+    """Source of the modules, in words; None in runs of before."""
     n_train: int
     n_validation: int
     n_test: int

@@ -16,6 +16,7 @@ from training.physics.comparison import all_schemes, compare
 from training.physics.emd import emd
 from training.physics.metrics import METRICS
 from training.physics.schemes import threshold_sum
+from training.physics.wording import difference_text, verdict_lines, verdict_text
 from training.results.comparison import Comparison, Options
 
 
@@ -87,6 +88,23 @@ def test_verdict_names_the_least_emd(result: Comparison) -> None:
         assert all((row.margin is not None) == (row in (found.winner, *others)) for row in rows)
 
 
+def with_autoencoder(result: Comparison, n_elinks: int) -> Comparison:
+    """The result as if RPT of this budget were an autoencoder."""
+    return result.model_copy(update={"schemes": tuple(
+        one.model_copy(update={"algorithm": "AE", "name": "AE x"}) if (one.name, one.n_elinks) == ("RPT", n_elinks)
+        else one for one in result.schemes)})
+
+
+def test_nothing_is_said_of_budgets_without_an_autoencoder(result: Comparison) -> None:
+    (line,) = verdict_lines(result)
+    assert line.startswith("2, 3, 4 and 5 links: no autoencoder was compared, so there is no verdict.")
+    first, last = verdict_lines(with_autoencoder(result, 4))
+    assert first == verdict_text(result.verdict(4)).replace("RPT", "AE x") + "; AE x, larger by " + difference_text(
+        result.scheme("RPT", 4)) + "."
+    assert last.startswith("2, 3 and 5 links: no autoencoder was compared")
+    assert "smallest" not in last and "--config econ_t_2elink" in last
+
+
 def test_contenders_are_the_best_of_each_algorithm_but_rpt(result: Comparison) -> None:
     for n_elinks in LINKS:
         found, verdict = result.contenders(n_elinks), result.verdict(n_elinks)
@@ -117,8 +135,8 @@ def test_numbers_have_six_digits(result: Comparison) -> None:
 
 def test_repr_names_the_winners_and_the_table_has_every_scheme(result: Comparison) -> None:
     winner = result.verdict(5).winner
-    assert repr(result).startswith("<Comparison of 307 of 400 modules: ")
-    assert repr(result).endswith(f", {winner.name} on 5 links>")
+    assert repr(result) == "<Comparison of 307 of 400 modules: no autoencoder was compared>"
+    assert repr(with_autoencoder(result, 5)) == f"<Comparison of 307 of 400 modules: {winner.name} on 5 links>"
     assert repr(winner) == (f"<SchemeResult {winner.name} on 5 links: EMD {winner.emd_mean:.3f}, "
                             f"{winner.bits:.1f} bits>")
     table = result._repr_html_()

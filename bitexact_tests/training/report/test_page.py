@@ -16,7 +16,14 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY, missing
-from bitexact_tests.samples.results import bit_comparison, chip_synthesis, evaluation, pareto_point, pareto_scan
+from bitexact_tests.samples.results import (
+    bit_comparison,
+    chip_synthesis,
+    evaluation,
+    pareto_point,
+    pareto_scan,
+    vector_check,
+)
 from models.config import Config
 from models.result import Result
 from models.trigger_cells import image_order
@@ -30,7 +37,7 @@ from training.production.toy import generate
 from training.report.page import gather, write_report
 from training.results.comparison import Comparison, Options
 from training.results.report import Older, ReportContent
-from training.results.run import History
+from training.results.run import History, RunSummary
 
 CONFIG_FILE = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 CONFIG = Config.load(CONFIG_FILE)
@@ -47,6 +54,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, monkeypatch_module: pytest.Mon
     weights.save(folder / "weights.npz")
     History(loss=(3.0, 2.0, 1.0), val_loss=(3.1, 2.2, 2.1), val_emd=(2.0, 1.2, 1.4)).save(folder / "history.json")
     bit_comparison(CONFIG, weights.digest()).save(folder / "compare.json")
+    bit_comparison(CONFIG, weights.digest(), "rtl").save(folder / "compare_rtl.json")
+    vector_check().save(folder / "vectors.json")
     evaluation(CONFIG, weights.digest()).save(folder / "metrics.json")
     even = np.full(48, 1 / 48)
     monkeypatch_module.setattr("training.networks.decoder.decode",
@@ -117,9 +126,46 @@ def test_text_of_a_user_is_no_markup(run: Path) -> None:
 def test_verdict_comes_first(run: Path) -> None:
     text = (run / "report.html").read_text(encoding="utf-8")
     shown = text[text.index('id="verdict"') : text.index("<nav>")]
-    assert "Emulator = HLS C++ (vitis): every bit of every stage of 1,000 events." in shown
-    assert "2 links: " in shown and "5 links: " in shown and "AE &lt;even&gt; &amp; flat" in shown
-    assert "Mean EMD 1.250, median 1.125 of this encoder on 900 of 1,000 held-out modules." in shown
+    assert "Emulator = HLS C++ (vitis): 1 stage equal in every bit, 1,000 events." in shown
+    assert "Emulator = RTL (Verilog, simulated): 1 stage equal in every bit, 1,000 events." in shown
+    assert "Emulator = published test vectors (commit 0123): 9 of 10 frames exact in 2 sets: 1 exact, 1 expl" in shown
+    assert re.search(r"<p[^>]*>5 links: .* AE &lt;even&gt; &amp; flat", shown)
+    assert "Mean EMD 1.250, median 1.125 of this encoder on 900 of the 1,000 modules that were evaluated." in shown
+
+
+def test_no_verdict_without_an_autoencoder(run: Path) -> None:
+    """Neither in the verdict nor in the table below it: AE was compared on 5 links, not on 2."""
+    text = (run / "report.html").read_text(encoding="utf-8")
+    shown = text[text.index('id="verdict"') : text.index("<nav>")]
+    assert ">2 links: no autoencoder was compared" in shown and "2 links: BC" not in shown
+    table = text[text.index('id="which_algorithm"') :]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", table[: table.index("</table>")])
+    assert cells[:7] == ["2", "no AE compared", *["-"] * 5] and cells[7] == "5" and cells[8] != "no AE compared"
+
+
+def test_differences_are_told_first(run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+    wrong = bit_comparison(CONFIG, Run(folder, CONFIG).weights.digest(), "rtl", "stage hidden_code, event 7").save
+    wrong(folder / "compare_rtl.json")
+    vector_check("different").save(folder / "vectors.json")
+    text = write_report(Run(folder, CONFIG)).read_text(encoding="utf-8")
+    assert '<p class="bad">Emulator and RTL (Verilog, simulated) differ: stage hidden_code, event 7</p>' in text
+    assert '<p class="bad">Emulator and published test vectors (commit 0123): 9 of 10 frames' in text
+
+
+def test_page_says_how_it_was_made(run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+    RunSummary(fingerprint="", encoder_digest="", data_digest="", data="files of <mine>", n_train=1000, n_validation=20,
+               n_test=300, epochs=3, best_epoch=2, val_emd=1.2).save(folder / "fingerprint.json")
+    text = write_report(Run(folder, CONFIG)).read_text(encoding="utf-8")
+    shown = text[text.index('id="how_this_page_was_made"') :]
+    values = dict(re.findall(r"<tr><td[^>]*>([^<]*)</td><td[^>]*>([^<]*)</td>", shown))
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", values["date"])
+    assert values["modules of the training"] == (
+        "files of &lt;mine&gt;: 1,000 modules to train, 20 to validate, 300 held out; seed of the data 1, of the "
+        "training 1")
+    assert values["modules of the comparison"] == "300 modules of a &lt;sample&gt;; seed of the bootstrap 1"
+    assert f"numpy {np.__version__}" in values["tools"] and values["command"] and values["host"]
 
 
 def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
@@ -128,8 +174,8 @@ def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
     table = text[text.index('id="which_algorithm_for_which_module"') :]
     shown = re.findall(r"<td[^>]*>([^<]*)</td>", table[: table.index("</table>")])
     expected = []
-    for n_elinks in (2, 5):
-        expected.append(str(n_elinks))
+    for n_elinks, title in ((2, "2, no AE"), (5, "5")):
+        expected.append(title)
         for number in range(len(physics.coordinates[0].labels)):
             means = {row.name: row.profiles["occupancy"]["emd"].mean[number] for row in physics.schemes
                      if row.n_elinks == n_elinks}
@@ -140,13 +186,13 @@ def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
 
 def test_everything_can_be_had_as_json(run: Path) -> None:
     found = ReportContent.load(run / "report.json")
-    assert found == gather(Run(run, CONFIG))
+    assert found == gather(Run(run, CONFIG)).model_copy(update={"made": found.made})
     weights = EncoderWeights.load(run / "weights.npz", CONFIG.encoder)
     for name, codes in weights.arrays.items():
         np.testing.assert_array_equal(found.weights[name].codes, codes.ravel())
     content = json.loads((run / "report.json").read_text())
     for part, file in (("physics", "physics"), ("metrics", "metrics"), ("history", "history"),
-                       ("bit_exactness", "compare")):
+                       ("bit_exactness", "compare"), ("rtl", "compare_rtl"), ("vectors", "vectors")):
         assert content[part] == json.loads((run / f"{file}.json").read_text())
     assert found.hardware.implementations and found.formats["latent sent"] == str(CONFIG.encoder.latent)
 
@@ -155,7 +201,7 @@ def test_without_a_comparison_the_page_says_what_to_run(run: Path, tmp_path: Pat
     for name in ("weights.npz", "history.json"):
         shutil.copy(run / name, tmp_path)
     text = write_report(Run(tmp_path, CONFIG)).read_text(encoding="utf-8")
-    for target in ("make compare", "make physics", "make evaluate"):
+    for target in ("make compare", "make physics", "make evaluate", "make rtl-sim", "make vectors"):
         assert target in text
 
 
@@ -163,7 +209,7 @@ def test_parts_of_other_weights_are_not_shown(run: Path, tmp_path: Path) -> None
     """Neither those of weights before, nor those of files that do not say of which weights they are."""
     folder = shutil.copytree(run, tmp_path / "run")
     parts = {"bit_exactness": ("compare.json", "make compare"), "metrics": ("metrics.json", "make evaluate"),
-             "physics": ("physics.json", "make physics")}
+             "physics": ("physics.json", "make physics"), "rtl": ("compare_rtl.json", "make rtl-sim")}
     assert gather(Run(folder, CONFIG)).older == Older()
     for part, (name, command) in parts.items():
         content = json.loads((run / name).read_text())
@@ -177,10 +223,10 @@ def test_parts_of_other_weights_are_not_shown(run: Path, tmp_path: Path) -> None
         (folder / name).write_text(json.dumps(content))
     EncoderWeights.random(CONFIG.encoder, 2).save(folder / "weights.npz")
     text = write_report(Run(folder, CONFIG)).read_text(encoding="utf-8")
-    assert "every bit of every stage" not in text and "1.250" not in text and "AE &lt;even" not in text
+    assert "equal in every bit" not in text and "1.250" not in text and "AE &lt;even" not in text
     shown = text[text.index('id="verdict"') : text.index("<nav>")]
-    assert shown.count("was made from other weights") == 3
-    assert text.count("was made from other weights") == 5, "in the verdict, and where the part would stand"
+    assert shown.count("was made from other weights") == 4
+    assert text.count("was made from other weights") == 6, "in the verdict, and where the part would stand"
 
 
 def test_a_comparison_without_weights_is_of_no_weights(run: Path, tmp_path: Path) -> None:
