@@ -15,6 +15,7 @@ from models.bit_comparison import BitComparison
 from models.errors import InputError
 from models.files import atomic_path, write_text
 from models.provenance import provenance
+from models.wording import counted
 from training.figures.style import as_svg, style
 from training.report.hardware import hardware
 from training.report.parts import Plot, Section
@@ -48,7 +49,7 @@ def write_report(
                                          lstrip_blocks=True)
         page = environment.from_string(template).render(
             config=content.config, made=content.made, verdict=verdict(content), sections=sections(content),
-            as_svg=as_svg)
+            as_svg=as_svg, links=counted(content.config.n_elinks, "link"))
     write_text(run.report_file, page)
     if json_path:
         content.save(json_path)

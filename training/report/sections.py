@@ -48,8 +48,9 @@ def verdict(content: ReportContent) -> list[Line]:
 def _equal(comparison: BitComparison | None, absent: str) -> list[Line]:
     if comparison is None:
         return [Line("soft", absent)]
-    return [Line("good", f"Emulator = {TITLES.get(name, name)}: {counted(len(one.stages), 'stage')} equal in every bit, "
-                         f"{comparison.n_events:,} events.") if one.equal else
+    return [Line("good", f"Emulator = {TITLES.get(name, name)}: {counted(len(one.stages), 'stage')} equal in every "
+                         f"bit, {comparison.n_events:,} events.")
+            if one.equal else
             Line("bad", f"Emulator and {TITLES.get(name, name)} differ: {one.first_mismatch}")
             for name, one in comparison.backends.items()]
 
