@@ -13,8 +13,10 @@ from models.arrays import FloatArray, IntArray
 from models.chip import Algorithm
 from models.errors import InputError
 from training.physics.coordinates import Binned, coordinates
+from training.physics.coordinates import values as coordinate_values
 from training.physics.emd import Progress, emd
 from training.physics.metrics import METRICS, event_metrics
+from training.physics.sample import choose
 from training.physics.schemes import Received, Scheme, classical_schemes, fitted_threshold_sum
 from training.physics.statistics import Bootstrap, profile
 from training.results.comparison import (
@@ -29,6 +31,7 @@ from training.results.comparison import (
     Profile,
     SchemeResult,
 )
+from training.results.sample import Reception, Sample
 
 _EMD_BATCH = 200_000  # maps per call of the EMD: 80 MB each way
 _SIGMAS = 3.0  # a smaller difference is a tie
@@ -98,7 +101,8 @@ def compare(
             SchemeResult(**_summary(one, selected), metrics=_distributions_of(one.values, mean[i], error[i]),
                          profiles=profiles[i], margin=margins.get(k))
             for k, (one, i) in enumerate(zip(measured, place, strict=True))),
-        displays=tuple(display for n in options.n_elinks for display in _displays(n, measured, calq, selected)))
+        displays=tuple(display for n in options.n_elinks for display in _displays(n, measured, calq, selected)),
+        sample=_sample(measured, calq, extra, selected, options))
 
 
 def _values(
@@ -214,3 +218,34 @@ def _displays(
             maps=tuple(Map(scheme=one.scheme.name, algorithm=one.scheme.algorithm.short_name,
                            emd=float(one.emd[event]), charge=tuple(one.received.charge[row].tolist()))
                        for one in best.values()))
+
+
+def _sample(
+    measured: Sequence[_Measured], calq: IntArray, extra: Mapping[str, npt.NDArray[Any]], selected: IntArray,
+    options: Options,
+) -> Sample:
+    """Modules to look at, with the maps of the trained encoders and of the best scheme of each other algorithm."""
+    shown = [one for n in options.n_elinks for one in _contenders(measured, n)]
+    places = {name: value for name, (_, value) in coordinate_values(calq, extra, selected, options.min_charge).items()}
+    chosen = choose([one.emd for one in shown], list(places.values()))
+    rows = selected[chosen]
+    return Sample(
+        rows=tuple(rows.tolist()), true=_maps(calq[rows]),
+        coordinates={name: tuple(value[chosen].astype(np.float64).tolist()) for name, value in places.items()},
+        receptions=tuple(
+            Reception(scheme=one.scheme.name, algorithm=one.scheme.algorithm.short_name, n_elinks=one.scheme.n_elinks,
+                      emd=tuple(one.emd[chosen].tolist()), charge=_maps(one.received.charge[rows]))
+            for one in shown))
+
+
+def _contenders(measured: Sequence[_Measured], n_elinks: int) -> list[_Measured]:
+    """All trained encoders of a budget and the best scheme of each other algorithm, the best first."""
+    best = _best_of_each(measured, n_elinks).values()
+    chosen = [one for i, one in enumerate(measured) if one.scheme.n_elinks == n_elinks
+              and (i in best or one.scheme.algorithm is Algorithm.AUTOENCODER)]
+    return sorted(chosen, key=lambda one: one.emd_mean)
+
+
+def _maps(charge: npt.NDArray[Any]) -> tuple[tuple[Any, ...], ...]:
+    """Rows of an array as tuples."""
+    return tuple(map(tuple, charge.tolist()))

@@ -29,13 +29,10 @@ class Binned:
     bins: Int64Array
 
 
-def coordinates(
+def values(
     calq: IntArray, extra: Mapping[str, npt.NDArray[Any]], selected: IntArray, min_charge: float
-) -> list[Binned]:
-    """All coordinates of the `selected` rows of charges (n, 48), occupancy also in slices of the module sum.
-
-    extra: further columns of the file, (n,). Raises InputError if a value of `layer` or `eta` is not a number.
-    """
+) -> dict[str, tuple[str, npt.NDArray[Any]]]:
+    """Title of each coordinate and its value for each selected row, (n,); raises as `coordinates` does."""
     chosen = calq[selected]
     found: dict[str, tuple[str, npt.NDArray[Any]]] = {
         "occupancy": (f"cells above {min_charge:g} CALQ", (chosen > min_charge).sum(axis=1)),
@@ -45,6 +42,17 @@ def coordinates(
         if str(name).lower() in ("layer", "eta"):
             value = _numbers(str(name), column)[selected]
             found[str(name).lower()] = ("layer", value) if str(name).lower() == "layer" else ("|eta|", np.abs(value))
+    return found
+
+
+def coordinates(
+    calq: IntArray, extra: Mapping[str, npt.NDArray[Any]], selected: IntArray, min_charge: float
+) -> list[Binned]:
+    """All coordinates of the `selected` rows of charges (n, 48), occupancy also in slices of the module sum.
+
+    extra: further columns of the file, (n,). Raises InputError if a value of `layer` or `eta` is not a number.
+    """
+    found = values(calq, extra, selected, min_charge)
     result = [_binned(name, title, value) for name, (title, value) in found.items()]
     whole = [one for one in result if one is not None]
     occupancy = next((one for one in whole if one.coordinate.name == "occupancy"), None)

@@ -14,6 +14,7 @@ from models.notebook import html_table
 from models.result import Result, Rounded, RoundedOrNone
 from models.trigger_cells import CALQ_PER_MIPT, N_TRIGGER_CELLS
 from models.wording import counted
+from training.results.sample import Sample
 
 N_HISTOGRAM_BINS = 48
 
@@ -226,6 +227,8 @@ class Comparison(Result):
     coordinates: tuple[Coordinate, ...]
     schemes: tuple[SchemeResult, ...]
     displays: tuple[Display, ...]
+    sample: Sample | None = None
+    """Absent from files of earlier versions."""
 
     def __repr__(self) -> str:
         winners = ", ".join(f"{self.verdict(n).winner.name} on {counted(n, 'link')}" for n in self.decided)

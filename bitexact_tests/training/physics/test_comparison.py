@@ -15,6 +15,7 @@ from models.errors import InputError
 from training.physics.comparison import all_schemes, compare
 from training.physics.emd import emd
 from training.physics.metrics import METRICS
+from training.physics.sample import N_SAMPLED
 from training.physics.schemes import threshold_sum
 from training.physics.wording import difference_text, verdict_lines, verdict_text
 from training.results.comparison import Comparison, Options
@@ -122,6 +123,25 @@ def test_displays_show_what_was_received(result: Comparison) -> None:
             np.testing.assert_allclose(shown.charge, expected, rtol=1e-5)
 
 
+def test_sample_holds_what_was_received(result: Comparison) -> None:
+    """Of the best scheme of each algorithm, RPT too."""
+    sample = result.sample
+    assert sample is not None
+    np.testing.assert_array_equal(sample.true, CALQ[list(sample.rows)])
+    assert 200 < len(sample.rows) <= N_SAMPLED and list(sample.rows) == sorted(set(sample.rows))
+    above = CALQ[list(sample.rows)] > 35
+    np.testing.assert_array_equal(sample.coordinates["occupancy"], above.sum(axis=1))
+    np.testing.assert_array_equal(sample.coordinates["module_sum"], CALQ[list(sample.rows)].sum(axis=1))
+    schemes = {(one.name, one.n_elinks): one for one in all_schemes(Options(), CALQ, [])}
+    for n_elinks in LINKS:
+        found = [one for one in sample.receptions if one.n_elinks == n_elinks]
+        verdict = result.verdict(n_elinks)
+        assert [one.scheme for one in found] == [one.name for one in (verdict.winner, *verdict.others)]
+        for one in found:
+            expected = schemes[one.scheme, n_elinks].run(CALQ).charge[list(sample.rows)]
+            np.testing.assert_array_equal(one.charge, np.round(expected, 1))
+
+
 def test_file_holds_the_result(result: Comparison, tmp_path: Path) -> None:
     result.save(tmp_path / "physics.json")
     assert Comparison.load(tmp_path / "physics.json") == result
@@ -161,6 +181,8 @@ def _scheme(content: dict[str, Any]) -> dict[str, Any]:
     (lambda content: _scheme(content)["profiles"]["layer"]["emd"]["mean"].pop(), "4 bins vs. layer is missing"),
     (lambda content: content["displays"][0].update(subject="AE x"), "displays.0: row .* has no map of AE x"),
     (lambda content: content["displays"][0]["true"].pop(), "displays.0.true: .* 48 items"),
+    (lambda content: content["sample"]["rows"].pop(), "sample: true: .* modules, expected "),
+    (lambda content: content["sample"]["receptions"][0]["emd"].pop(), "sample: emd of .* modules, expected "),
     (lambda content: content["coordinates"][0].pop("slice_of"), "key coordinates.0.slice_of is missing"),
 ])
 def test_a_file_that_does_not_fit_together_is_one_line(
