@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-import yaml
-
 from models.errors import InputError
+from models.yaml_file import read_yaml
 
 REPOSITORY = Path(__file__).parent.parent
 LIST = Path(__file__).with_name("faults.yaml")
@@ -66,7 +65,7 @@ class Outcome:
 
 
 def load_faults() -> list[Fault]:
-    content = yaml.safe_load(LIST.read_text(encoding="utf-8"))
+    content, _ = read_yaml(LIST)  # refuses a file that is listed twice
     return [Fault(file, **fault) for file, faults in content.items() for fault in faults]
 
 

@@ -63,9 +63,23 @@ def load_weights(path: str | Path, spec: EncoderSpec | None = None) -> EncoderWe
     Raises InputError if they are not for `spec`; without one they are for the spec that the file holds, or for the
     chip's own encoder on the links of the register file.
     """
-    if Path(path).suffix in (".yaml", ".yml"):
+    if _is_register_file(path):
         return stored_weights(Registers.load(path), spec)
     return EncoderWeights.load(path, spec)
+
+
+def stored_mask(path: str | Path, n_elinks: int) -> int | None:
+    """The output mask that a register file sets for this many links; None for other weights: it follows from the spec.
+
+    Links that a configuration chooses instead of those of the file have the mask of that configuration.
+    """
+    registers = Registers.load(path) if _is_register_file(path) else None
+    given = registers is not None and "FMTBUF_ALL.mask_ae" in registers.given and registers.n_elinks == n_elinks
+    return registers.ae_mask if registers and given else None
+
+
+def _is_register_file(path: str | Path) -> bool:
+    return Path(path).suffix in (".yaml", ".yml")
 
 
 def _check_fits(spec: EncoderSpec, origin: str) -> None:

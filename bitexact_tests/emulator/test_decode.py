@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from bitexact_tests.samples import scalar_chip
 from bitexact_tests.samples.charges import charges_of_any_size
@@ -15,7 +18,13 @@ from bitexact_tests.samples.chip_settings import chip_settings, registers_of
 from emulator import EconT, Frames, decode
 from emulator.decoding import decode_stream
 from emulator.fields import ABSENT
+from emulator.links import ETX
+from models.calq_io import write_calq
+from models.command_line import econ_t
 from models.errors import InputError
+from models.register_weights import for_encoder
+from models.spec import LATENT_BITS, EncoderSpec
+from models.weights import EncoderWeights
 
 
 def sent_and_read(s: scalar_chip.Settings, seed: int) -> tuple[Frames, dict[str, np.ndarray]]:
@@ -79,8 +88,40 @@ def test_decoder_reads_the_bits_of_latents_that_ae_sent(s: scalar_chip.Settings,
     frames, columns = sent_and_read(s, seed)
     sent = [k for k in range(144) if s.mask >> k & 1][: min(32 * s.n_elinks - 14, 146)]
     keep = np.array([sum(1 << k % 9 for k in sent if k // 9 == i) for i in range(16)])
-    np.testing.assert_array_equal(columns["latent"], frames.trace["output_code"] & keep)
+    np.testing.assert_array_equal(columns["output"], frames.trace["output_code"] & keep)
+    picked = [[sum((output >> k % 9 & 1) << place for place, k in enumerate(k for k in sent if k // 9 == i))
+               for i, output in enumerate(row)] for row in frames.trace["output_code"].tolist()]
+    np.testing.assert_array_equal(columns["latent"], picked)
     np.testing.assert_array_equal(columns["module_sum"], frames.trace["sum_code"])
+
+
+@pytest.mark.parametrize("n_elinks", [2, 3, 5])
+@pytest.mark.parametrize("mask", [None, sum(0b101010000 << 9 * i for i in range(16))], ids=["top bits", "every other"])
+def test_latents_that_encode_and_decode_write_are_the_same(tmp_path: Path, n_elinks: int, mask: int | None) -> None:
+    """`latent_i` is the code that is sent, whoever writes it; `output_i` has its bits in their places."""
+    weights = EncoderWeights.random(EncoderSpec.chip(n_elinks), seed=n_elinks, density=0.3)
+    registers = for_encoder(weights)
+    if mask is not None:
+        registers = registers.with_values({"FMTBUF_ALL.mask_ae": mask & (1 << 128) - 1,
+                                           "FMTBUF_ALL.mask_ae2": mask >> 128})
+    registers.save(str(tmp_path / "init.yaml"))
+    calq = charges_of_any_size(3, 50)
+    write_calq(tmp_path / "calq.csv", calq, "image")
+    frames = EconT(registers).run_calq(calq)
+    (tmp_path / "etx.csv").write_text(ETX.header() + ETX.rows(frames.etx))
+    for command in (["encode", "--weights", f"{tmp_path}/init.yaml", "--input", f"{tmp_path}/calq.csv", "--order",
+                     "image", "--output", f"{tmp_path}/latent.csv"],
+                    ["chip", "decode", "--registers", f"{tmp_path}/init.yaml", "--input", f"{tmp_path}/etx.csv",
+                     "--output", f"{tmp_path}/fields.csv"]):
+        result = CliRunner().invoke(econ_t(), command)
+        assert result.exit_code == 0, result.output
+    encoded, decoded = pd.read_csv(tmp_path / "latent.csv"), pd.read_csv(tmp_path / "fields.csv")
+    names = [f"latent_{i}" for i in range(16)]
+    np.testing.assert_array_equal(encoded[names], decoded[names])
+    assert encoded.to_numpy().max() < 1 << (LATENT_BITS[n_elinks] if mask is None else 3)
+    keep = EncoderSpec.chip(n_elinks).ae_mask if mask is None else mask
+    outputs = frames.trace["output_code"] & np.array([keep >> 9 * i & 511 for i in range(16)])
+    np.testing.assert_array_equal(decoded[[f"output_{i}" for i in range(16)]], outputs)
 
 
 def test_decoded_charges_are_close_to_what_came_in() -> None:

@@ -68,7 +68,7 @@ class TestVectors:
             assert self.chip.registers.ae_mask == (1 << 144) - 1
             n_bits = min(32 * self.chip.registers.n_elinks - 14, 144)
             keep = np.array([sum(1 << k % 9 for k in range(n_bits) if k // 9 == i) for i in range(16)])
-            np.testing.assert_array_equal(columns["latent"], trace["output_code"] & keep)
+            np.testing.assert_array_equal(columns["output"], trace["output_code"] & keep)
         else:
             np.testing.assert_array_equal(columns["sum"], trace["sum_code"][:, : columns["sum"].shape[1]])
 

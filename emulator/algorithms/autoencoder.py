@@ -27,7 +27,7 @@ def capacity(n_elinks: int) -> int:
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """Settings of AE; bit 9 i + j of the mask is bit j of latent i."""
+    """Settings of AE; bit 9 i + j of the mask is bit j of output i."""
 
     counter_field: ClassVar = fields.COUNTER
 
@@ -36,9 +36,9 @@ class Autoencoder:
     weights: EncoderWeights
 
     def sent_bits(self) -> tuple[tuple[int, ...], ...]:
-        """Per latent, which of its bits are sent, lowest first.
+        """Per output, which of its bits are sent, lowest first.
 
-        Those are what the mask keeps, counted from the lowest bit of latent 0 until the frame is full.
+        Those are what the mask keeps, counted from the lowest bit of output 0 until the frame is full.
         """
         kept = [k for k in range(N_OUTPUTS * OUTPUT_BITS) if self.mask >> k & 1][: capacity(self.n_elinks)]
         return tuple(tuple(k % OUTPUT_BITS for k in kept if k // OUTPUT_BITS == i) for i in range(N_OUTPUTS))
@@ -53,23 +53,30 @@ class Autoencoder:
         trace = encode(self.weights, calq)
         return {**trace, "sum_code": FINE_SUM.encode(trace["module_sum"])}
 
+    def latents(self, output_code: IntArray) -> IntArray:
+        """Codes that are sent, (n, 16): of each output the bits that the mask keeps, moved together."""
+        output = output_code.astype(np.int64)
+        codes = [(output[:, i, None] >> np.array(bits, dtype=np.int64) & 1) @ (1 << np.arange(len(bits)))
+                 for i, bits in enumerate(self.sent_bits())]
+        return np.stack(codes, axis=1)
+
     def packets(self, stages: Mapping[str, npt.NDArray[Any]], counter: IntArray) -> Packets:
         """Frames of the outputs (n, 16) that the mask keeps."""
-        output = stages["output_code"].astype(np.int64)
+        latent = self.latents(stages["output_code"])
         values: dict[str, IntArray] = {"bx_counter": counter, "module_sum": stages["sum_code"]}
-        for i, bits in enumerate(self.sent_bits()):
-            picked = output[:, i, None] >> np.array(bits, dtype=np.int64) & 1
-            values[f"latent_{i}"] = picked @ (1 << np.arange(len(bits)))
+        values |= {f"latent_{i}": latent[:, i] for i in range(N_OUTPUTS)}
         return Packets.fixed(fields.pack(self.layout, values), 2 * self.n_elinks)
 
     def decode(
         self, words: Words, counter: IntArray | None = None, ends: Ends = EMPTY
     ) -> tuple[Decoded, Ends]:
-        """The latents with their bits back in place, zero where the mask took them."""
+        """The latents as sent, and `output`: their bits back in place, zero where the mask took them."""
         values = fields.unpack(self.layout, with_room(words))
-        latent = np.zeros((len(words), N_OUTPUTS), dtype=np.int64)
+        latent = np.stack([values[f"latent_{i}"] for i in range(N_OUTPUTS)], axis=1)
+        output = np.zeros((len(words), N_OUTPUTS), dtype=np.int64)
         for i, bits in enumerate(self.sent_bits()):
             for k, bit in enumerate(bits):
-                latent[:, i] |= (values[f"latent_{i}"] >> k & 1) << bit
-        columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "latent": latent}
+                output[:, i] |= (latent[:, i] >> k & 1) << bit
+        columns = {"bx_counter": values["bx_counter"], "module_sum": values["module_sum"], "latent": latent,
+                   "output": output}
         return Decoded(columns, FINE_SUM.estimate(values["module_sum"]), None), EMPTY

@@ -87,8 +87,6 @@ class Scheme:
         """Send charges (n, 48) in trigger-cell order through chip and frame decoder, `at_once` modules at a time."""
         decoded = self._decoded(calq, at_once)
         latent = decoded.columns.get("latent")
-        if latent is not None:
-            latent = latent >> (OUTPUT_BITS - self.latent_bits)
         charge = self._charge(decoded, latent)
         module_sum = np.where(decoded.module_sum < 0, np.nan, decoded.module_sum)
         cut = decoded.columns.get("type", np.zeros(len(calq), dtype=np.int64)) >= TYPE_TRUNCATED

@@ -98,13 +98,13 @@ class Receiver:
 
     def read(self, frames: IntArray) -> tuple[IntArray, IntArray]:
         """Read latent codes (..., outputs) and sum codes (...) from frames (..., links) of 32-bit words."""
-        n_elinks, dropped = self.spec.n_elinks, self.spec.dense.output.width - self.spec.latent_bits
+        n_elinks = self.spec.n_elinks
         flat = frames.reshape(-1, frames.shape[-1])[:, :n_elinks].astype(np.int64)
         words = np.zeros((len(flat), 2 * n_elinks), dtype=np.uint16)
         words[:, : 2 * flat.shape[1]] = split_words(flat)
         columns = Autoencoder(n_elinks, self.spec.ae_mask, self.weights).decode(words)[0].columns
         shape = frames.shape[:-1]
-        return (columns["latent"] >> dropped).reshape(*shape, -1), columns["module_sum"].reshape(shape)
+        return columns["latent"].reshape(*shape, -1), columns["module_sum"].reshape(shape)
 
     def plain_emd(self) -> float:
         """Mean EMD of the events without any flip."""
