@@ -85,7 +85,7 @@ def with_old_names(names: Mapping[str, str]) -> type[TyperCommand]:
 
 _FRONT = (
     ("Train", "training", "train data networks emd-loss"),
-    ("Physics performance", "training", "evaluate compare report"),
+    ("Physics performance", "training", "evaluate compare trigger report"),
     ("Studies", "training", "pareto seu hybrid search flops export"),
     ("The chip", "emulator", "encode chip"),
     ("The chip", "models", "registers import"),

@@ -50,16 +50,21 @@ class Sample:
         return trigger_layers() if self.layers is None else np.array(sorted(self.layers))
 
 
-def simulate(sample: Sample, event: int, cache: Path, keep_empty: bool = False) -> ModuleTable:
+def simulate(
+    sample: Sample, event: int, cache: Path, keep_empty: bool = False, primary: Particles | None = None
+) -> ModuleTable:
     """Simulate one event: the modules of both endcaps, those without a hit only if `keep_empty`.
 
-    The result depends only on `sample` and the event number. SimEnergyFraction is the module's share of the charge that
-    the process (not its pile-up) left in all simulated layers.
+    `primary` are the particles of the process, by default those of the Pythia process of `sample`. The result depends
+    only on them, `sample` and the event number. SimEnergyFraction is the module's share of the charge that the process
+    (not its pile-up) left in all simulated layers.
     """
     rng = np.random.default_rng([sample.seed, event])
     wanted = sample.layer_numbers()
     signal_rng, pile_up_rng, noise_rng = rng.spawn(3)
-    signal = charges(signal_rng, collision(sample.process, sample.seed, event, cache), wanted)
+    if primary is None:
+        primary = collision(sample.process, sample.seed, event, cache)
+    signal = charges(signal_rng, primary, wanted)
     charge = signal.copy()
     extra = pile_up(pile_up_rng, sample.pile_up, sample.pool_size, sample.seed, cache)
     if extra is not None:

@@ -86,6 +86,12 @@ class Particles:
         return Particles(**vars(self) | {"position": turn(self.position), "direction": turn(self.direction)})
 
     @classmethod
+    def none(cls) -> Particles:
+        """No particles."""
+        number, vector = np.zeros(0, np.int32), np.zeros((0, 2), np.float32)
+        return cls(number, number, number, np.zeros(0, bool), vector, vector, np.zeros(0, np.float32))
+
+    @classmethod
     def join(cls, parts: list[Particles]) -> Particles:
         """Concatenate at least one set of particles."""
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
@@ -112,7 +118,7 @@ def pythia_version() -> str:
         raise ToolMissing("events need the packages pythia8mc and awkward: pip install '.[data]'") from None
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def block(process: str, seed: int, number: int, cache: Path) -> Particles:
     """All particles of one block of events, read from `cache` if it holds them."""
     check_process(process)
@@ -157,7 +163,7 @@ def _generate(process: str, seeds: np.random.SeedSequence, cache: Path) -> Parti
     charge = np.array([pythia.particleData.charge(int(name)) for name in known])[which]
     start = np.random.default_rng(seeds).normal(0, _BEAM_SPOT, n_events)[event]
     seen = ~np.isin(np.abs(pdg_id), (12, 14, 16)) & (momentum[:, 2] != 0)
-    return _at_front(event[seen], pdg_id[seen], charge[seen], momentum[seen], mass[seen], start[seen])
+    return at_front(event[seen], pdg_id[seen], charge[seen], momentum[seen], mass[seen], start[seen])
 
 
 def _pythia(process: str, seed: int, cache: Path) -> Any:
@@ -187,7 +193,7 @@ def _start(pythia8mc: Any, settings: tuple[str, ...], seed: int, tables: Path) -
     return pythia
 
 
-def _at_front(
+def at_front(
     event: IntArray, pdg_id: IntArray, charge: FloatArray, momentum: FloatArray, mass: FloatArray, start: FloatArray
 ) -> Particles:
     """Propagate particles along lines or helices to the front face; drop those that leave through the barrel."""

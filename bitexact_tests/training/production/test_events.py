@@ -149,7 +149,7 @@ def test_way_through_the_field(charge: int, pt: float) -> None:
     """Where a particle enters, against small steps of the Lorentz force (GeV, cm, T)."""
     momentum = np.array([pt * np.cos(0.7), pt * np.sin(0.7), -pt * np.sinh(2.4)])
     start = 3.0
-    found = pythia_events._at_front(np.zeros(1, int), np.array([211 if charge else 2112]), np.array([float(charge)]),
+    found = pythia_events.at_front(np.zeros(1, int), np.array([211 if charge else 2112]), np.array([float(charge)]),
                                     momentum[None], np.array([0.14]), np.array([start]))
     position, step = np.array([0.0, 0.0, start]), 0.1
     steps_to_front = (321.0 + start) / (step * np.sinh(2.4) / np.cosh(2.4))
@@ -169,7 +169,7 @@ def test_who_does_not_reach_the_endcap() -> None:
     """Neutrinos are never asked; central particles leave through the side, slow loopers come too late."""
     def reaches(pt: float, eta: float, charge: float = 1.0) -> bool:
         momentum = np.array([[pt, 0.0, pt * np.sinh(eta)]])
-        return len(pythia_events._at_front(np.zeros(1, int), np.array([211]), np.array([charge]), momentum,
+        return len(pythia_events.at_front(np.zeros(1, int), np.array([211]), np.array([charge]), momentum,
                                            np.array([0.14]), np.zeros(1))) == 1
 
     assert reaches(5.0, 2.0) and not reaches(5.0, 1.0) and not reaches(5.0, 3.6)

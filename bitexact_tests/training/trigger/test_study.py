@@ -1,0 +1,172 @@
+"""The study as a job: events once for all systems, finished parts kept, the same result whatever the workers."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from bitexact_tests.samples.trigger import shot
+from models.errors import InputError
+from training.production.farm import FarmConfig
+from training.results.trigger import TriggerStudy
+from training.trigger import events, study
+from training.trigger.cells import cells
+from training.trigger.clusters import cluster
+from training.trigger.events import EventSample, part_file, read
+from training.trigger.frames import FrontEnd
+from training.trigger.study import Job, clusters_of, reconstruct, simulate, truth_of
+from training.trigger.summary import summarise
+from training.trigger.system import System
+
+SYSTEMS = tuple(System.load(name) for name in ("everything", "bc"))
+SAMPLES = (EventSample("electrons", 0.0),)
+
+
+def job(folder: Path, **changes: object) -> Job:
+    return replace(Job(SAMPLES, SYSTEMS, 14, folder / "out", folder / "collisions"), **changes)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, TriggerStudy]:
+    """Fourteen events: one part and a piece of the next."""
+    one = job(tmp_path_factory.mktemp("study"))
+    simulate(one)
+    return one, summarise(one, reconstruct(one))
+
+
+def test_electrons_of_the_gun(tmp_path: Path) -> None:
+    here = shot(tmp_path)
+    truth = here.truth
+    assert_array_equal(truth.event, np.repeat(np.arange(10), 2))
+    assert_array_equal(truth.side, np.tile([-1, 1], 10))
+    assert (truth.eta * truth.side > 1.55).all() and (np.abs(truth.eta) < 3).all()
+    assert ((truth.pt > 2) & (truth.pt < 100)).all() and set(np.abs(truth.pdg_id)) == {11}
+    assert set(here.endcap) == {0, 1} and here.calq.any(axis=1).mean() > 0.9
+
+
+def test_clusters_are_where_the_particles_are(tmp_path: Path) -> None:
+    for name in ("photons", "electrons"):
+        here = shot(tmp_path / name, name)
+        found = cluster(cells(here, here.calq.astype(np.float32)), 0, SYSTEMS[0].clusters)
+        # Near the beam, bins are smaller than cells: a shower may have two maxima there.
+        for i in np.flatnonzero((here.truth.pt > 10) & (np.abs(here.truth.eta) < 2.6)):
+            near = np.flatnonzero((found.event == here.truth.event[i]) & (found.endcap * 2 - 1 == here.truth.side[i]))
+            best = near[np.argmax(found.pt[near])]
+            turned = np.angle(np.exp(1j * (found.phi[best] - here.truth.phi[i])))
+            assert np.hypot(found.eta[best] - here.truth.eta[i], turned) < 0.05
+            assert 0.6 < found.pt[best] / here.truth.pt[i] < 1.2
+
+
+def test_events_do_not_depend_on_their_part(tmp_path: Path) -> None:
+    sample, first = EventSample("electrons", 0.0), part_file(tmp_path, 0)
+    events.simulate_part(sample, 0, first, tmp_path)
+    events.simulate_part(sample, 5, tmp_path / "events_0000005.parquet", tmp_path)
+    one, other = read(first), read(tmp_path / "events_0000005.parquet")
+    rows, same = one.event >= 5, other.event < 10
+    assert_array_equal(one.calq[rows], other.calq[same])
+    assert_array_equal(one.module[rows], other.module[same])
+    assert_array_equal(one.truth.pt[one.truth.event >= 5], other.truth.pt[other.truth.event < 10])
+
+
+def test_first_events_of_a_part(tmp_path: Path) -> None:
+    whole = shot(tmp_path)
+    some = shot(tmp_path, n_events=4)
+    assert some.numbers == range(4) and set(some.event) == set(some.truth.event) == set(range(4))
+    assert_array_equal(some.calq, whole.calq[whole.event < 4])
+
+
+def test_a_file_that_is_not_of_events(tmp_path: Path) -> None:
+    path = part_file(tmp_path, 0)
+    path.write_text("nothing")
+    with pytest.raises(InputError, match=r"events_0000000.parquet: not readable as simulated events"):
+        read(path)
+
+
+def test_unknown_sample() -> None:
+    with pytest.raises(InputError, match="sample 'electron'; did you mean 'electrons'"):
+        EventSample("electron")
+
+
+def test_clusters_are_those_of_all_events_at_once(done: tuple[Job, TriggerStudy]) -> None:
+    """Written in parts and read again, single precision."""
+    one, _ = done
+    folder = SAMPLES[0].folder(one.events)
+    for system in SYSTEMS:
+        found, parts = clusters_of(one, system, SAMPLES[0]), []
+        for first, n in ((0, 10), (10, 4)):
+            here = read(part_file(folder, first), n)
+            received = FrontEnd(system).receive(here)
+            parts.append(cluster(cells(here, received.charge), first, system.clusters))
+        for field in fields(found):
+            expected = np.concatenate([getattr(part, field.name) for part in parts])
+            np.testing.assert_allclose(getattr(found, field.name), expected, rtol=1e-6, err_msg=field.name)
+        assert set(found.event) <= set(range(14)) and set(found.event) >= {0, 9, 10, 13}
+    assert_array_equal(truth_of(one, SAMPLES[0]).event, np.repeat(np.arange(14), 2))
+
+
+def test_what_is_finished_is_kept(done: tuple[Job, TriggerStudy]) -> None:
+    one, result = done
+    made: list[str] = []
+    again = job(one.output.parent)
+    simulate(again, done=lambda name, _counts: made.append(name))
+    counts = reconstruct(again, done=lambda name, _counts: made.append(name))
+    assert not made
+    assert summarise(again, counts) == result
+
+
+def test_another_system_uses_the_same_events(done: tuple[Job, TriggerStudy]) -> None:
+    one, _ = done
+    made: list[str] = []
+    more = job(one.output.parent, systems=(*SYSTEMS, System.load("stc")))
+    simulate(more, done=lambda name, _counts: made.append(name))
+    assert not made
+    reconstruct(more, done=lambda name, _counts: made.append(name))
+    assert len(made) == 2
+
+
+def test_lost_part_is_made_again(done: tuple[Job, TriggerStudy]) -> None:
+    one, result = done
+    lost = next((one.output / "clusters").rglob("events_0000010.parquet"))
+    content = lost.read_bytes()
+    lost.unlink()
+    assert summarise(one, reconstruct(one)) == result
+    assert lost.read_bytes() == content
+
+
+@pytest.mark.slow
+def test_workers_write_the_same_bytes(done: tuple[Job, TriggerStudy], tmp_path: Path) -> None:
+    one, result = done
+    other = job(tmp_path)
+    farm = FarmConfig(n_workers=2)
+    simulate(other, farm)
+    assert summarise(other, reconstruct(other, farm)) == result
+    files = {path.relative_to(one.output): path.read_bytes() for path in one.output.rglob("*.parquet")
+             if path.relative_to(one.output).parts[1] in {SAMPLES[0].folder(one.events).name,
+                                                          *(system.digest() for system in SYSTEMS)}}
+    assert files and all((other.output / name).read_bytes() == content for name, content in files.items())
+
+
+def test_result_of_the_study(done: tuple[Job, TriggerStudy], tmp_path: Path) -> None:
+    _, result = done
+    assert result.samples == ("electrons",) and [one.name for one in result.systems] == ["everything", "BC"]
+    for one in result.systems:
+        found = one.on("electrons").objects
+        assert found is not None and found.response.value == pytest.approx(1, abs=0.1)
+        assert found.resolution.value is not None and 0.01 < found.resolution.value < 0.1
+        assert found.efficiency.value == 1.0
+    assert result.systems[0].on("electrons").links.charge == 1.0
+    assert 0.5 < result.systems[1].on("electrons").links.charge < 1.0
+    assert [(one.system, one.quantity) for one in result.differences] == [("BC", "resolution")]
+    result.save(tmp_path / "trigger.json")
+    assert TriggerStudy.load(tmp_path / "trigger.json") == result
+
+
+def test_minimum_bias_is_added_for_rates() -> None:
+    assert study.with_rates([EventSample("electrons", 0.0)]) == (EventSample("electrons", 0.0),)
+    assert study.with_rates([EventSample("jets", 50.0)]) == (EventSample("jets", 50.0), EventSample("minbias", 50.0))
+    both = [EventSample("minbias", 50.0), EventSample("jets", 50.0)]
+    assert study.with_rates(both) == tuple(both)

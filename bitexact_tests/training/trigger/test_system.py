@@ -1,0 +1,86 @@
+"""Systems as YAML: what they say of every module, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from models.errors import InputError
+from training.production.allocation import signal_links
+from training.production.geometry import modules
+from training.trigger.system import SYSTEMS, Links, System
+
+GOOD = "name: a\nrules:\n  - {algorithm: BC}\n"
+
+
+@pytest.mark.parametrize("path", sorted(SYSTEMS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_systems_of_the_project(path: Path) -> None:
+    system = System.load(path.stem)
+    assert system.where == str(path)
+    chosen = system.rules_of_modules(system.links.of_modules())
+    assert (chosen >= 0).all()
+
+
+def test_names_are_different() -> None:
+    names = [System.load(path).name for path in SYSTEMS.glob("*.yaml")]
+    assert len(set(names)) == len(names) >= 6
+
+
+def test_links_by_layer_and_more_of_them() -> None:
+    assert_array_equal(Links().of_modules(), signal_links(modules().layer))
+    assert_array_equal(Links(add=1).of_modules(), signal_links(modules().layer) + 1)
+    assert_array_equal(Links(add=-3).of_modules(), np.maximum(signal_links(modules().layer) - 3, 1))
+    assert set(Links(add=13).of_modules()) == {13}
+
+
+def test_links_from_a_list(tmp_path: Path) -> None:
+    here = modules()
+    rows = np.arange(0, len(here.layer), 50)
+    lines = [f"{here.layer[i]},{here.u[i]},{here.v[i]},{k % 5}" for k, i in enumerate(rows)]
+    (tmp_path / "list.csv").write_text("Layer,ModU,ModV,ECONT_eTX\n" + "\n".join(lines) + "\n")
+    found = Links(allocation=str(tmp_path / "list.csv")).of_modules()
+    expected = np.full(len(here.layer), 2)
+    expected[rows] = np.where(np.arange(len(rows)) % 5 == 0, 2, np.arange(len(rows)) % 5)
+    assert_array_equal(found, expected)
+
+
+def test_weights_by_number_of_links() -> None:
+    rule = System.load("ae").rules[0]
+    assert [rule.run_of(n) for n in (2, 5, 9)] == ["econ_t_2elink", "econ_t_5elink", "econ_t_5elink"]
+
+
+def test_digest_is_of_every_setting(tmp_path: Path) -> None:
+    digests = set()
+    for number, more in enumerate(("", "links: {add: 1}\n", "clusters: {seed_threshold: 8.5}\n")):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(GOOD + more)
+        digests.add(System.load(path).digest())
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("rules: []\n", "key 'name' is missing"),
+    (GOOD.replace("BC", "BX"), r":3: rules\.0\.algorithm: Input should be 'AE', 'BC', 'STC', 'TS', 'RPT' or 'all' "
+                               r"\(given: 'BX'\)"),
+    (GOOD.replace("BC}", "BC, link: [2]}"), ":3: unknown key 'link'; did you mean 'links'"),
+    (GOOD.replace("BC}", "AE}"), ":3: rules.0: weights are for AE, which needs them"),
+    (GOOD.replace("BC}", "BC, weights: x}"), ":3: rules.0: weights are for AE"),
+    (GOOD.replace("BC}", "BC, links: [14]}"), r":3: rules\.0\.links\.0: Input should be less than or equal to 13"),
+    (GOOD + "clusters: {n_rz: 40}\n", "clusters: phi_windows: expected 40 odd numbers"),
+    (GOOD + "clusters: {radii: [1.0]}\n", "clusters: radii: expected 50 numbers"),
+    (GOOD + "cluster: {}\n", ":4: unknown key 'cluster'; did you mean 'clusters'"),
+])
+def test_what_is_wrong_is_named(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "system.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        System.load(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(InputError, match="mixd: no such file and no system of this name; did you mean 'mixed'"):
+        System.load("mixd")

@@ -1,0 +1,107 @@
+"""Command `trigger run`: events, clusters of all systems, and the comparison."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from models.errors import InputError
+from models.options import JsonFile
+from training.commands.console import log_to_console, part_progress
+from training.commands.data.options import Farm, Seed, Workers
+from training.production import CACHE
+from training.production.farm import FarmConfig
+from training.results.trigger import COLLISIONS_KHZ, Difference, TriggerStudy
+from training.trigger import study
+from training.trigger.events import EventSample
+from training.trigger.objects import LEAST_PT
+from training.trigger.summary import summarise
+from training.trigger.system import System
+
+
+def run(
+    system: Annotated[list[str], typer.Option(help="System: a YAML file or a name such as bc; may be repeated. Others "
+                                                   "are compared with the first.")],
+    sample: Annotated[list[str] | None, typer.Option(help="electrons, photons, pions, jets, ttbar or minbias; may be "
+                                                          "repeated. Default: electrons.")] = None,
+    pile_up: Annotated[float, typer.Option(min=0, help="Mean number of pile-up collisions per event.")] = 200.0,
+    events: Annotated[int, typer.Option(min=1, help="Number of events of each sample.")] = 200,
+    seed: Seed = 1,
+    output: Annotated[Path, typer.Option(help="Folder of events and clusters; keeps finished parts.")] = (
+        Path("runs") / "trigger"),
+    cache: Annotated[Path, typer.Option(help="Folder for cached collisions.")] = CACHE,
+    json_: JsonFile = None,
+    workers: Workers = 1,
+    farm: Farm = None,
+) -> None:
+    """Compare systems: send the same events through all of them, and show resolution, efficiency and rate.
+
+    Single particles are shot into both endcaps; with pile-up, minimum-bias events are added, with which rates are
+    measured. Example: econ-t trigger run --system everything --system bc --sample electrons --events 200
+    """
+    log_to_console()
+    systems = tuple(System.load(path) for path in system)
+    names = [one.name for one in systems]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise InputError(f"--system: two systems have the name '{repeated}'; expected different ones")
+    samples = study.with_rates([EventSample(name, pile_up, seed) for name in sample or ["electrons"]])
+    job = study.Job(samples, systems, events, output, cache)
+    config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
+    study.check(job)
+    with part_progress(study.n_parts(job)) as done:
+        study.simulate(job, config, done)
+        counts = study.reconstruct(job, config, done)
+    result = summarise(job, counts, seed)
+    show(result)
+    if json_:
+        result.save(json_)
+
+
+def show(result: TriggerStudy) -> None:
+    """Show a table per sample, and what differs from the first system."""
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
+    for name in result.samples:
+        if all(one.on(name).objects is None for one in result.systems):
+            continue
+        table = Table("system", box=SIMPLE_HEAD, title=f"{result.n_events:,} events of {name} with {result.pile_up:g} "
+                                                       "pile-up")
+        for title in ("links", "bits", "response", "resolution", "eta, 0.001", "threshold", "efficiency", "ROC area"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for system in result.systems:
+            here = system.on(name)
+            assert here.objects is not None
+            point, roc = (here.working_points or (None,))[-1], here.identification
+            table.add_row(
+                system.name, f"{here.links.mean_links:.2f}", f"{here.links.bits:.1f}" if here.links.bits else "-",
+                _shown(here.objects.response.value), str(here.objects.resolution),
+                _shown(here.objects.eta.value, 1000, 2), _shown(point.threshold.value if point else None, 1, 1),
+                "-" if point is None else str(point.efficiency), _shown(roc.area.value if roc else None))
+        console.print(table)
+        points = result.systems[0].on(name).working_points
+        if points:
+            console.print(f"Above {LEAST_PT:g} GeV; threshold in GeV at a rate of {points[-1].rate:.0%} of the bunch "
+                          f"crossings, about {points[-1].rate * COLLISIONS_KHZ:,.0f} kHz.", highlight=False)
+    for one in result.differences:
+        console.print(difference_text(one, result.systems[0].name), highlight=False)
+
+
+def difference_text(one: Difference, first: str) -> str:
+    """A line about a difference."""
+    if one.tie:
+        return f"{one.sample}: {one.system} and {first} are tied in {one.quantity} ({one.difference})"
+    value = one.difference.value or 0.0
+    relation = "larger" if value > 0 else "smaller"
+    error = "" if one.difference.error is None else f" ± {one.difference.error:.3f}"
+    return (f"{one.sample}: {one.quantity} of {one.system} is {relation} than that of {first} by "
+            f"{abs(value):.3f}{error}")
+
+
+def _shown(value: float | None, factor: float = 1, digits: int = 3) -> str:
+    return "-" if value is None else f"{factor * value:.{digits}f}"

@@ -1,0 +1,98 @@
+"""Calibration of clusters: layer weights and a pile-up offset linear in |eta|, fitted on half of the events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from models.arrays import Float64Array, FloatArray, Int64Array, IntArray
+from training.production.geometry import N_EM_LAYERS, N_THIN_LAYERS, trigger_layers
+from training.trigger.cells import energy_per_mip
+from training.trigger.statistics import effective_width
+
+_SPREAD = 0.3
+"""Prior of each layer weight about a common factor; few events leave weights near the loss of a MIP."""
+_NOISE_PT = 10.0
+"""GeV; residuals are relative to the transverse momentum plus this."""
+_RESOLUTION = 0.15
+_OFFSET_SPREAD = 20.0
+_WIDEST = 3.0
+"""Effective widths beyond which a cluster is left out of the second fit: it is not the generated particle's."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Calibration: pt = layer_charge @ weights - offset - slope |eta|; weights (trigger layers,) in GeV per MIP."""
+
+    weights: Float64Array
+    offset: float
+    slope: float
+
+    def pt(self, layer_charge: FloatArray, eta: Float64Array) -> Float64Array:
+        """Calibrated transverse momentum in GeV, (n,), of charges by layer (n, trigger layers)."""
+        found: Float64Array = layer_charge @ self.weights - self.offset - self.slope * np.abs(eta)
+        return found
+
+
+def nominal() -> Calibration:
+    """Calibration without a fit: the energy that a MIP loses in the absorber."""
+    return Calibration(energy_per_mip()[trigger_layers()], 0.0, 0.0)
+
+
+def fit(layer_charge: FloatArray, eta: Float64Array, pt: Float64Array) -> Calibration:
+    """Fit to clusters (n, trigger layers) of particles with known transverse momentum in GeV, (n,).
+
+    Electromagnetic layers have a weight each, thin and thick hadronic layers one each. No clusters leave `nominal`.
+    """
+    if not len(pt):
+        return nominal()
+    number, per_mip = _free_weights(), nominal().weights
+    columns = np.zeros((len(pt), int(number.max()) + 1))
+    np.add.at(columns.T, number, (layer_charge * per_mip).T)
+    rows = np.arange(len(pt))
+    for _ in range(2):
+        solution = _solve(columns[rows], np.abs(eta[rows]), pt[rows])
+        found = Calibration(solution[:-2][number] * per_mip, float(solution[-2]), float(solution[-1]))
+        residual = (found.pt(layer_charge, eta) - pt) / (pt + _NOISE_PT)
+        width = effective_width(residual)
+        near = np.abs(residual - np.median(residual)) < _WIDEST * width
+        rows = np.flatnonzero(near) if np.isfinite(width) else rows
+    return found
+
+
+def _free_weights() -> Int64Array:
+    """Number of the free weight of each trigger layer."""
+    layer = trigger_layers()
+    n_em = int((layer <= N_EM_LAYERS).sum())
+    section = n_em + (layer > N_EM_LAYERS + N_THIN_LAYERS)
+    return np.where(layer <= N_EM_LAYERS, np.arange(len(layer)), section)
+
+
+def _solve(columns: Float64Array, eta: Float64Array, pt: Float64Array) -> Float64Array:
+    """Factors of the columns, then offset and slope."""
+    n = columns.shape[1]
+    common = float(np.median(pt / np.maximum(columns.sum(axis=1), 1e-3)))
+    weight = 1 / (_RESOLUTION * (pt + _NOISE_PT))
+    data = np.column_stack([columns, -np.ones(len(pt)), -eta]) * weight[:, None]
+    prior = np.diag([1 / (_SPREAD * max(common, 1e-3))] * n + [1 / _OFFSET_SPREAD] * 2)
+    wanted = np.concatenate([pt * weight, [1 / _SPREAD] * n, [0.0, 0.0]])
+    bounds = (np.array([0.0] * n + [-np.inf] * 2), np.inf)
+    solution: Float64Array = lsq_linear(np.concatenate([data, prior]), wanted, bounds).x
+    return solution
+
+
+def fit_line(measured: Float64Array, eta: Float64Array, pt: Float64Array) -> Callable[[Float64Array, Float64Array],
+                                                                                    Float64Array]:
+    """Scale and offset linear in |eta| for sums such as those of jets; returns the function that applies them."""
+    if not len(pt):
+        return lambda measured, _eta: measured
+    scale, offset, slope = _solve(measured[:, None], np.abs(eta), pt)
+    return lambda measured, eta: scale * measured - offset - slope * np.abs(eta)
+
+
+def halves(event: IntArray) -> tuple[Int64Array, Int64Array]:
+    """Rows of even and of odd events."""
+    return np.flatnonzero(event % 2 == 0), np.flatnonzero(event % 2 == 1)

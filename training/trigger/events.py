@@ -1,0 +1,192 @@
+"""Whole events, simulated once and kept: what every chip of both endcaps receives, and what was generated."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
+
+from emulator.front_end import N_ERX
+from models.arrays import BoolArray, Float64Array, Int64Array, IntArray
+from models.errors import InputError, nearest, parsing
+from models.files import atomic_path
+from models.trigger_cells import N_TRIGGER_CELLS, to_trigger_cells
+from training.production import gun
+from training.production.calorimeter import Sample, simulate
+from training.production.farm import Outcome, Part
+from training.production.geometry import LARGEST_UV, module_index, modules
+from training.production.modules import calibration, chip_charges
+from training.production.pythia_events import Particles, collision, pythia_version
+
+GUNS = {"electrons": gun.ELECTRON, "photons": gun.PHOTON, "pions": gun.PION}
+"""Samples of single particles, one into each endcap, by PDG number."""
+MINIMUM_BIAS = "minbias"
+SAMPLES = (*GUNS, "jets", "ttbar", MINIMUM_BIAS)
+"""All samples. Minimum bias with pile-up is pile-up alone: the collisions of an ordinary bunch crossing."""
+EVENTS_PER_PART = 10
+"""Events that are simulated, and go through a system, at a time."""
+_POOL = 10_000
+_EVENTS_APART = 1_000_000
+"""Samples use events of different numbers, so that each has its own pile-up."""
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class EventSample:
+    """What to simulate: one of SAMPLES, the mean number of pile-up collisions, and a seed."""
+
+    name: str
+    pile_up: float = 200.0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.name not in SAMPLES:
+            raise InputError(f"sample '{self.name}'{nearest(self.name, SAMPLES)}, expected one of {', '.join(SAMPLES)}")
+
+    def folder(self, cache_folder: Path) -> Path:
+        """Folder of the events; it depends on everything that they depend on."""
+        key = repr((_FORMAT, self, _POOL, EVENTS_PER_PART, pythia_version()))
+        name = f"{self.name}-pu{self.pile_up:g}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
+        return cache_folder / name
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Particles at the front face: event, side (-1, +1), PDG number, transverse momentum in GeV, eta and phi, (n,)."""
+
+    event: Int64Array
+    side: Int64Array
+    pdg_id: Int64Array
+    pt: Float64Array
+    eta: Float64Array
+    phi: Float64Array
+
+
+@dataclass(frozen=True)
+class Events:
+    """What the chips receive in consecutive events, one row for each chip with a signal, and the truth.
+
+    event, endcap (0 at negative z, 1 at positive) and module (row of `geometry.modules`), all (n,); calq (n, 48) in
+    trigger-cell order. `numbers` are those of the events.
+    """
+
+    numbers: range
+    event: Int64Array
+    endcap: Int64Array
+    module: Int64Array
+    calq: npt.NDArray[np.uint32]
+    truth: Truth
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+
+def parts(sample: EventSample, n_events: int, folder: Path, collisions: Path) -> list[Part]:
+    """Parts of a farm job that simulate the first `n_events` events into `folder`."""
+    found = []
+    for first in range(0, n_events, EVENTS_PER_PART):
+        path = part_file(folder, first)
+        found.append(Part(path.stem, simulate_part, {"sample": sample, "first": first, "output": path,
+                                                     "collisions": collisions}, outputs=(path,)))
+    return found
+
+
+def part_file(folder: Path, first: int) -> Path:
+    """File of the part that begins with an event."""
+    return folder / f"events_{first:07d}.parquet"
+
+
+def simulate_part(sample: EventSample, first: int, output: Path, collisions: Path) -> Outcome:
+    """Simulate EVENTS_PER_PART events into one file."""
+    modules_of, truths = [], []
+    for event in range(first, first + EVENTS_PER_PART):
+        primary, truth = _primary(sample, event, collisions)
+        process = Sample(sample.name, sample.pile_up, _POOL, sample.seed)
+        table = simulate(process, _number(sample, event), collisions, primary=primary)
+        row = module_index()[table.info.layer, table.info.waferu + LARGEST_UV, table.info.waferv + LARGEST_UV]
+        modules_of.append(pa.table({
+            "event": pa.array(np.full(len(table), event, np.int32)),
+            "endcap": pa.array((table.info.zside.to_numpy() > 0).astype(np.int8)),
+            "module": pa.array(row.astype(np.int16)),
+            "words": pa.FixedSizeBinaryArray.from_buffers(
+                pa.binary(4 * N_ERX), len(table), [None, pa.py_buffer(np.ascontiguousarray(table.erx).tobytes())]),
+        }))
+        truths.append(truth)
+    joined = Truth(**{name: np.concatenate([getattr(one, name) for one in truths]) for name in vars(truths[0])})
+    table = pa.concat_tables(modules_of).combine_chunks()
+    for path, content in ((output, table), (_truth_file(output), pa.table(vars(joined)))):
+        with atomic_path(path) as temporary:
+            pa_parquet.write_table(content, temporary, compression="zstd")
+    return Outcome({"events": EVENTS_PER_PART, "modules": len(table)}, [str(output), str(_truth_file(output))])
+
+
+def _truth_file(path: Path) -> Path:
+    return path.with_name(path.name.replace("events_", "truth_"))
+
+
+def _number(sample: EventSample, event: int) -> int:
+    return SAMPLES.index(sample.name) * _EVENTS_APART + event
+
+
+def _primary(sample: EventSample, event: int, collisions: Path) -> tuple[Particles, Truth]:
+    """Particles of the process and the truth of one event."""
+    if sample.name in GUNS:
+        shot = gun.shoot(np.random.default_rng([sample.seed, _number(sample, event), 1]), GUNS[sample.name])
+        particles, pt = shot.particles, shot.pt
+        eta, phi = gun.direction(particles)
+    else:
+        pile_up_alone = sample.name == MINIMUM_BIAS and sample.pile_up > 0
+        particles = Particles.none() if pile_up_alone else collision(sample.name, sample.seed,
+                                                                     _number(sample, event), collisions)
+        eta, phi = gun.direction(particles)
+        pt = particles.energy / np.cosh(eta)
+    side, number = particles.side.astype(np.int64), particles.pdg_id.astype(np.int64)
+    truth = Truth(np.full(len(particles), event), side, number, pt.astype(np.float64), eta, phi)
+    return particles, truth
+
+
+def read(path: Path, n_events: int = EVENTS_PER_PART) -> Events:
+    """Read the first `n_events` events of a part; raises InputError for a file that is not one."""
+    numbers = _numbers(path, n_events)
+    with parsing(path, "simulated events"):
+        table = pa_parquet.read_table(path)
+        words = np.frombuffer(table["words"].combine_chunks().buffers()[1], np.uint32).reshape(-1, N_ERX)
+        event, endcap, module = (table[name].to_numpy().astype(np.int64) for name in ("event", "endcap", "module"))
+    kept = event < numbers.stop
+    module = module[kept]
+    calq = to_trigger_cells(chip_charges(words[kept], registers()[module], modules().high_density[module]))
+    return Events(numbers, event[kept], endcap[kept], module, calq.astype(np.uint32), read_truth(path, n_events))
+
+
+def read_truth(path: Path, n_events: int = EVENTS_PER_PART) -> Truth:
+    """Read the truth of the first `n_events` events of a part."""
+    path = _truth_file(path)
+    with parsing(path, "generated particles"):
+        table = pa_parquet.read_table(path)
+        columns = {field.name: table[field.name].to_numpy() for field in fields(Truth)}
+    kept = columns["event"] < _numbers(path, n_events).stop
+    return Truth(**{name: column[kept] for name, column in columns.items()})
+
+
+def _numbers(path: Path, n_events: int) -> range:
+    first = int(path.stem.split("_")[1])
+    return range(first, first + n_events)
+
+
+@cache
+def registers() -> IntArray:
+    """Calibration registers of all modules of an endcap, (n, 48)."""
+    return calibration(modules().eta)
+
+
+def exists() -> BoolArray:
+    """Whether each trigger cell has silicon, (n modules of an endcap, 48)."""
+    inside: BoolArray = modules().inside
+    assert inside.shape[1] == N_TRIGGER_CELLS
+    return inside

@@ -1,0 +1,169 @@
+"""The study: events of all samples, clusters of all systems, as jobs that can be resumed, then the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
+
+from models.files import atomic_path
+from training.fit.run import Run
+from training.production.farm import Counts, Done, FarmConfig, Outcome, Part, run
+from training.production.geometry import trigger_layers
+from training.trigger import events
+from training.trigger.cells import cells
+from training.trigger.clusters import Clusters, cluster
+from training.trigger.events import EVENTS_PER_PART, MINIMUM_BIAS, EventSample, Truth
+from training.trigger.frames import FrontEnd
+from training.trigger.system import System
+
+_PER_MILLION = 1_000_000
+
+Weights = tuple[tuple[str, str], ...]
+"""Names of runs and the digests of their weights."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to simulate and to reconstruct, and where; `output` keeps finished parts."""
+
+    samples: tuple[EventSample, ...]
+    systems: tuple[System, ...]
+    n_events: int
+    output: Path
+    collisions: Path
+
+    @property
+    def events(self) -> Path:
+        """Folder of simulated events, for all systems and all later studies."""
+        return self.output / "events"
+
+
+def with_rates(samples: Sequence[EventSample]) -> tuple[EventSample, ...]:
+    """Samples with minimum bias of the same pile-up added, which rates are measured with; none without pile-up."""
+    first = samples[0]
+    if not first.pile_up or any(one.name == MINIMUM_BIAS for one in samples):
+        return tuple(samples)
+    return (*samples, EventSample(MINIMUM_BIAS, first.pile_up, first.seed))
+
+
+def check(job: Job) -> None:
+    """Raise InputError, before anything takes long, if a system does not fit the modules or a run cannot be read."""
+    for system in job.systems:
+        weights_of(system)
+
+
+def n_parts(job: Job) -> int:
+    """Number of parts of a job that `simulate` and `reconstruct` run, those that are there already included."""
+    return -(-job.n_events // EVENTS_PER_PART) * len(job.samples) * (1 + len(job.systems))
+
+
+def simulate(job: Job, farm: FarmConfig | None = None, done: Done | None = None) -> None:
+    """Simulate the events of all samples that are not there yet."""
+    for sample in job.samples:
+        folder = sample.folder(job.events)
+        run(events.parts(sample, job.n_events, folder, job.collisions), folder, farm, done)
+
+
+def reconstruct(job: Job, farm: FarmConfig | None = None, done: Done | None = None) -> dict[str, dict[str, Counts]]:
+    """Send all events through all systems; returns the summed counts by digest of the system and sample."""
+    found: dict[str, dict[str, Counts]] = {}
+    parts = [part for system in job.systems for sample in job.samples for part in _parts(job, system, sample)]
+    counts = run(parts, job.output / "clusters", farm, done)
+    for system in job.systems:
+        found[system.digest()] = {sample.name: _sum([counts[part.name] for part in _parts(job, system, sample)])
+                                  for sample in job.samples}
+    return found
+
+
+def _sum(counts: Sequence[Counts]) -> Counts:
+    return {name: sum(one[name] for one in counts) for name in counts[0]}
+
+
+def _folder(job: Job, system: System, sample: EventSample) -> Path:
+    return job.output / "clusters" / system.digest() / sample.folder(job.events).name
+
+
+def _parts(job: Job, system: System, sample: EventSample) -> list[Part]:
+    found, weights = [], weights_of(system)
+    for first in range(0, job.n_events, EVENTS_PER_PART):
+        source = events.part_file(sample.folder(job.events), first)
+        output = _folder(job, system, sample) / source.name
+        found.append(Part(f"{system.digest()}-{output.parent.name}-{source.stem}", reconstruct_part, {
+            "system": system, "weights": weights, "source": source,
+            "n_events": min(EVENTS_PER_PART, job.n_events - first), "output": output},
+            inputs=(source,), outputs=(output,)))
+    return found
+
+
+def weights_of(system: System) -> Weights:
+    """Runs of the encoders of a system and digests of their weights."""
+    links = system.links.of_modules()
+    chosen = system.rules_of_modules(links)
+    names = {rule.run_of(int(n)) for index, rule in enumerate(system.rules) if rule.algorithm == "AE"
+             for n in np.unique(links[chosen == index])}
+    return tuple((name, Run(name).weights.digest()) for name in sorted(names))
+
+
+@lru_cache(maxsize=1)
+def front_end(system: System, _weights: Weights) -> FrontEnd:
+    """All chips of a system; the last one is kept, as decoders take seconds to load."""
+    return FrontEnd(system)
+
+
+def reconstruct_part(system: System, weights: Weights, source: Path, n_events: int, output: Path) -> Outcome:
+    """Send the first events of a file through a system and write its clusters."""
+    chips = front_end(system, weights)
+    here = events.read(source, n_events)
+    received = chips.receive(here)
+    found = cluster(cells(here, received.charge), here.numbers.start, system.clusters)
+    with atomic_path(output) as temporary:
+        pa_parquet.write_table(_to_arrow(found), temporary, compression="zstd")
+    return Outcome({
+        "events": n_events, "clusters": len(found), "frames": len(here), "cut": int(received.cut.sum()),
+        "occupancy_ppm": round(n_events * _PER_MILLION * chips.occupancy(here, received)),
+        "charge_sent": int(here.calq.sum(dtype=np.int64)),
+        "charge_received": round(float(received.charge.sum(dtype=np.float64)))}, [str(output)])
+
+
+def _to_arrow(clusters: Clusters) -> pa.Table:
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for field in fields(clusters):
+        column = getattr(clusters, field.name)
+        if column.ndim > 1:
+            columns |= {f"{field.name}_{layer}": column[:, i] for i, layer in enumerate(trigger_layers().tolist())}
+        else:
+            columns[field.name] = column.astype(np.float32 if column.dtype.kind == "f" else np.int32)
+    return pa.table(columns)
+
+
+def _from_arrow(table: pa.Table) -> Clusters:
+    columns = {}
+    for field in fields(Clusters):
+        if field.name in table.column_names:
+            column = table[field.name].to_numpy()
+            columns[field.name] = column.astype(np.float64 if column.dtype.kind == "f" else np.int64)
+        else:
+            columns[field.name] = np.stack([table[f"{field.name}_{layer}"].to_numpy() for layer in trigger_layers()],
+                                           axis=1)
+    return Clusters(**columns)
+
+
+def clusters_of(job: Job, system: System, sample: EventSample) -> Clusters:
+    """Clusters of all events of a sample, as `reconstruct` wrote them."""
+    return Clusters.join([_from_arrow(pa_parquet.read_table(part.outputs[0])) for part in _parts(job, system, sample)])
+
+
+def truth_of(job: Job, sample: EventSample) -> Truth:
+    """Truth of all events of a sample."""
+    folder, found = sample.folder(job.events), []
+    for first in range(0, job.n_events, EVENTS_PER_PART):
+        found.append(events.read_truth(events.part_file(folder, first), min(EVENTS_PER_PART, job.n_events - first)))
+    return Truth(**{name: np.concatenate([getattr(one, name) for one in found]) for name in vars(found[0])})

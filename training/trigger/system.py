@@ -1,0 +1,190 @@
+"""System: which algorithm each module of the detector runs, on how many links, and how clusters are made of the result.
+
+A YAML file. Defaults of `clusters` are those published with the experiment's software, in the configuration
+`hgcalBackEndLayer2Producer` of its trigger-primitive generator (package L1Trigger/L1THGCal).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from typing_extensions import Self
+
+from models.arrays import Int64Array
+from models.chip import AE_MAX_ELINKS, MAX_ELINKS
+from models.errors import InputError, nearest
+from models.validation import explain
+from models.yaml_file import read_yaml
+from training.production.allocation import FEWEST_ELINKS, ModuleLinks, signal_links
+from training.production.geometry import N_LAYERS, modules
+
+SYSTEMS = Path(__file__).parents[2] / "configs" / "systems"
+"""Systems of this project, found by name."""
+
+_LinkCount = Annotated[int, Field(ge=1, le=MAX_ELINKS)]
+_Layer = Annotated[int, Field(ge=1, le=N_LAYERS)]
+_N_STC_TYPES = 4
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Links(_Strict):
+    """Number of links of each module: by layer (`layers`), or from a list of modules such as ModuleLinkSummary.csv.
+
+    `add` is added to all of them. Modules that are not in the list, or have no link there, get two.
+    """
+
+    allocation: str = "layers"
+    add: Annotated[int, Field(ge=-MAX_ELINKS, le=MAX_ELINKS)] = 0
+
+    def of_modules(self) -> Int64Array:
+        """Number of links of each row of `geometry.modules`, (n,)."""
+        here = modules()
+        if self.allocation == "layers":
+            links = signal_links(here.layer)
+        else:
+            listed = ModuleLinks.read(self.allocation).links_of(here.layer, here.u, here.v)
+            links = np.where(listed > 0, listed, FEWEST_ELINKS)
+        found: Int64Array = np.clip(links + self.add, 1, MAX_ELINKS)
+        return found
+
+
+class Rule(_Strict):
+    """What modules with these numbers of links, in these layers (first and last) and of this density run.
+
+    `weights` names a run for the autoencoder, `{links}` standing for the number of links (at most 5). `all` sends every
+    charge as it is, without a chip.
+    """
+
+    algorithm: Literal["AE", "BC", "STC", "TS", "RPT", "all"]
+    links: tuple[_LinkCount, ...] | None = None
+    layers: tuple[_Layer, _Layer] | None = None
+    high_density: bool | None = None
+    weights: str | None = None
+    threshold: Annotated[int, Field(ge=0)] = 47
+    """Threshold of TS in CALQ."""
+    stc_type: Annotated[int, Field(ge=0, lt=_N_STC_TYPES)] | None = None
+    """Type of STC; by default the finest that sends all cells on the links of the module."""
+    spread: bool = False
+    """Spread the sum of an STC group over its cells, not put it at its largest one."""
+
+    @model_validator(mode="after")
+    def _has_weights(self) -> Self:
+        if (self.algorithm == "AE") != (self.weights is not None):
+            raise ValueError("weights are for AE, which needs them")
+        return self
+
+    def run_of(self, n_links: int) -> str:
+        """Name of the run for a number of links."""
+        assert self.weights is not None
+        return self.weights.replace("{links}", str(min(n_links, AE_MAX_ELINKS)))
+
+
+class ClusterSettings(_Strict):
+    """Settings of the clusters. Lengths are in (x/z, y/z), charges in transverse MIP."""
+
+    rz_range: tuple[float, float] = (0.076, 0.58)
+    n_rz: Annotated[int, Field(ge=3)] = 42
+    n_phi: Annotated[int, Field(ge=13)] = 216
+    phi_windows: tuple[int, ...] = (13, *(11,) * 3, *(9,) * 3, *(7,) * 6, *(5,) * 15, *(3,) * 14)
+    """Bins in phi over which each row of r/z is smoothed; weights halve from bin to bin."""
+    rz_weight: float = 0.5
+    """Weight of the two neighbours in r/z."""
+    seed_threshold: float = 10.0
+    """Smoothed charge on the area of one trigger cell, over all layers, from which a local maximum is a seed."""
+    radii: tuple[float, ...] = (*(0.015,) * 7, *(0.020,) * 7, *(0.030,) * 7, *(0.040,) * 7, *(0.040,) * 6,
+                                *(0.050,) * 16)
+    """Largest distance of a cell to its seed, by layer."""
+    least_pt: float = 0.5
+    """GeV, by the weights of `trigger.cells`."""
+    cells_per_bin: Annotated[int, Field(ge=1)] | None = 80
+    """Cells of each bin that are used, largest first."""
+    shape_charge: float = 1.0
+    """Charge above which cells count in the shape of a cluster."""
+    shape_radius: float = 0.015
+
+    @model_validator(mode="after")
+    def _has_all_rows(self) -> Self:
+        if len(self.phi_windows) != self.n_rz or any(n % 2 == 0 or n < 1 for n in self.phi_windows):
+            raise ValueError(f"phi_windows: expected {self.n_rz} odd numbers, one for each row of r/z")
+        if len(self.radii) != N_LAYERS:
+            raise ValueError(f"radii: expected {N_LAYERS} numbers, one for each layer")
+        return self
+
+
+class System(_Strict):
+    """A system: allocation of links, rules of which the first that fits a module is taken, and settings of clusters."""
+
+    name: str
+    links: Links = Links()
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    clusters: ClusterSettings = ClusterSettings()
+    _where: str = PrivateAttr("the system")
+
+    @classmethod
+    def load(cls, path: str | Path) -> System:
+        """Read a YAML file, or a system of this project by its name; raises InputError naming file, line and key."""
+        path = Path(path)
+        if not path.exists() and path.parent == Path() and not path.suffix:
+            path = _by_name(path.name)
+        content, lines = read_yaml(path)
+        try:
+            system = cls.model_validate(content)
+        except ValidationError as error:
+            raise InputError(_explained(error, path, lines)) from None
+        system._where = str(path)
+        return system
+
+    @property
+    def where(self) -> str:
+        """File of the system, for messages."""
+        return self._where
+
+    def digest(self) -> str:
+        """Digest of all settings."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    def rules_of_modules(self, n_links: Int64Array) -> Int64Array:
+        """Index of the rule of each row of `geometry.modules`, (n,); raises InputError if none fits a module."""
+        here = modules()
+        found = np.full(len(here.layer), -1, dtype=np.int64)
+        for index, rule in enumerate(self.rules):
+            fits = found < 0
+            if rule.links is not None:
+                fits &= np.isin(n_links, rule.links)
+            if rule.layers is not None:
+                fits &= (here.layer >= rule.layers[0]) & (here.layer <= rule.layers[1])
+            if rule.high_density is not None:
+                fits &= here.high_density == rule.high_density
+            found[fits] = index
+        if (found < 0).any():
+            row = int(np.argmax(found < 0))
+            raise InputError(f"{self._where}: rules: none fits modules with {n_links[row]} links in layer "
+                             f"{here.layer[row]}")
+        return found
+
+
+def _by_name(name: str) -> Path:
+    path = SYSTEMS / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(file.stem for file in SYSTEMS.glob("*.yaml"))
+        raise InputError(f"{name}: no such file and no system of this name{nearest(name, known)}; expected a file or "
+                         f"one of {', '.join(known)}")
+    return path
+
+
+def _explained(error: ValidationError, path: Path, lines: Mapping[tuple[str | int, ...], int]) -> str:
+    """`models.validation.explain`, which does not look into lists, with the names of the keys of a rule."""
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    location = first["loc"]
+    if location[:1] != ("rules",) or first["type"] != "extra_forbidden":
+        return explain(error, System, path, lines)
+    line = lines.get(tuple(location), 1)
+    return f"{path}:{line}: unknown key '{location[-1]}'{nearest(str(location[-1]), Rule.model_fields)}"
