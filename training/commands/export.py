@@ -1,26 +1,84 @@
-"""Command `export`: write encoder and decoder as TensorFlow and ONNX files."""
+"""Command `export`: write encoder and decoder as graphs for other programs, or for the experiment's software."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from training.commands.console import log_to_console
-from training.commands.options import RunFolder
+from models.calq_io import column_order, read_calq
+from models.errors import InputError
+from models.options import JsonFile
+from training.commands.console import log_to_console, show_table
 from training.fit.run import Run
-from training.networks.graphs import export_graphs
+from training.results.software import SoftwareExport
 
 
 def export(
-    run: RunFolder,
-    output: Annotated[Path | None, typer.Option(help="Folder to write; default: RUN/graphs.")] = None,
+    run: Annotated[list[Path], typer.Option(help="Folder of a training run; with --cmssw, one per number of links.")],
+    output: Annotated[Path | None, typer.Option(help="Folder to write; default: RUN/graphs, or RUN/cmssw of the first "
+                                                     "run.")] = None,
+    cmssw: Annotated[bool, typer.Option("--cmssw", help="Write what the experiment's software reads, and check it.")
+                     ] = False,
+    input: Annotated[list[str] | None, typer.Option(help="CALQ file to check with; may be repeated. Default: held-out "
+                                                         "modules of each run.")] = None,
+    order: Annotated[str | None, typer.Option(help="Order of the CALQ columns, tc or image; default: that of the first "
+                                                   "run.")] = None,
+    installed: Annotated[str, typer.Option(help="Folder in which the software finds the graphs.")
+                         ] = "L1Trigger/L1THGCal/data/econ_t",
+    json_: JsonFile = None,
 ) -> None:
     """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, and check them by reading them back.
 
-    Example: econ-t export --run runs/econ_t_5elink
+    With --cmssw: graphs of all runs as the experiment's software reads them, its configuration, a Triton model
+    repository, and a check that decodes as the software does; exits with 1 if that differs from our own decoding.
+
+    Examples: econ-t export --run runs/econ_t_5elink
+
+    econ-t export --cmssw --run runs/econ_t_2elink --run runs/econ_t_5elink --output cmssw
     """
     log_to_console()
-    trained = Run(run)
-    export_graphs(trained.weights.spec, trained.weights, trained.decoder, output or trained.graphs_folder)
+    runs = [Run(folder) for folder in run]
+    if cmssw:
+        _export_software(runs, output or runs[0].software_folder, input or [], order, installed, json_)
+        return
+    if len(runs) > 1:
+        raise InputError(f"{len(runs)} runs, expected one; --cmssw exports several")
+    for option, given in (("--input", input), ("--order", order), ("--json", json_)):
+        if given:
+            raise InputError(f"{option} needs --cmssw")
+    from training.networks.graphs import export_graphs  # noqa: PLC0415  (starts TensorFlow)
+
+    export_graphs(runs[0].weights.spec, runs[0].weights, runs[0].decoder, output or runs[0].graphs_folder)
+
+
+def _export_software(
+    runs: list[Run], output: Path, files: list[str], order: str | None, installed: str, json_: str | None
+) -> None:
+    columns = column_order(order, runs[0].config.data.order)
+    samples = {Path(name).name: read_calq(name, columns) for name in files}
+    from training.studies.software import FRAGMENT_FILE, export_software  # noqa: PLC0415  (starts TensorFlow)
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing and TensorFlow 1 functions
+    result = export_software(runs, output, samples, installed)
+    if json_ != "-":
+        _show(result, output / FRAGMENT_FILE)
+    if json_:
+        result.save(json_)
+    for problem in result.problems:
+        typer.echo(f"check failed: {problem}", err=True)
+    if result.problems:
+        raise SystemExit(1)
+
+
+def _show(result: SoftwareExport, fragment: Path) -> None:
+    table = result.table
+    show_table(f"links and graphs: {fragment}", [
+        {"links": str(n), "graph": str(graph), "of": table.classes[graph].name, "bits": bits,
+         "trained": n not in table.untrained_links}
+        for n, (graph, bits) in enumerate(zip(table.link_to_graph, table.bits_per_link, strict=True))])
+    show_table("decoded as the software does, beside our own decoding", [
+        {"graphs": one.name, "data": one.data[:24], "n": one.n_modules, "differ": one.n_latents_differ,
+         "cells": one.cells, "energy": one.energy, "EMD": one.emd, "own": one.emd_own} for one in result.checks])

@@ -57,6 +57,7 @@ class Run:
         self.upsets_folder = folder / "seu"
         self.modules_folder = folder / "csv"
         self.graphs_folder = folder / "graphs"
+        self.software_folder = folder / "cmssw"
         self.pareto_folder = folder / "pareto"
         self.pareto_file = self.pareto_folder / PARETO_FILE
         self.hybrid_folder = folder / "hybrid"

@@ -1,0 +1,265 @@
+"""Export for the experiment's software: graphs of all link classes, their configuration, and a check of both.
+
+Everything is made from one `SoftwareTable`, so that bits, graphs and links cannot come apart.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from emulator import encode
+from models.arrays import FloatArray, IntArray
+from models.calq_io import CalqTable
+from models.errors import InputError
+from models.files import atomic_directory
+from models.spec import EncoderSpec
+from models.trigger_cells import IMAGE_TO_TC, to_trigger_cells
+from training.fit.run import Run
+from training.networks.decoder import decode
+from training.networks.graphs import run_onnx, to_onnx
+from training.networks.software import (
+    HALF_CALQ,
+    N_INPUTS,
+    SoftwareDecoder,
+    SoftwareEncoder,
+    frozen,
+    with_sum,
+    with_zeros,
+)
+from training.physics.emd import emd
+from training.physics.software import FrozenGraph, Settings, check_names, run_software, software_conditions
+from training.results.software import LinkClass, SoftwareCheck, SoftwareExport, SoftwareTable
+
+# isort: split
+import tensorflow as tf
+
+FRAGMENT_FILE = "econ_t_cff.py"
+RESULT_FILE = "software.json"
+TRITON_FOLDER = "triton"
+INSTALLED = "L1Trigger/L1THGCal/data/econ_t"
+"""Where the fragment says that the graphs are, unless told otherwise."""
+
+_ZERO_FRACTIONS = (0.003, 0.002, 0.001, 0.0)
+"""Candidates for the smallest cell as a fraction of the module sum: the largest that costs less than `_ZERO_EMD`."""
+_ZERO_EMD = 0.005
+_N_CHOOSE = 1000  # held-out modules on which it is chosen
+_N_CHECK = 10_000
+_ONNX_ERROR = 1e-4  # of the module sum, between the frozen graph and ONNX Runtime
+_ONNX_CELLS = 0.01  # modules in which a cell at the threshold may go the other way
+
+log = logging.getLogger(__name__)
+
+Tensor = Any
+
+
+def export_software(
+    runs: Sequence[Run], output: Path, samples: Mapping[str, CalqTable] | None = None, installed: str = INSTALLED
+) -> SoftwareExport:
+    """Write graphs, a Triton repository of ONNX files, a configuration fragment and the result of the check.
+
+    samples: modules to check with, by name; default: the held-out modules of each run. Raises InputError before
+    anything is written if the runs do not fit together.
+    """
+    ordered = sorted(runs, key=lambda run: run.weights.spec.n_elinks)
+    _check_runs(ordered)
+    absolute = any(len(run.decoder.inputs) > 1 for run in ordered)
+    table = SoftwareTable(classes=tuple(_link_class(run, absolute) for run in ordered),
+                          decoder_inputs=N_INPUTS[absolute])
+    checks: list[SoftwareCheck] = []
+    with atomic_directory(output, guarded=True) as folder:
+        (folder / FRAGMENT_FILE).write_text(fragment(table, installed), encoding="utf-8")
+        for run, one in zip(ordered, table.classes, strict=True):
+            _write_graphs(run, one, table, folder)
+        check_names([FrozenGraph(folder / one.encoder_file) for one in table.classes])
+        check_names([FrozenGraph(folder / one.decoder_file) for one in table.classes])
+        for run, one in zip(ordered, table.classes, strict=True):
+            for name, modules in (samples or {"held-out modules": run.test}).items():
+                checks.append(check(run, one, table, folder, name, modules.rows(slice(0, _N_CHECK))))
+        result = SoftwareExport(table=table, link_to_graph=table.link_to_graph, bits_per_link=table.bits_per_link,
+                                checks=tuple(checks))
+        result.save(folder / RESULT_FILE)
+    return result
+
+
+def settings_of(table: SoftwareTable) -> Settings:
+    """Parameters of the fragment that decoding depends on."""
+    return Settings(table.bits_per_link, table.link_to_graph, table.decoder_inputs, not table.absolute)
+
+
+def check(
+    run: Run, one: LinkClass, table: SoftwareTable, folder: Path, name: str, modules: CalqTable
+) -> SoftwareCheck:
+    """Run the graphs of a class on modules as the software does, and compare with the emulator and our decoder."""
+    encoder, decoder = FrozenGraph(folder / one.encoder_file), FrozenGraph(folder / one.decoder_file)
+    calq = modules.calq[modules.calq.any(axis=1)]
+    if not len(calq):
+        raise InputError(f"{modules.source}: no module with charge to check with")
+    latent, module_sum = _latents(run, calq)
+    fractions = decode(run.decoder, latent, module_sum)
+    settings = settings_of(table)
+    found = run_software(encoder, decoder, calq, one.n_elinks, settings)
+    fixed = run_software(encoder, decoder, calq, one.n_elinks,
+                         Settings(settings.bits_per_link, settings.link_to_graph, settings.decoder_inputs, True))
+    cells = to_trigger_cells(calq)
+    total = float(module_sum.sum())
+    return SoftwareCheck(
+        name=one.name, data=name, n_modules=len(calq), n_latents_differ=int((found.latent != latent).any(axis=1).sum()),
+        cells_true=float((cells > 0).sum(axis=1).mean()), cells=float((found.charge > 0).sum(axis=1).mean()),
+        energy=float(found.charge.sum()) / total, energy_fixed_sum=float(fixed.charge.sum()) / total,
+        emd_own=float(np.nanmean(emd(cells, fractions))), emd=float(np.nanmean(emd(cells, found.charge))))
+
+
+def fragment(table: SoftwareTable, installed: str) -> str:
+    """Write the configuration of the concentrator: parameters that belong together, for `CreateAutoencoder`."""
+    files = ",\n".join(
+        f'    cms.PSet(encoderModelFile=cms.FileInPath("{installed}/{one.encoder_file}"),\n'
+        f'             decoderModelFile=cms.FileInPath("{installed}/{one.decoder_file}"))' for one in table.classes)
+    cells = ", ".join(map(str, IMAGE_TO_TC.ravel()))
+    trained = "\n".join(f"#   graph {k}: {one.name}, trained for {one.n_elinks} links, {one.bits} bits per latent, "
+                        f"weights {one.weights}" for k, one in enumerate(table.classes))
+    untrained = ", ".join(map(str, table.untrained_links))
+    return f"""# Written by `econ-t export --cmssw`; all values follow from one table, {RESULT_FILE}. Do not edit parts of it.
+#
+{trained}
+#
+# No graph is trained for the few bits of {untrained} links; the software needs an entry for them.
+import FWCore.ParameterSet.Config as cms
+
+econ_t_model_files = cms.VPSet(
+{files},
+)
+
+econ_t_parameters = dict(
+    modelFiles=econ_t_model_files,
+    linkToGraphMap=cms.vuint32({", ".join(map(str, table.link_to_graph))}),
+    bitsPerLink=cms.vint32({", ".join(map(str, table.bits_per_link))}),
+    encoderShape=cms.vuint32(1, 8, 8, 1),
+    decoderShape=cms.vuint32(1, {table.decoder_inputs}),
+    cellRemap=cms.vint32({cells}),
+    cellRemapNoDuplicates=cms.vint32({cells}),
+    bitsPerADC=cms.uint32(22),
+    bitsPerNorm=cms.uint32(12),
+    bitsPerCALQ=cms.uint32(23),
+    bitsPerInput=cms.uint32(8),
+    nBitsPerInput=cms.uint32(8),
+    maxBitsPerOutput=cms.int32(9),
+    # {"Decoders give charges whose sum is the module sum once the software has added half a CALQ per cell."
+       if table.absolute else "Decoders give fractions, which the software scales to the module sum."}
+    preserveModuleSum=cms.bool({not table.absolute}),
+    zeroSuppresionThreshold=cms.double(0.1),
+    useTransverseADC=cms.bool(True),
+    useModuleFactor=cms.bool(False),
+    bitShiftNormalization=cms.bool(True),
+    normByMax=cms.bool(False),
+    skipAE=cms.bool(False),
+    saveEncodedValues=cms.bool(True),
+)
+"""
+
+
+def _check_runs(runs: Sequence[Run]) -> None:
+    for run in runs:
+        spec = run.weights.spec
+        if spec.dense.outputs != 16 or spec.input.fraction_bits != 7 or spec.latent.integer_bits != 1:  # noqa: PLR2004
+            raise InputError(f"{run.folder}: {spec.dense.outputs} latents of {spec.latent} from an input of "
+                             f"{spec.input}; the software takes 16 latents of one integer bit from U1.7")
+    for first, second in pairwise(runs):
+        if first.weights.spec.n_elinks == second.weights.spec.n_elinks:
+            raise InputError(f"{second.folder}: for {second.weights.spec.n_elinks} links, as {first.folder}; expected "
+                             "one run per number of links")
+    names = [run.config.name for run in runs]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"configuration {name} is that of two runs; graphs are named after it, so expected "
+                             "different names (--set name=... at the training)")
+
+
+def _link_class(run: Run, absolute: bool) -> LinkClass:
+    spec = run.weights.spec
+    return LinkClass(name=run.config.name, run=str(run.folder), weights=run.weights.digest(), n_elinks=spec.n_elinks,
+                     bits=spec.latent_bits, zero_fraction=_choose_zero_fraction(run, absolute))
+
+
+def _choose_zero_fraction(run: Run, absolute: bool) -> float:
+    """Largest candidate that keeps the mean EMD of some held-out modules."""
+    calq = run.test.calq[run.test.calq.any(axis=1)][:_N_CHOOSE]
+    if not len(calq):
+        return 0.0
+    latent, module_sum = _latents(run, calq)
+    fractions, total = decode(run.decoder, latent, module_sum), module_sum[:, None].astype(np.float32)
+    cells = to_trigger_cells(calq)
+    own = np.nanmean(emd(cells, fractions))
+    for candidate in _ZERO_FRACTIONS:
+        if absolute:
+            less = with_sum(tf.constant(fractions * total), tf.constant(total), candidate).numpy()
+            map_ = np.where(less > 0, less + HALF_CALQ, 0.0)
+        else:
+            map_ = with_zeros(tf.constant(fractions), candidate).numpy()
+        if np.nanmean(emd(cells, map_)) <= own + _ZERO_EMD:
+            return candidate
+    log.warning("%s: no zero threshold keeps the EMD of the decoder; its graph drops only cells below half a CALQ",
+                run.folder)
+    return 0.0
+
+
+def _latents(run: Run, calq: IntArray) -> tuple[FloatArray, IntArray]:
+    trace = encode(run.weights, calq, keep=["module_sum", "latent_code"])
+    return run.weights.spec.latent.value(trace["latent_code"]), trace["module_sum"]
+
+
+def _write_graphs(run: Run, one: LinkClass, table: SoftwareTable, folder: Path) -> None:
+    """Write both graphs of a class as frozen graph, as ONNX and for Triton, and compare the formats."""
+    spec: EncoderSpec = run.weights.spec
+    encoder = SoftwareEncoder(spec, run.weights)
+    decoder = SoftwareDecoder(run.decoder, table.decoder_inputs, one.zero_fraction)
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (256, 8, 8, 1)) / 128
+    module_sum = np.exp(rng.uniform(1, 10, 256)).astype(np.int64)
+    latent = spec.latent.value(rng.integers(0, 1 << spec.latent_bits, (256, spec.dense.outputs)))
+    inputs = np.concatenate([latent, software_conditions(module_sum, {})], axis=1)[:, : table.decoder_inputs]
+    scale: FloatArray = module_sum.astype(np.float64) if table.absolute else np.ones(len(module_sum))
+    for module, file, values, kind in ((encoder, one.encoder_file, image, "encoder"),
+                                       (decoder, one.decoder_file, inputs, "decoder")):
+        definition = frozen(module)
+        (folder / file).write_bytes(definition.SerializeToString())
+        found = FrozenGraph(folder / file).run(values)
+        model = folder / TRITON_FOLDER / f"{one.name}_{kind}"
+        (model / "1").mkdir(parents=True)
+        path = model / "1" / "model.onnx"
+        path.write_bytes(to_onnx(definition, module.signature, module.names[1]))
+        other = run_onnx(path, module.signature, [tf.constant(values, tf.float32)], module.names[1])
+        _check_onnx(path, found, other, scale if kind == "decoder" else None)
+        (model / "config.pbtxt").write_text(_triton_config(f"{one.name}_{kind}", module, found.shape[1]),
+                                            encoding="utf-8")
+
+
+def _check_onnx(path: Path, expected: FloatArray, found: FloatArray, scale: FloatArray | None) -> None:
+    """Raise RuntimeError unless ONNX gives the latents bit for bit, and the charges except at the zero threshold."""
+    if scale is None:
+        equal = np.array_equal(found, expected)
+    else:
+        same = ((found > 0) == (expected > 0)).all(axis=1)
+        close = (np.abs(found - expected) <= _ONNX_ERROR * scale[:, None]).all(axis=1)
+        equal = not (same & ~close).any() and int((~same).sum()) <= _ONNX_CELLS * len(same)
+    if not equal:
+        raise RuntimeError(f"{path}: its outputs, after reading it back, differ from those of the frozen graph")
+
+
+def _triton_config(name: str, module: SoftwareEncoder | SoftwareDecoder, n_outputs: int) -> str:
+    dims = ", ".join(map(str, module.signature[0].shape[1:]))
+    return f"""name: "{name}"
+platform: "onnxruntime_onnx"
+max_batch_size: 16384
+input [ {{ name: "{module.names[0]}" data_type: TYPE_FP32 dims: [ {dims} ] }} ]
+output [ {{ name: "{module.names[1]}" data_type: TYPE_FP32 dims: [ {n_outputs} ] }} ]
+dynamic_batching {{ }}
+"""
+
+
