@@ -124,12 +124,12 @@ def fragment(table: SoftwareTable, installed: str) -> str:
     cells = ", ".join(map(str, IMAGE_TO_TC.ravel()))
     trained = "\n".join(f"#   graph {k}: {one.name}, trained for {one.n_elinks} links, {one.bits} bits per latent, "
                         f"weights {one.weights}" for k, one in enumerate(table.classes))
-    untrained = ", ".join(map(str, table.untrained_links))
-    return f"""# Written by `econ-t export --cmssw`; all values follow from one table, {RESULT_FILE}. Do not edit parts of it.
+    untrained = ", ".join(map(str, table.untrained_links)) or "no number of"
+    return f"""# Written by `econ-t export --cmssw`. All values follow from one table, {RESULT_FILE}: do not edit parts of it.
 #
 {trained}
 #
-# No graph is trained for the few bits of {untrained} links; the software needs an entry for them.
+# No graph is trained for the bits of {untrained} links; the software needs an entry for each number.
 import FWCore.ParameterSet.Config as cms
 
 econ_t_model_files = cms.VPSet(
