@@ -125,7 +125,7 @@ def fragment(table: SoftwareTable, installed: str) -> str:
     trained = "\n".join(f"#   graph {k}: {one.name}, trained for {one.n_elinks} links, {one.bits} bits per latent, "
                         f"weights {one.weights}" for k, one in enumerate(table.classes))
     untrained = ", ".join(map(str, table.untrained_links)) or "no number of"
-    return f"""# Written by `econ-t export --cmssw`. All values follow from one table, {RESULT_FILE}: do not edit parts of it.
+    return f"""# Written by `econ-t export --cmssw`. All follow from the table in {RESULT_FILE}: edit none alone.
 #
 {trained}
 #
