@@ -36,7 +36,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
-.PHONY: main setup data train hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
+.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
 
 main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
 	@$(MAKE) --no-print-directory train hls compare evaluate physics report
@@ -63,6 +63,9 @@ data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to compa
 
 train: $(READY) ## train encoder and decoder: CONFIG=..., DATA=file or folder of CALQ (default: collisions, made once)
 	$(PYTHON) -m training train --config $(CONFIG) $(foreach file,$(DATA),--data $(file)) --output $(RUN) $(ARGS)
+
+weights: $(READY) ## train all recipes of configs/weights and ship them: PUBLISHED=file SPARSE=file to measure them on; two hours
+	$(PYTHON) -m training weights make $(if $(PUBLISHED),--published $(PUBLISHED)) $(if $(SPARSE),--sparse $(SPARSE)) $(ARGS)
 
 evaluate: $(READY) ## physics performance (EMD) of the trained weights on INPUT=...
 	$(PYTHON) -m training evaluate --config $(CONFIG) --weights $(WEIGHTS) --decoder $(RUN) --input $(INPUT) \
@@ -95,8 +98,8 @@ vectors: $(READY) ## emulator against published test vectors, VECTORS="folder ..
 	$(if $(VECTORS),,$(error VECTORS="folder ...": name the folders of the vector sets))
 	$(PYTHON) -m emulator verify $(VECTORS) --json $(RUN)/vectors.json
 
-physics: $(READY) ## AE of RUNS="dir ..." vs. TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
-	$(PYTHON) -m training compare $(foreach run,$(RUNS),--run $(run)) --input $(INPUT) --n-modules $(EVENTS) \
+physics: $(READY) ## AE of RUNS="dir ..." and the shipped sets vs. TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
+	$(PYTHON) -m training compare $(foreach run,$(RUNS),--run $(run)) --shipped --input $(INPUT) --n-modules $(EVENTS) \
 	    --json $(RUN)/physics.json $(ARGS)
 
 rtl: $(READY) ## write the Verilog of the encoder block

@@ -84,7 +84,7 @@ def with_old_names(names: Mapping[str, str]) -> type[TyperCommand]:
 
 
 _FRONT = (
-    ("Train", "training", "train data networks emd-loss"),
+    ("Train", "training", "train data networks emd-loss weights"),
     ("Physics performance", "training", "evaluate compare trigger report"),
     ("Studies", "training", "pareto seu hybrid search flops export"),
     ("The chip", "emulator", "encode chip"),

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from models.config import CONFIG_FILE, Config
 from models.register_weights import load_weights
+from models.shipped import find_weights
 from models.weights import EncoderWeights
 
 
 def find_config(weights: Path, given: Path | None = None) -> Config:
-    """`given`, else config.yaml in the folder of the weights, else the defaults around the spec of the weights."""
+    """`given`, else config.yaml in the folder of the weights, else the defaults around the spec of the weights.
+
+    `weights` may be the name of a shipped set.
+    """
+    weights = find_weights(weights)
     beside = weights.parent / CONFIG_FILE
     if given or beside.exists():
         return Config.load(given or beside)

@@ -13,7 +13,8 @@ ConfigFile = Annotated[Path, typer.Option("--config", help="Configuration: a YAM
                                                            "econ_t_5elink.")]
 WeightsConfig = Annotated[Path | None, typer.Option("--config", help="Configuration; default: config.yaml beside the "
                                                                      "weights, else the one that they are for.")]
-WeightsFile = Annotated[Path, typer.Option("--weights", help="weights.npz, or a register file of the chip (YAML).")]
+WeightsFile = Annotated[Path, typer.Option("--weights", help="weights.npz, a register file of the chip (YAML), or "
+                                                           "the name of a shipped set.")]
 RegisterFile = Annotated[Path, typer.Option("--registers", help="Register file of the chip (YAML).")]
 ChipRevision = Annotated[Revision | None, typer.Option("--revision", help="Revision of the chip; default: that of "
                                                                           "the register file.")]

@@ -10,6 +10,7 @@ from models.chip import ENCODER_MUX, N_WEIGHTS, WEIGHT_BITS, Algorithm
 from models.errors import InputError
 from models.register_map import register_map
 from models.registers import Registers
+from models.shipped import find_weights
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 
@@ -58,11 +59,12 @@ def for_encoder(weights: EncoderWeights) -> Registers:
 
 
 def load_weights(path: str | Path, spec: EncoderSpec | None = None) -> EncoderWeights:
-    """Weights from `weights.npz` or from a register file of the chip (YAML), chosen by the suffix.
+    """Weights from `weights.npz` or from a register file of the chip (YAML), chosen by the suffix, or of a shipped set.
 
     Raises InputError if they are not for `spec`; without one they are for the spec that the file holds, or for the
     chip's own encoder on the links of the register file.
     """
+    path = find_weights(path)
     if _is_register_file(path):
         return stored_weights(Registers.load(path), spec)
     return EncoderWeights.load(path, spec)

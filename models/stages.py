@@ -65,7 +65,7 @@ def _applied(config: Config, index: int, source: object, lines: Mapping[Location
     if chosen:
         line_of = own.get(("training", chosen))
         raise InputError(f"{source}{f':{line_of}' if line_of else ''}: training.{chosen} is the same in all stages, "
-                         f"expected it outside of them{where}")
+                         f"expected outside of the stages{where}")
     content = merged(config, {"data": stage.data, "training": {**stage.overrides, "stages": ()}})
     try:
         return type(config).model_validate(content)

@@ -17,6 +17,7 @@ COMMANDS = {
     "search": ("training.commands.search:search", "Search for an encoder of the same size with a lower EMD."),
     "emd-loss": ("training.commands.emd_loss:app", "Train losses that approximate the exact EMD."),
     "networks": ("training.commands.networks:networks", "List the networks that train --models knows."),
+    "weights": ("training.commands.weights:app", "Shipped sets: list, card, make."),
     "flops": ("training.commands.flops:flops", "Count the operations of one inference."),
     "export": ("training.commands.export:export", "Write encoder and decoder as TensorFlow and ONNX files."),
 }

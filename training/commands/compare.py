@@ -15,13 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from models.calq_io import CalqTable, column_order, read_calq, write_calq, write_latents
+from models.errors import InputError
 from models.options import JsonFile
 from models.trigger_cells import image_order, to_trigger_cells
 from models.wording import counted
 from training.commands.console import emd_progress
-from training.commands.options import EmdProcesses
+from training.commands.options import EmdProcesses, HeldOut
+from training.data.dataset import held_out_rows
 from training.data.modules import generated_modules
 from training.fit.compare import compare as run_comparison
+from training.fit.compare import shipped_runs
 from training.fit.run import Run
 from training.physics.evaluation import shown
 from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencoder
@@ -33,7 +36,8 @@ SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correla
 
 
 def compare(
-    run: Annotated[list[Path] | None, typer.Option(help="Folder of a run (AE); may be repeated.")] = None,
+    run: Annotated[list[Path] | None, typer.Option(help="Folder of a run or name of a shipped set (AE); "
+                                                    "may be repeated.")] = None,
     input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
     order: Annotated[str | None, typer.Option(help="Order of the CALQ columns, tc or image; default: that of the first "
                                                    "run, else tc.")] = None,
@@ -48,6 +52,9 @@ def compare(
                                                                        "Default: 47.")] = None,
     ts_cut: Annotated[float, typer.Option(min=0, max=1, help="Fraction of frames that a fitted TS may lose.")] = 0.001,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 1,
+    shipped: Annotated[bool, typer.Option("--shipped", help="Also compare the shipped sets in the chip's arithmetic "
+                                                            "that are of one of the link budgets.")] = False,
+    held_out: HeldOut = False,
     json_: JsonFile = None,
     n_csv: Annotated[int, typer.Option("--nCSV", min=0, help="Number of rows of input, latent and output to write "
                                                              "into RUN/csv of each run.")] = 0,
@@ -60,8 +67,13 @@ def compare(
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing when there are many decoders
     runs = [Run(folder) for folder in run or []]
+    if shipped:
+        named = {one.folder for one in runs}
+        runs += [one for one in shipped_runs(links) if one.folder not in named]
     configured = runs[0].config.data.order if runs else "tc"
-    table = _modules(input, order, configured, n_modules, data_seed)
+    if held_out and not input:
+        raise InputError("--held-out is about the rows of a file, expected --input")
+    table = _modules(input, order, configured, n_modules, data_seed, held_out)
     result = run_comparison(
         runs, table, links or (), progress=emd_progress, n_processes=n_processes, min_charge=min_charge,
         dropped_bits=drop_lsb, max_cut=ts_cut, thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed)
@@ -73,8 +85,10 @@ def compare(
 
 
 def _modules(
-    files: Sequence[str] | None, order: str | None, configured: Any, n_modules: int | None, seed: int
+    files: Sequence[str] | None, order: str | None, configured: Any, n_modules: int | None, seed: int, held_out: bool
 ) -> CalqTable:
+    if files and held_out:
+        return held_out_rows(read_calq(files, column_order(order, configured))).rows(slice(0, n_modules))
     if files:
         return read_calq(files, column_order(order, configured), n_modules).rows(slice(0, n_modules))
     return generated_modules(n_modules or 5000, seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from rich.table import Table
 
 from models.config import Config
 from models.result import Result
+from training.results.card import TITLES, Sample
 from training.results.evaluation import Evaluation
 from training.results.run import Epoch, RunSummary
 
@@ -77,6 +78,15 @@ def show_metrics(config: Config, evaluation: Evaluation) -> None:
     """Show the metrics of an evaluation and their meanings."""
     encoder = config.encoder
     show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent", evaluation)
+
+
+def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[str]) -> None:
+    """Show metrics beside those on the card of a shipped set, and the differences."""
+    for metric in metrics:
+        here, card = getattr(found, metric), getattr(sample, metric)
+        if here is not None and card is not None:
+            _CONSOLE.print(f"{metric} {here:.4f}, on the card of {name} for {TITLES[sample.name]} {card:.4f}: "
+                           f"difference {here - card:+.4f}", highlight=False, soft_wrap=True)
 
 
 def show_values(title: str, result: Result) -> None:

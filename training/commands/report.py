@@ -9,7 +9,6 @@ import typer
 
 from models.configured import find_config
 from models.options import JsonFile
-from models.weights import WEIGHTS_FILE
 from training.commands.options import RunConfig, RunFolder
 from training.fit.run import Run
 from training.report.page import write_report
@@ -25,6 +24,9 @@ def report(
 ) -> None:
     """Write the HTML page of a run, RUN/report.html; it needs neither network nor other files.
 
+    That of a shipped set is runs/shipped/NAME/report.html.
+
     Example: econ-t report --run runs/econ_t_5elink --figures plots --format png
     """
-    write_report(Run(run, find_config(run / WEIGHTS_FILE, config)), json_, figures, format, label)
+    trained = Run(run)
+    write_report(Run(run, find_config(trained.weights_file, config)), json_, figures, format, label)

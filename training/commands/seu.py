@@ -13,7 +13,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from models.calq_io import column_order, read_calq
 from models.files import atomic_path
 from models.options import Order
 from training.commands.console import emd_progress
@@ -50,7 +49,7 @@ def seu(
     """
     trained = Run(run)
     config, weights, decoder = trained.config, trained.weights, trained.decoder
-    modules = read_calq(input or trained.test_file, column_order(order, config.data.order))
+    modules = trained.modules(input, order)
     calq = modules.calq
     receiver = upsets.Receiver(weights, lambda latent, total: decode(decoder, latent, total),
                                calq[upsets.choose_events(calq, n_emd)])

@@ -38,8 +38,8 @@ def train(
     occupancy_weight: Annotated[float | None, typer.Option(help="Weight of rare occupancies, 0 to 1.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; not of the split.")] = None,
     set_: Settings = None,
-    start: Annotated[Path | None, typer.Option(help="Initialise from this run, of any link budget "
-                                                                "and arithmetic.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Initialise from this run or shipped set, of any "
+                                                     "link budget and arithmetic.")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again even if this run is finished.")] = False,
 ) -> None:
     """Train encoder and decoder; an interrupted run is resumed, a finished one is not repeated.

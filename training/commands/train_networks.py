@@ -41,7 +41,7 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
 
     rows: list[TrainedNetwork] = []
     for config in configs:
-        run, network = Run(output / config.name), NETWORKS[config.name]
+        run, network = Run(output / config.name, new=True), NETWORKS[config.name]
         with TrainingProgress(config) as progress:
             summary = train(config, run.folder, retrain, progress.epoch, on_stage=progress.stage)
         found = run.evaluate()

@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 
 from models.arrays import IntArray
 from models.calq_io import CalqTable
-from models.config import Config
+from models.config import Config, DataConfig, TrainingConfig
 from models.errors import InputError, parsing
 from models.trigger_cells import to_trigger_cells
 from training.data.augment import pool_config
@@ -74,8 +74,7 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """Digest of the charges themselves, 16 hex digits: equal files under other names are the same data."""
-        content = np.ascontiguousarray(self.modules.calq, dtype="<u4")
-        return hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()[:16]
+        return charges_digest(self.modules.calq)
 
     @property
     def source(self) -> str:
@@ -87,6 +86,25 @@ class Dataset:
                 f"{len(self.split.validation)} validate, {len(self.split.test)} test; {self.source}>")
 
 
+def charges_digest(calq: IntArray) -> str:
+    """Digest of charges, 16 hex digits."""
+    content = np.ascontiguousarray(calq, dtype="<u4")
+    return hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()[:16]
+
+
+def held_out_rows(modules: CalqTable) -> CalqTable:
+    """Those modules of a file that every training with the default `data.seed` and `test_fraction` holds out."""
+    rows, _ = _shuffled(len(modules.calq), DataConfig().seed, TrainingConfig().test_fraction)
+    return modules.rows(np.sort(rows))
+
+
+def _shuffled(n_rows: int, seed: int, test_fraction: float) -> tuple[IntArray, IntArray]:
+    """Held-out rows, and the others."""
+    shuffled = np.random.default_rng(seed).permutation(n_rows)
+    n_test = round(test_fraction * n_rows)
+    return shuffled[:n_test], shuffled[n_test:]
+
+
 def split_rows(calq: IntArray, config: Config) -> Split:
     """Split rows: held-out ones depend only on `data.seed` and `test_fraction`; other seeds split the rest.
 
@@ -94,14 +112,13 @@ def split_rows(calq: IntArray, config: Config) -> Split:
     left to train, to validate or to test.
     """
     training = config.training
-    shuffled = np.random.default_rng(config.data.seed).permutation(len(calq))
-    n_test, n_validation = (round(part * len(calq)) for part in (training.test_fraction, training.validation_fraction))
-    test, rest = shuffled[:n_test], shuffled[n_test:]
+    n_validation = round(training.validation_fraction * len(calq))
+    test, rest = _shuffled(len(calq), config.data.seed, training.test_fraction)
     rest = rest[calq[rest].any(axis=1)]
     split = Split(np.sort(rest[n_validation:]), np.sort(rest[:n_validation]), np.sort(test))
     for name, rows in vars(split).items():
         if not len(rows):
-            raise InputError(f"{len(calq)} modules, {len(rest) + n_test} of them usable, leave none for {name}; "
+            raise InputError(f"{len(calq)} modules, {len(rest) + len(test)} of them usable, leave none for {name}; "
                              "provide more modules")
     return split
 

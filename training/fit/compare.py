@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from models import shipped
 from models.calq_io import CalqTable
 from models.errors import InputError
 from models.trigger_cells import to_trigger_cells
@@ -17,6 +18,14 @@ from training.results.comparison import Comparison, Options
 
 LINKS = (2, 3, 4, 5)
 """Link budgets of a comparison, unless others are asked for."""
+
+
+def shipped_runs(n_elinks: Sequence[int] | None = None) -> list[Run]:
+    """The shipped sets in the chip's arithmetic for these link budgets, by default for all."""
+    runs = [Run(shipped.FOLDER / name) for name in shipped.names()]
+    return sorted((run for run in runs if run.config.encoder.arithmetic == "chip"
+                   and (not n_elinks or run.config.encoder.n_elinks in n_elinks)),
+                  key=lambda run: run.config.encoder.n_elinks)
 
 
 def compare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -10,31 +10,40 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from models import shipped
 from models.arrays import IntArray
-from models.calq_io import CalqTable, read_calq
+from models.calq_io import CalqTable, column_order, read_calq
 from models.config import CONFIG_FILE, Config
 from models.errors import InputError
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from models.wording import counted
 from training.physics.emd import Progress
+from training.results.card import Card
 from training.results.evaluation import Evaluation
 from training.results.run import History, RunSummary
 
+SHIPPED_RESULTS = Path("runs") / "shipped"
+"""A folder for each shipped set, for what commands make of it: the package itself stays as it is."""
 PARETO_FILE = "pareto.json"
 """Name of the result in the folder of a scan; by default, that is a folder of the run."""
 
 
 class Run:
-    """A run folder; only this class knows the names of its files. Each file is read once, on first use.
+    """A run folder, or a shipped set; only this class knows the names of its files. Each is read once, on first use.
 
     Example: `run = Run("runs/econ_t_5elink")`, then `run.weights`, `run.test.calq`, `run.evaluate()`.
+    `Run("econ_t_5elink")` is the shipped set, unless there is a folder of this name.
     """
 
-    def __init__(self, folder: str | Path, config: Config | None = None) -> None:
-        """Name a folder, which may be missing: nothing is read. `config` replaces the one in the folder."""
+    def __init__(self, folder: str | Path, config: Config | None = None, *, new: bool = False) -> None:
+        """Name a folder, which may be missing: nothing is read. `config` replaces the one in the folder.
+
+        `new`: a folder to train in, never a shipped set.
+        """
         if config:
             self.config = config
-        self.folder = folder = Path(folder)
+        self.folder = folder = Path(folder) if new else shipped.find(folder)
+        self.is_shipped = shipped.is_shipped(folder)
         # Written by the training.
         self.config_file = folder / CONFIG_FILE
         self.weights_file = folder / WEIGHTS_FILE
@@ -46,7 +55,10 @@ class Run:
         self.checkpoint_file = folder / "checkpoint.npz"
         self.stages_folder = folder / "stages"
         self.older_files = (folder / "decoder.keras", folder / "encoder.keras")
+        self.card_file = folder / shipped.CARD_FILE
         # Written by other commands.
+        if self.is_shipped:
+            folder = SHIPPED_RESULTS / folder.name
         self.metrics_file = folder / "metrics.json"
         self.bit_comparison_file = folder / "compare.json"
         self.rtl_comparison_file = folder / "compare_rtl.json"
@@ -96,8 +108,17 @@ class Run:
 
     @cached_property
     def test(self) -> CalqTable:
-        """Held-out modules."""
-        return read_calq(self.test_file, self.config.data.order)
+        """Held-out modules; raises InputError for a shipped set."""
+        return self.modules()
+
+    def modules(self, files: Sequence[str] | None = None, order: str | None = None) -> CalqTable:
+        """Modules of these files, or the held-out ones; raises InputError for those of a shipped set, which has none.
+
+        `order` of the columns: default: that of the configuration.
+        """
+        if self.is_shipped and not files:
+            raise InputError(f"{self.name} comes without modules; name a file with --input")
+        return read_calq(files or self.test_file, column_order(order, self.config.data.order))
 
     @cached_property
     def history(self) -> History:
@@ -108,6 +129,21 @@ class Run:
     def summary(self) -> RunSummary:
         """Digests of what the run was made from, and its best epoch; written last."""
         return RunSummary.load(self.summary_file)
+
+    @cached_property
+    def card(self) -> Card:
+        """Card of a shipped set."""
+        return Card.load(self.card_file)
+
+    @property
+    def name(self) -> str:
+        """Name of the folder; that of a shipped set says so."""
+        return self.folder.resolve().name + (" (shipped)" if self.is_shipped else "")
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity as the start of another training."""
+        return f"{self.card.weights} {self.card.decoder}" if self.is_shipped else self.summary.fingerprint
 
     def stage(self, number: int) -> Run:
         """Run of an earlier stage of a chain, counted from 1; the last one is this run itself."""
@@ -151,6 +187,9 @@ class Run:
         return {path.name.removeprefix("hls_"): path for path in sorted(self.folder.glob("hls_*"))}
 
     def __repr__(self) -> str:
+        if self.is_shipped:
+            encoder = self.config.encoder
+            return f"<Run {self.name}: {encoder.n_elinks} links, {encoder.arithmetic} arithmetic>"
         if not self.summary_file.exists():
             return f"<Run {self.folder}: not trained>"
         try:
@@ -163,7 +202,11 @@ class Run:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Create a folder if necessary and lock it; raises InputError at once if another process has locked it."""
+    """Create a folder if necessary and lock it; raises InputError at once if another process has locked it.
+
+    The folder of a shipped set is refused.
+    """
+    shipped.check_not_shipped(folder)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         held = FileLock(folder / ".lock", blocking=False).acquire()

@@ -39,7 +39,7 @@ def train(
     `training.stages`, the last stage is the run in `output`, and the earlier ones are runs in stages/1, stages/2, ...
     Raises InputError for bad data, if a weight is not exactly a code, or if another process has locked a folder.
     """
-    steps = list(_steps(config, Run(output), Run(start) if start else None))
+    steps = list(_steps(config, Run(output, new=True), Run(start) if start else None))
     done = 0 if retrain else max((n for n, one in enumerate(steps, 1) if one.finished), default=0)
     if done == len(steps):
         summary = steps[-1].run.summary
@@ -72,11 +72,11 @@ class _Step:
 def _steps(config: Config, run: Run, start: Run | None) -> Iterator[_Step]:
     """All stages with their data, which is read once for each section `data`; fingerprints need no finished stage."""
     stages, tables = config.stages(), dict[DataConfig, CalqTable]()
-    before = start.summary.fingerprint if start else None
+    before = start.fingerprint if start else None
     for number, (stage, named) in enumerate(stages, 1):
         if named and not (start and number == 1):
             start = Run(named)
-            before = start.summary.fingerprint
+            before = start.fingerprint
         if start and (named or number == 1):
             check_start(start, stage)
         dataset = Dataset.from_config(stage, tables.get(stage.data))

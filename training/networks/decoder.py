@@ -114,10 +114,10 @@ def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.in
     return np.concatenate(fractions)
 
 
-def save_decoder(decoder: Any, options: DecoderConfig, path: Path) -> None:
-    """Write a decoder built with these options."""
+def save_decoder(decoder: Any, options: DecoderConfig, path: Path, half: bool = False) -> None:
+    """Write a decoder built with these options; `half` stores its weights in half precision."""
     size = {"latents": decoder.inputs[0].shape[-1], **options.model_dump()}
-    write_model(path, size, decoder.get_weights())
+    write_model(path, size, decoder.get_weights(), np.float16 if half else np.float32)
 
 
 def load_decoder(path: Path, spec: EncoderSpec) -> Any:

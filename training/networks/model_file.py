@@ -20,9 +20,23 @@ from models.npz import read_npz, write_npz
 _OLDER = ".keras"
 
 
-def write_model(path: Path, size: Mapping[str, Any], weights: Sequence[FloatArray]) -> None:
-    """Write the size of a model, as plain JSON, and its weights in the order of its layers."""
-    flat = np.concatenate([np.ravel(weight) for weight in weights]).astype(np.float32)
+_STORED = (np.float32, np.float16)
+
+
+def write_model(
+    path: Path, size: Mapping[str, Any], weights: Sequence[FloatArray], stored_as: type[np.floating[Any]] = np.float32
+) -> None:
+    """Write the size of a model, as plain JSON, and its weights in the order of its layers, as float32 or float16.
+
+    Raises InputError, before anything is written, if a weight is too large for the type.
+    """
+    exact = np.concatenate([np.ravel(weight) for weight in weights])
+    with np.errstate(over="ignore"):
+        flat = exact.astype(stored_as)
+    beyond = np.flatnonzero(np.isinf(flat) & np.isfinite(exact))
+    if len(beyond):
+        raise InputError(f"{path}: weights[{beyond[0]}] = {exact[beyond[0]]:g}, expected at most "
+                         f"{np.finfo(stored_as).max:g} for {np.dtype(stored_as)}")
     write_npz(path, size=json.dumps(size), weights=flat)
 
 
@@ -39,8 +53,10 @@ def read_model(path: Path, kind: str) -> tuple[dict[str, Any], npt.NDArray[np.fl
     if not isinstance(size, dict):
         raise InputError(f"{path}: size {str(size)[:40]!r}, expected a JSON object")
     weights = content["weights"]
-    if weights.dtype != np.float32 or weights.ndim != 1:
-        raise InputError(f"{path}: weights of type {weights.dtype} and shape {weights.shape}, expected float32 (n,)")
+    if weights.dtype not in _STORED or weights.ndim != 1:
+        raise InputError(f"{path}: weights of type {weights.dtype} and shape {weights.shape}, expected float32 or "
+                         "float16 (n,)")
+    weights = weights.astype(np.float32)
     if not np.isfinite(weights).all():
         first = int(np.flatnonzero(~np.isfinite(weights))[0])
         raise InputError(f"{path}: weights[{first}] = {weights[first]}, expected a finite number")

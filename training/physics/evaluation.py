@@ -80,8 +80,14 @@ def metrics(calq: IntArray, distance: npt.NDArray[np.float64]) -> EmdMetrics:
     return EmdMetrics(
         n_modules=len(calq), n_empty_input=int((~charged).sum()), n_empty_output=int((charged & ~exists).sum()),
         n_selected=int(selected.sum()),
-        emd_mean=_of(np.mean, of_selected), emd_median=_of(np.median, of_selected), emd_q68=_of(_q68, of_selected),
-        emd_mean_all=_of(np.mean, of_all), emd_median_all=_of(np.median, of_all), emd_q68_all=_of(_q68, of_all))
+        emd_mean=_of(np.mean, of_selected), emd_error=_of(_error, of_selected), emd_median=_of(np.median, of_selected),
+        emd_q68=_of(_q68, of_selected), emd_mean_all=_of(np.mean, of_all), emd_error_all=_of(_error, of_all),
+        emd_median_all=_of(np.median, of_all), emd_q68_all=_of(_q68, of_all))
+
+
+def _error(values: FloatArray) -> float:
+    """Standard error of the mean; NaN of a single value."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
 def _q68(values: FloatArray) -> float:

@@ -214,4 +214,4 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
 
 def load_autoencoder(run: Run) -> Scheme:
     """AE with the weights and the decoder of a run, named after its folder."""
-    return autoencoder(f"AE {run.folder.resolve().name}", run.weights, run.decoder)
+    return autoencoder(f"AE {run.name}", run.weights, run.decoder)

@@ -34,11 +34,12 @@ FORMATS = ("pdf", "png")
 def write_report(
     run: Run, json_path: str | None = None, figures: Path | None = None, figure_format: str = "pdf", label: str = "",
 ) -> Path:
-    """Write `report.html` into the folder of a run and return its path.
+    """Write `report.html` into the folder of a run (of a shipped set: into runs/shipped) and return its path.
 
-    Needs weights.npz and history.json; sections whose file is missing say which command makes it. `json_path` gets all
-    that the page shows; `figures` is a folder for every figure in the style of experiments, under `label`. Raises
-    InputError if a file of the run cannot be read, or one about hardware belongs to another spec.
+    Needs weights.npz and, unless it is a shipped set, history.json; sections whose file is missing say which command
+    makes it. `json_path` gets all that the page shows; `figures` is a folder for every figure in the style of
+    experiments, under `label`. Raises InputError if a file of the run cannot be read, or one about hardware belongs to
+    another spec.
     """
     if figure_format not in FORMATS:
         raise InputError(f"--format {figure_format}, expected {' or '.join(FORMATS)}")
@@ -82,7 +83,7 @@ def gather(run: Run) -> ReportContent:
                     rtl=_older(rtl, digest, run.rtl_comparison_file, "make rtl-sim"),
                     metrics=_older(metrics, digest, run.metrics_file, "make evaluate"),
                     physics=_older(physics, digest, run.comparison_file, "make physics")),
-        history=run.history,
+        history=None if run.is_shipped else run.history,
         weights={name: WeightCodes(format=str(spec.weight_formats[name]).split()[0],
                                    codes=tuple(codes.ravel().tolist()), min_code=spec.weight_formats[name].min_code,
                                    max_code=spec.weight_formats[name].max_code)

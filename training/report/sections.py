@@ -195,7 +195,9 @@ def _evaluation(evaluation: Evaluation | None, absent: str) -> Section:
                    [Table(["metric", "value", "meaning"], rows, frozenset({1}))])
 
 
-def _learning(history: History) -> Section:
+def _learning(history: History | None) -> Section:
+    if history is None:
+        return Section("Learning curves", "Not shipped with the set: 'econ-t weights card' says how it was trained.")
     kept = (f"validation EMD {min(history.val_emd):.3f}" if history.val_emd
             else f"validation loss {min(history.val_loss):.4g}")
     text = (f"{len(history.loss)} epochs; the one that was kept has {kept}. If the last epochs use another loss "

@@ -18,9 +18,11 @@ class EmdMetrics(Result):
     n_selected: int = Field(
         description=f"modules with at least one cell above {CALQ_PER_MIPT} CALQ (one transverse MIP)")
     emd_mean: FloatOrNone = Field(description="mean EMD of the selected modules, in sensor-cell pitches")
+    emd_error: FloatOrNone = Field(None, description="standard error of emd_mean")
     emd_median: FloatOrNone = Field(description="median EMD of the selected modules")
     emd_q68: FloatOrNone = Field(description="68% quantile of the EMD of the selected modules")
     emd_mean_all: FloatOrNone = Field(description="mean EMD of all modules that have one")
+    emd_error_all: FloatOrNone = Field(None, description="standard error of emd_mean_all")
     emd_median_all: FloatOrNone = Field(description="median EMD of all modules that have one")
     emd_q68_all: FloatOrNone = Field(description="68% quantile of the EMD of all modules that have one")
 

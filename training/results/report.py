@@ -55,7 +55,7 @@ class Older(Result):
 
 
 class ReportContent(Result):
-    """Parts of a report; None for those that were not run, or were run with other weights."""
+    """Parts of a report; None for those that were not run, or with other weights, or not shipped."""
 
     indent: ClassVar[int | None] = None
 
@@ -66,7 +66,7 @@ class ReportContent(Result):
     metrics: Evaluation | None
     physics: Comparison | None
     older: Older
-    history: History
+    history: History | None
     weights: dict[str, WeightCodes]
     hardware: Hardware
     formats: dict[str, str]

@@ -93,7 +93,7 @@ def trained(config: Config, folder: Path) -> EmdMetrics:
     from training.fit.train import train  # noqa: PLC0415  (starts TensorFlow)
 
     train(config, folder)
-    run = Run(folder)
+    run = Run(folder, new=True)
     return evaluate(run.weights, run.decoder, run.test.calq)
 
 
@@ -103,7 +103,7 @@ def gates(spec: EncoderSpec, folder: Path) -> ChipSynthesis:
     from rtl.mapping import yosys  # noqa: PLC0415  (needs Yosys)
     from rtl.mapping.synthesis import synthesise_chip  # noqa: PLC0415  (needs Amaranth)
 
-    path = Run(folder).rtl_file(_TECHNOLOGY)
+    path = Run(folder, new=True).rtl_file(_TECHNOLOGY)
     made_from = _made_from(spec, yosys.version())
     kept = ChipSynthesis.find(path)
     if kept and kept.made_from == made_from:

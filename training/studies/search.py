@@ -91,7 +91,7 @@ def _search(
             raise optuna.TrialPruned
         folder = output / spec.digest()
         metrics = trained(config.evolve(encoder=spec), folder)
-        value = Run(folder).summary.val_emd
+        value = Run(folder, new=True).summary.val_emd
         found = SearchedEncoder(**choices, filters=spec.conv.filters, latents=spec.dense.outputs, val_emd=value,
                                 **dict(cost(spec)), **dict(metrics))
         trial.set_user_attr("result", found.model_dump(mode="json"))

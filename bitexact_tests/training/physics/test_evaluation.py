@@ -22,8 +22,9 @@ def test_metrics_of_known_distances() -> None:
     distance = np.array([1.0, 2.0, 10.0, np.nan, 3.0, np.nan])
     assert dict(metrics(calq, distance)) == {
         "n_modules": 6, "n_empty_input": 1, "n_empty_output": 1, "n_selected": 4,
-        "emd_mean": 2.0, "emd_median": 2.0, "emd_q68": pytest.approx(2.36),
-        "emd_mean_all": 4.0, "emd_median_all": 2.5, "emd_q68_all": pytest.approx(3.28),
+        "emd_mean": 2.0, "emd_error": pytest.approx(1 / 3**0.5), "emd_median": 2.0, "emd_q68": pytest.approx(2.36),
+        "emd_mean_all": 4.0, "emd_error_all": pytest.approx((50 / 3 / 4) ** 0.5), "emd_median_all": 2.5,
+        "emd_q68_all": pytest.approx(3.28),
     }
     nothing = metrics(calq[:0], distance[:0])
     assert nothing.n_modules == 0 and all(value in (0, None) for _, value in nothing) and nothing.emd_mean is None

@@ -1,0 +1,44 @@
+"""Command `weights make`: train all recipes and ship them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from models import shipped
+from models.errors import InputError, nearest
+from training.commands.console import emd_progress
+from training.commands.weights.options import Published, Sparse
+from training.fit.recipes import OUTPUT, train_recipes
+from training.fit.run import Run
+from training.fit.ship import is_up_to_date, ship
+
+
+def make(
+    names: Annotated[list[str] | None, typer.Argument(help="Names of recipes; default: all.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of trainings at a time, on one core each.")] = 2,
+    published: Published = None,
+    sparse: Sparse = None,
+) -> None:
+    """Train the recipes into runs/weights and ship them into models/trained; continues where it was interrupted.
+
+    Example: econ-t weights make --published ../shared/data/CALQ_output.csv
+    """
+    recipes = {path.stem: path for path in sorted(shipped.RECIPES.glob("*.yaml"))}
+    unknown = next((name for name in names or () if name not in recipes), None)
+    if unknown:
+        raise InputError(f"{unknown}: no recipe of this name{nearest(unknown, recipes)}; "
+                         f"expected one of {', '.join(recipes)}")
+    for file in (published, sparse):
+        if file and not file.exists():
+            raise InputError(f"{file}: no such file; hours of training would end here")
+    chosen = {name: path for name, path in recipes.items() if not names or name in names}
+    train_recipes(chosen, jobs, lambda line: typer.echo(line, err=True))
+    for name in chosen:
+        run = Run(OUTPUT / name, new=True)
+        if is_up_to_date(run, published, sparse):
+            typer.echo(f"{name}: shipped already", err=True)
+        else:
+            card = ship(run, published, sparse, emd_progress)
+            typer.echo(f"{name}: shipped with weights {card.weights}", err=True)

@@ -1,0 +1,103 @@
+"""Shipping of a finished run: integer weights, decoder in half precision, configuration, and the card."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from models import __version__, shipped
+from models.arrays import IntArray
+from models.calq_io import read_calq
+from models.config import CONFIG_FILE, Config
+from models.errors import InputError
+from models.files import atomic_directory
+from training.data.dataset import Dataset, charges_digest, held_out_rows
+from training.fit.run import Run
+from training.networks.decoder import save_decoder
+from training.physics.emd import Progress
+from training.physics.evaluation import evaluate_run
+from training.results.card import Card, Sample, SampleName, Training
+
+MAX_DECODER_BYTES = 6_000_000
+_PACKAGES = ("tensorflow", "tf-keras", "numpy", "POT")  # what the last digits of a training depend on
+
+
+def ship(run: Run, published: Path | None = None, sparse: Path | None = None, progress: Progress | None = None) -> Card:
+    """Write the shipped set of a finished run under the name of its configuration, and return its card.
+
+    `published`, `sparse`: measured modules, on which the set is evaluated; without them the card has the held-out rows
+    of the training alone. Raises InputError if the training saw any file, or if the decoder is too large.
+    """
+    config = run.config
+    if config.training.network:
+        raise InputError(f"{run.folder}: network {config.training.network}, expected an encoder of the chip's shape")
+    trained_on = _trainings(run)
+    samples: dict[SampleName, IntArray] = {}
+    if published:
+        modules = read_calq(published)
+        samples |= {"held_out": held_out_rows(modules).calq, "published": modules.calq}
+    if sparse:
+        samples["sparse"] = read_calq(sparse).calq
+    samples["generated"] = run.test.calq
+    with atomic_directory(shipped.FOLDER / config.name) as folder:
+        made = Run(folder, new=True)
+        run.weights.save(made.weights_file)
+        save_decoder(run.decoder, config.training.decoder, made.decoder_file, half=True)
+        content = made.decoder_file.read_bytes()
+        if len(content) > MAX_DECODER_BYTES:
+            raise InputError(f"{run.decoder_file}: {len(content):,} bytes in half precision, expected at most "
+                             f"{MAX_DECODER_BYTES:,}")
+        config.save(folder / CONFIG_FILE)
+        # With the files as shipped, so that whoever has them finds the same.
+        metrics = {name: evaluate_run(config, made.weights_file, made.decoder_file, calq, progress=progress)
+                   for name, calq in samples.items()}
+        card = Card(
+            name=config.name, n_elinks=config.encoder.n_elinks, latent_bits=config.encoder.latent_bits,
+            arithmetic=config.encoder.arithmetic, spec=config.encoder.digest(), weights=run.weights.digest(),
+            decoder=hashlib.sha256(content).hexdigest()[:16], decoder_bytes=len(content),
+            decoder_parameters=made.decoder.count_params(), trained_on=trained_on,
+            samples=tuple(Sample(name=name, digest=charges_digest(samples[name]),
+                                 **found.model_dump(exclude={"config", "weights"})) for name, found in metrics.items()),
+            fingerprint=run.summary.fingerprint, command=f"econ-t weights make {config.name}",
+            versions={"econ-t": __version__, "python": platform.python_version()}
+            | {package: version(package) for package in _PACKAGES})
+        card.save(made.card_file)
+    return card
+
+
+def is_up_to_date(run: Run, published: Path | None = None, sparse: Path | None = None) -> bool:
+    """Whether the shipped set of this name is that of the run, with all samples that these files give."""
+    folder = shipped.FOLDER / run.config.name
+    wanted = {"generated"} | ({"held_out", "published"} if published else set()) | ({"sparse"} if sparse else set())
+    if not (folder / shipped.CARD_FILE).exists():
+        return False
+    card = Run(folder).card
+    return (card.weights, card.fingerprint) == (run.weights.digest(), run.summary.fingerprint) and wanted <= {
+        sample.name for sample in card.samples}
+
+
+def _trainings(run: Run) -> tuple[Training, ...]:
+    """The stages of a run; raises InputError if one is not there or saw a file."""
+    stages = run.config.stages()
+    runs = [run.stage(number) for number in range(1, len(stages))] + [run]
+    return tuple(_training(config, one) for (config, _), one in zip(stages, runs, strict=True))
+
+
+def _training(config: Config, run: Run) -> Training:
+    if config.data.files:
+        raise InputError(f"{run.folder}: trained on {config.data.files[0]}, expected generated modules alone")
+    dataset, summary, training = Dataset.from_config(config), run.summary, config.training
+    if dataset.digest != summary.data_digest:
+        raise InputError(f"{run.folder}: trained on other modules ({summary.data_digest}) than those of its "
+                         f"configuration ({dataset.digest}); train again")
+    loss = training.loss
+    if training.final_fraction and training.final_loss != loss:
+        loss = training.final_loss if training.final_fraction == 1 else (
+            f"{loss}, the last {training.final_fraction:.0%} {training.final_loss}")
+    n_steps = summary.epochs * max(training.passes * summary.n_train // training.batch_size, 1)
+    return Training(
+        modules=dataset.source, data_digest=summary.data_digest, n_train=summary.n_train,
+        n_validation=summary.n_validation, epochs=summary.epochs, n_steps=n_steps, loss=loss,
+        learning_rate=training.learning_rate, seed=training.seed, val_emd=summary.val_emd)

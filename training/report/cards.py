@@ -1,0 +1,57 @@
+"""Cards of shipped sets in Markdown: one as a page, all as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from models.trigger_cells import CALQ_PER_MIPT
+from training.results.card import TITLES, TOLERANCE, Card, Sample
+
+
+def cards_table(cards: Sequence[Card]) -> str:
+    """A table of these sets: mean EMD, with its standard error, of the modules with a cell above 35 CALQ."""
+    rows = [[f"`{card.name}`", str(card.n_elinks), str(card.latent_bits), f"{card.decoder_parameters:,}",
+             *(_mean(card.sample(name)) for name in TITLES)] for card in cards]
+    return _table(["set", "links", "bits per latent", "decoder's weights", *TITLES.values()], rows)
+
+
+def card_page(card: Card) -> str:
+    """The card as a page."""
+    stages = [[str(number), stage.modules, f"{stage.n_train:,}", stage.loss, f"{stage.learning_rate:g}",
+               f"{stage.epochs} ({stage.n_steps:,} steps)", str(stage.seed), f"{stage.val_emd:.3f}"]
+              for number, stage in enumerate(card.trained_on, 1)]
+    samples = [[TITLES[one.name], f"{one.n_modules:,}", f"{one.n_selected:,}", _mean(one), _value(one.emd_median),
+                _value(one.emd_q68), _value(one.emd_mean_all), one.digest] for one in card.samples]
+    packages = ", ".join(f"{name} {number}" for name, number in card.versions.items())
+    return "\n".join([
+        f"# {card.name}", "",
+        f"Encoder for {card.n_elinks} links in {card.arithmetic} arithmetic, {card.latent_bits} bits per latent. "
+        f"Decoder: {card.decoder_parameters:,} weights, {card.decoder_bytes:,} bytes.", "",
+        "## Trained on", "",
+        _table(["stage", "modules", "training rows", "loss", "rate", "epochs", "seed", "validation EMD"], stages), "",
+        "## EMD of modules that were not trained on", "",
+        f"Sensor-cell pitches; mean, median and 68% quantile are over the modules with a cell above {CALQ_PER_MIPT} "
+        "CALQ.", "",
+        _table(["modules", "number", "selected", "mean", "median", "68%", "mean of all", "digest"], samples), "",
+        "## Made and checked", "",
+        f"`{card.command}` makes it, `econ-t evaluate --weights {card.name} --input FILE --check-card` checks the mean "
+        f"EMD within {TOLERANCE:g}.", "",
+        f"Weights {card.weights}, decoder {card.decoder}, training {card.fingerprint}, encoder {card.spec}; "
+        f"{packages}.",
+        ""])
+
+
+def _table(titles: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    head = list(titles)
+    lines = [f"| {' | '.join(row)} |" for row in [head, *rows]]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
+
+
+def _mean(sample: Sample | None) -> str:
+    if sample is None or sample.emd_mean is None:
+        return "-"
+    return f"{sample.emd_mean:.3f}" + (f" ± {sample.emd_error:.3f}" if sample.emd_error is not None else "")
+
+
+def _value(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
