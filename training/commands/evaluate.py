@@ -48,7 +48,7 @@ def evaluate(
     modules = read_calq(input, column_order(order, chosen.data.order))
     if held_out:
         modules = held_out_rows(modules)
-    run, calq = Run(weights.parent), modules.calq
+    run, calq = Run(weights.parent, new=True), modules.calq
     if check_card and not run.is_shipped:
         raise InputError(f"{weights}: not a shipped set, which --check-card is about")
     sample = run.card.sample_of(charges_digest(calq)) if run.is_shipped and not decoder else None

@@ -29,4 +29,5 @@ def report(
     Example: econ-t report --run runs/econ_t_5elink --figures plots --format png
     """
     trained = Run(run)
-    write_report(Run(run, find_config(trained.weights_file, config)), json_, figures, format, label)
+    chosen = Run(trained.folder, find_config(trained.weights_file, config), new=True)
+    write_report(chosen, json_, figures, format, label)
