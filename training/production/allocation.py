@@ -17,6 +17,7 @@ from models.errors import InputError, nearest, parsing
 _MOST_BYTES = 4 << 20  # about ten times the list of the whole detector
 _LONGEST_HEADER = 1 << 16
 FEWEST_ELINKS = 2
+"""Links of a module that the signal allocation does not name."""
 SIGNAL_LINKS = {9: 5, 7: 4, 11: 4, 13: 3}
 """Links by layer, most of them at the shower maximum of electrons; all other layers have FEWEST_ELINKS."""
 
@@ -78,6 +79,10 @@ class ModuleLinks:
         """Number of links of each module; 0 for one that is not listed."""
         found = self.links.reindex(_index(layer, u, v)).fillna(0)
         return np.asarray(found, dtype=np.int64)
+
+    def is_listed(self, layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]:
+        """Whether each module is listed."""
+        return np.asarray(_index(layer, u, v).isin(self.links.index), dtype=np.bool_)
 
     def is_whole(self, layer: IntArray, u: IntArray, v: IntArray) -> npt.NDArray[np.bool_]:
         """Whether each module is listed as a full module."""

@@ -10,9 +10,9 @@ from models.calq_io import Order
 from models.errors import InputError
 from models.files import atomic_directory
 from training.production import transform
-from training.production.allocation import ModuleLinks
 from training.production.calorimeter import Sample, simulate
 from training.production.farm import Outcome, Part
+from training.production.geometry_file import read_module_list
 from training.production.modules import ModuleTable
 from training.production.ntuple import WaferFiles, open_tree, read_modules
 from training.production.stream import data_files, distinct_names, open_writer
@@ -80,17 +80,20 @@ def from_ntuple(path: Path, first: int, last: int, output: Path, *, tree: str | 
     return Outcome({"events": last - first, "modules": modules}, [*_there(output), *map(str, words)])
 
 
-def split_parts(paths: Iterable[Path], output: Path, suffix: str, links: Path | None) -> list[Part]:
+def split_parts(
+    paths: Iterable[Path], output: Path, suffix: str, links: Path | None, per_bit_width: bool = False
+) -> list[Part]:
     """Parts that split one file each."""
-    return [Part(name, split, {"path": path, "output": output, "name": name + suffix, "links": links},
+    return [Part(name, split, {"path": path, "output": output, "name": name + suffix, "links": links,
+                               **({"per_bit_width": True} if per_bit_width else {})},
                  inputs=(path, *([links] if links else [])),
                  outputs=tuple(transform.split_outputs(output, name + suffix).values()))
             for name, path in _named(paths)]
 
 
-def split(path: Path, output: Path, name: str, links: Path | None) -> Outcome:
-    """Split one file by the signal allocation, or by the module list `links`."""
-    counts = transform.split(path, output, name, ModuleLinks.read(links) if links else None)
+def split(path: Path, output: Path, name: str, links: Path | None, per_bit_width: bool = False) -> Outcome:
+    """Split one file by the signal allocation, or by the modules in `links`."""
+    counts = transform.split(path, output, name, read_module_list(links) if links else None, per_bit_width)
     outputs = transform.split_outputs(output, name)
     return Outcome(counts, [str(file) for n, file in outputs.items() if counts.get(f"nElinks_{n}")])
 
@@ -107,7 +110,7 @@ def skim_parts(paths: Iterable[Path], output: Path, suffix: str, *, whole: bool,
 def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, min_charge: int, links: Path | None
          ) -> Outcome:
     """Skim one file."""
-    table = ModuleLinks.read(links) if links else None
+    table = read_module_list(links) if links else None
     counts = transform.skim(path, output, whole, min_sim_energy, min_charge, table)
     return Outcome(counts, _there(output))
 

@@ -16,10 +16,12 @@ import pyarrow.parquet as pa_parquet
 
 from models.arrays import IntArray
 from models.calq_csv import CALQ_COLUMNS, MAX_CALQ
-from models.chip import MAX_ELINKS
+from models.chip import LATENT_BITS, MAX_ELINKS
 from models.errors import InputError, nearest
-from training.production.allocation import FEWEST_ELINKS, ModuleLinks, signal_links
+from models.trigger_cells import N_TRIGGER_CELLS
+from training.production.allocation import signal_links
 from training.production.geometry import LARGEST_UV, module_index, modules
+from training.production.geometry_file import GeometryFile, ModuleList, plane_eta
 from training.production.modules import ALIASES
 from training.production.stream import ROWS, keep_inputs, open_writer, read_tables, without_words
 
@@ -46,16 +48,20 @@ def _charges(table: pa.Table) -> npt.NDArray[np.uint32]:
 
 def split_outputs(output: Path, name: str) -> dict[int, Path]:
     """Files that `split` may write or delete, by number of links."""
-    return {n: output / f"nElinks_{n}" / name for n in range(FEWEST_ELINKS, MAX_ELINKS + 1)}
+    return {n: output / f"nElinks_{n}" / name for n in range(1, MAX_ELINKS + 1)}
 
 
-def split(path: Path, output: Path, name: str, links: ModuleLinks | None) -> dict[str, int]:
-    """Split the rows of a file into `output/nElinks_N/name`, N from 2 to 13: by layer, or by module with `links`.
+def split(
+    path: Path, output: Path, name: str, links: ModuleList | None, per_bit_width: bool = False
+) -> dict[str, int]:
+    """Split the rows of a file into `output/nElinks_N/name`, N from 1 to 13: by layer, or by module with `links`.
 
-    Sets the column n_elinks. Returns the number of rows by N; `left_out` counts modules with fewer than two links.
-    Raises InputError if a column that locates the modules is missing.
+    `per_bit_width`: modules of as many bits per latent are one class, the one of the fewest links with these bits.
+    Sets the column n_elinks, and with a geometry file also `wafertype`, `eta` (if there is none) and `cells`, whose bit
+    i says whether trigger cell i exists. Returns the number of rows by N; `left_out` counts modules without links and
+    `not_found` those that are not listed. Raises InputError if a column that locates the modules is missing.
     """
-    counts: dict[str, int] = {"left_out": 0}
+    counts: dict[str, int] = {"left_out": 0} | ({"not_found": 0} if links is not None else {})
     outputs = split_outputs(output, name)
     with ExitStack() as stack:
         writers: dict[int, Any] = {}
@@ -63,18 +69,36 @@ def split(path: Path, output: Path, name: str, links: ModuleLinks | None) -> dic
             layer, u, v = _columns(table, PLACE, str(path))
             number = signal_links(layer) if links is None else links.links_of(layer, u, v)
             numbered = _set_column(table, "n_elinks", number)
+            if isinstance(links, GeometryFile):
+                numbered = _with_geometry(numbered, links, (layer, u, v))
+            kind = np.minimum(number, max(LATENT_BITS)) if per_bit_width else number
             for n, file in outputs.items():
-                rows = np.flatnonzero(number == n)
+                rows = np.flatnonzero(kind == n)
                 if not len(rows):
                     continue
                 if n not in writers:
                     writers[n] = stack.enter_context(open_writer(file))
                 writers[n].write(numbered.take(rows))
                 counts[f"nElinks_{n}"] = counts.get(f"nElinks_{n}", 0) + len(rows)
-            counts["left_out"] += int(np.count_nonzero(number < FEWEST_ELINKS))
+            absent = 0 if links is None else int(np.count_nonzero(~links.is_listed(layer, u, v)))
+            counts["left_out"] += int(np.count_nonzero(number < 1)) - absent
+            if links is not None:
+                counts["not_found"] += absent
     for n in set(outputs) - set(writers):
         outputs[n].unlink(missing_ok=True)  # left by an earlier, different allocation
     return counts
+
+
+def _with_geometry(table: pa.Table, links: GeometryFile, place: tuple[IntArray, IntArray, IntArray]) -> pa.Table:
+    """Add what the geometry file knows of the modules."""
+    row = links.row_of(*place)
+    bits = links.cells_of(*place) @ (1 << np.arange(N_TRIGGER_CELLS, dtype=np.int64))
+    table = _set_column(table, "wafertype", np.where(row >= 0, links.wafer_type[row], -1))
+    table = _set_column(table, "cells", bits)
+    if "eta" not in table.column_names:
+        side = table["zside"].to_numpy() if "zside" in table.column_names else 1
+        table = table.append_column("eta", pa.array(plane_eta(*place) * side))
+    return table
 
 
 def _set_column(table: pa.Table, name: str, values: IntArray) -> pa.Table:
@@ -85,7 +109,7 @@ def _set_column(table: pa.Table, name: str, values: IntArray) -> pa.Table:
 
 
 def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, min_charge: int,
-         links: ModuleLinks | None) -> dict[str, int]:
+         links: ModuleList | None) -> dict[str, int]:
     """Keep the rows that pass all cuts, and return the number of rows read, removed by each cut, and kept.
 
     The cuts are: the edge of the silicon does not cut the module (if `whole`; by the list `links`, else by the

@@ -20,8 +20,9 @@ from models.chip import AE_MAX_ELINKS, MAX_ELINKS
 from models.errors import InputError, nearest
 from models.validation import explain
 from models.yaml_file import read_yaml
-from training.production.allocation import FEWEST_ELINKS, ModuleLinks, signal_links
+from training.production.allocation import FEWEST_ELINKS, signal_links
 from training.production.geometry import N_LAYERS, modules
+from training.production.geometry_file import read_module_list
 
 SYSTEMS = Path(__file__).parents[2] / "configs" / "systems"
 """Systems of this project, found by name."""
@@ -50,7 +51,7 @@ class Links(_Strict):
         if self.allocation == "layers":
             links = signal_links(here.layer)
         else:
-            listed = ModuleLinks.read(self.allocation).links_of(here.layer, here.u, here.v)
+            listed = read_module_list(self.allocation).links_of(here.layer, here.u, here.v)
             links = np.where(listed > 0, listed, FEWEST_ELINKS)
         found: Int64Array = np.clip(links + self.add, 1, MAX_ELINKS)
         return found

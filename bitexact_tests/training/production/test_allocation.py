@@ -34,7 +34,7 @@ def test_pile_up_allocation(tmp_path: Path) -> None:
     table = rows(6).assign(layer=[9, 9, 10, 11, 9, 9], waferu=[1, 1, 0, 5, 1, 2], waferv=[2, 3, 0, 5, 2, 2])
     counts = transform.split(save(tmp_path / "in.csv", table), tmp_path / "out", "in.parquet",
                              ModuleLinks.read(tmp_path / "list.csv"))
-    assert counts == {"left_out": 3, "nElinks_7": 2, "nElinks_13": 1}
+    assert counts == {"left_out": 1, "not_found": 1, "nElinks_1": 1, "nElinks_7": 2, "nElinks_13": 1}
     assert_array_equal(pd.read_parquet(tmp_path / "out" / "nElinks_7" / "in.parquet").CALQ_0, [0, 4])
 
 

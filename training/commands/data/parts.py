@@ -13,8 +13,8 @@ from training.production.farm import FarmConfig, Part, run
 from training.production.steps import rows_written
 
 
-def run_parts(parts: Sequence[Part], output: Path, workers: int, farm: Path | None) -> None:
-    """Run the unfinished parts and show the sum of all counts; raises InputError if no rows are left."""
+def run_parts(parts: Sequence[Part], output: Path, workers: int, farm: Path | None) -> dict[str, int]:
+    """Run the unfinished parts, show and return the sum of all counts; raises InputError if no rows are left."""
     log_to_console()
     config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
     with part_progress(len(parts)) as done:
@@ -27,6 +27,7 @@ def run_parts(parts: Sequence[Part], output: Path, workers: int, farm: Path | No
         shown = ", ".join(f"{name} {number}" for name, number in total.items())
         raise InputError(f"{output}: no rows are left to write ({shown})")
     show_counts(f"{len(parts)} parts in {output}", total)
+    return total
 
 
 def show_counts(what: str, counts: Mapping[str, int]) -> None:
