@@ -101,10 +101,14 @@ class Run:
 
     @cached_property
     def decoder(self) -> Any:
-        """Trained decoder, a tf_keras model; see `training.networks.decode`."""
+        """Trained decoder, a tf_keras model; see `training.networks.decode`.
+
+        Raises InputError if it refines with another encoder than that of the run.
+        """
         from training.networks.decoder import load_decoder  # noqa: PLC0415  (starts TensorFlow)
 
-        return load_decoder(self.decoder_file, self.config.encoder)
+        weights = None if self.config.training.network else self.weights
+        return load_decoder(self.decoder_file, self.config.encoder, weights)
 
     @cached_property
     def test(self) -> CalqTable:

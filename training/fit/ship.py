@@ -15,7 +15,7 @@ from models.errors import InputError
 from models.files import atomic_directory
 from training.data.dataset import Dataset, charges_digest, held_out_rows
 from training.fit.run import Run
-from training.networks.decoder import save_decoder
+from training.networks.decoder import known_encoder, save_decoder
 from training.physics.emd import Progress
 from training.physics.evaluation import evaluate_run
 from training.results.card import Card, Sample, SampleName, Training
@@ -44,6 +44,9 @@ def ship(run: Run, published: Path | None = None, sparse: Path | None = None, pr
     with atomic_directory(shipped.FOLDER / config.name) as folder:
         made = Run(folder, new=True)
         run.weights.save(made.weights_file)
+        encoder = known_encoder(run.decoder)
+        if encoder:
+            encoder.set_codes(run.weights)  # before rounding, half precision could move it to another code
         save_decoder(run.decoder, config.training.decoder, made.decoder_file, half=True)
         content = made.decoder_file.read_bytes()
         if len(content) > MAX_DECODER_BYTES:

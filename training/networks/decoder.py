@@ -17,9 +17,10 @@ from models.config import DecoderConfig
 from models.errors import InputError, parsing
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
+from models.weights import EncoderWeights
 from training.networks.chip_encoder import ExactEncoder, chip_encoder
 from training.networks.model_file import check_count, fill, read_model, write_model
-from training.networks.refining import CORRECTION_LAYERS, EARLY_WEIGHT, refined
+from training.networks.refining import CORRECTION_LAYERS, EARLY_WEIGHT, EncodedGuess, refined
 
 # isort: split
 import tf_keras
@@ -120,18 +121,30 @@ def save_decoder(decoder: Any, options: DecoderConfig, path: Path, half: bool = 
     write_model(path, size, decoder.get_weights(), np.float16 if half else np.float32)
 
 
-def load_decoder(path: Path, spec: EncoderSpec) -> Any:
-    """Read a decoder; raises InputError if the file does not hold one, or one for another number of latents."""
-    size, weights = read_model(path, "a decoder")
+def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None = None) -> Any:
+    """Read a decoder; raises InputError if the file does not hold one, or one for another number of latents.
+
+    `weights`: those of the encoder; a decoder that refines with another encoder is refused.
+    """
+    size, values = read_model(path, "a decoder")
     latents = size.pop("latents", None)
     if latents != spec.dense.outputs:
         raise InputError(f"{path}: decoder of {str(latents)[:40]} latents, expected {spec.dense.outputs}")
     with parsing(path, "the size of a decoder"):
         options = DecoderConfig.model_validate(size, strict=True)
-    check_count(path, weights, _n_parameters(spec, options), f"a decoder of {options!r}")
+    check_count(path, values, _n_parameters(spec, options), f"a decoder of {options!r}")
     decoder = build_decoder(spec, options, 0)
-    fill(decoder, weights)
+    fill(decoder, values)
+    encoder = known_encoder(decoder)
+    if weights and encoder and encoder.codes().digest() != weights.digest():
+        raise InputError(f"{path}: refines with encoder {encoder.codes().digest()}, expected {weights.digest()}, with "
+                         "which it is used; a decoder belongs to the weights of its run")
     return decoder
+
+
+def known_encoder(decoder: Any) -> ExactEncoder | None:
+    """The encoder in a decoder that refines; None in any other."""
+    return next((layer.encoder for layer in decoder.layers if isinstance(layer, EncodedGuess)), None)
 
 
 def _n_parameters(spec: EncoderSpec, options: DecoderConfig) -> int:

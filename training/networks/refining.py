@@ -39,7 +39,7 @@ class EncodedGuess(tf_keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, encoder: ExactEncoder, **kwargs: Any) -> None:
         """Use this encoder."""
         super().__init__(**kwargs)
-        self._encoder = encoder
+        self.encoder = encoder
         place = np.zeros((N_TRIGGER_CELLS, IMAGE_SIZE**2), np.float32)
         place[image_order(), channel_to_pixel()] = 1
         self._place = tf.constant(place)
@@ -47,11 +47,11 @@ class EncodedGuess(tf_keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Encode a guess; the gradient ignores all floors."""
         fractions, context = inputs
-        spec = self._encoder.spec
+        spec = self.encoder.spec
         # The second value of the context is log2 of the sum over its power of two, minus one half.
         scale = tf.pow(2.0, context[:, 1:2] + 0.5 + spec.input.fraction_bits)
         code = tf.minimum(straight_through(fractions * scale, tf.floor), spec.input.max_code)
-        stages = self._encoder.stages(tf.reshape(tf.matmul(code, self._place), (-1, IMAGE_SIZE, IMAGE_SIZE)))
+        stages = self.encoder.stages(tf.reshape(tf.matmul(code, self._place), (-1, IMAGE_SIZE, IMAGE_SIZE)))
         return stages["latent_code"] * spec.latent.lsb, stages["hidden_code"] * _HIDDEN_SCALE
 
 

@@ -38,18 +38,17 @@ def evaluate_run(
     """
     from training.networks.decoder import load_decoder  # noqa: PLC0415  (starts TensorFlow)
 
-    digest = None
+    codes = None
     if config.training.network:
         from training.networks.keras_encoder import load  # noqa: PLC0415  (starts TensorFlow)
 
         module_sum, latent_value = load(weights, config).encode(calq)
     else:
         codes = load_weights(weights, config.encoder)
-        digest = codes.digest()
         module_sum, latent_value = _latents(codes, calq)
-    model = load_decoder(decoder, config.encoder)
+    model = load_decoder(decoder, config.encoder, codes)
     found = _evaluate(latent_value, module_sum, model, calq, n_processes, progress)
-    return Evaluation(config=config.name, weights=digest, **dict(found))
+    return Evaluation(config=config.name, weights=codes.digest() if codes else None, **dict(found))
 
 
 def _latents(weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, FloatArray]:

@@ -109,6 +109,27 @@ def test_a_set_is_up_to_date_until_run_or_samples_change(made: Shipped, tmp_path
     assert not is_up_to_date(Run(tmp_path / "other"))
 
 
+def test_half_precision_moves_no_code_of_an_encoder_that_was_not_rounded(made: Shipped, tmp_path: Path) -> None:
+    """Decoders of older runs hold their encoder before rounding: here just below the middle between two codes."""
+    from training.networks.decoder import known_encoder, save_decoder
+
+    run = Run(shutil.copytree(made.run.folder, tmp_path / "run"))
+    encoder = known_encoder(run.decoder)
+    assert encoder is not None
+    bias = encoder.values["dense_bias"]
+    middle = run.weights.values()["dense_bias"] + (0.5 / 32) * (1 - 1e-6)
+    bias.assign(np.minimum(middle, 31 / 32).astype(np.float32))
+    np.testing.assert_array_equal(encoder.codes().flat, run.weights.flat)
+    save_decoder(run.decoder, run.config.training.decoder, run.decoder_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipped, "FOLDER", tmp_path / "trained")
+        ship(Run(run.folder))
+        shipped_decoder = Run("econ_t_2elink").decoder
+    inside = known_encoder(shipped_decoder)
+    assert inside is not None
+    np.testing.assert_array_equal(inside.codes().flat, run.weights.flat)
+
+
 def test_what_saw_measured_modules_is_not_shipped(made: Shipped, tmp_path: Path) -> None:
     config = small("econ_t_3elink", epochs=1).override(data={"files": [str(made.published)]})
     train(config, tmp_path / "run")

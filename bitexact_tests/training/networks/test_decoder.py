@@ -66,6 +66,23 @@ def test_survives_its_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(again, member)
 
 
+def test_half_precision_is_read_in_single_precision_and_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
+    decoder = build_decoder(SPEC, THREE, seed=1)
+    save_decoder(decoder, THREE, tmp_path / "half.npz", half=True)
+    save_decoder(decoder, THREE, tmp_path / "whole.npz")
+    assert (tmp_path / "half.npz").stat().st_size < 0.6 * (tmp_path / "whole.npz").stat().st_size
+    halves = load_decoder(tmp_path / "half.npz", SPEC).get_weights()
+    for again, member in zip(halves, decoder.get_weights(), strict=True):
+        assert again.dtype == np.float32
+        np.testing.assert_array_equal(again, member.astype(np.float16))
+    weights = decoder.get_weights()
+    weights[0][0, 1] = 1e5
+    decoder.set_weights(weights)
+    with pytest.raises(InputError, match=r"large\.npz: weights\[1\] = 100000, expected at most 65504 for float16$"):
+        save_decoder(decoder, THREE, tmp_path / "large.npz", half=True)
+    assert not (tmp_path / "large.npz").exists()
+
+
 def test_file_of_an_older_version_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "decoder.keras").write_bytes(b"PK")
     for path in (tmp_path / "decoder.npz", tmp_path / "decoder.keras"):

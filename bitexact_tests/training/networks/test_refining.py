@@ -25,6 +25,7 @@ from training.networks.decoder import (
     build_decoder,
     context,
     decode,
+    known_encoder,
     load_decoder,
     save_decoder,
 )
@@ -76,6 +77,21 @@ def test_the_encoder_is_in_the_file(tmp_path: Path) -> None:
     save_decoder(one, OPTIONS, tmp_path / "decoder.npz")
     again = load_decoder(tmp_path / "decoder.npz", SPEC)
     np.testing.assert_array_equal(decode(again, LATENT, SUMS), decode(one, LATENT, SUMS))
+
+
+def test_a_decoder_belongs_to_its_encoder(tmp_path: Path) -> None:
+    path = tmp_path / "decoder.npz"
+    save_decoder(decoder(), OPTIONS, path)
+    known = known_encoder(load_decoder(path, SPEC, WEIGHTS))
+    assert known is not None
+    np.testing.assert_array_equal(known.codes().flat, WEIGHTS.flat)
+    other = EncoderWeights.random(SPEC, 4, density=0.3)
+    with pytest.raises(InputError, match=rf"decoder\.npz: refines with encoder {WEIGHTS.digest()}, expected "
+                                         rf"{other.digest()}"):
+        load_decoder(path, SPEC, other)
+    plain = DecoderConfig(width=8, layers=1)
+    save_decoder(build_decoder(SPEC, plain, 1), plain, path)
+    assert known_encoder(load_decoder(path, SPEC, other)) is None, "one that does not refine fits any encoder"
 
 
 def test_one_correction_for_all_steps_is_smaller() -> None:
