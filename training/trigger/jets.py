@@ -53,10 +53,10 @@ def anti_kt(event: Int64Array, pt: Float64Array, eta: Float64Array, phi: Float64
 def _fastjet() -> Any:
     try:
         import fastjet  # noqa: PLC0415  (of the extra "trigger")
-
-        return fastjet
     except ImportError:
         raise ToolMissing("jets need the package fastjet: pip install '.[trigger]'") from None
+    fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)  # stdout may be the result of the command
+    return fastjet
 
 
 def generated(truth: Truth) -> Jets:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
+from models.errors import InputError
 from models.files import atomic_path
 from training.fit.run import Run
 from training.production.farm import Counts, Done, FarmConfig, Outcome, Part, run
@@ -109,7 +110,16 @@ def weights_of(system: System) -> Weights:
     chosen = system.rules_of_modules(links)
     names = {rule.run_of(int(n)) for index, rule in enumerate(system.rules) if rule.algorithm == "AE"
              for n in np.unique(links[chosen == index])}
-    return tuple((name, Run(name).weights.digest()) for name in sorted(names))
+    return tuple((name, _digest(system, name)) for name in sorted(names))
+
+
+def _digest(system: System, name: str) -> str:
+    run_of = Run(name)
+    try:
+        return run_of.weights.digest()
+    except FileNotFoundError as error:
+        raise InputError(f"{system.where}: weights: {name}: {Path(error.filename).name} is missing; expected the folder "
+                         "of a finished run") from None
 
 
 @lru_cache(maxsize=1)
