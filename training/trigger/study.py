@@ -118,8 +118,9 @@ def _digest(system: System, name: str) -> str:
     try:
         return run_of.weights.digest()
     except FileNotFoundError as error:
-        raise InputError(f"{system.where}: weights: {name}: {Path(error.filename).name} is missing; expected the folder "
-                         "of a finished run") from None
+        missing = Path(error.filename).name
+        raise InputError(f"{system.where}: weights: {name}: {missing} is missing; expected the folder of a finished "
+                         "run") from None
 
 
 @lru_cache(maxsize=1)
