@@ -7,7 +7,7 @@ from typing import Any
 
 import typer.main
 
-from models.command_line import LazyGroup, econ_t
+from models.command_line import LazyGroup, econ_t, to_paste
 
 MARK = "<!-- commands -->"
 
@@ -28,7 +28,10 @@ def _commands(group: LazyGroup, name: str, level: int) -> Iterator[str]:
 
 
 def _lines(command: Any, name: str, level: int) -> Iterator[str]:
-    yield from ("", f"{'#' * level} {name}", "", *_paragraphs(command.help or ""), "")
+    yield from ("", f"{'#' * level} {name}", "", *(" ".join(one.split()) + "\n" for one in (
+        command.help or "").split("\n\n")), "")
+    for example in command.examples:
+        yield from ("```bash", to_paste(example), "```", "")
     context = command.make_context(name, [], resilient_parsing=True)
     records = [param.get_help_record(context) for param in command.params if param.name != "help"]
     if any(records):
@@ -37,13 +40,3 @@ def _lines(command: Any, name: str, level: int) -> Iterator[str]:
         yield f"| `{option}` | {' '.join(meaning.split())} |".replace("[", "\\[")
     if isinstance(command, LazyGroup):
         yield from _commands(command, name, level + 1)
-
-
-def _paragraphs(text: str) -> Iterator[str]:
-    """Paragraphs of a docstring; one that shows a command is a block of code."""
-    for paragraph in text.split("\n\n"):
-        plain = " ".join(paragraph.split())
-        said, found, line = plain.partition("econ-t ") if "`econ-t" not in plain else (plain, "", "")
-        if said and found:
-            yield from (said.strip(), "")
-        yield from ("```bash", f"econ-t {line}", "```", "") if found else (plain, "")

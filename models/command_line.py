@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar
@@ -21,7 +23,62 @@ Table = Mapping[str, tuple[str, str]]
 """Commands by name: `module:function` or `module:app` (a Typer app), and in a few words what the command does."""
 
 
-class LazyGroup(TyperGroup):
+_EXAMPLES = re.compile(r"\s*Examples?:\s+(econ-t .*)\Z", re.DOTALL)
+_LINE = 78  # letters of a line of an example
+
+
+def split_examples(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text of a help without the commands at its end behind `Example:`, and each of these on one line.
+
+    A blank line separates two of them.
+    """
+    found = _EXAMPLES.search(text)
+    if not found:
+        return text, ()
+    return text[: found.start()], tuple(" ".join(one.split()) for one in found[1].split("\n\n"))
+
+
+def to_paste(command: str) -> str:
+    """A command on lines that fit a terminal, all but the last with a backslash at their end."""
+    lines = [""]
+    for part in _parts(command):
+        if lines[-1] and len(lines[-1]) + len(part) > _LINE - 3:
+            lines.append("   ")
+        lines[-1] += f" {part}" if lines[-1] else part
+    return " \\\n".join(lines)
+
+
+def _parts(command: str) -> Iterator[str]:
+    """Words of a command, an option together with its value."""
+    words = re.findall(r"(?:\"[^\"]*\"|\S)+", command)
+    for number, word in enumerate(words):
+        follows = number and words[number - 1].startswith("--") and not word.startswith("--")
+        if follows:
+            continue
+        value = words[number + 1] if number + 1 < len(words) else "--"
+        yield f"{word} {value}" if word.startswith("--") and not value.startswith("--") else word
+
+
+class _WithExamples:
+    """A command whose help ends with examples that can be pasted: on one line, or with backslashes."""
+
+    examples: tuple[str, ...] = ()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        text, self.examples = split_examples(inspect.cleandoc(options.get("help") or ""))
+        super().__init__(*arguments, **options | {"help": text or None})
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)  # type: ignore[misc]  # of the class of Typer beside this one
+        if self.examples:
+            typer.echo("Example:\n\n" + "".join(f"{to_paste(one)}\n\n" for one in self.examples), nl=False)
+
+
+class Command(_WithExamples, TyperCommand):
+    """A command with examples."""
+
+
+class LazyGroup(_WithExamples, TyperGroup):
     """A group whose commands stand in `table`; a command's module is imported when it is called or asks for help.
 
     Errors that a user can cause, in any command, end with one line on stderr and exit status 2.
@@ -48,7 +105,7 @@ class LazyGroup(TyperGroup):
         found = getattr(import_module(module), attribute)
         if not isinstance(found, typer.Typer):
             app = typer.Typer(add_completion=False)
-            app.command()(found)
+            app.command(cls=Command)(found)
             found = app
         command = get_command(found)
         command.name = name
@@ -72,15 +129,15 @@ def lazy_app(
     return app
 
 
-def with_old_names(names: Mapping[str, str]) -> type[TyperCommand]:
+def with_old_names(names: Mapping[str, str]) -> type[Command]:
     """A class of commands that also take options by these older names, each given with the one that it has now."""
 
-    class Command(TyperCommand):
+    class WithOldNames(Command):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             split = [arg.partition("=") for arg in args]
             return super().parse_args(ctx, [names.get(name, name) + equals + value for name, equals, value in split])
 
-    return Command
+    return WithOldNames
 
 
 _FRONT = (

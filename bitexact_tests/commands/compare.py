@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from bitexact_tests.comparison import Comparison, bit_comparison, compare_stages
 from emulator import encode
@@ -19,7 +18,8 @@ from models.bit_comparison import RTL, TITLES
 from models.calq_io import column_order, read_calq
 from models.command_line import with_old_names
 from models.configured import load_configured
-from models.options import CalqFiles, JsonFile, Order, WeightsConfig, WeightsFile
+from models.console import Column, console_for, show_table, write_csv
+from models.options import CalqFiles, CsvFile, JsonFile, Order, WeightsConfig, WeightsFile
 from models.weights import EncoderWeights
 from rtl.commands.options import Fold, chip
 from rtl.design.chip import AutoencoderChip
@@ -36,6 +36,7 @@ def compare(
     backend: Annotated[list[str] | None, typer.Option(help="vitis, catapult or rtl; may be repeated.")] = None,
     fold: Fold = None,
     json_: JsonFile = None,
+    csv: CsvFile = None,
     order: Order = None,
 ) -> None:
     """Run every event through the emulator and another implementation, and compare each stage bit by bit.
@@ -48,15 +49,19 @@ def compare(
     chosen, codes = load_configured(weights, config)
     calq = read_calq(input, column_order(order, chosen.data.order)).calq
     reference = encode(codes, calq)
-    console = Console(stderr=json_ == "-")
+    console = console_for(stderr="-" in (json_, csv))
     results = {}
     for name in [one if one == RTL else backend_name(one, chosen.hls.backend) for one in backend or [None]]:
-        found = (_run_rtl(chip(chosen, "asic", redundant=False, fold=fold), codes, calq) if name == RTL
-                 else run_csim(chosen, codes, calq, backend=name))
-        results[name] = compare_stages(chosen.encoder, calq, reference, found)
+        stages = (_run_rtl(chip(chosen, "asic", redundant=False, fold=fold), codes, calq) if name == RTL
+                  else run_csim(chosen, codes, calq, backend=name))
+        results[name] = compare_stages(chosen.encoder, calq, reference, stages)
         _show(console, f"{chosen.name}: emulator = {TITLES[name]}? {len(calq)} events", results[name])
+    found = bit_comparison(chosen, codes, len(calq), results)
     if json_:
-        bit_comparison(chosen, codes, len(calq), results).save(json_)
+        found.save(json_)
+    if csv:
+        write_csv(csv, [{"backend": name, **row.model_dump()} for name, one in found.backends.items()
+                        for row in one.stages])
     if not all(result.equal for result in results.values()):
         raise SystemExit(1)
 
@@ -68,9 +73,9 @@ def _run_rtl(top: AutoencoderChip, weights: EncoderWeights, calq: IntArray) -> d
 
 def _show(console: Console, title: str, result: Comparison) -> None:
     """The stages of one backend, and its first mismatch."""
-    table = Table("stage", "values", "mismatches", "events with mismatch", title=title)
-    for row in result.stages:
-        style = "red" if row.n_mismatches else None
-        table.add_row(row.stage, str(row.n_values), str(row.n_mismatches), str(row.n_events), style=style)
-    console.print(table)
-    console.print("all bits equal" if result.equal else f"first mismatch: {result.first}", highlight=False)
+    numbers = [Column(title, right=True) for title in ("values", "mismatches", "events with mismatch")]
+    show_table(console, title, ["stage", *numbers],
+               [(row.stage, f"{row.n_values:,}", f"{row.n_mismatches:,}", f"{row.n_events:,}")
+                for row in result.stages],
+               [k for k, row in enumerate(result.stages) if row.n_mismatches])
+    console.print("all bits equal" if result.equal else f"first mismatch: {result.first}", soft_wrap=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table as Grid
 
 from bitexact_tests.matrix import COLUMNS, FAMILIES, NOT_REACHED, Table, charges, run_matrix
 from models.command_line import with_old_names
 from models.config import Config
+from models.console import Column, console_for, show_table, write_csv
 from models.errors import InputError, nearest
 from models.files import write_text
-from models.options import JsonFile
+from models.options import CsvFile, JsonFile
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -33,6 +32,7 @@ def matrix(
     events: Annotated[int, typer.Option(min=1, help="Number of random events; extreme ones are added.")] = 3000,
     seconds: Annotated[float, typer.Option(min=0, help="Start no cell after this many seconds.")] = float("inf"),
     json_: JsonFile = None,
+    csv: CsvFile = None,
 ) -> None:
     """Every configuration with every family of weights through emulator, HLS and RTL: one table.
 
@@ -42,12 +42,14 @@ def matrix(
     paths = config or sorted(CONFIGS.glob("*.yaml"))
     families, columns = _chosen("family", family, FAMILIES), _chosen("column", column, COLUMNS)
     table = run_matrix([Config.load(path) for path in paths], families, columns, events, seconds, _progress())
-    _show(Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, stderr=json_ == "-"),
-          table, columns, len(charges(events)))
+    _show(console_for(stderr="-" in (json_, csv)), table, columns, len(charges(events)))
     if json_:
         rows = [{"config": name, "weights": family} | {column: asdict(cell) for column, cell in row.items()}
                 for (name, family), row in table.items()]
         write_text(json_, json.dumps(rows, indent=1) + "\n")
+    if csv:
+        write_csv(csv, [{"config": name, "weights": family, "column": column} | asdict(cell)
+                        for (name, family), row in table.items() for column, cell in row.items()])
     reached = [cell for row in table.values() for cell in row.values() if cell.not_run != NOT_REACHED]
     if not reached or not all(cell.equal for cell in reached):
         raise SystemExit(1)
@@ -66,15 +68,16 @@ def _progress() -> Callable[[str], None]:
 
 
 def _show(console: Console, table: Table, columns: Sequence[str], n_events: int) -> None:
-    grid = Grid("config", "weights", "emulator", *columns, title=f"emulator = HLS = RTL? {n_events} events")
-    for (name, family), row in table.items():
-        style = None if all(cell.equal or cell.not_run == NOT_REACHED for cell in row.values()) else "red"
-        grid.add_row(name, family, str(n_events), *(str(row[column]) for column in columns), style=style)
-    console.print(grid)
+    rows = [(name, family, str(n_events), *(str(row[column]) for column in columns))
+            for (name, family), row in table.items()]
+    show_table(console, f"emulator = HLS = RTL? {n_events} events",
+               ["config", "weights", "emulator", *(Column(column, wraps=True) for column in columns)], rows,
+               [k for k, row in enumerate(table.values())
+                if not all(cell.equal or cell.not_run == NOT_REACHED for cell in row.values())])
     cells = {(*key, column): cell for key, row in table.items() for column, cell in row.items()}
     for (name, family, column), cell in cells.items():
         if cell.first:
-            console.print(f"{name}, {family}, {column}: first mismatch: {cell.first}")
+            console.print(f"{name}, {family}, {column}: first mismatch: {cell.first}", soft_wrap=True)
     n_equal, n_late = (sum(found) for found in zip(*((c.equal, c.not_run == NOT_REACHED) for c in cells.values()),
                                                    strict=True))
     console.print(f"{n_equal} of {len(cells)} cells equal in all bits"

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import models
 from bitexact_tests.conftest import REPOSITORY
-from models.command_line import LazyGroup, econ_t, lazy_app, with_old_names
+from models.command_line import LazyGroup, econ_t, lazy_app, to_paste, with_old_names
 
 PACKAGES = ("models", "emulator", "hls", "rtl", "training", "bitexact_tests")
 
@@ -49,6 +49,51 @@ def test_every_command_of_every_package_is_in_econ_t() -> None:
     front = {target for _, target, _ in commands(group)}
     tables = [importlib.import_module(f"{package}.__main__").COMMANDS for package in PACKAGES]
     assert {target for table in tables for target, _ in table.values()} <= front
+
+
+def paths(group: LazyGroup, name: str) -> Iterator[tuple[str, Any]]:
+    """Words and command of everything in a group and in the groups in it."""
+    for word in group.table:
+        command = group.load(word)
+        yield f"{name} {word}", command
+        if isinstance(command, LazyGroup):
+            yield from paths(command, f"{name} {word}")
+
+
+def pasted(shown: str) -> list[list[str]]:
+    """The words of each command when what stands behind `Example:` in a help is pasted into a shell."""
+    lines = shown.partition("Example:\n")[2]
+    script = f"econ-t() {{ printf '%s\\n' econ-t \"$@\" ''; }}\n{lines}"
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+    return [one.split("\n") for one in done.stdout.strip().split("\n\n")]
+
+
+def test_every_example_can_be_pasted_and_is_a_command() -> None:
+    """From a help of 80 columns, through a shell, into the options of the command."""
+    front = get_command(econ_t())
+    assert isinstance(front, LazyGroup)
+    runner, without = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}), []
+    for name, command in paths(front, "econ-t"):
+        shown = runner.invoke(econ_t(), [*name.split()[1:], "--help"]).output
+        if "Example:" not in shown:
+            without.append(name)
+            continue
+        assert max(map(len, shown.partition("Example:")[2].splitlines())) <= 80, name
+        for words in pasted(shown):
+            assert " ".join(words).startswith(name), name
+            context = command.make_context(name, words[len(name.split()) :])  # no option is missing or unknown
+            assert context.params or not command.params, name
+    assert without == ["econ-t data", "econ-t rtl"], "groups that do nothing by themselves"
+
+
+@pytest.mark.parametrize(("command", "lines"), [
+    ("econ-t train", ["econ-t train"]),
+    ("econ-t evaluate --weights " + "w" * 30 + " --input " + "i" * 30 + " --rtl",
+     ["econ-t evaluate --weights " + "w" * 30 + " \\", "    --input " + "i" * 30 + " --rtl"]),
+    ('econ-t rtl formal --only "mask of 16 bits"', ['econ-t rtl formal --only "mask of 16 bits"']),
+])
+def test_an_option_stays_with_its_value(command: str, lines: list[str]) -> None:
+    assert to_paste(command).splitlines() == lines
 
 
 def run_main(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from hls.backends import BACKENDS
 from hls.commands.options import ProjectConfig
 from hls.report import CHIP, counted, implementations
 from models.configured import find_config
+from models.console import Column, console_for, show_table, write_csv
 from models.errors import InputError
+from models.hardware import Implementation
+from models.options import CsvFile, JsonFile
+from models.result import ResultList
 
 
 def report(
     config: ProjectConfig = None,
     project: Annotated[list[str] | None,
                        typer.Option(help="BACKEND=FOLDER of a synthesised project; may be repeated.")] = None,
+    json_: JsonFile = None,
+    csv: CsvFile = None,
 ) -> None:
     """Show resources and latency, and the tool behind each value.
 
@@ -35,11 +39,14 @@ def report(
         raise InputError("nothing to report; expected --config or --project")
     # Without a configuration, all projects must be of that of the first.
     chosen = find_config(next(iter(folders.values()), Path()) / "weights.npz", config)
-    console = Console()
-    quantities = Table("quantity", "value", "source", title=f"{chosen.name}: counted")
-    for one in counted(chosen):
-        quantities.add_row(one.quantity, one.value, one.source)
-    table = Table("implementation", "values", "tool", title=f"{chosen.name}: implementations", show_lines=True)
-    for row in [CHIP, *implementations(folders, chosen)]:
-        table.add_row(row.name, row.summary(), row.tool)
-    console.print(quantities, table)
+    rows = [CHIP, *implementations(folders, chosen)]
+    console = console_for(stderr="-" in (json_, csv))
+    show_table(console, f"{chosen.name}: counted", ["quantity", "value", Column("source", wraps=True)],
+               [(one.quantity, one.value, one.source) for one in counted(chosen)])
+    console.print()
+    show_table(console, f"{chosen.name}: implementations", [Column(title, wraps=True) for title in (
+        "implementation", "values", "tool")], [(row.name, row.summary(), row.tool) for row in rows])
+    if json_:
+        ResultList[Implementation](tuple(rows)).save(json_)
+    if csv:
+        write_csv(csv, [row.model_dump() for row in rows])

@@ -36,9 +36,9 @@ def registers(
     With --output the weights go in: a file that sets up the encoder, or with --registers one that differs in the
     weights alone. Without it they come out, into --weights.
 
-    In: econ-t registers --weights weights.npz --output init.yaml --i2c writes.csv
+    Examples: econ-t registers --weights weights.npz --output init.yaml --i2c writes.csv
 
-    Out: econ-t registers --registers init.yaml --weights weights.npz
+    econ-t registers --registers init.yaml --weights weights.npz
     """
     if context.invoked_subcommand:
         if odd := next((name for name, value in context.params.items() if value is not None), None):

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy.typing as npt
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from models.calq_io import CalqTable, column_order, read_calq, write_calq, write_latents
+from models.console import Column, console_for, show_table, write_csv
 from models.errors import InputError
-from models.options import JsonFile
+from models.options import CsvFile, JsonFile
 from models.trigger_cells import image_order, to_trigger_cells
 from models.wording import counted
 from training.commands.console import emd_progress
@@ -31,8 +28,8 @@ from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencode
 from training.physics.wording import verdict_lines, with_error
 from training.results.comparison import Comparison
 
-SHOWN = ("emd", "energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
-"""Metrics in the table on the terminal; the JSON has all of them."""
+SHOWN = ("energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
+"""Metrics in the table on the terminal besides the EMD; the last ones go first where it is narrow."""
 
 
 def compare(
@@ -56,6 +53,7 @@ def compare(
                                                             "that are of one of the link budgets.")] = False,
     held_out: HeldOut = False,
     json_: JsonFile = None,
+    csv: CsvFile = None,
     n_csv: Annotated[int, typer.Option("--nCSV", min=0, help="Number of rows of input, latent and output to write "
                                                              "into RUN/csv of each run.")] = 0,
     n_processes: EmdProcesses = None,
@@ -80,8 +78,10 @@ def compare(
     show_comparison(result)
     if json_:
         result.save(json_)
+    if csv:
+        write_csv(csv, result.records())
     for one in runs if n_csv else []:
-        write_csv(one.modules_folder, load_autoencoder(one), to_trigger_cells(table.calq[:n_csv]))
+        write_modules(one.modules_folder, load_autoencoder(one), to_trigger_cells(table.calq[:n_csv]))
 
 
 def _modules(
@@ -94,7 +94,7 @@ def _modules(
     return generated_modules(n_modules or 5000, seed)
 
 
-def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
+def write_modules(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
     """Write rows of a run: input.csv (CALQ), latent.csv (the bits sent), output.csv (decoded CALQ).
 
     calq: (n, 48) in trigger-cell order, which is also the order of the columns.
@@ -109,16 +109,16 @@ def write_csv(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
 
 def show_comparison(result: Comparison) -> None:
     """Show a table per link budget, best scheme first, then the verdicts."""
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
+    console = console_for(stderr=True)
+    metrics = [Column(result.metrics[name].short, right=True, optional=True) for name in SHOWN]
+    columns = [Column("scheme"), Column(result.metrics["emd"].short, right=True), *metrics,
+               *(Column(title, right=True) for title in ("bits", "used", "cut", "empty"))]
     for n_elinks in result.budgets:
-        table = Table("scheme", box=SIMPLE_HEAD, title=f"{counted(n_elinks, 'link')}, {result.n_selected:,} of "
-                                                       f"{result.n_modules:,} modules of {result.data}")
-        for title in (*(result.metrics[name].short for name in SHOWN), "bits", "used", "cut", "empty"):
-            table.add_column(title, justify="right", no_wrap=True)
-        for row in result.table(n_elinks):
-            others = (row.metrics[name].mean for name in SHOWN if name != "emd")
-            table.add_row(row.name, with_error(row.emd), *map(shown, others), f"{row.bits:.1f}",
-                          f"{row.link_occupancy:.0%}", f"{row.cut_rate:.2%}", str(row.n_empty_output))
-        console.print(table)
+        title = (f"{counted(n_elinks, 'link')}, {result.n_selected:,} of {result.n_modules:,} modules of {result.data}")
+        show_table(console, title, columns, [
+            (one.name, with_error(one.emd), *(shown(one.metrics[name].mean) for name in SHOWN), f"{one.bits:.1f}",
+             f"{one.link_occupancy:.0%}", f"{one.cut_rate:.2%}", str(one.n_empty_output))
+            for one in result.table(n_elinks)])
+        console.print()
     for line in verdict_lines(result):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)

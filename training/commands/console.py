@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from models.config import Config
+from models.console import Column, console_for, show_table
 from models.result import Result
 from training.results.card import TITLES, Sample
 from training.results.evaluation import Evaluation
@@ -91,14 +90,13 @@ def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[st
 
 def show_values(title: str, result: Result) -> None:
     """Show a table of the values of a result and their meanings."""
-    table = Table("metric", title=title)
-    table.add_column("value", justify="right")
-    table.add_column("meaning")
+    rows = []
     for name, meaning in result.meanings().items():
         value = getattr(result, name)
-        shown = "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-        table.add_row(name, shown, meaning)
-    _CONSOLE.print(table)
+        rows.append((name, "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}",
+                     meaning))
+    show_table(console_for(stderr=True), title, ["metric", Column("value", right=True), Column("meaning", wraps=True)],
+               rows)
 
 
 def emd_progress(
@@ -120,21 +118,14 @@ def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], Non
 
 def show_distributions(rows: list[tuple[str, ...]]) -> None:
     """Show samples side by side, as returned by `training.production.distributions.compare`."""
-    table = Table("per module", title="mean and percentiles")
-    table.add_column("sample", overflow="fold")
-    for column in ("mean", "5%", "25%", "50%", "75%", "95%"):
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    _CONSOLE.print(table)
+    numbers = [Column(title, right=True) for title in ("mean", "5%", "25%", "50%", "75%", "95%")]
+    show_table(console_for(stderr=True), "mean and percentiles", ["per module", Column("sample", wraps=True), *numbers],
+               rows)
 
 
-def show_table(title: str, rows: list[dict[str, Any]]) -> None:
+def show_records(title: str, rows: list[dict[str, Any]]) -> None:
     """Show a table of records with the same keys, one row each."""
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name, value in rows[0].items():
-        table.add_column(name, justify="left" if isinstance(value, str) else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no"
-                        if value is False else "-" if value is None else str(value) for value in row.values()))
-    _CONSOLE.print(table)
+    columns = [Column(name, right=not isinstance(value, str)) for name, value in rows[0].items()]
+    show_table(console_for(stderr=True), title, columns,
+               [[f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no" if value is False
+                 else "-" if value is None else str(value) for value in row.values()] for row in rows])

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from models.config import Config
+from models.console import write_csv
 from models.errors import InputError
-from models.options import ConfigFile, Order, Settings
+from models.options import ConfigFile, CsvFile, Order, Settings
 from models.trigger_cells import to_trigger_cells
-from training.commands.console import log_to_console, part_progress, show_table
+from training.commands.console import log_to_console, part_progress, show_records
 from training.commands.old_options import CommandWithOldOptions
 from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
 from training.data.dataset import Dataset
@@ -38,6 +39,7 @@ def emd_loss(
     n_pairs: Annotated[int, typer.Option(min=256, max=10_000_000, help="Number of pairs of maps per epoch.")] = 30_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of pairs and first weights.")] = 1,
     set_: Settings = None,
+    csv: CsvFile = None,
 ) -> None:
     """Train small networks that approximate the exact EMD, for `train --loss`: emd_loss1 is the best, and so on.
 
@@ -59,10 +61,12 @@ def emd_loss(
     with part_progress(n_models * epochs) as done:
         result = train_family(train, held_out, chosen.training.augment, output, epochs=epochs, n_models=n_models,
                               best=best, n_pairs=n_pairs, seed=seed, report=done)
-    show_table(f"against the exact EMD, {result.n_held_out_pairs} held-out pairs of mean {result.mean_emd:.3f}", [
+    show_records(f"against the exact EMD, {result.n_held_out_pairs} held-out pairs of mean {result.mean_emd:.3f}", [
         {"loss": row.name, "image": row.image, "conv": f"{row.layers} x {row.filters} x {row.kernel}",
          "dense": row.units, "seed": row.seed, "mean |error|": row.mean_absolute_error, "bias": row.bias,
          "spread": row.spread, "corr.": row.correlation} for row in result.models])
+    if csv:
+        write_csv(csv, [row.model_dump() for row in result.models])
 
 
 def _check_folder(output: Path) -> None:

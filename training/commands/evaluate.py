@@ -9,8 +9,9 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.configured import find_config
+from models.console import write_csv
 from models.errors import InputError
-from models.options import CalqFiles, JsonFile, Order, WeightsConfig, WeightsFile
+from models.options import CalqFiles, CsvFile, JsonFile, Order, WeightsConfig, WeightsFile
 from models.shipped import find, find_weights
 from models.trigger_cells import CALQ_PER_MIPT
 from training.commands.console import emd_progress, show_card, show_metrics
@@ -31,6 +32,7 @@ def evaluate(
     check_card: Annotated[bool, typer.Option("--check-card", help="Exit with status 1 unless a shipped set has the "
                                                                   "metrics that its card says.")] = False,
     json_: JsonFile = None,
+    csv: CsvFile = None,
     order: Order = None,
     n_processes: EmdProcesses = None,
 ) -> None:
@@ -68,10 +70,11 @@ def evaluate(
     show_metrics(chosen, found)
     if json_:
         found.save(json_)
+    if csv:
+        write_csv(csv, [found.model_dump()])
     if sample:
         show_card(run.name, sample, found, known)
         problem = run.card.problem(sample, found, known)
         if check_card and problem:
             typer.echo(f"{run.name}: {problem}", err=True)
             raise typer.Exit(1)
-

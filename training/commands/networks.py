@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from models.options import JsonFile
+from models.console import write_csv
+from models.options import CsvFile, JsonFile
 from models.result import ResultList
-from training.commands.console import show_table
+from training.commands.console import show_records
 from training.networks.catalogue import NETWORKS
 from training.results.encoders import ListedNetwork
 
 
-def networks(json_: JsonFile = None) -> None:
+def networks(json_: JsonFile = None, csv: CsvFile = None) -> None:
     """List the networks that `train --models` knows.
 
     Example: econ-t networks
@@ -17,6 +18,8 @@ def networks(json_: JsonFile = None) -> None:
     rows = tuple(ListedNetwork(name=name, image=network.image, loss=network.loss, formats=network.formats,
                                on_chip=network.on_chip, weights=network.n_parameters())
                  for name, network in NETWORKS.items())
-    show_table("networks for train --models", [dict(row) for row in rows])
+    show_records("networks for train --models", [dict(row) for row in rows])
     if json_:
         ResultList[ListedNetwork](rows).save(json_)
+    if csv:
+        write_csv(csv, [dict(row) for row in rows])

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from typer import echo
-from typer.core import TyperCommand
 
+from models.command_line import Command
 from models.errors import InputError
 
 
@@ -63,7 +63,7 @@ OPTIONS = {
 """Old options by name; --retrain, --quantize and --models have kept their names."""
 
 
-class CommandWithOldOptions(TyperCommand):
+class CommandWithOldOptions(Command):
     """Command that also accepts `OPTIONS`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
+from models.console import Column, console_for, show_table, write_csv
 from models.files import atomic_path
-from models.options import Order
+from models.options import CsvFile, Order
 from training.commands.console import emd_progress
 from training.commands.options import RunFolder
 from training.figures.seu import critical_bits
@@ -29,6 +26,7 @@ N_RANKED = 50
 PERIODS_S = (1.0, 60.0, 3600.0, 86400.0)
 UPSETS_PER_HOUR = 1.0
 """Assumed upsets of all 12,864 weight bits without redundancy: a number to scale, not a measured rate."""
+_OPTIONAL = ("latents", "frames", "sum")  # columns of a wide terminal
 
 
 def seu(
@@ -40,6 +38,7 @@ def seu(
     n_votes: Annotated[int, typer.Option(min=1, help="Number of stored bits to flip in redundant copies.")] = 1500,
     rtl: Annotated[bool, typer.Option("--rtl/--no-rtl", help="Also compile the RTL and flip its registers.")] = True,
     json_: Annotated[str | None, typer.Option("--json", help="Result; default: RUN/seu.json; - is stdout.")] = None,
+    csv: CsvFile = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures; default: RUN/seu.")] = None,
     format: Annotated[Literal["pdf", "png", "svg"], typer.Option(help="Format of the figures.")] = "png",
 ) -> None:
@@ -71,37 +70,37 @@ def seu(
         accumulation=upsets.accumulation(n_weight_bits, UPSETS_PER_HOUR, PERIODS_S))
     show(result)
     result.save(json_ or trained.upsets_file)
+    if csv:
+        write_csv(csv, [row.model_dump() for row in result.ranking])
     with style("experiment"), atomic_path((figures or trained.upsets_folder) / f"critical_bits.{format}") as temporary:
         critical_bits(flipped, config.encoder).savefig(temporary, dpi=150)
 
 
 def show(result: Upsets) -> None:
     """Show effects by array and register, the top of the ranking, and the effect of redundancy."""
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
-    table = Table("kind", "name", box=SIMPLE_HEAD,
-                  title=f"{result.config}: fraction of events that a flipped bit changes, mean over the bits; "
-                        f"EMD without flips {result.emd:.3f}")
+    console = console_for(stderr=True)
     titles = ("bits", "latents", "|difference|", "frames", "sum", "EMD change", "largest")
-    for title in titles:
-        table.add_column(title, justify="right", no_wrap=True)
+    rows = []
     for one in result.bits:
         values = [f"{np.mean(values):.3f}" for _, values in one.effects or ()]
         largest = [f"{max(one.effects.emd_change):.3f}"] if one.effects else []
-        table.add_row(one.kind, one.name, f"{len(one.place):,}", *(values + largest or ["lasts"] * 6))
-    console.print(table)
-    ranked = Table("kind", "bit", box=SIMPLE_HEAD, title="bits that change the EMD most")
-    for title in ("latents changed", "|code difference|", "EMD change"):
-        ranked.add_column(title, justify="right")
-    for kind in dict.fromkeys(row.kind for row in result.ranking):
-        for row in [row for row in result.ranking if row.kind == kind][:8]:
-            ranked.add_row(kind, row.name, f"{row.latent_changed:.3f}", f"{row.code_difference:.2f}",
-                           f"{row.emd_change:.3f}")
-    console.print(ranked)
+        rows.append((one.kind, one.name, f"{len(one.place):,}", *(values + largest or ["lasts"] * 6)))
+    show_table(console, f"{result.config}: fraction of events that a flipped bit changes, mean over the bits; "
+                        f"EMD without flips {result.emd:.3f}",
+               ["kind", "name", *(Column(title, right=True, optional=title in _OPTIONAL) for title in titles)],
+               rows)
+    numbers = [Column(title, right=True) for title in ("latents", "|code difference|", "EMD change")]
+    title = "bits that change the EMD most, with the fraction of changed latents"
+    show_table(console, title, ["kind", "bit", *numbers], [
+        (kind, row.name, f"{row.latent_changed:.3f}", f"{row.code_difference:.2f}", f"{row.emd_change:.3f}")
+        for kind in dict.fromkeys(row.kind for row in result.ranking)
+        for row in [row for row in result.ranking if row.kind == kind][:8]])
     for name, part in (("pipeline", result.pipeline), ("redundancy", result.redundancy)):
         for key, value in part or ():
             shown = f"{value:,}" if isinstance(value, int) else ", ".join(value)
-            console.print(f"{name}: {key.replace('_', ' ')}: {shown}", highlight=False, soft_wrap=True)
+            console.print(f"{name}: {key.replace('_', ' ')}: {shown}", soft_wrap=True)
     rate = result.accumulation
     for period in rate.periods:
         console.print(f"{rate.upsets_per_hour:g} upsets/h in {rate.n_bits:,} bits, three copies scrubbed every "
-                      f"{period.period_s:g} s: {period.wrong_votes_per_day:.3g} wrong votes/day", highlight=False)
+                      f"{period.period_s:g} s: {period.wrong_votes_per_day:.3g} wrong votes/day",
+                      soft_wrap=True)

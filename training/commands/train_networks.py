@@ -11,7 +11,7 @@ from models.errors import InputError
 from models.result import ResultList
 from models.trigger_cells import CALQ_PER_MIPT
 from models.wording import counted
-from training.commands.console import TrainingProgress, show_table
+from training.commands.console import TrainingProgress, show_records
 from training.fit.run import Run
 from training.fit.train import train
 from training.networks.catalogue import NETWORKS, configure, find
@@ -51,6 +51,6 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
             epochs=summary.epochs, n_elinks=config.encoder.n_elinks, **found.model_dump(exclude={"config"})))
     ResultList[TrainedNetwork](tuple(rows)).save(output / "networks.json")
     links = counted(rows[0].n_elinks, "link")
-    show_table(f"EMD, {links}: held-out modules with a cell above {CALQ_PER_MIPT} CALQ, and all", [
+    show_records(f"EMD, {links}: held-out modules with a cell above {CALQ_PER_MIPT} CALQ, and all", [
         {"name": row.name, "formats": row.formats, "on chip": row.on_chip, "mean": row.emd_mean,
          "median": row.emd_median, "68%": row.emd_q68, "of all": row.emd_mean_all} for row in rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, computed_field, model_validator
@@ -241,6 +241,14 @@ class Comparison(Result):
                  "" if one.energy_response.mean is None else f"{one.energy_response.mean:.3f}", f"{one.bits:.1f}",
                  f"{one.cut_rate:.2%}") for n in self.budgets for one in self.table(n)]
         return html_table(f"{self.n_selected:,} of {self.n_modules:,} modules of {self.data}", titles, rows)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every scheme as one flat record, best first on each budget: its rates, then mean and error of each metric."""
+        return [{name: getattr(one, name) for name in ("n_elinks", "name", "algorithm", "links_used", "detail", "bits",
+                                                       "link_occupancy", "cut_rate", "n_empty_output")}
+                | {f"{name}{suffix}": value for name in self.metrics
+                   for suffix, value in (("", one.metrics[name].mean), ("_error", one.metrics[name].error))}
+                for n in self.budgets for one in self.table(n)]
 
     @property
     def budgets(self) -> tuple[int, ...]:
