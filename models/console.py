@@ -59,7 +59,7 @@ def show_table(
     console.print(_table(every, kept, least, rows, red))
     if len(kept) < len(every):
         left_out = ", ".join(every[k].title for k in range(len(every)) if k not in kept)
-        console.print(f"Not shown in {console.width} columns: {left_out}.", soft_wrap=True)
+        console.print(f"Not shown in {console.width} columns: {left_out}", soft_wrap=True)
 
 
 def _least_width(column: Column, cells: Sequence[str]) -> int:

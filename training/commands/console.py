@@ -123,9 +123,10 @@ def show_distributions(rows: list[tuple[str, ...]]) -> None:
                rows)
 
 
-def show_records(title: str, rows: list[dict[str, Any]]) -> None:
-    """Show a table of records with the same keys, one row each."""
-    columns = [Column(name, right=not isinstance(value, str)) for name, value in rows[0].items()]
+def show_records(title: str, rows: list[dict[str, Any]], optional: Sequence[str] = ()) -> None:
+    """Show a table of records with the same keys, one row each; `optional` keys only where there is room."""
+    columns = [Column(name, right=not isinstance(value, str), optional=name in optional)
+               for name, value in rows[0].items()]
     show_table(console_for(stderr=True), title, columns,
                [[f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no" if value is False
                  else "-" if value is None else str(value) for value in row.values()] for row in rows])

@@ -11,7 +11,7 @@ import typer
 from models.calq_io import column_order, read_calq
 from models.errors import InputError
 from models.options import JsonFile
-from training.commands.console import log_to_console, show_table
+from training.commands.console import log_to_console, show_records
 from training.fit.run import Run
 from training.results.software import SoftwareExport
 
@@ -75,10 +75,10 @@ def _export_software(
 
 def _show(result: SoftwareExport, fragment: Path) -> None:
     table = result.table
-    show_table(f"links and graphs: {fragment}", [
+    show_records(f"links and graphs: {fragment}", [
         {"links": str(n), "graph": str(graph), "of": table.classes[graph].name, "bits": bits,
          "trained": n not in table.untrained_links}
         for n, (graph, bits) in enumerate(zip(table.link_to_graph, table.bits_per_link, strict=True))])
-    show_table("decoded as the software does, beside our own decoding", [
+    show_records("decoded as the software does, beside our own decoding", [
         {"graphs": one.name, "data": one.data[:24], "n": one.n_modules, "differ": one.n_latents_differ,
          "cells": one.cells, "energy": one.energy, "EMD": one.emd, "own": one.emd_own} for one in result.checks])

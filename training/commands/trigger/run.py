@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
+from models.console import Column, console_for, show_table
 from models.errors import InputError
 from models.options import JsonFile
 from training.commands.console import log_to_console, part_progress
@@ -66,30 +63,30 @@ def run(
 
 def show(result: TriggerStudy) -> None:
     """Show a table per sample, and what differs from the first system."""
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else 130)
+    console = console_for(stderr=True)
+    optional = ("links", "bits", "response", "eta, 0.001", "ROC area")
+    columns = [Column("system"), *(Column(title, right=True, optional=title in optional) for title in (
+        "resolution", "threshold", "efficiency", "links", "response", "eta, 0.001", "bits", "ROC area"))]
     for name in result.samples:
         if all(one.on(name).objects is None for one in result.systems):
             continue
-        table = Table("system", box=SIMPLE_HEAD, title=f"{result.n_events:,} events of {name} with {result.pile_up:g} "
-                                                       "pile-up")
-        for title in ("links", "bits", "response", "resolution", "eta, 0.001", "threshold", "efficiency", "ROC area"):
-            table.add_column(title, justify="right", no_wrap=True)
+        rows = []
         for system in result.systems:
             here = system.on(name)
             assert here.objects is not None
             point, roc = (here.working_points or (None,))[-1], here.identification
-            table.add_row(
-                system.name, f"{here.links.mean_links:.2f}", f"{here.links.bits:.1f}" if here.links.bits else "-",
-                _shown(here.objects.response.value), str(here.objects.resolution),
-                _shown(here.objects.eta.value, 1000, 2), _shown(point.threshold.value if point else None, 1, 1),
-                "-" if point is None else str(point.efficiency), _shown(roc.area.value if roc else None))
-        console.print(table)
+            rows.append((
+                system.name, str(here.objects.resolution), _shown(point.threshold.value if point else None, 1, 1),
+                "-" if point is None else str(point.efficiency), f"{here.links.mean_links:.2f}",
+                _shown(here.objects.response.value), _shown(here.objects.eta.value, 1000, 2),
+                f"{here.links.bits:.1f}" if here.links.bits else "-", _shown(roc.area.value if roc else None)))
+        show_table(console, f"{result.n_events:,} events of {name} with {result.pile_up:g} pile-up", columns, rows)
         points = result.systems[0].on(name).working_points
         if points:
             console.print(f"Above {LEAST_PT:g} GeV; threshold in GeV at a rate of {points[-1].rate:.0%} of the bunch "
-                          f"crossings, about {points[-1].rate * COLLISIONS_KHZ:,.0f} kHz.", highlight=False)
+                          f"crossings, about {points[-1].rate * COLLISIONS_KHZ:,.0f} kHz.", soft_wrap=True)
     for one in result.differences:
-        console.print(difference_text(one, result.systems[0].name), highlight=False)
+        console.print(difference_text(one, result.systems[0].name), soft_wrap=True)
 
 
 def difference_text(one: Difference, first: str) -> str:

@@ -8,7 +8,10 @@ from training.trigger.system import SYSTEMS, System
 
 
 def systems() -> None:
-    """List the systems of this project: file, name and the rules of which the first that fits a module is taken."""
+    """List the systems of this project: file, name and the rules of which the first that fits a module is taken.
+
+    Example: econ-t trigger systems
+    """
     for path in sorted(SYSTEMS.glob("*.yaml")):
         system = System.load(path)
         rules = "; ".join(" ".join(f"{key} {value}" for key, value in rule.model_dump(exclude_defaults=True).items())
