@@ -10,7 +10,7 @@ import typer
 from models.errors import InputError
 from models.files import write_text
 from models.options import JsonFile
-from training.commands.console import show_table
+from training.commands.console import show_records
 from training.commands.data.options import Farm, Folder, Format, Inputs, ModuleList, Workers
 from training.commands.data.parts import run_parts
 from training.production import steps
@@ -42,7 +42,7 @@ def split(
     total = run_parts(parts, output, workers, farm)
     rows = sum(total.values())
     if json_ != "-":
-        show_table(f"modules by output links, {rows:,} rows", [
+        show_records(f"modules by output links, {rows:,} rows", [
             {"class": name.replace("nElinks_", "links "), "rows": total[name], "part": f"{total[name] / rows:.1%}"}
             for name in sorted(total, key=lambda one: (one[:2] != "nE", len(one), one))])
     if json_:
