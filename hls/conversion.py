@@ -14,7 +14,7 @@ import math
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
     """
     chosen = BACKENDS[backend]
     with atomic_directory(output, guarded=True) as folder:
-        log = io.StringIO()
-        with _captured(log):
-            model = _hls4ml_model(config, chosen, folder)
-            model.write()
-            Path(f"{folder}.tar.gz").unlink(missing_ok=True)  # hls4ml also packs some projects, beside the folder
-        (folder / "hls4ml.log").write_text(log.getvalue())
+        model = write_network(lambda: _hls4ml_model(config, chosen, folder), folder)
         _keep_network_only(folder)
         _write_top_level(config.encoder, chosen, folder, model)
         for name, text in chosen.scripts(config).items():
@@ -63,18 +58,33 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
         (folder / PROJECT_FILE).write_text(json.dumps(describe(config, backend), indent=1) + "\n")
 
 
-def describe(config: Config, backend: str) -> dict[str, str]:
-    """Provenance of a project: equal descriptions make equal projects. Raises ToolMissing without hls4ml."""
+def write_network(make: Callable[[], Any], folder: Path) -> Any:
+    """Write the project of the hls4ml model that `make` returns, and what hls4ml says to `hls4ml.log`."""
+    log = io.StringIO()
+    with _captured(log):
+        model = make()
+        model.write()
+        Path(f"{folder}.tar.gz").unlink(missing_ok=True)  # hls4ml also packs some projects, beside the folder
+    (folder / "hls4ml.log").write_text(log.getvalue())
+    return model
+
+
+def hls4ml_version() -> str:
+    """The installed version; raises ToolMissing without hls4ml."""
     try:
-        version = metadata.version("hls4ml")
+        return metadata.version("hls4ml")
     except metadata.PackageNotFoundError:
         raise ToolMissing("hls4ml not found; conversion needs it: pip install '.[training]'") from None
+
+
+def describe(config: Config, backend: str) -> dict[str, str]:
+    """Provenance of a project: equal descriptions make equal projects. Raises ToolMissing without hls4ml."""
     return {
         "digest": config.encoder.digest(),
         "backend": backend,
         "part": config.hls.part,
         "clock_period_ns": str(config.hls.clock_period_ns),
-        "hls4ml": version,
+        "hls4ml": hls4ml_version(),
     }
 
 
@@ -96,30 +106,47 @@ def _captured(log: io.StringIO) -> Iterator[None]:
 def _hls4ml_model(config: Config, backend: Backend, folder: Path) -> Any:
     from models.qkeras_encoder import build_encoder, set_weights  # noqa: PLC0415  (starts TensorFlow)
 
-    # isort: split
-    import hls4ml  # noqa: PLC0415  (after the Keras it is to use)
-
     spec = config.encoder
     keras_model = build_encoder(spec)
     # All weights are one LSB: hls4ml saves the multipliers of zeros, but a reloadable weight can take any value.
     set_weights(keras_model, EncoderWeights.constant(spec, 1))
-    hls_config = hls4ml.utils.config_from_keras_model(keras_model, granularity="name", backend=backend.hls4ml_name)
-    # Everything in parallel and a new event every clock, as in the chip; BramFactor 0 makes every weight an argument.
-    hls_config["Model"] |= {"Strategy": "Latency", "ReuseFactor": 1, "BramFactor": 0, "PipelineStyle": "pipeline"}
-    hls_config["LayerName"]["conv"]["ParallelizationFactor"] = spec.conv.size**2
-    precisions = layer_precisions(spec)
-    for layer, settings in hls_config["LayerName"].items():
-        settings["Precision"] |= precisions[layer]
-    for layer in ("conv", "hidden", "dense"):
-        hls_config["LayerName"][layer]["Trace"] = True
-    model = hls4ml.converters.convert_from_keras_model(
-        keras_model, hls_config=hls_config, output_dir=str(folder), project_name=_NETWORK, io_type="io_parallel",
-        backend=backend.hls4ml_name, clock_period=config.hls.clock_period_ns, **backend.target(config),
-    )
-    model.config.trace_output = True  # as hls4ml's own `trace` does; it ignores the setting in the configuration
+    model = hls4ml_model(
+        keras_model, _NETWORK, config, backend=backend, folder=folder, precisions=layer_precisions(spec),
+        traced=("conv", "hidden", "dense"), options={"BramFactor": 0},  # 0 makes every weight an argument
+        layers={"conv": {"ParallelizationFactor": spec.conv.size**2}})
     unbound = [w.name for w in model.get_weight_variables() if w.storage.lower() != "bram"]
     if unbound:
         raise RuntimeError(f"hls4ml made {', '.join(unbound)} constant, expected arguments")
+    return model
+
+
+def hls4ml_model(
+    keras_model: Any, name: str, config: Config, *, backend: Backend, folder: Path,
+    precisions: Mapping[str, Mapping[str, str]], traced: Collection[str], options: Mapping[str, Any] | None = None,
+    layers: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Any:
+    """The hls4ml model of a Keras model, everything in parallel and a new event every clock.
+
+    precisions: of every layer, by name; traced: layers whose results the testbench reads; options and layers: further
+    settings of the model and of single layers.
+    """
+    import models.qkeras_setup  # noqa: F401, PLC0415  (first: it chooses the Keras that hls4ml reads)
+
+    # isort: split
+    import hls4ml  # noqa: PLC0415  (starts TensorFlow)
+
+    hls_config = hls4ml.utils.config_from_keras_model(keras_model, granularity="name", backend=backend.hls4ml_name)
+    hls_config["Model"] |= {"Strategy": "Latency", "ReuseFactor": 1, "PipelineStyle": "pipeline", **(options or {})}
+    for layer, settings in hls_config["LayerName"].items():
+        settings["Precision"] |= precisions[layer]
+        settings.update((layers or {}).get(layer, {}))
+    for layer in traced:
+        hls_config["LayerName"][layer]["Trace"] = True
+    model = hls4ml.converters.convert_from_keras_model(
+        keras_model, hls_config=hls_config, output_dir=str(folder), project_name=name, io_type="io_parallel",
+        backend=backend.hls4ml_name, clock_period=config.hls.clock_period_ns, **backend.target(config),
+    )
+    model.config.trace_output = True  # as hls4ml's own `trace` does; it ignores the setting in the configuration
     return model
 
 

@@ -143,10 +143,10 @@ def with_old_names(names: Mapping[str, str]) -> type[Command]:
 _FRONT = (
     ("Train", "training", "train data networks emd-loss weights"),
     ("Physics performance", "training", "evaluate compare trigger report"),
-    ("Studies", "training", "pareto seu hybrid search flops export"),
+    ("Studies", "training", "pareto seu hybrid search flops distill export"),
     ("The chip", "emulator", "encode chip"),
     ("The chip", "models", "registers import"),
-    ("C++ for FPGA and ASIC", "hls", "convert csim synth resources=report"),
+    ("C++ for FPGA and ASIC", "hls", "convert convert-decoder csim synth resources=report"),
     ("Open RTL", "rtl", ""),
     ("Proof", "bitexact_tests", "check=compare matrix faults"),
 )

@@ -15,6 +15,7 @@ WeightsConfig = Annotated[Path | None, typer.Option("--config", help="Configurat
                                                                      "weights, else the one that they are for.")]
 WeightsFile = Annotated[Path, typer.Option("--weights", help="weights.npz, a register file of the chip (YAML), or "
                                                            "the name of a shipped set.")]
+DecoderFile = Annotated[Path, typer.Option("--decoder", help="Compact decoder, as compact_3k.npz of `distill`.")]
 RegisterFile = Annotated[Path, typer.Option("--registers", help="Register file of the chip (YAML).")]
 ChipRevision = Annotated[Revision | None, typer.Option("--revision", help="Revision of the chip; default: that of "
                                                                           "the register file.")]

@@ -19,6 +19,7 @@ COMMANDS = {
     "networks": ("training.commands.networks:networks", "List the networks that train --models knows."),
     "weights": ("training.commands.weights:app", "Shipped sets: list, card, make."),
     "flops": ("training.commands.flops:flops", "Count the operations of one inference."),
+    "distill": ("training.commands.distill:distill", "Train compact decoders in integers for an FPGA."),
     "export": ("training.commands.export:export", "Write encoder and decoder as TensorFlow and ONNX files."),
 }
 app = lazy_app(__doc__, COMMANDS)

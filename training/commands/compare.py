@@ -41,6 +41,8 @@ def compare(
     n_modules: Annotated[int | None, typer.Option(min=1, help="Number of rows to use; without --input, of "
                                                               "modules to generate (5000).")] = None,
     data_seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 1001,
+    decoder: Annotated[list[Path] | None, typer.Option(help="Compact decoder of one of the runs, a further scheme; may "
+                                                            "be repeated.")] = None,
     links: Annotated[list[int] | None, typer.Option(min=1, max=13, help="Link budget; may be repeated. Default: 2 to 5 "
                                                                         "and those of the runs.")] = None,
     min_charge: Annotated[float, typer.Option(min=0, help="Select modules and cells with more CALQ than this.")] = 35,
@@ -73,8 +75,9 @@ def compare(
         raise InputError("--held-out is about the rows of a file, expected --input")
     table = _modules(input, order, configured, n_modules, data_seed, held_out)
     result = run_comparison(
-        runs, table, links or (), progress=emd_progress, n_processes=n_processes, min_charge=min_charge,
-        dropped_bits=drop_lsb, max_cut=ts_cut, thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed)
+        runs, table, links or (), decoders=decoder or (), progress=emd_progress, n_processes=n_processes,
+        min_charge=min_charge, dropped_bits=drop_lsb, max_cut=ts_cut,
+        thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed)
     show_comparison(result)
     if json_:
         result.save(json_)

@@ -35,8 +35,8 @@ def log_to_console() -> None:
 class TrainingProgress:
     """Progress bar over the epochs, or about ten lines if stderr is not a terminal."""
 
-    def __init__(self, config: Config) -> None:
-        self._name, self._total = config.name, config.training.epochs
+    def __init__(self, config: Config, title: str = "") -> None:
+        self._name, self._total = title or config.name, config.training.epochs
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[metrics]}"),
             TimeElapsedColumn(), TimeRemainingColumn(), console=_CONSOLE)

@@ -25,8 +25,8 @@ def evaluate(
     weights: WeightsFile,
     input: CalqFiles,
     config: WeightsConfig = None,
-    decoder: Annotated[Path | None, typer.Option(help="decoder.npz, or the folder of a run; default: the folder "
-                                                      "of the weights.")] = None,
+    decoder: Annotated[Path | None, typer.Option(help="decoder.npz, a compact decoder, or the folder of a run; "
+                                                      "default: the folder of the weights.")] = None,
     held_out: HeldOut = False,
     min_charge: Annotated[float | None, typer.Option(min=0, help="Only modules with a cell above this CALQ.")] = None,
     check_card: Annotated[bool, typer.Option("--check-card", help="Exit with status 1 unless a shipped set has the "

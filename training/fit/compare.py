@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from models import shipped
 from models.calq_io import CalqTable
+from models.compact_decoder import CompactDecoder
 from models.errors import InputError
 from models.trigger_cells import to_trigger_cells
 from models.wording import counted
 from training.fit.run import Run
 from training.physics.comparison import compare as compare_schemes
 from training.physics.emd import Progress
-from training.physics.schemes import load_autoencoder
+from training.physics.schemes import Scheme, compact_autoencoder, load_autoencoder
 from training.results.comparison import Comparison, Options
 
 LINKS = (2, 3, 4, 5)
@@ -29,18 +31,19 @@ def shipped_runs(n_elinks: Sequence[int] | None = None) -> list[Run]:
 
 
 def compare(
-    runs: Sequence[Run], modules: CalqTable, n_elinks: Sequence[int] = (), *, progress: Progress | None = None,
-    n_processes: int | None = None, **options: Any,
+    runs: Sequence[Run], modules: CalqTable, n_elinks: Sequence[int] = (), *, decoders: Sequence[Path] = (),
+    progress: Progress | None = None, n_processes: int | None = None, **options: Any,
 ) -> Comparison:
     """Send modules through every algorithm of the chip on every link budget, each run on its own budget.
 
-    n_elinks: link budgets, by default LINKS and those of the runs; options: further fields of `Options`. Rows are
-    consecutive bunch crossings of one chip. Raises InputError if two runs have one name, if a budget leaves a run out,
-    or if no module is selected.
+    n_elinks: link budgets, by default LINKS and those of the runs; decoders: files of compact decoders, each of the
+    encoder of one of the runs, which make further schemes; options: further fields of `Options`. Rows are consecutive
+    bunch crossings of one chip. Raises InputError if two runs have one name, if a budget leaves a run out, if a decoder
+    belongs to none of the runs, or if no module is selected.
 
     Example: `compare([run], run.test).verdict(5).winner.name`.
     """
-    encoders = [load_autoencoder(run) for run in runs]
+    encoders = [*(load_autoencoder(run) for run in runs), *(_with_decoder(path, runs) for path in decoders)]
     names = [scheme.name for scheme in encoders]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
@@ -53,3 +56,12 @@ def compare(
     extra = {str(name): modules.extra[name].to_numpy() for name in modules.extra.columns}
     return compare_schemes(to_trigger_cells(modules.calq), extra, encoders, Options(n_elinks=tuple(budgets), **options),
                            progress=progress, n_processes=n_processes, data=modules.source)
+
+
+def _with_decoder(path: Path, runs: Sequence[Run]) -> Scheme:
+    """AE with a compact decoder and the weights of the run that it belongs to."""
+    decoder = CompactDecoder.load(path)
+    run = next((one for one in runs if one.weights.digest() == decoder.encoder), None)
+    if run is None:
+        raise InputError(f"{path}: decoder of the encoder {decoder.encoder}, expected that of a --run")
+    return compact_autoencoder(run, decoder, path.stem)

@@ -59,6 +59,7 @@ class Run:
         # Written by other commands.
         if self.is_shipped:
             folder = SHIPPED_RESULTS / folder.name
+        self.results_folder = folder
         self.metrics_file = folder / "metrics.json"
         self.bit_comparison_file = folder / "compare.json"
         self.rtl_comparison_file = folder / "compare_rtl.json"
@@ -74,6 +75,7 @@ class Run:
         self.pareto_file = self.pareto_folder / PARETO_FILE
         self.hybrid_folder = folder / "hybrid"
         self.search_folder = folder / "search"
+        self.distillation_file = folder / "distillation.json"
         self.constant_file = folder / "constant" / "constant.json"
         self.constant_weights_file = folder / "constant" / WEIGHTS_FILE
 
@@ -177,6 +179,14 @@ class Run:
         from training.report.page import write_report  # noqa: PLC0415  (needs Matplotlib)
 
         return write_report(self)
+
+    def compact_file(self, macs: int) -> Path:
+        """Path of the compact decoder of this many multiply-accumulates at most: `compact_3k.npz` of 3,000."""
+        return self.folder / f"compact_{f'{macs // 1000}k' if macs % 1000 == 0 else macs}.npz"
+
+    def compact_checkpoint_file(self, macs: int) -> Path:
+        """Path of the checkpoint of its training."""
+        return self.compact_file(macs).with_suffix(".checkpoint.npz")
 
     def rtl_file(self, technology: str) -> Path:
         """Path of the gate count of the RTL in a technology."""

@@ -13,12 +13,14 @@ import numpy.typing as npt
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from emulator.codes import FINE_SUM, bit_length
 from models.arrays import FloatArray
+from models.compact_decoder import CompactDecoder
 from models.config import DecoderConfig
 from models.errors import InputError, parsing
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 from training.networks.chip_encoder import ExactEncoder, chip_encoder
+from training.networks.compact import compact_fractions
 from training.networks.model_file import check_count, fill, read_model, write_model
 from training.networks.refining import CORRECTION_LAYERS, EARLY_WEIGHT, EncodedGuess, refined
 
@@ -104,7 +106,12 @@ def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]
 
 
 def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.integer[Any]]) -> FloatArray:
-    """Decode latents (n, outputs) and module sums (n,) to charge fractions (n, 48) in trigger-cell order."""
+    """Decode latents (n, outputs) and module sums (n,) to charge fractions (n, 48) in trigger-cell order.
+
+    `decoder`: a tf_keras model, or a CompactDecoder.
+    """
+    if isinstance(decoder, CompactDecoder):
+        return compact_fractions(decoder, latent_value, module_sum)
     inputs = [np.asarray(latent_value, np.float32)]
     if len(decoder.inputs) > 1:
         inputs.append(context(module_sum))
@@ -122,10 +129,17 @@ def save_decoder(decoder: Any, options: DecoderConfig, path: Path, half: bool = 
 
 
 def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None = None) -> Any:
-    """Read a decoder; raises InputError if the file does not hold one, or one for another number of latents.
+    """Read a decoder, in floating point or compact.
 
-    `weights`: those of the encoder; a decoder that refines with another encoder is refused.
+    `weights`: those of the encoder; a decoder that refines with another encoder is refused. Raises InputError if the
+    file does not hold a decoder, or one for other latents.
     """
+    if CompactDecoder.is_in(path):
+        compact = CompactDecoder.load(path)
+        if (compact.spec.latent, compact.spec.n_latents) != (spec.latent, spec.dense.outputs):
+            raise InputError(f"{path}: decoder of {compact.spec.n_latents} latents in {compact.spec.latent}, expected "
+                             f"{spec.dense.outputs} in {spec.latent}")
+        return compact
     size, values = read_model(path, "a decoder")
     latents = size.pop("latents", None)
     if latents != spec.dense.outputs:
@@ -145,6 +159,16 @@ def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None =
 def known_encoder(decoder: Any) -> ExactEncoder | None:
     """The encoder in a decoder that refines; None in any other."""
     return next((layer.encoder for layer in decoder.layers if isinstance(layer, EncodedGuess)), None)
+
+
+def n_macs(decoder: Any) -> int:
+    """Multiply-accumulates of a tf_keras model of `build_decoder` for one module.
+
+    Networks that several refinements share, and the encoder of guesses, count each time that they are used.
+    """
+    dense: list[int] = [math.prod(layer.kernel.shape) * len(layer.inbound_nodes)
+                        for layer in decoder.layers if hasattr(layer, "kernel")]
+    return sum(dense) + sum(layer.macs for layer in decoder.layers if isinstance(layer, EncodedGuess))
 
 
 def _n_parameters(spec: EncoderSpec, options: DecoderConfig) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.config import DecoderConfig
+from models.cost import macs_in_image
 from models.trigger_cells import IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel, image_order
 from training.networks.chip_encoder import ExactEncoder, straight_through
 
@@ -43,6 +44,11 @@ class EncodedGuess(tf_keras.layers.Layer):  # type: ignore[misc]
         place = np.zeros((N_TRIGGER_CELLS, IMAGE_SIZE**2), np.float32)
         place[image_order(), channel_to_pixel()] = 1
         self._place = tf.constant(place)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one guess."""
+        return sum(macs_in_image(self.encoder.spec))
 
     def call(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Encode a guess; the gradient ignores all floors."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from emulator import encode
 from models.arrays import FloatArray, IntArray
+from models.compact_decoder import CompactDecoder
 from models.config import Config
 from models.register_weights import load_weights
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
@@ -23,7 +24,11 @@ def evaluate(
     weights: EncoderWeights, decoder: Any, calq: IntArray,
     n_processes: int | None = None, progress: Progress | None = None,
 ) -> EmdMetrics:
-    """Evaluate an encoder on charges (n, 48) in image order, with the latents of the NumPy emulator."""
+    """Evaluate an encoder on charges (n, 48) in image order, with the latents of the NumPy emulator.
+
+    Raises InputError for a compact decoder of another encoder.
+    """
+    check_encoder(decoder, weights.digest(), "decoder")
     module_sum, latent_value = _latents(weights, calq)
     return _evaluate(latent_value, module_sum, decoder, calq, n_processes, progress)
 
@@ -47,8 +52,15 @@ def evaluate_run(
         codes = load_weights(weights, config.encoder)
         module_sum, latent_value = _latents(codes, calq)
     model = load_decoder(decoder, config.encoder, codes)
+    check_encoder(model, codes.digest() if codes else None, decoder)
     found = _evaluate(latent_value, module_sum, model, calq, n_processes, progress)
     return Evaluation(config=config.name, weights=codes.digest() if codes else None, **dict(found))
+
+
+def check_encoder(decoder: Any, encoder: str | None, what: object) -> None:
+    """Raise InputError for a compact decoder that belongs to another encoder; `encoder` is the digest of ours."""
+    if isinstance(decoder, CompactDecoder):
+        decoder.check_encoder(encoder, what)
 
 
 def _latents(weights: EncoderWeights, calq: IntArray) -> tuple[IntArray, FloatArray]:

@@ -30,6 +30,7 @@ from models.weights import EncoderWeights
 from models.wording import counted
 
 if TYPE_CHECKING:
+    from models.compact_decoder import CompactDecoder
     from training.fit.run import Run
 
 Decoder = Callable[[IntArray, IntArray], FloatArray]
@@ -191,7 +192,7 @@ def _registers(
 
 
 def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
-    """AE with trained weights in the chip's registers; `decoder` is the tf_keras model of the same run.
+    """AE with trained weights in the chip's registers; `decoder` is a tf_keras model or a compact decoder of them.
 
     The chip uses its own arithmetic, whatever arithmetic the weights were trained for. Raises InputError if the chip
     does not have such outputs.
@@ -215,3 +216,8 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
 def load_autoencoder(run: Run) -> Scheme:
     """AE with the weights and the decoder of a run, named after its folder."""
     return autoencoder(f"AE {run.name}", run.weights, run.decoder)
+
+
+def compact_autoencoder(run: Run, decoder: CompactDecoder, name: str) -> Scheme:
+    """AE with the weights of a run and a compact decoder of these weights, named after the folder and `name`."""
+    return autoencoder(f"AE {run.name} {name}", run.weights, decoder)

@@ -1,0 +1,65 @@
+"""Command `distill`: compact decoders of a run's encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.calq_io import column_order, read_calq
+from models.console import Column, console_for, show_table
+from models.options import JsonFile, Order, Settings
+from training.commands.console import TrainingProgress, log_to_console
+from training.commands.options import Epochs, RunFolder
+from training.fit.run import Run
+from training.fit.trainer import EpochReport
+from training.physics.evaluation import shown
+from training.studies.distillation import Options, distil
+
+
+def distill(
+    run: RunFolder,
+    macs: Annotated[list[int] | None, typer.Option(min=1, help="Largest number of multiply-accumulates; may be "
+                                                               "repeated. Default: 3000 and 30000.")] = None,
+    hidden: Annotated[int, typer.Option(min=1, max=7, help="Number of hidden layers, all of one width.")] = 2,
+    weight_bits: Annotated[int, typer.Option(min=2, max=8, help="Bits of the weights.")] = 6,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Weight of the teacher in the loss; the rest is that of "
+                                                            "the truth.")] = 0.5,
+    teacher: Annotated[Path | None, typer.Option(help="Decoder that teaches; default: that of the run.")] = None,
+    epochs: Epochs = 60,
+    input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder to evaluate on; may be repeated. "
+                                                         "Default: the held-out modules of the run.")] = None,
+    order: Order = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the decoders; default: that of the run.")] = None,
+    set_: Settings = None,
+    json_: JsonFile = None,
+) -> None:
+    """Train decoders of a few thousand multiply-accumulates, in integers, on the truth and on the run's own decoder.
+
+    Writes compact_3k.npz and so on, and distillation.json. An interrupted training is resumed, a finished one is not
+    repeated. Example: econ-t distill --run runs/econ_t_5elink --macs 3000 --macs 30000
+    """
+    log_to_console()
+    trained = Run(run)
+    options = {"epochs": epochs, "patience": epochs, "loss": "kernel", "final_loss": "emd", "final_fraction": 0.2,
+               "learning_rate": 0.004, "batch_size": 256, "passes": 1, "stages": ()}
+    config = trained.config.evolve(training=options).with_settings(set_ or [])
+    test = read_calq(input, column_order(order, config.data.order)) if input else None
+
+    @contextmanager
+    def reporter(name: str) -> Iterator[EpochReport]:
+        with TrainingProgress(config, name) as progress:
+            yield progress.epoch
+
+    chosen = Options(tuple(macs or Options.macs), hidden, weight_bits, share)
+    found = distil(trained, config, chosen, teacher=teacher, output=output, test=test, report=reporter)
+    right = [Column(name, right=True) for name in ("multiply-accumulates", "bits", "validation EMD", "EMD")]
+    rows = [("teacher", f"{found.teacher.macs:,}", "float", "-", shown(found.teacher.metrics.emd_mean))]
+    rows += [(one.name, f"{one.macs:,}", str(one.weight_bits), shown(one.val_emd), shown(one.metrics.emd_mean))
+             for one in found.points]
+    show_table(console_for(stderr=True), f"{found.config}: EMD of {found.data}", ["decoder", *right], rows)
+    if json_:
+        found.save(json_)
