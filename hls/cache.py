@@ -12,12 +12,18 @@ from filelock import FileLock
 
 from hls.compile import build, find_compiler
 from hls.conversion import convert, describe
+from models.chip import LATENT_BITS
 from models.config import Config
 from models.files import atomic_directory
+from models.spec import EncoderSpec
 
 
 def compiled(config: Config, backend: str) -> Path:
-    """Folder of the project with its compiled `csim`, from the cache or made now (about half a minute)."""
+    """Folder of the project with its compiled `csim`, from the cache or made now (about half a minute).
+
+    Links and bits per latent are arguments of the program: encoders that differ in nothing else share it.
+    """
+    config = config.evolve(name="csim", encoder=_most_links(config.encoder))
     compiler = find_compiler()
     folder = cache_root() / f"{backend}-{_key(config, backend, compiler)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +40,11 @@ def cache_root() -> Path:
     """The absolute folder of compiled projects: $ECON_T_CACHE, or else the user's cache folder."""
     users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("ECON_T_CACHE") or users / "econ-t-codesign").absolute()
+
+
+def _most_links(spec: EncoderSpec) -> EncoderSpec:
+    """The same encoder for the most links whose latents its output can fill."""
+    return spec.evolve(n_elinks=max(n for n, bits in LATENT_BITS.items() if bits <= spec.dense.output.width))
 
 
 def _key(config: Config, backend: str, compiler: str) -> str:

@@ -221,7 +221,6 @@ def _constants(spec: EncoderSpec) -> dict[str, int]:
         **{f"N_{name.upper()}": math.prod(shape) for name, shape in spec.weight_shapes.items()},
         "N_HIDDEN": spec.n_hidden,
         "N_LATENTS": spec.dense.outputs,
-        "LATENT_BITS": spec.latent_bits,
         "INPUT_FRACTION_BITS": spec.input.fraction_bits,
         "CONV_SUM_FRACTION_BITS": spec.conv_accumulator.fraction_bits,
         "HIDDEN_FRACTION_BITS": spec.conv.output.fraction_bits,

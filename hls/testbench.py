@@ -21,9 +21,9 @@ STAGES = (
 def control_words(
     spec: EncoderSpec, weights: EncoderWeights, n_elinks: int | None = None, mask: int | None = None
 ) -> npt.NDArray[np.int32]:
-    """Content of the control file: links, output mask, weight codes."""
+    """Content of the control file: links, bits per latent, output mask, weight codes."""
     chosen = spec.ae_mask if mask is None else mask
-    words = [spec.n_elinks if n_elinks is None else n_elinks] + [
+    words = [spec.n_elinks if n_elinks is None else n_elinks, spec.latent_bits] + [
         chosen >> (LINK_BITS * i) & ((1 << LINK_BITS) - 1) for i in range(AE_MAX_ELINKS)]
     codes = [array.ravel() for array in weights.arrays.values()]  # hls4ml keeps the order of kernels: input, output
     return np.concatenate([np.array(words, dtype=np.uint32).view(np.int32), *codes]).astype(np.int32)

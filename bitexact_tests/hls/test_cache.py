@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hls.cache import cache_root
+from hls import cache
+from hls.cache import cache_root, compiled
+from models.config import Config
 
 
 def test_cache_does_not_depend_on_where_its_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,3 +19,15 @@ def test_cache_does_not_depend_on_where_its_programs_run(tmp_path: Path, monkeyp
         monkeypatch.setenv("ECON_T_CACHE", own)
         monkeypatch.setenv("XDG_CACHE_HOME", users)
         assert cache_root() == tmp_path / expected
+
+
+def test_link_counts_share_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless they have another number format: plain QKeras arithmetic rounds to the bits of its links."""
+    built: list[int] = []
+    monkeypatch.setenv("ECON_T_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache, "find_compiler", lambda: "true")
+    monkeypatch.setattr(cache, "convert", lambda config, folder, backend: built.append(config.encoder.n_elinks))
+    monkeypatch.setattr(cache, "build", lambda folder, backend, compiler: (folder / "csim").touch())
+    for arithmetic, programs in (("econ_t", 1), ("qkeras", 5)):
+        assert len({compiled(Config.load(f"{arithmetic}_{n}elink"), "catapult") for n in range(1, 6)}) == programs
+    assert built == [5, 1, 2, 3, 4, 5]

@@ -59,15 +59,16 @@ int main(int argc, char **argv) {
     static dense_bias_t dense_bias[N_DENSE_BIAS];
     const std::vector<int32_t> control = read_all(argv[1]);
     const size_t n_weights = N_CONV_KERNEL + N_CONV_BIAS + N_DENSE_KERNEL + N_DENSE_BIAS;
-    if (control.size() != 1 + MAX_WORDS + n_weights) {
-        fprintf(stderr, "error: %s has %zu numbers, expected %zu\n", argv[1], control.size(), 1 + MAX_WORDS + n_weights);
+    if (control.size() != 2 + MAX_WORDS + n_weights) {
+        fprintf(stderr, "error: %s has %zu numbers, expected %zu\n", argv[1], control.size(), 2 + MAX_WORDS + n_weights);
         return 2;
     }
     const bits<4> n_elinks = control[0];
+    const int latent_bits = control[1];
     mask_t mask = 0;
     for (int k = 0; k < MASK_BITS; k++)
-        mask[k] = (bool)((uint32_t)control[1 + k / 32] >> (k % 32) & 1);
-    const int32_t *code = control.data() + 1 + MAX_WORDS;
+        mask[k] = (bool)((uint32_t)control[2 + k / 32] >> (k % 32) & 1);
+    const int32_t *code = control.data() + 2 + MAX_WORDS;
     load(conv_kernel, N_CONV_KERNEL, code);
     load(conv_bias, N_CONV_BIAS, code);
     load(dense_kernel, N_DENSE_KERNEL, code);
@@ -97,7 +98,7 @@ int main(int argc, char **argv) {
         econ_t(bx_t(event[0]), calq, n_elinks, mask, conv_kernel, conv_bias, dense_kernel, dense_bias, words);
         row.clear();
         for (int i = 0; i < N_LATENTS; i++)
-            row.push_back(as_int(to_code(stages.output[i])) >> (OUTPUT_BITS - LATENT_BITS));
+            row.push_back(as_int(to_code(stages.output[i])) >> (OUTPUT_BITS - latent_bits));
         for (int j = 0; j < MAX_WORDS; j++)
             row.push_back(as_int(words[j]));
         if (trace) {
