@@ -1,17 +1,24 @@
 # `make` sets up and runs the main job; `make test test-slow` sets up and runs every test; `make help` lists the rest.
 
+# Paths may hold blanks. `quoted` is for one; `each` puts an option before each of several, or before one that exists.
+empty    :=
+space    := $(empty) $(empty)
+restored  = $(subst ?,$(space),$(1))
+quoted    = '$(subst ','\'',$(1))'
+each      = $(if $(1),$(if $(shell test -e $(call quoted,$(1)) && echo there),$(2) $(call quoted,$(1)),$(foreach path,$(1),$(2) $(call quoted,$(path)))))
+
 CONFIG  ?= configs/econ_t_5elink.yaml
 DATA    ?=
 BACKEND ?= vitis catapult
 TECHNOLOGY ?= gates xc7
 FOLD    ?=
-NAME    := $(basename $(notdir $(CONFIG)))
+NAME    := $(call restored,$(basename $(notdir $(subst $(space),?,$(CONFIG)))))
 RUN     ?= runs/$(NAME)
 INPUT   ?= $(RUN)/test.csv
 WEIGHTS ?= $(RUN)/weights.npz
 SEED    ?= 1
 N       ?= 20000
-RUNS    ?= $(RUN)
+RUNS    ?=
 EVENTS  ?= 2000
 SECONDS ?= 30
 READER  ?=
@@ -24,6 +31,11 @@ QUICK  ?= $(addprefix bitexact_tests/, models emulator training/data training/ne
     training/physics/test_metrics.py training/physics/test_statistics.py training/losses/test_charge_maps.py \
     training/production/test_toy.py training/production/test_default_set.py training/commands/test_old_options.py \
     rtl/simulation/test_activity.py project/test_package.py project/test_comparison.py)
+run          = $(call quoted,$(RUN))
+with_config  = --config $(call quoted,$(CONFIG))
+with_weights = $(with_config) --weights $(call quoted,$(WEIGHTS))
+with_input   = --input $(call quoted,$(INPUT))
+
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
@@ -36,10 +48,13 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
+# Each step reads what the one before it wrote, and steps use both cores by themselves: -j changes nothing.
+.NOTPARALLEL:
 .PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
 
-main: ## set up, then the whole loop: train, HLS project, csim, comparison, physics, report
-	@$(MAKE) --no-print-directory train hls compare evaluate physics report
+main: ## set up, then the whole loop: train (ARGS=...), HLS project, csim, comparison, physics, report
+	@$(MAKE) --no-print-directory train
+	@$(MAKE) --no-print-directory ARGS= hls compare evaluate physics report
 
 setup: $(READY) ## make the virtual environment from the lock file, with this project and its command econ-t in it
 
@@ -59,77 +74,75 @@ $(READY): requirements.lock
 
 data: $(READY) ## generate module charges: N=20000 SEED=1, COMPARE=file to compare with, ARGS="--source toy"
 	$(PYTHON) -m training data generate --n-modules $(N) --seed $(SEED) --output runs/data/calq.csv \
-	    $(foreach file,$(COMPARE),--compare-to $(file)) $(ARGS)
+	    $(call each,$(COMPARE),--compare-to) $(ARGS)
 
 train: $(READY) ## train encoder and decoder: CONFIG=..., DATA=file or folder of CALQ (default: collisions, made once)
-	$(PYTHON) -m training train --config $(CONFIG) $(foreach file,$(DATA),--data $(file)) --output $(RUN) $(ARGS)
+	$(PYTHON) -m training train $(with_config) $(call each,$(DATA),--data) --output $(run) $(ARGS)
 
 weights: $(READY) ## train all recipes of configs/weights and ship them: PUBLISHED=file SPARSE=file to measure them on; two hours
-	$(PYTHON) -m training weights make $(if $(PUBLISHED),--published $(PUBLISHED)) $(if $(SPARSE),--sparse $(SPARSE)) $(ARGS)
+	$(PYTHON) -m training weights make $(if $(PUBLISHED),--published $(call quoted,$(PUBLISHED))) $(if $(SPARSE),--sparse $(call quoted,$(SPARSE))) $(ARGS)
 
 evaluate: $(READY) ## physics performance (EMD) of the trained weights on INPUT=...
-	$(PYTHON) -m training evaluate --config $(CONFIG) --weights $(WEIGHTS) --decoder $(RUN) --input $(INPUT) \
-	    --json $(RUN)/metrics.json
+	$(PYTHON) -m training evaluate $(with_weights) --decoder $(run) $(with_input) --json $(run)/metrics.json
 
 hls: $(READY) ## write the hls4ml C++ projects: BACKEND="vitis catapult"
 	@set -e; for backend in $(BACKEND); do \
-	    $(PYTHON) -m hls convert --config $(CONFIG) --weights $(WEIGHTS) --output $(RUN)/hls_$$backend --backend $$backend; \
+	    $(PYTHON) -m hls convert $(with_weights) --output $(run)/hls_$$backend --backend $$backend; \
 	done
 
 hls-csim: $(READY) ## run all events of INPUT=... through the compiled C++
 	@set -e; for backend in $(BACKEND); do \
-	    $(PYTHON) -m hls csim --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --backend $$backend \
-	        --output $(RUN)/latent_$$backend.csv; \
+	    $(PYTHON) -m hls csim $(with_weights) $(with_input) --backend $$backend --output $(run)/latent_$$backend.csv; \
 	done
 
 hls-synth: $(READY) ## run the vendor tools on the projects of `make hls`; fails if one of BACKEND is not installed
 	@status=0; for backend in $(BACKEND); do \
-	    $(PYTHON) -m hls synth --config $(CONFIG) --project $(RUN)/hls_$$backend --backend $$backend || status=$$?; \
+	    $(PYTHON) -m hls synth $(with_config) --project $(run)/hls_$$backend --backend $$backend || status=$$?; \
 	done; exit $$status
 
 rtl-constant: $(READY) ## the two layers with WEIGHTS=... as constants: Verilog and size by da4ml, mapped by Yosys
-	$(PYTHON) -m rtl constant --config $(CONFIG) --weights $(WEIGHTS) --output $(RUN)/constant $(ARGS)
+	$(PYTHON) -m rtl constant $(with_weights) --output $(run)/constant $(ARGS)
 
 compare: $(READY) ## emulator against HLS on all events of INPUT=..., every stage, bit by bit
-	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) \
-	    $(foreach backend,$(BACKEND),--backend $(backend)) --json $(RUN)/compare.json
+	$(PYTHON) -m bitexact_tests compare $(with_weights) $(with_input) \
+	    $(foreach backend,$(BACKEND),--backend $(backend)) --json $(run)/compare.json
 
 vectors: $(READY) ## emulator against published test vectors, VECTORS="folder ...", for the report
 	$(if $(VECTORS),,$(error VECTORS="folder ...": name the folders of the vector sets))
-	$(PYTHON) -m emulator verify $(VECTORS) --json $(RUN)/vectors.json
+	$(PYTHON) -m emulator verify $(call each,$(VECTORS)) --json $(run)/vectors.json
 
 physics: $(READY) ## AE of RUNS="dir ..." and the shipped sets vs. TS, BC, STC and RPT on 2 to 5 links, EVENTS=2000 rows of INPUT=...
-	$(PYTHON) -m training compare $(foreach run,$(RUNS),--run $(run)) --shipped --input $(INPUT) --n-modules $(EVENTS) \
-	    --json $(RUN)/physics.json $(ARGS)
+	$(PYTHON) -m training compare $(if $(RUNS),$(call each,$(RUNS),--run),--run $(run)) --shipped $(with_input) \
+	    --n-modules $(EVENTS) --json $(run)/physics.json $(ARGS)
 
 rtl: $(READY) ## write the Verilog of the encoder block
-	$(PYTHON) -m rtl verilog --config $(CONFIG) --output $(RUN)/rtl/encoder.v $(ARGS)
+	$(PYTHON) -m rtl verilog $(with_config) --output $(run)/rtl/encoder.v $(ARGS)
 
 rtl-sim: $(READY) ## Verilog against emulator: all events of INPUT=..., then vectors, weights, masks, orbits, reset, latency
-	$(PYTHON) -m bitexact_tests compare --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --backend rtl \
-	    $(if $(FOLD),--fold $(FOLD)) --json $(RUN)/compare_rtl.json
+	$(PYTHON) -m bitexact_tests compare $(with_weights) $(with_input) --backend rtl \
+	    $(if $(FOLD),--fold $(FOLD)) --json $(run)/compare_rtl.json
 	$(PYTHON) -m pytest bitexact_tests/rtl/design $(ARGS)
 
 rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNOLOGY="gates xc7" FOLD=16, many minutes
 	@set -e; for technology in $(TECHNOLOGY); do \
-	    $(PYTHON) -m rtl synth --config $(CONFIG) --technology $$technology $(if $(FOLD),--fold $(FOLD)) \
-	        --json $(RUN)/rtl_$$technology$(FOLDED).json $(ARGS); \
+	    $(PYTHON) -m rtl synth $(with_config) --technology $$technology $(if $(FOLD),--fold $(FOLD)) \
+	        --json $(run)/rtl_$$technology$(FOLDED).json $(ARGS); \
 	done
 
 pareto: $(READY) ## area vs. EMD over bit widths, resumable: ARGS="--weight-bits 3,4,5,6,7,8 --input-bits 4,5,6,7,8 --epochs 20"
-	$(PYTHON) -m training pareto --config $(CONFIG) --output $(RUN)/pareto $(foreach file,$(DATA),--data $(file)) $(ARGS)
+	$(PYTHON) -m training pareto $(with_config) --output $(run)/pareto $(call each,$(DATA),--data) $(ARGS)
 
 rtl-activity: $(READY) ## how often the gates change on the events of INPUT=...; FOLD=16 for the folded encoder
-	$(PYTHON) -m rtl synth --config $(CONFIG) --technology gates --netlists $(RUN)/rtl/gates$(FOLDED) --timeout 3000 \
-	    $(if $(FOLD),--fold $(FOLD)) --json $(RUN)/rtl_gates$(FOLDED).json $(ARGS)
-	$(PYTHON) -m rtl activity --config $(CONFIG) --weights $(WEIGHTS) --input $(INPUT) --netlists $(RUN)/rtl/gates$(FOLDED) \
-	    --json $(RUN)/rtl_gates$(FOLDED).json
+	$(PYTHON) -m rtl synth $(with_config) --technology gates --netlists $(run)/rtl/gates$(FOLDED) --timeout 3000 \
+	    $(if $(FOLD),--fold $(FOLD)) --json $(run)/rtl_gates$(FOLDED).json $(ARGS)
+	$(PYTHON) -m rtl activity $(with_weights) $(with_input) --netlists $(run)/rtl/gates$(FOLDED) \
+	    --json $(run)/rtl_gates$(FOLDED).json
 
 seu: $(READY) ## flip every bit of weights and RTL registers of RUN: latents, frames, EMD; ARGS="--no-rtl"
-	$(PYTHON) -m training seu --run $(RUN) --input $(INPUT) $(ARGS)
+	$(PYTHON) -m training seu --run $(run) $(with_input) $(ARGS)
 
 report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
-	$(PYTHON) -m training report --config $(CONFIG) --run $(RUN) $(ARGS)
+	$(PYTHON) -m training report $(with_config) --run $(run) $(ARGS)
 
 test: $(READY) ## the tests of every part, in minutes, JOBS=2 at a time; with REQUIRE_TOOLS=1 a missing tool fails
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)

@@ -21,10 +21,11 @@ from typing import Any
 
 from hls.backends import BACKENDS, PROJECT_FILE, Backend
 from hls.testbench import control_words
+from hls.vendor_reports import find_reports
 from models.chip import AE_HEADER_BITS, AE_MAX_ELINKS, LINK_BITS
 from models.config import CONFIG_FILE, Config
-from models.errors import ToolMissing
-from models.files import atomic_directory
+from models.errors import InputError, ToolMissing
+from models.files import atomic_directory, atomic_path, read_json
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, N_TRIGGER_CELLS
@@ -39,12 +40,23 @@ _SOURCES = ("econ_t.h", "econ_t.cpp", "econ_t_csim.cpp")
 _LOADER = re.compile(r"#ifndef __SYNTHESIS__\s+static bool loaded_weights.*?#endif\n", re.DOTALL)
 
 
-def convert(config: Config, output: str | Path, backend: str, weights: EncoderWeights | None = None) -> None:
+def convert(
+    config: Config, output: str | Path, backend: str, weights: EncoderWeights | None = None, *, force: bool = False
+) -> None:
     """Write the project to the folder `output`, whole or not at all; an older project there is replaced.
 
-    With `weights`, its testbench data holds them. Raises ToolMissing without hls4ml.
+    With `weights`, its testbench data holds them. A project with vendor reports stays and gets these weights; if it is
+    of another configuration, it is only replaced with `force`. Raises ToolMissing without hls4ml.
     """
     chosen = BACKENDS[backend]
+    reports = find_reports(Path(output))
+    if reports and not force:
+        if read_json(Path(output) / PROJECT_FILE, optional=True) != describe(config, backend):
+            raise InputError(f"{output}: another project, with the vendor report {reports[0].relative_to(output)}; "
+                             "choose another --output, or give --force to replace it")
+        if weights is not None:
+            _write_weights(Path(output), config, weights)
+        return
     with atomic_directory(output, guarded=True) as folder:
         model = write_network(lambda: _hls4ml_model(config, chosen, folder), folder)
         _keep_network_only(folder)
@@ -52,9 +64,7 @@ def convert(config: Config, output: str | Path, backend: str, weights: EncoderWe
         for name, text in chosen.scripts(config).items():
             (folder / name).write_text(text)
         if weights is not None:
-            control_words(config.encoder, weights).tofile(folder / "control.bin")
-            weights.save(folder / "weights.npz")
-            config.save(folder / CONFIG_FILE)
+            _write_weights(folder, config, weights)
         (folder / PROJECT_FILE).write_text(json.dumps(describe(config, backend), indent=1) + "\n")
 
 
@@ -67,6 +77,14 @@ def write_network(make: Callable[[], Any], folder: Path) -> Any:
         Path(f"{folder}.tar.gz").unlink(missing_ok=True)  # hls4ml also packs some projects, beside the folder
     (folder / "hls4ml.log").write_text(log.getvalue())
     return model
+
+
+def _write_weights(folder: Path, config: Config, weights: EncoderWeights) -> None:
+    """Data of the testbench."""
+    with atomic_path(folder / "control.bin") as path:
+        control_words(config.encoder, weights).tofile(path)
+    weights.save(folder / "weights.npz")
+    config.save(folder / CONFIG_FILE)
 
 
 def hls4ml_version() -> str:

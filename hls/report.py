@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hls.backends import BACKENDS
-from hls.vendor_reports import read_catapult, read_csynth, read_vivado
+from hls.vendor_reports import CATAPULT, CSYNTH, VIVADO, read_catapult, read_csynth, read_vivado
 from models.chip import BX_NS
 from models.config import Config
 from models.cost import cost, macs_in_image
@@ -59,9 +59,9 @@ def implementations(projects: Mapping[str, Path], config: Config) -> list[Implem
 def _vendor_rows(backend: str, project: Path) -> list[Implementation]:
     name = f"C++ ({backend})"
     if backend == "catapult":
-        return [read_catapult(path, name) for path in _newest(project, "**/rtl.rpt")]
-    rows = [read_csynth(path, name) for path in _newest(project, "**/syn/report/econ_t_csynth.xml")]
-    for path in _newest(project, "vivado_utilization.rpt"):
+        return [read_catapult(path, name) for path in _newest(project, CATAPULT)]
+    rows = [read_csynth(path, name) for path in _newest(project, CSYNTH)]
+    for path in _newest(project, VIVADO):
         measured = read_vivado(path, path.with_name("vivado_timing.rpt"), f"{name}, its Verilog")
         # Logic synthesis does not change the clocks of the schedule.
         rows.append(measured.model_copy(update={"latency_cycles": rows[0].latency_cycles,

@@ -20,6 +20,15 @@ _COUNT = r"-?\d{1,15}"
 _NUMBER = r"\d{1,15}(?:\.\d{1,15})?(?![\d.])"
 
 
+CSYNTH, VIVADO, CATAPULT = "**/syn/report/econ_t_csynth.xml", "vivado_utilization.rpt", "**/rtl.rpt"
+"""Patterns of the reports in a project folder."""
+
+
+def find_reports(project: Path) -> list[Path]:
+    """All reports that vendor tools left in a project."""
+    return sorted(path for pattern in (CSYNTH, VIVADO, CATAPULT) for path in project.glob(pattern))
+
+
 def read_csynth(path: Path, name: str = "C++") -> Implementation:
     """Read `econ_t_csynth.xml` of Vitis HLS: estimates of its C synthesis."""
     with parsing(path, "XML"):

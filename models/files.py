@@ -88,6 +88,15 @@ def atomic_directory(target: str | Path, guarded: bool = False) -> Iterator[Path
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_replaced(target: str | Path, force: bool) -> None:
+    """Raise InputError if there is a file at `target`: results that took minutes are only replaced on request.
+
+    Streams, such as `-` for stdout, replace nothing.
+    """
+    if not force and Path(target).is_file() and not _is_stream(Path(target)):
+        raise InputError(f"{target}: exists; choose another name, or give --force to replace it")
+
+
 def write_text(target: str | Path, text: str) -> None:
     """Write a whole text file atomically; the target `-` is stdout."""
     if str(target) == "-":

@@ -27,6 +27,7 @@ Order = Annotated[str | None, typer.Option("--order", help="Order of the CALQ co
 
 LatentFile = Annotated[str, typer.Option("--output", help="Latents (CSV, Parquet); - is stdout.")]
 TraceFile = Annotated[Path | None, typer.Option("--trace", help="Also write every stage to this .npz file.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an older result.")]
 JsonFile = Annotated[str | None, typer.Option("--json", help="Also write the result as JSON; - is stdout.")]
 CsvFile = Annotated[str | None, typer.Option("--csv", help="Also write the table as CSV, every column and digit of it; "
                                                            "- is stdout.")]

@@ -14,6 +14,10 @@ from models.register_map import MEMORY_BYTES, register_map
 _NOT_THE_CHIP = ("i2c", "daq", "global")
 """Sections of published files about the test stand."""
 
+_OF_THE_MAP = frozenset({"addr_base", "block_shift", "addr_offset", "addr_shift", "size_byte", "n_iterations",
+                         "param_mask", "param_shift"})
+"""Keys of the chip's register map that stand beside settings in files made from it, and set nothing."""
+
 _SHOWN = 8  # names in a message
 _FORM_OF_NESTED = ("registers", "params", "value", "param_value")
 
@@ -70,7 +74,7 @@ def _assignments(
         for key, value in node.items():
             here, found = (*keys, str(key)), tree.get(str(key))
             if found is None or key == BARE:
-                if not keys and key in _NOT_THE_CHIP:
+                if (not keys and key in _NOT_THE_CHIP) or (dialect.root and key in _OF_THE_MAP):
                     continue
                 raise InputError(f"{_place(path, lines, here)}: unknown key {_name(here, dialect)}"
                                  + (nearest(str(key), tree) or f", expected {_some(tree)}"))

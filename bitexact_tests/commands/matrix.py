@@ -16,8 +16,8 @@ from models.command_line import with_old_names
 from models.config import Config
 from models.console import Column, console_for, show_table, write_csv
 from models.errors import InputError, nearest
-from models.files import write_text
-from models.options import CsvFile, JsonFile
+from models.files import check_replaced, write_text
+from models.options import CsvFile, Force, JsonFile
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -33,12 +33,15 @@ def matrix(
     seconds: Annotated[float, typer.Option(min=0, help="Start no cell after this many seconds.")] = float("inf"),
     json_: JsonFile = None,
     csv: CsvFile = None,
+    force: Force = False,
 ) -> None:
     """Every configuration with every family of weights through emulator, HLS and RTL: one table.
 
     A cell is the number of events with all bits equal, or the first mismatch. Exits with 1 if a bit differs, a tool is
     missing or nothing was reached. Example: econ-t matrix --config econ_t_5elink --column vitis
     """
+    if json_:
+        check_replaced(json_, force)
     paths = config or sorted(CONFIGS.glob("*.yaml"))
     families, columns = _chosen("family", family, FAMILIES), _chosen("column", column, COLUMNS)
     table = run_matrix([Config.load(path) for path in paths], families, columns, events, seconds, _progress())

@@ -310,6 +310,32 @@ def test_ways_to_write_a_setting(tmp_path: Path) -> None:
     assert [registers.read(f"AUTOENCODER_{n}INPUT.weights_byte16") for n in range(12)] == [1] * 12
 
 
+def test_keys_of_the_map_set_nothing(tmp_path: Path) -> None:
+    """Files that are made from the chip's map: where a parameter has no `param_value`, it keeps its value."""
+    path = tmp_path / "init.yaml"
+    path.write_text("""ECON-T:
+ RW:
+  FMTBUF_ALL:
+   addr_base: 0x0564
+   registers:
+    config:
+     addr_offset: 0
+     size_byte: 2
+     params:
+      eporttx_numen: {param_mask: 0xf, param_shift: 0, param_value: 7}
+      use_sum: {param_mask: 1, param_shift: 6}
+    buff_t1: {addr_offset: 2, size_byte: 2}
+""")
+    registers = Registers.load(path)
+    assert registers.given == {"FMTBUF_ALL.config.eporttx_numen"}
+    assert registers.memory == Registers.reset().with_values({"FMTBUF_ALL.config.eporttx_numen": 7}).memory
+
+
+def test_the_published_map_is_a_register_file_of_the_values_after_reset(shared_data: Path) -> None:
+    registers = Registers.load(shared_data / "ECON_I2C_params_regmap.yaml")
+    assert registers.memory == Registers.reset().memory and len(registers.given) > 100
+
+
 @pytest.mark.parametrize("n_elinks", [1, 2, 5, 9])
 def test_command_moves_weights_both_ways(tmp_path: Path, n_elinks: int) -> None:
     weights = EncoderWeights.random(EncoderSpec.chip(n_elinks), seed=n_elinks)

@@ -14,8 +14,9 @@ import typer
 from emulator.latent_check import LatentCheck, check_latents, random_modules
 from models.config import Config
 from models.errors import InputError, ToolMissing
+from models.files import check_replaced
 from models.keras_file import ImportedEncoder, import_encoder
-from models.options import ConfigFile
+from models.options import ConfigFile, Force
 
 
 class Rounding(str, Enum):
@@ -44,12 +45,14 @@ def import_keras(
     rounding: Annotated[Rounding, typer.Option(help="floor: towards minus infinity.")] = Rounding.nearest,
     dense_order: Annotated[DenseOrder, typer.Option(help="input: as the tool of the published float encoder laid the "
                                                          "dense kernel into the registers.")] = DenseOrder.output,
+    force: Force = False,
 ) -> None:
     """Quantise an encoder to the chip's codes, say what was rounded or clipped, and compare its latents.
 
     Layers that the chip does not have are refused. Example:
     econ-t import --config econ_t_5elink --input encoder.h5 --output weights.npz
     """
+    check_replaced(output, force)
     imported = import_encoder(input, Config.load(config).encoder, architecture, rounding.value, dense_order.value,
                               approximate)
     imported.weights.save(output)

@@ -14,8 +14,9 @@ from models.config import Config
 from models.configured import load_configured
 from models.dialects import Dialect
 from models.errors import InputError
+from models.files import check_replaced
 from models.i2c import save_i2c
-from models.options import WeightsConfig
+from models.options import Force, WeightsConfig
 from models.register_weights import for_encoder, stored_weights, with_weights
 from models.registers import Registers
 from models.weights import EncoderWeights
@@ -28,6 +29,7 @@ def registers(
     output: Annotated[str | None, typer.Option(help="Register file to write; - is stdout.")] = None,
     i2c: Annotated[str | None, typer.Option(help="Also write the I2C writes of P1 (CSV: address,bytes).")] = None,
     config: WeightsConfig = None,
+    force: Force = False,
     dialect: Annotated[Dialect | None, typer.Option(help="Dialect of --output; default: that of --registers, else "
                                                          "p1-nested.")] = None,
 ) -> None:
@@ -41,7 +43,7 @@ def registers(
     econ-t registers --registers init.yaml --weights weights.npz
     """
     if context.invoked_subcommand:
-        if odd := next((name for name, value in context.params.items() if value is not None), None):
+        if odd := next((name for name, value in context.params.items() if value not in (None, False)), None):
             raise InputError(f"--{odd} must follow {context.invoked_subcommand}, not precede it")
         return
     if not (weights or output or i2c):
@@ -59,6 +61,7 @@ def registers(
     if output:
         settings.save(output, dialect)
     elif weights:
+        check_replaced(weights, force)
         stored_weights(settings, Config.load(config).encoder if config else None).save(weights)
     if i2c:
         save_i2c(settings, i2c)

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from models.configured import load_configured
+from models.errors import InputError
 from models.files import atomic_directory
-from models.options import WeightsConfig, WeightsFile
+from models.options import Force, WeightsConfig, WeightsFile
+from models.weights import WEIGHTS_FILE, EncoderWeights
 from rtl.constant.project import ConstantProject, mapped, rows
 from rtl.results import ConstantSynthesis
 
@@ -19,21 +21,36 @@ RESULT_FILE = "constant.json"
 
 def constant(
     weights: WeightsFile,
-    output: Annotated[Path, typer.Option(help="Project folder; an older project there is replaced.")],
+    output: Annotated[Path, typer.Option(help="Project folder; an older one of the same weights is replaced.")],
     config: WeightsConfig = None,
-    stages: Annotated[int, typer.Option(min=1, help="Pipeline stages.")] = 2,
+    stages: Annotated[int | None, typer.Option(min=1, help="Pipeline stages; default: 2, or 1 for fewer than two "
+                                                           "adders in a row.")] = None,
     synthesise: Annotated[bool, typer.Option(help="Also map the Verilog with Yosys; takes minutes.")] = True,
+    force: Force = False,
 ) -> None:
     """Write the two layers with these weights as constants: Verilog and vendor scripts by da4ml, and their size.
 
     Example: econ-t rtl constant --weights runs/econ_t_5elink/weights.npz --output runs/econ_t_5elink/constant
     """
     chosen, codes = load_configured(weights, config)
+    if not force:
+        _check_older(output, codes, stages, synthesise)
     with atomic_directory(output, guarded=True) as folder:
         project = ConstantProject.write(codes, folder, stages, chosen.hls.part, chosen.hls.clock_period_ns)
         found = rows(project, chosen.hls.clock_period_ns, mapped(project) if synthesise else None)
-        codes.save(folder / "weights.npz")
-        ConstantSynthesis(digest=chosen.encoder.digest(), stages=stages, implementations=found).save(
+        codes.save(folder / WEIGHTS_FILE)
+        ConstantSynthesis(digest=chosen.encoder.digest(), stages=project.stages, implementations=found).save(
             folder / RESULT_FILE)
     for row in found:
         sys.stdout.write(f"{row.lut:,} LUT, {row.ff:,} FF, latency {row.latency_cycles} clocks, by {row.tool}\n")
+
+
+def _check_older(output: Path, weights: EncoderWeights, stages: int | None, synthesise: bool) -> None:
+    """Raise InputError if a folder holds a mapping, which took minutes, that this command would not give again."""
+    kept = ConstantSynthesis.find(output / RESULT_FILE)
+    if kept is None or len(kept.implementations) == 1:
+        return
+    same = EncoderWeights.load(output / WEIGHTS_FILE).digest() == weights.digest()
+    if not (same and synthesise and stages in (None, kept.stages)):
+        raise InputError(f"{output}: holds a mapping with other weights or options; choose another --output, or give "
+                         "--force to replace it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,9 +10,12 @@ import typer
 
 from models.command_line import with_old_names
 from models.config import Config
-from models.options import ConfigFile
+from models.errors import InputError
+from models.files import check_replaced
+from models.options import ConfigFile, Force
 from rtl.commands.options import Fold, Redundant, chip
 from rtl.mapping.synthesis import SILICON, synthesise_chip
+from rtl.results import ChipSynthesis, Design
 
 app = typer.Typer(add_completion=False)
 
@@ -26,6 +30,7 @@ def synth(
     fold: Fold = None,
     netlists: Annotated[Path | None, typer.Option(help="Folder for the mapped blocks, for `activity`.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Time limit for each block, in seconds.")] = 600,
+    force: Force = False,
 ) -> None:
     """Synthesise every block once and count its cells once for each place where it is used.
 
@@ -33,4 +38,19 @@ def synth(
     """
     target: Literal["asic", "fpga"] = "asic" if technology in SILICON else "fpga"
     top = chip(Config.load(config), target, redundant, fold)
-    synthesise_chip(top, technology, timeout, netlists).save(json_)
+    kept = _older(Path(json_), technology, top.describe())
+    if kept is None:
+        check_replaced(json_, force)
+    found = synthesise_chip(top, technology, timeout, netlists)
+    if kept and kept.model_copy(update={"activity": None, "made_from": None}) == found:
+        found = kept  # with the activity that was measured on it
+    found.save(json_)
+
+
+def _older(path: Path, technology: str, design: Design) -> ChipSynthesis | None:
+    """The summary of an older synthesis of this design; None if there is none or it is of another one."""
+    with suppress(InputError):  # what is not a summary is for the user to delete
+        kept = ChipSynthesis.find(path)
+        if kept and kept.technology == technology and all(getattr(kept, name) == value for name, value in design):
+            return kept
+    return None

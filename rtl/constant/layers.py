@@ -27,6 +27,7 @@ Number = Any
 Place = tuple[list[Number], IntArray]
 """Input codes and their weights, (codes, neurons)."""
 
+_STAGES = 2  # unless another number is asked for
 _HARDWARE = HWConfig(1, -1, -1)  # costs in look-up tables per adder bit, delays in adders
 
 
@@ -56,12 +57,15 @@ class ConstantLayers:
         found: IntArray = self.logic.predict(image_code.astype(np.float64)).astype(np.int64)
         return found
 
-    def pipelined(self, stages: int) -> Any:
+    def pipelined(self, stages: int | None = None) -> Any:
         """da4ml's Pipeline with registers before, between and after `stages` parts of about equal depth.
 
-        Raises InputError if there are more stages than adders in the longest path.
+        None is two, or one where the longest path has fewer than two adders. Raises InputError if there are more stages
+        than adders in the longest path.
         """
         depth = max(self.logic.latency)
+        if stages is None:
+            stages = int(min(_STAGES, max(depth, 1)))
         if not 1 <= stages <= max(depth, 1):
             raise InputError(f"--stages {stages}, expected 1 to {max(depth, 1):g}: the longest path has {depth:g} "
                              "adders")

@@ -41,7 +41,8 @@ class ConstantProject:
     folder: Path
 
     @classmethod
-    def write(cls, weights: EncoderWeights, folder: Path, stages: int, part: str, clock_ns: float) -> ConstantProject:
+    def write(cls, weights: EncoderWeights, folder: Path, stages: int | None, part: str, clock_ns: float
+              ) -> ConstantProject:
         """Trace the layers, split them into stages and write all files; raises InputError for too many stages."""
         pipeline = ConstantLayers.trace(weights).pipelined(stages)
         VerilogModel(pipeline, TOP, folder, print_latency=False, part_name=part, clock_period=clock_ns).write()
@@ -50,9 +51,14 @@ class ConstantProject:
         return cls(weights.spec, pipeline, folder)
 
     @property
+    def stages(self) -> int:
+        """Parts between registers."""
+        return len(self.pipeline.solutions)
+
+    @property
     def latency(self) -> int:
         """Clocks from input codes to output codes at the ports; both ends have registers."""
-        return len(self.pipeline.solutions) + 1
+        return self.stages + 1
 
     @property
     def n_luts(self) -> int:
@@ -108,8 +114,7 @@ class Mapped:
 
 def mapped(project: ConstantProject, timeout_seconds: float = 3600) -> Mapped:
     """Map each stage of the Verilog to Xilinx 7 series with Yosys."""
-    n_stages = len(project.pipeline.solutions)
-    stages = [_mapped_stage(project, f"{TOP}_stage{i}", timeout_seconds) for i in range(n_stages)]
+    stages = [_mapped_stage(project, f"{TOP}_stage{i}", timeout_seconds) for i in range(project.stages)]
     return Mapped(yosys.version(), sum(n for n, _ in stages), max(delay for _, delay in stages))
 
 

@@ -26,7 +26,7 @@ app = typer.Typer(add_completion=False)
 @app.command(cls=CommandWithOldOptions)
 def emd_loss(
     config: ConfigFile = Path("econ_t_5elink"),
-    output: Annotated[Path, typer.Option(help="Folder of the losses; older losses in it are replaced.")] = Path(
+    output: Annotated[Path, typer.Option(help="Folder of the losses.")] = Path(
         "runs/emd_loss"),
     data: TrainingFiles = None,
     order: Order = None,
@@ -40,6 +40,7 @@ def emd_loss(
     seed: Annotated[int, typer.Option(min=0, help="Seed of pairs and first weights.")] = 1,
     set_: Settings = None,
     csv: CsvFile = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Replace older losses in --output.")] = False,
 ) -> None:
     """Train small networks that approximate the exact EMD, for `train --loss`: emd_loss1 is the best, and so on.
 
@@ -50,7 +51,7 @@ def emd_loss(
     n_models = n_trained or -(-3 * best // 2)
     if n_models < best:
         raise InputError(f"--n-trained {n_models}, expected at least {best}, the number to keep (--best)")
-    _check_folder(output)
+    _check_folder(output, retrain)
     chosen = Config.load(config).override(
         data={"files": data, "order": order, "nrows_per_file": nrows_per_file, "n_modules": n_modules},
     ).with_settings(set_ or [])
@@ -69,11 +70,13 @@ def emd_loss(
         write_csv(csv, [row.model_dump() for row in result.models])
 
 
-def _check_folder(output: Path) -> None:
-    """Raise InputError if `output` exists and holds anything but losses, as it will be replaced as a whole."""
+def _check_folder(output: Path, retrain: bool) -> None:
+    """Raise InputError if `output` holds anything but losses, or losses without `retrain`: all of it is replaced."""
     if output.is_dir():
         other = next((path.name for path in sorted(output.iterdir()) if not is_ours(path)), None)
         if other:
             raise InputError(f"--output {output} holds {other}, expected a folder of losses, or an empty or new one")
+        if not retrain and any(output.iterdir()):
+            raise InputError(f"--output {output} holds losses; choose another one, or give --retrain to replace them")
     elif output.exists():
         raise InputError(f"--output {output} is a file, expected a folder")

@@ -10,8 +10,8 @@ import numpy as np
 import typer
 
 from models.console import Column, console_for, show_table, write_csv
-from models.files import atomic_path
-from models.options import CsvFile, Order
+from models.files import atomic_path, check_replaced
+from models.options import CsvFile, Force, Order
 from training.commands.console import emd_progress
 from training.commands.options import RunFolder
 from training.figures.seu import critical_bits
@@ -41,12 +41,14 @@ def seu(
     csv: CsvFile = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures; default: RUN/seu.")] = None,
     format: Annotated[Literal["pdf", "png", "svg"], typer.Option(help="Format of the figures.")] = "png",
+    force: Force = False,
 ) -> None:
     """Single-event upsets: flip every bit of weights, settings and pipeline, and rank them with and without a vote.
 
     Example: econ-t seu --run runs/econ_t_5elink
     """
     trained = Run(run)
+    check_replaced(json_ or trained.upsets_file, force)
     config, weights, decoder = trained.config, trained.weights, trained.decoder
     modules = trained.modules(input, order)
     calq = modules.calq

@@ -41,6 +41,16 @@ class Checkpoint:
         if time.monotonic() - self._saved > self.seconds:
             self.save(trainer)
 
+    def owner(self) -> str | None:
+        """Fingerprint of the training that the file is of; None if there is no file, or it is damaged."""
+        if not self.path.exists():
+            return None
+        try:
+            with parsing(self.path, "a checkpoint"), np.load(self.path, allow_pickle=False) as file:
+                return str(file["fingerprint"])
+        except InputError:
+            return None
+
     def restore(self, trainer: Trainer) -> bool:
         """Restore a trainer; False if there is no checkpoint of this training, or it is damaged."""
         if not self.path.exists():

@@ -39,9 +39,27 @@ def train_stage(
         if retrain:
             checkpoint.remove()
         trainer = _fit(config, dataset, checkpoint, initial, report)
+        checkpoint.save(trainer)  # results that are cut short are known by it as ours
         summary = _write_results(trainer, run, fingerprint)
         checkpoint.remove()
     return summary
+
+
+def check_replaced(run: Run, fingerprint: str) -> None:
+    """Raise InputError if a folder holds what another training took its time for, finished or interrupted."""
+    owner = Checkpoint(run.checkpoint_file, fingerprint).owner()
+    if owner == fingerprint:  # whoever began it was asked
+        return
+    held = None
+    if run.summary_file.exists():
+        held = "a finished run" if run.summary.fingerprint != fingerprint else None
+    elif any(path.exists() for path in (run.weights_file, run.network_file, run.decoder_file)):
+        held = "weights that are not known to be of this run"
+    elif owner:
+        held = "an interrupted training"
+    if held:
+        raise InputError(f"{run.folder}: holds {held}, with other options or data; choose another --output, or give "
+                         "--retrain to replace it")
 
 
 def check_start(start: Run, config: Config) -> None:

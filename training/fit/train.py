@@ -16,7 +16,7 @@ from models.config import Config, DataConfig
 from training.data.dataset import Dataset
 from training.fit.fingerprint import fingerprint_of
 from training.fit.run import Run
-from training.fit.stage import check_start, train_stage
+from training.fit.stage import check_replaced, check_start, train_stage
 from training.fit.trainer import EpochReport
 from training.results.run import RunSummary
 
@@ -37,6 +37,7 @@ def train(
     Writes to `output`: weights.npz (network.npz if `training.network` is set), decoder.npz, history.json, test.csv (the
     held-out rows, with columns in the configured order), config.yaml and, last, fingerprint.json. With
     `training.stages`, the last stage is the run in `output`, and the earlier ones are runs in stages/1, stages/2, ...
+    What another training left in `output` is only replaced with `retrain`.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process has locked a folder.
     """
     steps = list(_steps(config, Run(output, new=True), Run(start) if start else None))
@@ -46,6 +47,8 @@ def train(
         log.info("%s already holds this run, with a validation EMD of %.3f (--retrain repeats it)", output,
                  summary.val_emd)
         return summary
+    for one in steps[done:] if not retrain else ():
+        check_replaced(one.run, one.fingerprint)
     for number, one in enumerate(steps[done:], done + 1):
         if on_stage:
             on_stage(number, len(steps), one.config)

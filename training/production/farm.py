@@ -8,7 +8,6 @@ repeats its part.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -79,7 +78,8 @@ class FarmConfig(BaseModel):
 class Part:
     """One piece of work: `function(**arguments)`, called in any process, possibly more than once.
 
-    It reads `inputs` and writes or deletes some of `outputs`.
+    It reads `inputs` and writes or deletes some of `outputs`. Its rows are those of `span` of a `source`: of one span,
+    a folder holds the rows once.
     """
 
     name: str
@@ -87,20 +87,31 @@ class Part:
     arguments: dict[str, Any]
     inputs: tuple[Path, ...] = ()
     outputs: tuple[Path, ...] = ()
+    source: str = ""
+    span: tuple[int, int] = (0, 1)
 
     def digest(self) -> str:
         """Digest of everything the result depends on: function, arguments, size and time of the input files."""
         states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.inputs]
-        text = repr((self.function.__module__, self.function.__qualname__, sorted(self.arguments.items()), states))
+        return self._digest(sorted(self.arguments.items()), states)
+
+    def settings(self) -> str:
+        """Digest of the function, of those arguments that are options, not files, and of the formats of the results."""
+        options = sorted((name, value) for name, value in self.arguments.items() if not isinstance(value, Path))
+        return self._digest(options, [path.suffix for path in self.outputs])
+
+    def _digest(self, *content: object) -> str:
+        text = repr((self.function.__module__, self.function.__qualname__, *content))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def run(parts: Sequence[Part], output: Path, farm: FarmConfig | None = None, done: Done | None = None,
-        cluster: Any = None) -> dict[str, Counts]:
+        cluster: Any = None, *, force: bool = False) -> dict[str, Counts]:
     """Run all unfinished parts and return the counts of each part by name, in the order of `parts`.
 
     `done` is called as each part finishes. `cluster` is a running dask cluster to use instead of `farm`'s own. Raises
-    InputError if two parts have one name, or a part would overwrite an input.
+    InputError if two parts have one name, if a part would overwrite an input, or if the folder holds the same rows made
+    with other options or in other parts; `force` replaces those.
     """
     names = [part.name for part in parts]
     if len(set(names)) != len(names):
@@ -108,6 +119,7 @@ def run(parts: Sequence[Part], output: Path, farm: FarmConfig | None = None, don
         raise InputError(f"two parts of this job would write '{repeated}'; give the input files different names")
     # All parts at once: one part could overwrite what another has yet to read.
     keep_inputs({path for part in parts for path in part.inputs}, [path for part in parts for path in part.outputs])
+    _clear(parts, output, force)
     finished = {part.name: counts for part in parts if (counts := _read_note(output, part)) is not None}
     left = [part for part in parts if part.name not in finished]
     if finished:
@@ -199,23 +211,66 @@ def _options(farm: FarmConfig) -> Iterator[None]:
         raise InputError(f"{farm._where}: memory or options: rejected by {farm.cluster}: {said}") from None
 
 
-def _note(output: Path, part: Part) -> Path:
-    return output / NOTES / f"{part.name.replace('/', '_')}.json"
+def _note(output: Path, name: str) -> Path:
+    return output / NOTES / f"{name.replace('/', '_')}.json"
+
+
+class _Note(BaseModel):
+    """What is kept of a finished part."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: str
+    settings: str = ""
+    source: str = ""
+    span: tuple[int, int] = (0, 0)
+    counts: Counts
+    files: dict[str, int]
+    """Size by name, relative to the output folder."""
+
+    @classmethod
+    def find(cls, path: Path) -> _Note | None:
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def complete(self, output: Path) -> bool:
+        """Whether all files are there, as long as they were."""
+        return all((output / name).is_file() and (output / name).stat().st_size == size
+                   for name, size in self.files.items())
+
+
+def _clear(parts: Sequence[Part], output: Path, force: bool) -> None:
+    """Refuse to replace finished files of other options, and to add rows that the folder holds; or delete them."""
+    by_note = {_note(output, part.name).name: part for part in parts}
+    by_source: dict[str, list[tuple[int, int]]] = {}
+    for part in parts:
+        by_source.setdefault(part.source, []).append(part.span)
+    for path in sorted((output / NOTES).glob("[!.]*.json")):
+        note, same = _Note.find(path), by_note.get(path.name)
+        if note is None or not note.files or not note.settings or not note.complete(output):
+            continue
+        overlaps = any(first < note.span[1] and note.span[0] < last for first, last in by_source.get(note.source, ()))
+        if same.settings() == note.settings if same else not overlaps:
+            continue
+        if not force:
+            how = "with other options" if same else "of the same rows, in other parts"
+            raise InputError(f"{output / min(note.files)}: made before, {how}; choose another --output, or give "
+                             "--force to replace it")
+        for name in note.files:
+            (output / name).unlink(missing_ok=True)
+        path.unlink()
 
 
 def _read_note(output: Path, part: Part) -> Counts | None:
     """Counts of a finished part; None unless its note has the digest of the part and its files are complete."""
-    try:
-        note = json.loads(_note(output, part).read_text(encoding="utf-8"))
-        same = note["digest"] == part.digest() and all((output / name).stat().st_size == size
-                                                       for name, size in note["files"].items())
-        counts: Counts = note["counts"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return counts if same else None
+    note = _Note.find(_note(output, part.name))
+    return note.counts if note and note.digest == part.digest() and note.complete(output) else None
 
 
 def _write_note(output: Path, part: Part, outcome: Outcome) -> None:
     files = {str(Path(file).relative_to(output)): Path(file).stat().st_size for file in outcome.files}
-    note = {"digest": part.digest(), "counts": outcome.counts, "files": files}
-    write_text(_note(output, part), json.dumps(note, indent=1) + "\n")
+    note = _Note(digest=part.digest(), settings=part.settings(), source=part.source, span=part.span,
+                 counts=outcome.counts, files=files)
+    write_text(_note(output, part.name), note.model_dump_json(indent=1) + "\n")

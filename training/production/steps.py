@@ -28,7 +28,8 @@ def generate_parts(sample: Sample, first: int, n_events: int, output: Path, *, e
         name = f"events_{start:09d}-{stop - 1:09d}"
         parts.append(Part(name, generate, {
             "sample": sample, "first": start, "last": stop, "order": order, "cache": cache,
-            "output": output / (name + suffix)}))
+            "output": output / (name + suffix)}, outputs=(output / (name + suffix),), source=repr(sample),
+            span=(start, stop)))
         start = stop
     return parts
 
@@ -60,7 +61,8 @@ def ntuple_parts(paths: Iterable[Path], output: Path, *, events_per_part: int, s
             parts.append(Part(name, from_ntuple, {
                 "path": path, "first": first, "last": min(first + events_per_part, n_events), "tree": tree,
                 "charge": charge, "order": order, "output": output / (name + suffix), "erx_folder": erx},
-                inputs=(path,), outputs=(output / (name + suffix), *([erx] if erx else []))))
+                inputs=(path,), outputs=(output / (name + suffix), *([erx] if erx else [])),
+                source=str(path.absolute()), span=(first, min(first + events_per_part, n_events))))
     return parts
 
 
@@ -87,7 +89,7 @@ def split_parts(
     return [Part(name, split, {"path": path, "output": output, "name": name + suffix, "links": links,
                                **({"per_bit_width": True} if per_bit_width else {})},
                  inputs=(path, *([links] if links else [])),
-                 outputs=tuple(transform.split_outputs(output, name + suffix).values()))
+                 outputs=tuple(transform.split_outputs(output, name + suffix).values()), source=str(path.absolute()))
             for name, path in _named(paths)]
 
 
@@ -104,7 +106,7 @@ def skim_parts(paths: Iterable[Path], output: Path, suffix: str, *, whole: bool,
     return [Part(name, skim, {
         "path": path, "output": output / (name + suffix), "whole": whole, "min_sim_energy": min_sim_energy,
         "min_charge": min_charge, "links": links}, inputs=(path, *([links] if links else [])),
-        outputs=(output / (name + suffix),)) for name, path in _named(paths)]
+        outputs=(output / (name + suffix),), source=str(path.absolute())) for name, path in _named(paths)]
 
 
 def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, min_charge: int, links: Path | None
@@ -118,7 +120,8 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
 def double_parts(paths: Iterable[Path], output: Path, suffix: str, seed: int) -> list[Part]:
     """Parts that double one file each."""
     return [Part(name, double, {"path": path, "output": output / (name + suffix), "seed": seed},
-                 inputs=(path,), outputs=(output / (name + suffix),)) for name, path in _named(paths)]
+                 inputs=(path,), outputs=(output / (name + suffix),), source=str(path.absolute()))
+            for name, path in _named(paths)]
 
 
 def double(path: Path, output: Path, seed: int) -> Outcome:

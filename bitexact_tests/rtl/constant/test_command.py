@@ -17,10 +17,12 @@ pytest.importorskip("da4ml")
 from rtl.__main__ import app
 from rtl.results import ConstantSynthesis
 
+SPARSE = EncoderWeights.random(CHIP, 3, density=0.08)
 
-def constant(folder: Path, output: Path, *options: str) -> Result:
+
+def constant(folder: Path, output: Path, *options: str, weights: EncoderWeights = SPARSE) -> Result:
     """The command with sparse random weights."""
-    EncoderWeights.random(CHIP, 3, density=0.08).save(folder / "weights.npz")
+    weights.save(folder / "weights.npz")
     return CliRunner().invoke(app, [
         "constant", "--config", str(REPOSITORY / "configs" / "econ_t_5elink.yaml"), "--weights",
         str(folder / "weights.npz"), "--output", str(output), "--no-synthesise", *options])
@@ -35,6 +37,15 @@ def test_a_project_with_its_size_is_written(tmp_path: Path) -> None:
                      "weights.npz"}
     found = ConstantSynthesis.load(tmp_path / "out" / "constant.json")
     assert found.digest == CHIP.digest() and found.implementations[0].lut and not found.implementations[0].absent
+
+
+@pytest.mark.parametrize(("weights", "stages"), [(SPARSE, 2), (EncoderWeights.constant(CHIP, 0), 1)])
+def test_without_a_number_there_are_as_many_stages_as_fit(tmp_path: Path, weights: EncoderWeights, stages: int) -> None:
+    """Two, but one for logic that has not two adders in a row."""
+    done = constant(tmp_path, tmp_path / "out", weights=weights)
+    assert done.exit_code == 0, done.output
+    found = ConstantSynthesis.load(tmp_path / "out" / "constant.json")
+    assert found.stages == stages and found.implementations[0].latency_cycles == stages + 1
 
 
 def test_too_many_stages_are_one_line(tmp_path: Path) -> None:

@@ -189,17 +189,58 @@ def test_nothing_older_is_removed_before_the_held_out_rows_are_written(
     folder = shutil.copytree(run.folder, tmp_path / "run")
     monkeypatch.setattr("training.fit.stage.write_calq", full)
     with pytest.raises(OSError, match="No space left"):
-        train(small(epochs=1), folder)
+        train(small(epochs=1), folder, retrain=True)
     assert contents(folder) == contents(run.folder)
 
 
-def test_other_data_options_or_request_do_repeat(tmp_path: Path) -> None:
-    for config, retrain in ((small(epochs=1), False), (small(epochs=1), True),
-                            (small(epochs=1, learning_rate=1e-3), False),
-                            (small(epochs=1).override(data={"n_modules": 300}), False)):
+def test_other_data_or_options_replace_a_run_only_on_request(run: Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    for config in (small(learning_rate=1e-3), small().override(data={"n_modules": 300})):
+        with pytest.raises(InputError, match=r"run: holds a finished run, with other options or data; choose another "
+                                             r"--output, or give --retrain"):
+            train(config, folder)
+        assert contents(folder) == contents(run.folder)
+    for config in (small(epochs=1), small(epochs=1), small(epochs=1).override(data={"n_modules": 300})):
         seen: list[int] = []
-        train(config, tmp_path, retrain, report=lambda epoch, figures, seen=seen: seen.append(epoch))
+        train(config, folder, True, report=lambda epoch, figures, seen=seen: seen.append(epoch))
         assert seen == [1]
+
+
+def test_an_interrupted_training_is_replaced_only_on_request(tmp_path: Path) -> None:
+    def stop(epoch: int, figures: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small(), tmp_path, report=stop, checkpoint_seconds=0)
+    before = (tmp_path / "checkpoint.npz").read_bytes()
+    with pytest.raises(InputError, match="holds an interrupted training"):
+        train(small(epochs=1), tmp_path)
+    assert (tmp_path / "checkpoint.npz").read_bytes() == before
+    train(small(epochs=1), tmp_path, retrain=True)
+    assert contents(tmp_path)
+
+
+def test_weights_of_nobody_knows_what_are_replaced_only_on_request(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "weights.npz").write_bytes(run.weights_file.read_bytes())
+    with pytest.raises(InputError, match="holds weights that are not known to be of this run"):
+        train(small(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.npz"]
+
+
+def test_results_that_are_cut_short_are_written_by_the_next_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However short the training was: what it left is known to be its own."""
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.fit.stage.save_decoder", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(small(), tmp_path, checkpoint_seconds=1000)
+    assert (tmp_path / "weights.npz").exists() and not (tmp_path / "fingerprint.json").exists()
+    train(small(), tmp_path)
+    assert contents(tmp_path) == contents(run.folder) and not (tmp_path / "checkpoint.npz").exists()
 
 
 def test_broken_weights_are_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,8 @@ def fails(output: Path) -> Outcome:
 
 def parts(folder: Path, n: int = 8, delay: float = 0.0) -> list[Part]:
     folder.mkdir(exist_ok=True)
-    return [Part(f"part_{i}", square, {"number": i, "output": folder / f"part_{i}.txt", "delay": delay})
-            for i in range(n)]
+    return [Part(f"part_{i}", square, {"number": i, "output": folder / f"part_{i}.txt", "delay": delay},
+                 source="squares", span=(i, i + 1)) for i in range(n)]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -81,10 +81,23 @@ def test_restart_does_only_what_is_missing(tmp_path: Path) -> None:
     (folder / "part_5.txt").write_text("cut short")  # not the size that was written
     assert run(parts(folder), folder) == first
     assert [line.split()[0] for line in log.read_text().splitlines()] == ["3", "5"]
+
+
+def test_other_options_replace_nothing_unless_forced(tmp_path: Path) -> None:
+    """Other arguments are another job, and so are the same rows in other parts."""
+    folder = tmp_path / "out"
+    run(parts(folder), folder)
+    before, log = files(folder), folder / "attempts.log"
     log.write_text("")
-    changed = parts(folder, delay=0.001)
-    run(changed, folder)
-    assert len(log.read_text().splitlines()) == 8, "other arguments are another job"
+    wide = [Part("part_x", square, {"number": 3, "output": folder / "part_x.txt"}, source="squares", span=(2, 4))]
+    for other in (parts(folder, delay=0.001), wide):
+        with pytest.raises(InputError, match=r"part_\d.txt: made before.*choose another --output, or give --force"):
+            run(other, folder)
+        assert log.read_text() == "" and files(folder) == before
+    run(parts(folder, delay=0.001), folder, force=True)
+    assert len(log.read_text().splitlines()) == 8
+    run(wide, folder, force=True)
+    assert sorted(files(folder)) == sorted({*before, "part_x.txt"} - {"part_2.txt", "part_3.txt"})
 
 
 def test_changed_input_is_read_again(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from models.calq_io import column_order
-from training.commands.data.options import ColumnOrder, Farm, Folder, Format, Workers
+from training.commands.data.options import ColumnOrder, Farm, Folder, Force, Format, Workers
 from training.commands.data.parts import run_parts
 from training.production import steps
 
@@ -25,6 +25,7 @@ def from_ntuple(
     format: Format = "parquet",
     workers: Workers = 1,
     farm: Farm = None,
+    force: Force = False,
 ) -> None:
     """Convert trigger-primitive ntuples to charges, through link words and the front end of the chip.
 
@@ -33,4 +34,4 @@ def from_ntuple(
     columns = column_order(order, "tc")
     parts = steps.ntuple_parts(inputs, output, events_per_part=events_per_part, suffix=f".{format}", order=columns,
                                tree=tree, charge=charge, with_words=erx)
-    run_parts(parts, output, workers, farm)
+    run_parts(parts, output, workers, farm, force)

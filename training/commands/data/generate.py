@@ -10,8 +10,9 @@ import typer
 from models.calq_io import SUFFIXES, column_order, read_calq, write_calq
 from models.config import DataConfig
 from models.errors import InputError
+from models.files import check_replaced
 from training.commands.console import log_to_console, show_distributions
-from training.commands.data.options import ColumnOrder, Farm, Format, Seed, Workers
+from training.commands.data.options import ColumnOrder, Farm, Force, Format, Seed, Workers
 from training.commands.data.parts import run_parts
 from training.data.modules import load_modules
 from training.production import CACHE, steps
@@ -41,6 +42,7 @@ def generate(
     cache: Annotated[Path, typer.Option(help="Folder for cached collisions.")] = CACHE,
     workers: Workers = 1,
     farm: Farm = None,
+    force: Force = False,
 ) -> None:
     """Make module charges and show their distributions.
 
@@ -54,6 +56,7 @@ def generate(
     if events is None:
         if erx is not None:
             raise InputError("--erx needs --events")
+        check_replaced(output, force)
         table = load_modules(DataConfig(source=source, n_modules=n_modules, seed=seed), n_elinks, cache)
         calq = table.calq
         write_calq(output, calq, columns, table.extra)
@@ -65,6 +68,8 @@ def generate(
         if output == "-":
             raise InputError("--events writes files; --output must be a file or a folder, not -")
         if output.endswith(SUFFIXES):
+            for path in (output, *([erx] if erx else ())):
+                check_replaced(path, force)
             steps.generate(sample, first_event, first_event + events, Path(output), order=columns, cache=cache,
                            erx_output=erx)
         elif erx is not None:
@@ -72,7 +77,7 @@ def generate(
         else:
             parts = steps.generate_parts(sample, first_event, events, Path(output), events_per_part=events_per_part,
                                          suffix=f".{format}", order=columns, cache=cache)
-            run_parts(parts, Path(output), workers, farm)
+            run_parts(parts, Path(output), workers, farm, force)
             return
         calq = read_calq(output, columns).calq
     show_distributions(compare({"generated": calq, **others}))

@@ -13,12 +13,17 @@ from training.production.farm import FarmConfig, Part, run
 from training.production.steps import rows_written
 
 
-def run_parts(parts: Sequence[Part], output: Path, workers: int, farm: Path | None) -> dict[str, int]:
-    """Run the unfinished parts, show and return the sum of all counts; raises InputError if no rows are left."""
+def run_parts(
+    parts: Sequence[Part], output: Path, workers: int, farm: Path | None, force: bool
+) -> dict[str, int]:
+    """Run the unfinished parts, show and return the sum of all counts; raises InputError if no rows are left.
+
+    `force`: replace results of the same rows with other options.
+    """
     log_to_console()
     config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
     with part_progress(len(parts)) as done:
-        results = run(parts, output, config, done)
+        results = run(parts, output, config, done, force=force)
     total: dict[str, int] = {}
     for counts in results.values():
         for name, number in counts.items():

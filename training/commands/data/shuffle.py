@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from training.commands.data.options import Inputs, Seed
+from models.files import check_replaced
+from training.commands.data.options import Force, Inputs, Seed
 from training.commands.data.parts import show_counts
 from training.production import transform
 from training.production.stream import data_files
@@ -18,9 +19,11 @@ def shuffle(
     output: Annotated[Path, typer.Option(help="File to write (.csv, .csv.gz, .parquet).")],
     seed: Seed = 1,
     rows_in_memory: Annotated[int, typer.Option(min=1000, help="Largest number of rows in memory.")] = 200_000,
+    force: Force = False,
 ) -> None:
     """Write all rows of all files in random order, in bounded memory.
 
     Example: econ-t data shuffle skimmed --output shuffled.csv
     """
+    check_replaced(output, force)
     show_counts("rows", transform.shuffle(data_files(inputs), output, seed, rows_in_memory))

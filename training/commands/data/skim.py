@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands.data.options import Farm, Folder, Format, Inputs, ModuleList, Workers
+from training.commands.data.options import Farm, Folder, Force, Format, Inputs, ModuleList, Workers
 from training.commands.data.parts import run_parts
 from training.production import steps
 
@@ -21,6 +21,7 @@ def skim(
     format: Format = "csv",
     workers: Workers = 1,
     farm: Farm = None,
+    force: Force = False,
 ) -> None:
     """Skip partial modules, those without energy of the process, and those with little charge.
 
@@ -29,4 +30,4 @@ def skim(
     least = None if min_sim_energy < 0 else min_sim_energy
     parts = steps.skim_parts(inputs, output, f".{format}", whole=not partial, min_sim_energy=least,
                              min_charge=min_charge, links=modules)
-    run_parts(parts, output, workers, farm)
+    run_parts(parts, output, workers, farm, force)

@@ -11,7 +11,7 @@ from models.errors import InputError
 from models.files import write_text
 from models.options import JsonFile
 from training.commands.console import show_records
-from training.commands.data.options import Farm, Folder, Format, Inputs, ModuleList, Workers
+from training.commands.data.options import Farm, Folder, Force, Format, Inputs, ModuleList, Workers
 from training.commands.data.parts import run_parts
 from training.production import steps
 
@@ -27,6 +27,7 @@ def split(
     format: Format = "csv",
     workers: Workers = 1,
     farm: Farm = None,
+    force: Force = False,
 ) -> None:
     """Split rows into the folders nElinks_1 .. nElinks_13 by the output links of their module.
 
@@ -39,7 +40,7 @@ def split(
     if (allocation == "pile-up") != (modules is not None):
         raise InputError("--allocation pile-up and --modules FILE need each other; give both or neither")
     parts = steps.split_parts(inputs, output, f".{format}", modules, per_bit_width)
-    total = run_parts(parts, output, workers, farm)
+    total = run_parts(parts, output, workers, farm, force)
     rows = sum(total.values())
     if json_ != "-":
         show_records(f"modules by output links, {rows:,} rows", [

@@ -1,0 +1,78 @@
+"""The main job of the Makefile: its steps in order whatever -j says, options and paths as they were given."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY
+
+# In place of Python: notes when a command starts and ends.
+_FAKE = """#!{python}
+import json, sys, time
+def note(*what):
+    with open({log!r}, "a") as log:
+        log.write(json.dumps(what) + "\\n")
+note("starts", *sys.argv[1:])
+time.sleep(0.2)
+note("ends", *sys.argv[1:])
+"""
+
+
+def run(folder: Path, *arguments: str) -> list[list[str]]:
+    """What the commands of `make` were given, after `starts` and `ends`, in the order in which they did."""
+    fake, log, ready = folder / "python", folder / "log", folder / "ready"
+    fake.write_text(_FAKE.format(python=sys.executable, log=str(log)))
+    fake.chmod(0o755)
+    ready.touch()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(["make", f"PYTHON={fake}", f"READY={ready}", *arguments], cwd=REPOSITORY, env=environment,
+                          capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("jobs", ["-j1", "-j4"])
+def test_steps_follow_one_another(tmp_path: Path, jobs: str) -> None:
+    notes = run(tmp_path, jobs, f"RUN={tmp_path}/run")
+    assert [note[1:4] for note in notes if note[0] == "starts"] == [
+        ["-m", "training", "train"], ["-m", "hls", "convert"], ["-m", "hls", "convert"],
+        ["-m", "bitexact_tests", "compare"], ["-m", "training", "evaluate"], ["-m", "training", "compare"],
+        ["-m", "training", "report"]]
+    assert [note[0] for note in notes] == ["starts", "ends"] * 7
+    assert all(start[1:] == end[1:] for start, end in zip(notes[::2], notes[1::2], strict=True))
+
+
+def test_named_steps_follow_one_another_too(tmp_path: Path) -> None:
+    notes = run(tmp_path, "-j4", "train", "compare", "evaluate", f"RUN={tmp_path}/run")
+    assert [note[0] for note in notes] == ["starts", "ends"] * 3
+
+
+def test_options_of_the_main_job_are_those_of_the_training(tmp_path: Path) -> None:
+    notes = run(tmp_path, f"RUN={tmp_path}/run", "ARGS=--epochs 3")
+    assert [note[3] for note in notes[::2] if "--epochs" in note] == ["train"]
+    assert run(tmp_path, "physics", f"RUN={tmp_path}/run", "ARGS=--drop-lsb 1")[-1][-2:] == ["--drop-lsb", "1"]
+
+
+def test_blanks_and_quotes_in_paths(tmp_path: Path) -> None:
+    data = tmp_path / "my data" / "it's calq.csv"
+    data.parent.mkdir()
+    data.touch()
+    config, folder = f"{tmp_path}/my configs/a b.yaml", f"{tmp_path}/my runs/a"
+    notes = run(tmp_path, f"CONFIG={config}", f"DATA={data}", f"RUN={folder}")
+    for note in notes:
+        given = dict(pairwise(note))
+        command, expected = note[3], {"--config": config, "--data": str(data), "--weights": f"{folder}/weights.npz",
+                                      "--input": f"{folder}/test.csv", "--run": folder, "--decoder": folder}
+        assert {name: value for name, value in given.items() if name in expected} == {
+            name: value for name, value in expected.items() if name in given}, command
+        assert all("'" not in word for word in note if word != str(data))
+    train = run(tmp_path, "train", f"CONFIG={config}", f"DATA={tmp_path}/one {tmp_path}/two")[-1]
+    assert train[train.index("--data") :] == ["--data", f"{tmp_path}/one", "--data", f"{tmp_path}/two", "--output",
+                                              "runs/a b"]
