@@ -39,6 +39,12 @@ def stages_of(config: Config, source: object, lines: Mapping[Location, int] | No
     return *found[:-1], found[-1]._replace(config=last.evolve(training={"stages": chain}))
 
 
+def started(config: Config, start: str) -> Config:
+    """A copy whose first stage, or only training, is initialised from this run."""
+    first, *others = [stage.model_dump() for stage in config.training.stages] or [{}]
+    return config.evolve(training={"stages": [first | {"start": start}, *others]})
+
+
 def check_not_staged(config: Config, path: tuple[str, ...]) -> None:
     """Raise InputError if a stage sets the value at `path`, which an option would not change there."""
     for number, stage in enumerate(config.training.stages, 1):

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,18 @@ OUTPUT = Path("runs") / "weights"
 _ONE_CORE = {name: "1" for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")}
 _PACKAGES = Path(__file__).parents[2]
 _POLL_SECONDS = 0.2
+
+
+def with_starts(names: Iterable[str], recipes: Mapping[str, Path]) -> dict[str, Path]:
+    """The recipes of these names, and those that they start from."""
+    found: dict[str, Path] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = recipes[name]
+            waiting += _starts(name, recipes[name]) & recipes.keys()
+    return found
 
 
 def train_recipes(recipes: Mapping[str, Path], at_once: int, report: Callable[[str], None]) -> None:

@@ -82,13 +82,18 @@ def is_up_to_date(run: Run, published: Path | None = None, sparse: Path | None =
 
 
 def _trainings(run: Run) -> tuple[Training, ...]:
-    """The stages of a run; raises InputError if one is not there or saw a file."""
+    """All trainings in a row that led to a run; raises InputError if one is not there or saw a file."""
+    if run.is_shipped:
+        return run.card.trained_on
+    found: tuple[Training, ...] = ()
     stages = run.config.stages()
-    runs = [run.stage(number) for number in range(1, len(stages))] + [run]
-    return tuple(_training(config, one) for (config, _), one in zip(stages, runs, strict=True))
+    for number, (config, start) in enumerate(stages, 1):
+        before = _trainings(Run(start)) if start else found
+        found = *before, _training(config, run if number == len(stages) else run.stage(number), run.folder.name)
+    return found
 
 
-def _training(config: Config, run: Run) -> Training:
+def _training(config: Config, run: Run, name: str) -> Training:
     if config.data.files:
         raise InputError(f"{run.folder}: trained on {config.data.files[0]}, expected generated modules alone")
     dataset, summary, training = Dataset.from_config(config), run.summary, config.training
@@ -101,6 +106,6 @@ def _training(config: Config, run: Run) -> Training:
             f"{loss}, the last {training.final_fraction:.0%} {training.final_loss}")
     n_steps = summary.epochs * max(training.passes * summary.n_train // training.batch_size, 1)
     return Training(
-        modules=dataset.source, data_digest=summary.data_digest, n_train=summary.n_train,
+        run=name, modules=dataset.source, data_digest=summary.data_digest, n_train=summary.n_train,
         n_validation=summary.n_validation, epochs=summary.epochs, n_steps=n_steps, loss=loss,
         learning_rate=training.learning_rate, seed=training.seed, val_emd=summary.val_emd)

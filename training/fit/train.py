@@ -13,6 +13,7 @@ from pathlib import Path
 
 from models.calq_io import CalqTable
 from models.config import Config, DataConfig
+from models.stages import started
 from training.data.dataset import Dataset
 from training.fit.fingerprint import fingerprint_of
 from training.fit.run import Run
@@ -40,7 +41,10 @@ def train(
     What another training left in `output` is only replaced with `retrain`.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process has locked a folder.
     """
-    steps = list(_steps(config, Run(output, new=True), Run(start) if start else None))
+    if start:
+        check_start(Run(start), config)
+        config = started(config, str(start))  # so that the configuration of the run says it
+    steps = list(_steps(config, Run(output, new=True)))
     done = 0 if retrain else max((n for n, one in enumerate(steps, 1) if one.finished), default=0)
     if done == len(steps):
         summary = steps[-1].run.summary
@@ -72,15 +76,15 @@ class _Step:
         return self.run.is_finished(self.config, self.fingerprint)
 
 
-def _steps(config: Config, run: Run, start: Run | None) -> Iterator[_Step]:
+def _steps(config: Config, run: Run) -> Iterator[_Step]:
     """All stages with their data, which is read once for each section `data`; fingerprints need no finished stage."""
     stages, tables = config.stages(), dict[DataConfig, CalqTable]()
-    before = start.fingerprint if start else None
+    start: Run | None = None
+    before: str | None = None
     for number, (stage, named) in enumerate(stages, 1):
-        if named and not (start and number == 1):
+        if named:
             start = Run(named)
             before = start.fingerprint
-        if start and (named or number == 1):
             check_start(start, stage)
         dataset = Dataset.from_config(stage, tables.get(stage.data))
         tables[stage.data] = dataset.modules

@@ -17,7 +17,7 @@ def cards_table(cards: Sequence[Card]) -> str:
 
 def card_page(card: Card) -> str:
     """The card as a page."""
-    stages = [[str(number), stage.modules, f"{stage.n_train:,}", stage.loss, f"{stage.learning_rate:g}",
+    stages = [[str(number), stage.run, stage.modules, f"{stage.n_train:,}", stage.loss, f"{stage.learning_rate:g}",
                f"{stage.epochs} ({stage.n_steps:,} steps)", str(stage.seed), f"{stage.val_emd:.3f}"]
               for number, stage in enumerate(card.trained_on, 1)]
     samples = [[TITLES[one.name], f"{one.n_modules:,}", f"{one.n_selected:,}", _mean(one), _value(one.emd_median),
@@ -28,7 +28,7 @@ def card_page(card: Card) -> str:
         f"Encoder for {card.n_elinks} links in {card.arithmetic} arithmetic, {card.latent_bits} bits per latent. "
         f"Decoder: {card.decoder_parameters:,} weights, {card.decoder_bytes:,} bytes.", "",
         "## Trained on", "",
-        _table(["stage", "modules", "training rows", "loss", "rate", "epochs", "seed", "validation EMD"], stages), "",
+        _table(["number", "run", "modules", "rows", "loss", "rate", "epochs", "seed", "validation EMD"], stages), "",
         "## EMD of modules that were not trained on", "",
         f"Sensor-cell pitches; mean, median and 68% quantile are over the modules with a cell above {CALQ_PER_MIPT} "
         "CALQ.", "",

@@ -21,8 +21,10 @@ TOLERANCE = 0.001
 
 
 class Training(Result):
-    """One stage of the training."""
+    """One of the trainings in a row that led to the set."""
 
+    run: str
+    """Name of its folder: a set may continue the training of another."""
     modules: str
     """Where the modules come from, in words."""
     data_digest: str

@@ -18,7 +18,7 @@ from training.production.toy import generate
 
 pytest.importorskip("tensorflow")
 
-from training.fit.recipes import OUTPUT, train_recipes
+from training.fit.recipes import OUTPUT, train_recipes, with_starts
 from training.fit.run import Run
 
 DECODER = {"width": 8, "layers": 1}
@@ -65,6 +65,12 @@ def test_all_are_trained_and_shipped_and_nothing_twice(recipes: Path, tmp_path: 
 def test_one_recipe_alone(recipes: Path) -> None:
     done = CliRunner().invoke(app, ["weights", "make", "econ_t_5elink"])
     assert done.exit_code == 0 and shipped.names() == ("econ_t_5elink",), done.output
+    assert not (OUTPUT / "econ_t_4elink").exists()
+
+
+def test_a_recipe_brings_those_that_it_starts_from(recipes: Path) -> None:
+    assert with_starts(["econ_t_4elink"], paths(recipes)).keys() == {"econ_t_4elink", "econ_t_5elink"}
+    assert with_starts(["econ_t_5elink"], paths(recipes)).keys() == {"econ_t_5elink"}
 
 
 def python(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

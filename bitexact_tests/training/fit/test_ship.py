@@ -95,6 +95,7 @@ def held_out(n: int) -> Any:
 
 def test_the_card_says_what_it_was_trained_on(made: Shipped) -> None:
     first, last = made.card.trained_on
+    assert first.run == last.run == "run"
     assert (first.epochs, first.loss, first.learning_rate) == (2, "kernel, the last 25% emd", 0.01)
     assert (last.epochs, last.loss, last.learning_rate) == (1, "emd", 0.001)
     assert first.modules == "simple generator, seed 1" and first.n_train == 260 and first.n_steps == 2 * (260 // 32)
@@ -234,6 +235,30 @@ def test_a_training_starts_from_a_set(made: Shipped, tmp_path: Path) -> None:
     np.testing.assert_array_equal(Run(tmp_path).weights.flat, made.run.weights.flat)
     assert train(config, tmp_path / "run", start=made.run.folder).fingerprint != summary.fingerprint, \
         "the decoder in half precision is another start"
+
+
+def test_the_card_names_the_trainings_that_a_set_continues(made: Shipped, tmp_path: Path) -> None:
+    train(CONFIG.evolve(encoder={"n_elinks": 4}, name="four", training={"stages": ()}), tmp_path / "four",
+          start=made.run.folder)
+    train(CONFIG.evolve(name="again", training={"stages": [{"start": "econ_t_2elink"}]}), tmp_path / "again")
+    with pytest.MonkeyPatch.context() as patch:
+        assert Run("econ_t_2elink").is_shipped
+        trainings = [ship_elsewhere(tmp_path / name, tmp_path, patch).trained_on for name in ("four", "again")]
+    for found, name in zip(trainings, ("four", "again"), strict=True):
+        assert [one.run for one in found] == ["run", "run", name] and found[:2] == made.card.trained_on
+    measured = small("econ_t_3elink", epochs=1).override(data={"files": [str(made.published)]})
+    train(measured, tmp_path / "measured")
+    train(small("econ_t_3elink", epochs=1), tmp_path / "after", start=tmp_path / "measured")
+    with pytest.raises(InputError, match=r"/measured: trained on .*published\.csv"):
+        ship(Run(tmp_path / "after"))
+
+
+def ship_elsewhere(folder: Path, target: Path, patch: pytest.MonkeyPatch) -> Card:
+    """Ship a run into another package, in which the set of the first is too."""
+    if not (target / "trained").exists():
+        shutil.copytree(shipped.FOLDER, target / "trained")
+        patch.setattr(shipped, "FOLDER", target / "trained")
+    return ship(Run(folder))
 
 
 def test_training_into_the_folder_of_a_set_is_refused(made: Shipped) -> None:

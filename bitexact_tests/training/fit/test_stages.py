@@ -117,6 +117,8 @@ def test_start_of_a_stage_is_the_named_run(finished: Run, tmp_path: Path) -> Non
 def test_start_of_the_command_line_is_that_of_the_first_stage(finished: Run, tmp_path: Path) -> None:
     config = small(decoder=DECODER, epochs=1, learning_rate=1e-9, stages=[{}, {"seed": 2}])
     train(config, tmp_path, start=finished.folder)
+    assert Run(tmp_path).config.training.stages[0].start == str(finished.folder)
+    assert train(Run(tmp_path).config, tmp_path, report=lambda *_: pytest.fail("trained again"))
     np.testing.assert_array_equal(Run(tmp_path).stage(1).weights.flat, finished.weights.flat)
     np.testing.assert_array_equal(Run(tmp_path).weights.flat, finished.weights.flat)
 

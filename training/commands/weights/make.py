@@ -10,7 +10,7 @@ from models import shipped
 from models.errors import InputError, nearest
 from training.commands.console import emd_progress
 from training.commands.weights.options import Published, Sparse
-from training.fit.recipes import OUTPUT, train_recipes
+from training.fit.recipes import OUTPUT, train_recipes, with_starts
 from training.fit.run import Run
 from training.fit.ship import is_up_to_date, ship
 
@@ -23,6 +23,8 @@ def make(
 ) -> None:
     """Train the recipes into runs/weights and ship them into models/trained; continues where it was interrupted.
 
+    Recipes that a named one starts from are trained too, but not shipped.
+
     Example: econ-t weights make --published ../shared/data/CALQ_output.csv
     """
     recipes = {path.stem: path for path in sorted(shipped.RECIPES.glob("*.yaml"))}
@@ -33,8 +35,8 @@ def make(
     for file in (published, sparse):
         if file and not file.exists():
             raise InputError(f"{file}: no such file; hours of training would end here")
-    chosen = {name: path for name, path in recipes.items() if not names or name in names}
-    train_recipes(chosen, jobs, lambda line: typer.echo(line, err=True))
+    chosen = names or list(recipes)
+    train_recipes(with_starts(chosen, recipes), jobs, lambda line: typer.echo(line, err=True))
     for name in chosen:
         run = Run(OUTPUT / name, new=True)
         if is_up_to_date(run, published, sparse):
