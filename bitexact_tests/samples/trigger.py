@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from training.production.geometry import modules
+from training.results.trigger import TriggerStudy
 from training.trigger.cells import Cells, positions
 from training.trigger.events import Events, EventSample, Truth, part_file, read, simulate_part
 
@@ -41,3 +42,38 @@ def shot(folder: Path, name: str = "electrons", n_events: int = 10) -> Events:
     return read(path, n_events)
 
 
+
+
+def study() -> TriggerStudy:
+    """Two systems on electrons, the second one better, with rates, identification and a display."""
+    def measured(value: float) -> dict[str, float]:
+        return {"value": value, "error": value / 10}
+
+    def binned(coordinate: str, *values: float) -> dict[str, object]:
+        return {"coordinate": coordinate, "edges": tuple(map(float, range(len(values) + 1))),
+                "values": tuple(map(measured, values))}
+
+    def system(name: str, digest: str, resolution: float, bits: float) -> dict[str, object]:
+        bins = (binned("pt", resolution, resolution / 2), binned("eta", resolution))
+        found = {"n_generated": 5, "least_pt": 10.0, "response_bins": bins, "resolution_bins": bins,
+                 **{key: measured(0.9) for key in ("efficiency", "response", "eta", "phi")},
+                 "resolution": measured(resolution)}
+        point = {"rate": 0.01, "threshold": measured(30.0), "efficiency": measured(1 - resolution),
+                 "turn_on": binned("pt", 0.2, 0.8)}
+        links = {"modules": {"BC, 2 links": 7}, "mean_links": 2.2, "bits": bits, "occupancy": 0.9, "cut": 0.0,
+                 "charge": 0.7}
+        roc = {"signal": (0.0, 1.0), "background": (0.0, 1.0), "area": measured(0.9), "background_at_95": measured(0.5)}
+        return {"name": name, "file": "a.yaml", "digest": digest, "weights": {"runs/a": digest},
+                "rates": {"thresholds": (10.0, 20.0), "rates": (measured(0.5), measured(0.1))},
+                "samples": ({"sample": "electrons", "links": links, "clusters_per_event": 9.0, "objects": found,
+                             "working_points": (point,), "identification": roc},)}
+
+    cells = {"x": (0.1, 0.2), "y": (0.1, 0.1), "charge": (5.0, 9.0), "clusters": ((0.1, 0.1, 12.0),)}
+    return TriggerStudy.model_validate({
+        "pile_up": 200.0, "n_events": 5, "seed": 1, "samples": ("electrons",),
+        "systems": (system("one", "1" * 12, 0.2, 70.0), system("other", "2" * 12, 0.1, 90.0),
+                    system("all", "3" * 12, 0.05, 0.0)),
+        "differences": ({"sample": "electrons", "quantity": "resolution", "system": "other", "tie": False,
+                         "difference": measured(-0.1)},),
+        "displays": ({"sample": "electrons", "event": 0, "endcap": 1, "truth": ((0.1, 0.1, 11.0),),
+                      "systems": tuple({"system": name, **cells} for name in ("one", "other", "all"))},)})

@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 Style = Literal["page", "experiment"]
 
+_TIP = "tip:"
 _INK = "#010203"  # a colour not used otherwise: the page replaces it by the reader's text colour
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 """Okabe-Ito palette: distinguishable with any colour vision, on a light and on a dark background."""
@@ -51,11 +53,17 @@ def ink() -> Any:
     return mpl.rcParams["text.color"]
 
 
+def tip(artist: Artist, text: str) -> None:
+    """Show a text when the pointer is on an artist of an inline SVG."""
+    artist.set_gid(_TIP + text)
+
+
 def as_svg(figure: Figure) -> str:
     """Convert a figure to an inline SVG element in the text colour of the page, without ids that nothing refers to."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = re.sub(rf'<g id="{_TIP}([^"]*)">', r"<g><title>\1</title>", text)
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
     return re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)

@@ -65,6 +65,7 @@ class Run:
         self.rtl_comparison_file = folder / "compare_rtl.json"
         self.vectors_file = folder / "vectors.json"
         self.comparison_file = folder / "physics.json"
+        self.trigger_file = folder / "trigger.json"
         self.report_file = folder / "report.html"
         self.upsets_file = folder / "seu.json"
         self.upsets_folder = folder / "seu"

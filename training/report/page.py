@@ -24,6 +24,7 @@ from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
 from training.results.report import About, Older, ReportContent, WeightCodes
 from training.results.run import RunSummary
+from training.results.trigger import TriggerStudy
 
 if TYPE_CHECKING:
     from training.fit.run import Run
@@ -65,6 +66,7 @@ def gather(run: Run) -> ReportContent:
     exact, rtl = BitComparison.find(run.bit_comparison_file), BitComparison.find(run.rtl_comparison_file)
     metrics = Evaluation.find(run.metrics_file)
     physics = Comparison.find(run.comparison_file)
+    trigger = TriggerStudy.find(run.trigger_file)
     digest = weights.digest()
     formats = {"input": str(spec.input)}
     for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
@@ -79,10 +81,12 @@ def gather(run: Run) -> ReportContent:
         rtl=rtl if rtl and rtl.is_of(digest) else None, vectors=VectorCheck.find(run.vectors_file),
         metrics=metrics if metrics and metrics.is_of(digest) else None,
         physics=physics if physics and physics.is_of(digest) else None,
+        trigger=trigger if trigger and trigger.is_of(digest) else None,
         older=Older(bit_exactness=_older(exact, digest, run.bit_comparison_file, "make compare"),
                     rtl=_older(rtl, digest, run.rtl_comparison_file, "make rtl-sim"),
                     metrics=_older(metrics, digest, run.metrics_file, "make evaluate"),
-                    physics=_older(physics, digest, run.comparison_file, "make physics")),
+                    physics=_older(physics, digest, run.comparison_file, "make physics"),
+                    trigger=_older(trigger, digest, run.trigger_file, "econ-t trigger run")),
         history=None if run.is_shipped else run.history,
         weights={name: WeightCodes(format=str(spec.weight_formats[name]).split()[0],
                                    codes=tuple(codes.ravel().tolist()), min_code=spec.weight_formats[name].min_code,
@@ -99,7 +103,9 @@ def _training_data(run: Run) -> str:
     return f"{source}{rows}; seed of the data {config.data.seed}, of the training {config.training.seed}"
 
 
-def _older(part: BitComparison | Evaluation | Comparison | None, weights: str, path: Path, command: str) -> str | None:
+def _older(
+    part: BitComparison | Evaluation | Comparison | TriggerStudy | None, weights: str, path: Path, command: str
+) -> str | None:
     if part is None or part.is_of(weights):
         return None
     return f"{path.name} was made from other weights than those of this run: {command}."

@@ -12,6 +12,8 @@ from training.figures.wafer import image_display, wafer_display
 from training.physics.wording import difference_text, margin_text, verdict_lines, with_error
 from training.report.hardware_section import hardware_section
 from training.report.parts import Cell, Plot, Section, Table, file_name, plain_table
+from training.report.trigger_section import trigger_section
+from training.report.trigger_section import verdict as trigger_verdict
 from training.results.comparison import Comparison, Coordinate, Distribution, SchemeResult
 from training.results.evaluation import Evaluation
 from training.results.report import ReportContent
@@ -42,6 +44,10 @@ def verdict(content: ReportContent) -> list[Line]:
         lines += [Line("", text) for text in verdict_lines(content.physics)]
     else:
         lines.append(Line("soft", older.physics or "The algorithms were not compared: make physics"))
+    if content.trigger:
+        lines += [Line("", text) for text in trigger_verdict(content.trigger)]
+    elif older.trigger:
+        lines.append(Line("soft", older.trigger))
     return lines
 
 
@@ -69,6 +75,8 @@ def sections(content: ReportContent) -> list[Section]:
     older = content.older
     return [
         *(_comparison(content.physics, content.config.n_elinks) if content.physics else []),
+        trigger_section(content.trigger, older.trigger or "Not run: econ-t trigger run --system bc --system ae --json "
+                                                          "RUN/trigger.json"),
         _evaluation(content.metrics, older.metrics or "Not run: make evaluate"),
         _learning(content.history),
         Section("Weights", "Number of times each code occurs; codes at the ends of the range hit the six-bit limit.",

@@ -13,6 +13,7 @@ from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
 from training.results.pareto import ParetoScan
 from training.results.run import History
+from training.results.trigger import TriggerStudy
 
 
 class About(Result):
@@ -52,6 +53,7 @@ class Older(Result):
     rtl: str | None = None
     metrics: str | None = None
     physics: str | None = None
+    trigger: str | None = None
 
 
 class ReportContent(Result):
@@ -65,6 +67,7 @@ class ReportContent(Result):
     vectors: VectorCheck | None
     metrics: Evaluation | None
     physics: Comparison | None
+    trigger: TriggerStudy | None = None
     older: Older
     history: History | None
     weights: dict[str, WeightCodes]

@@ -143,6 +143,14 @@ class System(_Strict):
         system._where = str(path)
         return system
 
+    def with_links(self, allocation: str | None, add: int) -> System:
+        """A copy with another allocation (None keeps it) and `add` links more; its name says how many."""
+        links = Links(allocation=allocation or self.links.allocation, add=self.links.add + add)
+        name = f"{self.name}, {abs(add)} {'more' if add > 0 else 'fewer'}" if add else self.name
+        changed = self.model_copy(update={"links": links, "name": name})
+        changed._where = self._where
+        return changed
+
     @property
     def where(self) -> str:
         """File of the system, for messages."""

@@ -47,6 +47,14 @@ def test_links_from_a_list(tmp_path: Path) -> None:
     assert_array_equal(found, expected)
 
 
+def test_more_links_for_all() -> None:
+    system = System.load("bc")
+    assert [system.with_links(None, add).name for add in (0, 1, -1)] == ["BC", "BC, 1 more", "BC, 1 fewer"]
+    assert_array_equal(system.with_links(None, 1).links.of_modules(), system.links.of_modules() + 1)
+    assert system.with_links("a.csv", 0).links.allocation == "a.csv"
+    assert system.with_links(None, 2).where == system.where
+
+
 def test_weights_by_number_of_links() -> None:
     rule = System.load("ae").rules[0]
     assert [rule.run_of(n) for n in (2, 5, 9)] == ["runs/econ_t_2elink", "runs/econ_t_5elink",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from models.chip import MAX_ELINKS
 from models.console import Column, console_for, show_table
 from models.errors import InputError
 from models.options import JsonFile
@@ -29,6 +30,11 @@ def run(
                                                           "repeated. Default: electrons.")] = None,
     pile_up: Annotated[float, typer.Option(min=0, help="Mean number of pile-up collisions per event.")] = 200.0,
     events: Annotated[int, typer.Option(min=1, help="Number of events of each sample.")] = 200,
+    allocation: Annotated[str | None, typer.Option(help="Links of all systems: layers, or a list of modules such as "
+                                                        "ModuleLinkSummary.csv. Default: that of each system.")] = None,
+    add_links: Annotated[list[int] | None, typer.Option(
+        min=-MAX_ELINKS, max=MAX_ELINKS, help="Run every system with this many links more on each module; may be "
+                                              "repeated, as in --add-links 0 --add-links -1. Default: 0.")] = None,
     seed: Seed = 1,
     output: Annotated[Path, typer.Option(help="Folder of events and clusters; keeps finished parts.")] = (
         Path("runs") / "trigger"),
@@ -43,7 +49,7 @@ def run(
     measured. Example: econ-t trigger run --system everything --system bc --sample electrons --events 200
     """
     log_to_console()
-    systems = tuple(System.load(path) for path in system)
+    systems = tuple(System.load(path).with_links(allocation, add) for add in add_links or [0] for path in system)
     names = [one.name for one in systems]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:

@@ -1,0 +1,56 @@
+"""The trigger in the report: the sentence at the top, the tables, figures with values under the pointer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bitexact_tests.samples.trigger import study
+from models.errors import InputError
+from training.figures.style import as_svg, style
+from training.report.trigger_section import trigger_section, verdict
+from training.results.trigger import TriggerStudy
+
+
+def test_verdict_names_the_best_that_sends_frames_and_its_cost() -> None:
+    """`all` is better, but needs no link."""
+    assert verdict(study()) == [
+        "Trigger, electrons with 200 pile-up: the best of 3 systems that send frames is other, efficiency "
+        "0.900 ± 0.090 at 1% of the bunch crossings, with 90 bits of 2.20 links per module."]
+
+
+def test_section_has_every_system_and_figure() -> None:
+    with style("page"):
+        section = trigger_section(study(), "absent")
+        (child,) = section.children
+        assert [row[0].text for row in child.tables[0].rows] == ["one", "other", "all"]
+        names = {plot.name for plot in (*section.plots, *child.plots)}
+        assert names == {"trigger_rates", "trigger_event_0", "trigger_electrons_pt", "trigger_electrons_eta",
+                         "trigger_electrons_turn_on", "trigger_electrons_roc"}
+        pictures = {plot.name: as_svg(plot.figure) for plot in (*section.plots, *child.plots)}
+    assert "<title>other: 0.100 at 0.5 GeV</title>" in pictures["trigger_electrons_pt"]
+    assert "<title>one: above 20 GeV 3,100 kHz</title>" in pictures["trigger_rates"]
+    assert "<title>all: cluster of 12.0 GeV</title>" in pictures["trigger_event_0"]
+    assert section.tables[0].rows[0][3].text == "-0.100 ± -0.010"
+
+
+def test_nothing_was_run() -> None:
+    assert trigger_section(None, "Not run.").text == "Not run."
+
+
+def test_study_of_other_weights() -> None:
+    assert study().is_of("2" * 12) and not study().is_of("9" * 12)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"systems": []}, "no system"),
+    ({"samples": ["electrons", "pions"]}, "system one: sample pions is missing"),
+    ({"n_events": "5"}, "n_events: Input should be a valid integer"),
+])
+def test_file_that_is_not_whole(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "trigger.json"
+    path.write_text(json.dumps(json.loads(study().model_dump_json()) | change))
+    with pytest.raises(InputError, match=f"trigger.json: {message}"):
+        TriggerStudy.load(path)

@@ -1,0 +1,108 @@
+"""Trigger section of a report: which system, at which cost in links, and what it makes of whole events."""
+
+from __future__ import annotations
+
+from training.figures import trigger as figures
+from training.report.parts import Cell, Plot, Section, Table
+from training.results.trigger import COLLISIONS_KHZ, Measured, SystemResult, TriggerStudy, WorkingPoint
+
+_TEXT = ("Whole events of both endcaps: every module through its algorithm on its own number of links, bit by bit "
+         "through frames and decoder, then clusters in three dimensions, calibrated on one half of the events and "
+         "measured on the other. The simulation has no material before the calorimeter and no other bunch crossings.")
+
+
+def verdict(study: TriggerStudy) -> list[str]:
+    """One sentence per sample: the system with the highest efficiency at the lowest rate, else the best resolution."""
+    found = []
+    for sample in study.samples:
+        ranked = _ranked(study, sample)
+        if not ranked:
+            continue
+        best, links = ranked[0], ranked[0].on(sample).links
+        point, objects = _point(best, sample), best.on(sample).objects
+        assert objects is not None
+        what = (f"efficiency {point.efficiency} at {point.rate:.0%} of the bunch crossings" if point
+                else f"resolution {objects.resolution}")
+        cost = f"{links.bits:.0f} bits of {links.mean_links:.2f} links per module" if links.bits else "without chips"
+        found.append(f"Trigger, {sample} with {study.pile_up:g} pile-up: the best of {len(study.systems)} systems that "
+                     f"send frames is {best.name}, {what}, with {cost}.")
+    return found
+
+
+def _ranked(study: TriggerStudy, sample: str) -> list[SystemResult]:
+    """Systems that send frames, best first; all systems if none does."""
+    there = [one for one in study.systems if one.on(sample).objects is not None]
+    chips = [one for one in there if one.on(sample).links.bits]
+
+    def rank(one: SystemResult) -> float:
+        point, objects = _point(one, sample), one.on(sample).objects
+        assert objects is not None
+        if point is not None:
+            return -(point.efficiency.value or 0.0)
+        return objects.resolution.value or float("inf")
+
+    return sorted(chips or there, key=rank)
+
+
+def _point(system: SystemResult, sample: str) -> WorkingPoint | None:
+    points = system.on(sample).working_points
+    return points[-1] if points else None
+
+
+def trigger_section(study: TriggerStudy | None, absent: str) -> Section:
+    """Lay out a study as a section of the page."""
+    title = "Trigger: which system, at which cost in links"
+    if study is None:
+        return Section(title, absent)
+    samples = [name for name in study.samples if study.systems[0].on(name).objects is not None]
+    children = [Section(f"{study.n_events:,} events of {name} with {study.pile_up:g} pile-up",
+                        tables=[_table(study, name)], plots=_plots(study, name)) for name in samples]
+    rates = [Plot("trigger_rates", figures.rates(study), f"Rates; all bunch crossings are {COLLISIONS_KHZ:,.0f} kHz")
+             ] if any(one.rates for one in study.systems) else []
+    shown = [Plot(f"trigger_event_{number}", figures.event(one), f"Event {one.event} of {one.sample}, positive z: "
+                  "charge of all layers, clusters above 5 GeV (circles) and generated particles (crosses)", wide=True)
+             for number, one in enumerate(study.displays)]
+    return Section(title, _TEXT, [_differences(study)] if study.differences else [], plots=[*rates, *shown],
+                   children=children)
+
+
+def _table(study: TriggerStudy, sample: str) -> Table:
+    titles = ["system", "links per module", "bits per BX", "share of links", "frames cut", "charge", "response",
+              "resolution", "eta", "phi", "matched", "threshold, GeV", "efficiency", "pile-up at 95%", "ROC area"]
+    rows = []
+    for one in study.systems:
+        here, point = one.on(sample), _point(one, sample)
+        objects, use, found = here.objects, here.links, here.identification
+        assert objects is not None
+        rows.append([
+            Cell(one.name), _number(use.mean_links, 2), _number(use.bits, 1), _number(use.occupancy, 2),
+            _number(use.cut, 4), _number(use.charge, 3), *(_measured(value) for value in (
+                objects.response, objects.resolution, objects.eta, objects.phi, objects.efficiency)),
+            _measured(point.threshold if point else None), _measured(point.efficiency if point else None),
+            _measured(found.background_at_95 if found else None), _measured(found.area if found else None)])
+    return Table(titles, rows, frozenset(range(1, len(titles))),
+                 caption="Generated ones above 10 GeV; eta and phi are effective resolutions")
+
+
+def _differences(study: TriggerStudy) -> Table:
+    rows = [[Cell(one.sample), Cell(one.quantity), Cell(one.system), _measured(one.difference),
+             Cell("tied" if one.tie else "")] for one in study.differences]
+    return Table(["sample", "quantity", "system", f"minus {study.systems[0].name}", ""], rows, frozenset({3}))
+
+
+def _plots(study: TriggerStudy, sample: str) -> list[Plot]:
+    found = [Plot(f"trigger_{sample}_{name}", figures.resolution(study, sample, name), f"Resolution vs. {title}")
+             for name, title in (("pt", "transverse momentum"), ("eta", "|η|"))]
+    if any(one.on(sample).working_points for one in study.systems):
+        found.append(Plot(f"trigger_{sample}_turn_on", figures.turn_on(study, sample), "Turn-on at equal rate"))
+    if any(one.on(sample).identification for one in study.systems):
+        found.append(Plot(f"trigger_{sample}_roc", figures.roc(study, sample), "Identification by shape"))
+    return found
+
+
+def _number(value: float, digits: int) -> Cell:
+    return Cell(f"{value:.{digits}f}" if value else "-", value)
+
+
+def _measured(value: Measured | None) -> Cell:
+    return Cell("-" if value is None else str(value), None if value is None else value.value)
