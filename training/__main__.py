@@ -9,6 +9,7 @@ COMMANDS = {
     "evaluate": ("training.commands.evaluate:evaluate", "Physics performance (EMD) of weights."),
     "compare": ("training.commands.compare:compare", "Compare AE with TS, BC, STC and RPT on the same modules."),
     "trigger": ("training.commands.trigger:app", "Compare systems by what the trigger does with them."),
+    "show": ("training.commands.show:show", "One module through the algorithms; the latents of many."),
     "report": ("training.commands.report:report", "Write the HTML page of a run."),
     "data": ("training.commands.data:app", "Generate, convert, split, skim, shuffle and double module charges."),
     "seu": ("training.commands.seu:seu", "Single-event upsets: flip every bit."),

@@ -20,6 +20,7 @@ from models.console import Column, console_for, show_table
 from models.result import Result
 from training.results.card import TITLES, Sample
 from training.results.evaluation import Evaluation
+from training.results.latents import LatentStatistics
 from training.results.run import Epoch, RunSummary
 
 _CONSOLE = Console(stderr=True)
@@ -77,6 +78,24 @@ def show_metrics(config: Config, evaluation: Evaluation) -> None:
     """Show the metrics of an evaluation and their meanings."""
     encoder = config.encoder
     show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent", evaluation)
+    if evaluation.latents:
+        show_latents(console_for(stderr=True), evaluation.latents)
+
+
+def show_latents(console: Console, found: LatentStatistics) -> None:
+    """Show range, entropy, saturation and histogram of each latent, then all of them in a sentence."""
+    numbers = [Column(title, right=True) for title in ("least", "largest", "codes", "entropy", "at 0", "at end")]
+    show_table(console, "latents, as sent", [Column("latent", right=True), *numbers, "histogram from 0 to the end"], [
+        (str(k), str(one.least), str(one.largest), str(one.n_codes), f"{one.entropy:.2f}", f"{one.at_zero:.1%}",
+         f"{one.at_end:.1%}", histogram_text(one.counts)) for k, one in enumerate(found.latents)])
+    console.print(str(found), soft_wrap=True)
+
+
+def histogram_text(counts: Sequence[int]) -> str:
+    """A histogram in one line, a letter per bin: blank for none, from `.` to `@` for ever more."""
+    most = max(1, *counts)
+    levels = " .:-=+*#%@"
+    return "".join(levels[-(-count * (len(levels) - 1) // most)] for count in counts).rstrip()
 
 
 def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[str]) -> None:

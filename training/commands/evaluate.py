@@ -71,7 +71,7 @@ def evaluate(
     if json_:
         found.save(json_)
     if csv:
-        write_csv(csv, [found.model_dump()])
+        write_csv(csv, [found.model_dump(exclude={"latents"})])
     if sample:
         show_card(run.name, sample, found, known)
         problem = run.card.problem(sample, found, known)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from contextlib import AbstractContextManager
+from html import escape
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -58,12 +59,19 @@ def tip(artist: Artist, text: str) -> None:
     artist.set_gid(_TIP + text)
 
 
-def as_svg(figure: Figure) -> str:
-    """Convert a figure to an inline SVG element in the text colour of the page, without ids that nothing refers to."""
+def as_svg(figure: Figure, text: str, name: str = "figure") -> str:
+    """Convert a figure to an inline SVG element in the text colour of the page.
+
+    text: what it shows, for those who do not see it; name: unique on the page, the beginning of all its ids. Ids that
+    nothing refers to are left out.
+    """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
-    text = re.sub(rf'<g id="{_TIP}([^"]*)">', r"<g><title>\1</title>", text)
-    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
-    return re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
+    svg = buffer.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL).replace(
+        _INK, "currentColor")
+    svg = re.sub(rf'<g id="{_TIP}([^"]*)">', r"<g><title>\1</title>", svg)
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(text, quote=True)}" ', 1)

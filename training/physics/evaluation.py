@@ -17,6 +17,7 @@ from models.register_weights import load_weights
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.weights import EncoderWeights
 from training.physics.emd import Progress, emd
+from training.physics.latents import latent_statistics
 from training.results.evaluation import EmdMetrics, Evaluation
 
 
@@ -43,7 +44,7 @@ def evaluate_run(
     """
     from training.networks.decoder import load_decoder  # noqa: PLC0415  (starts TensorFlow)
 
-    codes = None
+    codes = statistics = None
     if config.training.network:
         from training.networks.keras_encoder import load  # noqa: PLC0415  (starts TensorFlow)
 
@@ -51,10 +52,12 @@ def evaluate_run(
     else:
         codes = load_weights(weights, config.encoder)
         module_sum, latent_value = _latents(codes, calq)
+        statistics = latent_statistics(codes, calq)
     model = load_decoder(decoder, config.encoder, codes)
     check_encoder(model, codes.digest() if codes else None, decoder)
     found = _evaluate(latent_value, module_sum, model, calq, n_processes, progress)
-    return Evaluation(config=config.name, weights=codes.digest() if codes else None, **dict(found))
+    return Evaluation(config=config.name, weights=codes.digest() if codes else None, latents=statistics,
+                      **dict(found))
 
 
 def check_encoder(decoder: Any, encoder: str | None, what: object) -> None:

@@ -93,6 +93,12 @@ class Scheme:
         cut = decoded.columns.get("type", np.zeros(len(calq), dtype=np.int64)) >= TYPE_TRUNCATED
         return Received(charge, module_sum, self._bits(decoded, cut), cut, latent)
 
+    def frames(self, calq: IntArray) -> tuple[IntArray, Decoded]:
+        """Link words (n + 32, 13) and fields of a few charges (n, 48) in trigger-cell order, until no word waits."""
+        channels = np.concatenate([calq[:, self.order], np.zeros((_FLUSH, N_TRIGGER_CELLS), calq.dtype)])
+        etx = EconT(self.registers).run_calq(channels).etx
+        return etx, Decoded.concatenate(list(decode_stream(self.registers, [etx])))
+
     def _decoded(self, calq: IntArray, at_once: int) -> Decoded:
         channels = np.concatenate([calq[:, self.order], np.zeros((_FLUSH, N_TRIGGER_CELLS), calq.dtype)])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from models.bit_comparison import TITLES, BitComparison
 from models.wording import counted
 from training.figures import comparison as figures
+from training.figures.module import latent_histograms
 from training.figures.training import kernels, learning_curves, weight_histograms
 from training.figures.wafer import image_display, wafer_display
 from training.physics.wording import difference_text, margin_text, verdict_lines, with_error
@@ -16,6 +17,7 @@ from training.report.trigger_section import trigger_section
 from training.report.trigger_section import verdict as trigger_verdict
 from training.results.comparison import Comparison, Coordinate, Distribution, SchemeResult
 from training.results.evaluation import Evaluation
+from training.results.latents import LatentStatistics
 from training.results.report import ReportContent
 from training.results.run import History
 
@@ -200,7 +202,20 @@ def _evaluation(evaluation: Evaluation | None, absent: str) -> Section:
     rows = [[Cell(name), _value(getattr(evaluation, name)), Cell(meanings.get(name, ""))]
             for name in ("config", "weights", *meanings)]
     return Section("This encoder", "Physics performance of the weights of this run, from the emulator's integers.",
-                   [Table(["metric", "value", "meaning"], rows, frozenset({1}))])
+                   [Table(["metric", "value", "meaning"], rows, frozenset({1}))],
+                   children=[_latents(evaluation.latents)] if evaluation.latents else [])
+
+
+def _latents(found: LatentStatistics) -> Section:
+    rows = [[Cell(str(k), k), Cell(str(one.least), one.least), Cell(str(one.largest), one.largest),
+             Cell(str(one.n_codes), one.n_codes), Cell(f"{one.entropy:.2f}", one.entropy),
+             Cell(f"{one.at_zero:.1%}", one.at_zero), Cell(f"{one.at_end:.1%}", one.at_end)]
+            for k, one in enumerate(found.latents)]
+    titles = ["latent", "least code", "largest code", "codes", "entropy [bits]", "at 0", "at the end"]
+    return Section("Latents", f"{found}. The entropy is that of each latent's codes alone, over these modules.",
+                   [Table(titles, rows, frozenset(range(len(titles))))],
+                   [Plot("latents", latent_histograms(found), f"How often each code of {len(found.latents)} latents is "
+                         "sent", wide=True)])
 
 
 def _learning(history: History | None) -> Section:

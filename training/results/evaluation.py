@@ -7,6 +7,7 @@ from pydantic import Field
 from models.notebook import html_table
 from models.result import FloatOrNone, Result
 from models.trigger_cells import CALQ_PER_MIPT
+from training.results.latents import LatentStatistics
 
 
 class EmdMetrics(Result):
@@ -32,6 +33,8 @@ class Evaluation(EmdMetrics):
 
     config: str
     weights: str | None = None
+    latents: LatentStatistics | None = None
+    """None for another network than the chip's, and in files of before."""
 
     def __repr__(self) -> str:
         emd = "no EMD" if self.emd_mean is None else f"mean EMD {self.emd_mean:.3f}"

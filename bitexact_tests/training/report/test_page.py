@@ -32,6 +32,7 @@ from rtl.results import ConstantSynthesis
 from training.__main__ import app
 from training.fit.run import Run
 from training.physics.comparison import compare
+from training.physics.latents import latent_statistics
 from training.physics.schemes import autoencoder
 from training.production.toy import generate
 from training.report.page import gather, write_report
@@ -43,7 +44,8 @@ CONFIG_FILE = REPOSITORY / "configs" / "econ_t_5elink.yaml"
 CONFIG = Config.load(CONFIG_FILE)
 SECTIONS = ["which_algorithm", "which_algorithm_for_which_module", "bits_vs_emd", "all_metrics_by_links",
             "5_links_profiles", "5_links_modules_on_the_wafer", "5_links_distributions", "meaning_of_the_metrics",
-            "this_encoder", "learning_curves", "weights", "bit_exactness", "resources_and_latency", "number_formats"]
+            "this_encoder", "latents", "learning_curves", "weights", "bit_exactness", "resources_and_latency",
+            "number_formats"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, monkeypatch_module: pytest.Mon
     bit_comparison(CONFIG, weights.digest()).save(folder / "compare.json")
     bit_comparison(CONFIG, weights.digest(), "rtl").save(folder / "compare_rtl.json")
     vector_check().save(folder / "vectors.json")
-    evaluation(CONFIG, weights.digest()).save(folder / "metrics.json")
+    found = latent_statistics(weights, generate(200, 4))
+    evaluation(CONFIG, weights.digest()).model_copy(update={"latents": found}).save(folder / "metrics.json")
     even = np.full(48, 1 / 48)
     monkeypatch_module.setattr("training.networks.decoder.decode",
                                lambda model, latent, total: np.tile(even, (len(total), 1)))
@@ -111,7 +114,7 @@ def test_page_is_whole_and_needs_nothing_else(run: Path) -> None:
     assert not re.search(r"@import|url\((?!#)", text)
     figures = [one for one in page.ids if one.startswith("figure_")]
     for wanted in ("pareto", "weights", "kernels", "learning_curves", "wafer_5_links_0", "image_5_links_0",
-                   "wafer_2_links_0", "profile_5_links_occupancy", "profile_5_links_module_sum",
+                   "wafer_2_links_0", "latents", "profile_5_links_occupancy", "profile_5_links_module_sum",
                    "profile_5_links_layer", "slices_5_links", "histogram_5_links_emd", "histogram_2_links_telescope"):
         assert f"figure_{wanted}" in figures
     assert len(figures) == len(set(figures)) == text.count("<svg") == text.count("<figcaption>")

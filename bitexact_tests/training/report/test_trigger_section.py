@@ -29,7 +29,7 @@ def test_section_has_every_system_and_figure() -> None:
         names = {plot.name for plot in (*section.plots, *child.plots)}
         assert names == {"trigger_rates", "trigger_event_0", "trigger_electrons_pt", "trigger_electrons_eta",
                          "trigger_electrons_turn_on", "trigger_electrons_roc"}
-        pictures = {plot.name: as_svg(plot.figure) for plot in (*section.plots, *child.plots)}
+        pictures = {plot.name: as_svg(plot.figure, plot.caption, plot.name) for plot in (*section.plots, *child.plots)}
     assert "<title>other: 0.100 at 0.5 GeV</title>" in pictures["trigger_electrons_pt"]
     assert "<title>one: above 20 GeV 3,100 kHz</title>" in pictures["trigger_rates"]
     assert "<title>all: cluster of 12.0 GeV</title>" in pictures["trigger_event_0"]
