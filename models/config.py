@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,6 +59,23 @@ class DataConfig(_Section):
     """Leave out modules of files that the edge of the silicon cuts."""
     mask_energies: float | None = Field(None, ge=0, lt=1)
     """Leave out modules of files whose SimEnergyFraction is not above this."""
+    signal_fraction: float | None = Field(None, gt=0, lt=1)
+    """Part of the training rows that have energy of the process, reached by drawing rows again; others never change."""
+    energy_bins: tuple[float, ...] = ()
+    """Edges in `simenergy`, ascending: training rows of the process are drawn equally often from each bin."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> DataConfig:
+        if any(a >= b for a, b in pairwise(self.energy_bins)):
+            raise ValueError(f"energy_bins {list(self.energy_bins)}: expected ascending edges")
+        if self.energy_bins and self.signal_fraction is None:
+            raise ValueError("energy_bins need signal_fraction")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_no_resampling(self, plain: Any) -> dict[str, Any]:
+        return {key: value for key, value in plain(self).items()
+                if key not in ("signal_fraction", "energy_bins") or value}
 
 
 class AugmentConfig(_Section):

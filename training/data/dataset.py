@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -21,10 +23,13 @@ from training.data.augment import pool_config
 from training.data.modules import load_modules
 from training.data.selection import select
 
+EVENT = "event"
+"""Column of the number of the event; with it, whole events are held out."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the parts of one table, each ascending; no row is in two parts."""
+    """Row numbers of the parts of one table, each ascending; no row is in two parts, and no event if it is known."""
 
     train: IntArray
     validation: IntArray
@@ -49,7 +54,11 @@ class Dataset:
         `modules`: those that another configuration with the same data selected.
         """
         modules = modules or select(load_modules(config.data, config.encoder.n_elinks), config.data)
-        return cls(config, modules, split_rows(modules.calq, config))
+        events = modules.extra[EVENT].to_numpy() if EVENT in modules.extra else None
+        split = split_rows(modules.calq, config, events)
+        if config.data.signal_fraction is not None:
+            split = replace(split, train=resampled(split.train, modules.extra, config.data))
+        return cls(config, modules, split)
 
     @cached_property
     def train(self) -> CalqTable:
@@ -105,22 +114,65 @@ def _shuffled(n_rows: int, seed: int, test_fraction: float) -> tuple[IntArray, I
     return shuffled[:n_test], shuffled[n_test:]
 
 
-def split_rows(calq: IntArray, config: Config) -> Split:
+def split_rows(calq: IntArray, config: Config, events: npt.NDArray[Any] | None = None) -> Split:
     """Split rows: held-out ones depend only on `data.seed` and `test_fraction`; other seeds split the rest.
 
-    Empty modules teach nothing and are left out of the training and validation rows. Raises InputError if no row is
-    left to train, to validate or to test.
+    With `events` (n,), whole events are held out: modules of one event are alike. Empty modules teach nothing and are
+    left out of the training and validation rows. Raises InputError if no row is left to train, to validate or to test.
     """
     training = config.training
-    n_validation = round(training.validation_fraction * len(calq))
-    test, rest = _shuffled(len(calq), config.data.seed, training.test_fraction)
-    rest = rest[calq[rest].any(axis=1)]
-    split = Split(np.sort(rest[n_validation:]), np.sort(rest[:n_validation]), np.sort(test))
+    if events is None:
+        n_validation = round(training.validation_fraction * len(calq))
+        test, rest = _shuffled(len(calq), config.data.seed, training.test_fraction)
+        rest = rest[calq[rest].any(axis=1)]
+        split = Split(np.sort(rest[n_validation:]), np.sort(rest[:n_validation]), np.sort(test))
+    else:
+        _, number = np.unique(events, return_inverse=True)
+        n_events = int(number.max(initial=-1)) + 1
+        n_validation = round(training.validation_fraction * n_events)
+        test_events, others = _shuffled(n_events, config.data.seed, training.test_fraction)
+        test, filled = np.flatnonzero(np.isin(number, test_events)), calq.any(axis=1)
+        validates = np.isin(number, others[:n_validation])
+        rest = np.flatnonzero(filled & np.isin(number, others))
+        split = Split(rest[~validates[rest]], rest[validates[rest]], test)
     for name, rows in vars(split).items():
         if not len(rows):
             raise InputError(f"{len(calq)} modules, {len(rest) + len(test)} of them usable, leave none for {name}; "
                              "provide more modules")
     return split
+
+
+def resampled(rows: IntArray, extra: pd.DataFrame, data: DataConfig) -> IntArray:
+    """Draw rows, ascending, so that `data.signal_fraction` of them have energy of the process; as many as before.
+
+    Rows of the kind that is too frequent are left out, those of the other kind repeated. Raises InputError if there is
+    no column of the energy, or no row of one kind.
+    """
+    name = next((name for name in ("simenergy", "SimEnergyFraction") if name in extra), None)
+    if name is None:
+        raise InputError("data.signal_fraction: column simenergy (or SimEnergyFraction) is missing")
+    energy = extra[name].to_numpy()[rows]
+    signal = energy > 0
+    if signal.all() or not signal.any():
+        raise InputError(f"data.signal_fraction: {int(signal.sum())} of {len(rows)} training rows have energy in "
+                         f"column {name}, expected rows of both kinds")
+    assert data.signal_fraction is not None
+    rng = np.random.default_rng([data.seed, 1])
+    n_signal = round(data.signal_fraction * len(rows))
+    groups = [np.flatnonzero(signal)]
+    if data.energy_bins:
+        bins = np.digitize(energy, data.energy_bins)
+        groups = [group for k in range(len(data.energy_bins) + 1) if len(group := np.flatnonzero(signal & (bins == k)))]
+    drawn = [_drawn(group, len(part), rng)
+             for group, part in zip(groups, np.array_split(np.arange(n_signal), len(groups)), strict=True)]
+    drawn.append(_drawn(np.flatnonzero(~signal), len(rows) - n_signal, rng))
+    return np.sort(rows[np.concatenate(drawn)])
+
+
+def _drawn(rows: IntArray, n: int, rng: np.random.Generator) -> IntArray:
+    """`n` of the rows, each as often as any other, give or take one."""
+    whole, rest = divmod(n, len(rows))
+    return np.concatenate([np.tile(rows, whole), rng.permutation(rows)[:rest]])
 
 
 def check_columns(extra: pd.DataFrame) -> None:

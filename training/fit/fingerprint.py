@@ -19,6 +19,8 @@ def fingerprint_of(config: Config, data: str, start: str | None = None) -> str:
     options = training.model_dump(mode="json", exclude={"emd_loss_models", "stages"})
     parts = [config.encoder.digest(), options, config.data.seed, data,
              *learned_digests((training.loss, training.final_loss), training.emd_loss_models)]
+    if config.data.signal_fraction is not None:
+        parts.append([config.data.signal_fraction, config.data.energy_bins])
     if start:
         parts.append(start)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -65,17 +65,24 @@ class ModuleTable:
 
     def to_arrow(self, order: Order = "tc") -> pa.Table:
         """Convert to Arrow: charges as columns in `order`, the columns of `info`, and the link words."""
-        columns = np.argsort(image_order()) if order == "tc" else np.arange(N_TRIGGER_CELLS)
-        arrays = {name: pa.array(self.calq[:, column]) for name, column in zip(CALQ_COLUMNS, columns, strict=True)}
-        arrays |= {str(name): pa.array(self.info[name].to_numpy()) for name in self.info}
-        arrays |= {name: pa.array(self.erx[:, i]) for i, name in enumerate(ERX.columns)}
-        return pa.table(arrays)
+        table = charges_to_arrow(self.calq, self.info, order)
+        for i, name in enumerate(ERX.columns):
+            table = table.append_column(name, pa.array(self.erx[:, i]))
+        return table
 
     def write_erx(self, path: str | Path) -> None:
         """Write link words as `econ-t chip` reads them, in the row order of the other files; `-` is stdout."""
         with open_output(path) as file:
             file.write(ERX.header())
             file.write(ERX.rows(self.erx))
+
+
+def charges_to_arrow(calq: npt.NDArray[np.uint32], info: pd.DataFrame, order: Order) -> pa.Table:
+    """Convert charges (n, 48) in image order to columns in `order`, followed by those of `info`."""
+    columns = np.argsort(image_order()) if order == "tc" else np.arange(N_TRIGGER_CELLS)
+    arrays = {name: pa.array(calq[:, column]) for name, column in zip(CALQ_COLUMNS, columns, strict=True)}
+    arrays |= {str(name): pa.array(info[name].to_numpy()) for name in info}
+    return pa.table(arrays)
 
 
 def encode(charge: IntArray, high_density: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:

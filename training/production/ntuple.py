@@ -26,6 +26,7 @@ from models.trigger_cells import N_TRIGGER_CELLS, image_order
 from training.production.allocation import signal_links
 from training.production.geometry import LARGEST_UV, N_LAYERS, cell_from_uv, module_index, modules
 from training.production.modules import LARGEST_CHARGE, ModuleTable, calibration, chip_charges, encode, pack
+from training.production.wafers import find_wafer_branches
 
 TREE = "hgcalTriggerNtuplizer/HGCalTriggerNtuple"
 _TREES = ("TTree", "ROOT::RNTuple")
@@ -90,7 +91,7 @@ def open_tree(path: str | Path, tree: str | None = None, charge: str | None = No
         import uproot  # noqa: PLC0415  (of the extra "data")
     except ImportError:
         raise ToolMissing("ntuples need the packages uproot and awkward: pip install '.[data]'") from None
-    if not Path(path).is_file():
+    if not is_address(path) and not Path(path).is_file():
         raise InputError(f"{path}: {'is a folder, expected a ROOT file' if Path(path).is_dir() else 'no such file'}")
     with parsing(path, "ROOT"):
         file = uproot.open(path)
@@ -116,11 +117,18 @@ def open_tree(path: str | Path, tree: str | None = None, charge: str | None = No
     return content
 
 
+def is_address(path: str | Path) -> bool:
+    """Whether this is the address of a file elsewhere, such as root://host//path, which fsspec opens."""
+    return "://" in str(path)
+
+
 def _fits(path: str | Path, file: Any, name: str, charge: str | None) -> bool:
     """Whether a tree has all branches that are needed."""
     with parsing(path, "ROOT"):
         names = file[name].keys()
     try:
+        if charge is None and find_wafer_branches(str(path), names):
+            return True
         find_branches(str(path), names, charge)
     except InputError:
         return False

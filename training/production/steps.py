@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from models.calq_io import Order
-from models.errors import InputError
+from models.errors import InputError, parsing
 from models.files import atomic_directory
 from training.production import transform
 from training.production.calorimeter import Sample, simulate
 from training.production.farm import Outcome, Part
 from training.production.geometry_file import read_module_list
 from training.production.modules import ModuleTable
-from training.production.ntuple import WaferFiles, open_tree, read_modules
+from training.production.ntuple import WaferFiles, is_address, open_tree, read_modules
 from training.production.stream import data_files, distinct_names, open_writer
+from training.production.wafers import WaferBranches, find_wafer_branches, read_wafers
 
 
 def generate_parts(sample: Sample, first: int, n_events: int, output: Path, *, events_per_part: int, suffix: str,
@@ -45,30 +47,46 @@ def generate(sample: Sample, first: int, last: int, output: Path, *, order: Orde
     return Outcome({"events": last - first, "modules": len(table)}, [*_there(output), *_there(erx_output)])
 
 
-def ntuple_parts(paths: Iterable[Path], output: Path, *, events_per_part: int, suffix: str, order: Order,
+def ntuple_parts(paths: Iterable[Path | str], output: Path, *, events_per_part: int, suffix: str, order: Order,
                  tree: str | None, charge: str | None, with_words: bool) -> list[Part]:
-    """Parts of up to `events_per_part` events of one file; raises InputError for a file without events."""
+    """Parts of up to `events_per_part` events of one file or address; raises InputError for one without events."""
     parts = []
     files = list(paths)
-    for path, file_name in zip(files, distinct_names(files), strict=True):
+    places = [Path(str(path).split("://")[-1]) for path in files]
+    for path, file_name in zip(files, distinct_names(places), strict=True):
         content = open_tree(path, tree, charge)
         n_events = content.num_entries
         if not n_events:
             raise InputError(f"{path}: tree '{content.name}' has no events, expected at least one")
+        if with_words and _wafers(path, content, charge):
+            raise InputError(f"{path}: has charges of whole modules, which came over no link; omit --erx")
         for first in range(0, n_events, events_per_part):
             name = f"{file_name}_{first:07d}"
             erx = output / "erx" / name if with_words else None
             parts.append(Part(name, from_ntuple, {
                 "path": path, "first": first, "last": min(first + events_per_part, n_events), "tree": tree,
                 "charge": charge, "order": order, "output": output / (name + suffix), "erx_folder": erx},
-                inputs=(path,), outputs=(output / (name + suffix), *([erx] if erx else [])),
-                source=str(path.absolute()), span=(first, min(first + events_per_part, n_events))))
+                inputs=() if is_address(path) else (Path(path),),
+                outputs=(output / (name + suffix), *([erx] if erx else [])),
+                source=str(path) if is_address(path) else str(Path(path).absolute()),
+                span=(first, min(first + events_per_part, n_events))))
     return parts
 
 
-def from_ntuple(path: Path, first: int, last: int, output: Path, *, tree: str | None, charge: str | None,
+def _wafers(path: Path | str, content: Any, charge: str | None) -> WaferBranches | None:
+    """Branches of whole modules of an open tree; None if it has trigger cells, or a branch of their charge is named."""
+    with parsing(path, "ROOT"):
+        names = content.keys()
+    return None if charge else find_wafer_branches(str(path), names)
+
+
+def from_ntuple(path: Path | str, first: int, last: int, output: Path, *, tree: str | None, charge: str | None,
                 order: Order, erx_folder: Path | None = None) -> Outcome:
     """Convert the events first..last-1 of a ROOT file into one file; `erx_folder` gets the words of each module."""
+    content = open_tree(path, tree, charge)
+    branches = _wafers(path, content, charge)
+    if branches is not None:
+        return _from_wafers(path, content, branches, first=first, last=last, output=output, order=order)
     modules = 0
     words_folder = atomic_directory(erx_folder, guarded=True) if erx_folder else nullcontext()
     with open_writer(output, may_be_empty=True) as writer, words_folder as folder:
@@ -80,6 +98,20 @@ def from_ntuple(path: Path, first: int, last: int, output: Path, *, tree: str | 
             modules += len(table)
     words = sorted(erx_folder.glob("[!.]*")) if erx_folder else []
     return Outcome({"events": last - first, "modules": modules}, [*_there(output), *map(str, words)])
+
+
+def _from_wafers(path: Path | str, content: Any, branches: WaferBranches, *, first: int, last: int, output: Path,
+                 order: Order) -> Outcome:
+    counts = {"events": last - first, "modules": 0}
+    if branches.inputs:
+        counts["other_inputs"] = 0  # encoder inputs of the file that the chip would not compute
+    with open_writer(output, may_be_empty=True) as writer:
+        for table in read_wafers(path, content, branches, first, last):
+            writer.write(table.to_arrow(order))
+            counts["modules"] += len(table)
+            if branches.inputs:
+                counts["other_inputs"] += table.n_differ
+    return Outcome(counts, _there(output))
 
 
 def split_parts(

@@ -71,3 +71,56 @@ def test_source_of_generated_modules() -> None:
 def test_a_part_without_modules_is_refused() -> None:
     with pytest.raises(InputError, match="leave none for validation"):
         Dataset.from_config(small(validation_fraction=0.01).override(data={"n_modules": 10}))
+
+
+def _of_events(tmp_path: Path, **data: object) -> Dataset:
+    calq = generate(600, seed=5)
+    energy = np.where(np.arange(600) % 10 == 0, 1 + np.arange(600) % 4, 0.0)
+    extra = pd.DataFrame({"event": np.arange(600) // 7, "simenergy": energy})
+    write_calq(tmp_path / "calq.parquet", calq, extra=extra)
+    return Dataset.from_config(small().override(data={"files": [str(tmp_path / "calq.parquet")], **data}))
+
+
+def test_whole_events_are_held_out(tmp_path: Path) -> None:
+    dataset = _of_events(tmp_path)
+    events = [set(part.extra["event"]) for part in (dataset.train, dataset.validation, dataset.test)]
+    assert not events[0] & events[1] and not events[0] & events[2] and not events[1] & events[2]
+    assert len(events[2]) == round(0.25 * 86) and len(events[1]) == round(0.1 * 86)
+    other = Dataset.from_config(dataset.config.override(training={"seed": 9, "validation_fraction": 0.3}))
+    np.testing.assert_array_equal(other.split.test, dataset.split.test)
+
+
+def test_training_rows_alone_are_resampled(tmp_path: Path) -> None:
+    plain, drawn = _of_events(tmp_path), _of_events(tmp_path, signal_fraction=0.4)
+    np.testing.assert_array_equal(plain.split.test, drawn.split.test)
+    np.testing.assert_array_equal(plain.split.validation, drawn.split.validation)
+    assert len(plain.split.train) == len(drawn.split.train)
+    assert set(drawn.split.train) <= set(plain.split.train)
+    signal = drawn.train.extra["simenergy"] > 0
+    assert signal.sum() == round(0.4 * len(signal))
+    times = np.bincount(drawn.split.train[signal])
+    assert np.ptp(times[times > 0]) <= 1, "each row as often as any other"
+    pile_up = drawn.split.train[~signal]
+    assert len(np.unique(pile_up)) == len(pile_up)
+    binned = _of_events(tmp_path, signal_fraction=0.4, energy_bins=[2.5])
+    energy = binned.train.extra["simenergy"]
+    assert abs((energy > 2.5).sum() - (energy[energy > 0] < 2.5).sum()) <= 1
+
+
+@pytest.mark.parametrize(("data", "message"), [
+    ({"energy_bins": [1.0]}, "energy_bins need signal_fraction"),
+    ({"energy_bins": [2.0, 1.0], "signal_fraction": 0.5}, "expected ascending edges"),
+])
+def test_bad_resampling(data: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        small().override(data=data)
+
+
+def test_resampling_needs_energies_of_both_kinds(tmp_path: Path) -> None:
+    config = small().override(data={"files": [str(tmp_path / "calq.csv")], "signal_fraction": 0.5})
+    write_calq(tmp_path / "calq.csv", generate(100, seed=5))
+    with pytest.raises(InputError, match=r"column simenergy .* is missing"):
+        Dataset.from_config(config)
+    write_calq(tmp_path / "calq.csv", generate(100, seed=5), extra=pd.DataFrame({"simenergy": np.ones(100)}))
+    with pytest.raises(InputError, match="of 65 training rows have energy in column simenergy, expected rows of both"):
+        Dataset.from_config(config)
