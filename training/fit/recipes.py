@@ -74,12 +74,15 @@ def train_recipes(recipes: Mapping[str, Path], at_once: int, report: Callable[[s
 
 
 def _starts(name: str, path: Path) -> set[str]:
-    """Names of the recipes that a recipe starts from; raises InputError if it has another name than its file."""
+    """Names of the recipes that a recipe starts from, at their end or at a stage.
+
+    Raises InputError if it has another name than its file.
+    """
     config = Config.load(path)
     if config.name != name:
         raise InputError(f"{path}: name {config.name}, expected {name} as the file")
     starts = [Path(stage.start) for stage in config.stages() if stage.start]
-    return {start.name for start in starts if start.parent == OUTPUT}
+    return {start.relative_to(OUTPUT).parts[0] for start in starts if OUTPUT in start.parents}
 
 
 @dataclass

@@ -156,6 +156,14 @@ class Run:
         """Run of an earlier stage of a chain, counted from 1; the last one is this run itself."""
         return Run(self.stages_folder / str(number))
 
+    @property
+    def chain(self) -> tuple[Run, int | None]:
+        """The run of which this is an earlier stage, and the number of the stage; else this run itself, and None."""
+        above = Run(self.folder.parent.parent, new=True)
+        if self.folder.parent == above.stages_folder and self.folder.name.isdigit():
+            return above, int(self.folder.name)
+        return self, None
+
     def encoder_file(self, config: Config) -> Path:
         """Path of the encoder trained with a configuration, whether it exists or not."""
         return self.network_file if config.training.network else self.weights_file

@@ -85,11 +85,12 @@ def _trainings(run: Run) -> tuple[Training, ...]:
     """All trainings in a row that led to a run; raises InputError if one is not there or saw a file."""
     if run.is_shipped:
         return run.card.trained_on
+    whole, last = run.chain
+    stages = whole.config.stages()
     found: tuple[Training, ...] = ()
-    stages = run.config.stages()
-    for number, (config, start) in enumerate(stages, 1):
+    for number, (config, start) in enumerate(stages[:last], 1):
         before = _trainings(Run(start)) if start else found
-        found = *before, _training(config, run if number == len(stages) else run.stage(number), run.folder.name)
+        found = *before, _training(config, whole if number == len(stages) else whole.stage(number), whole.folder.name)
     return found
 
 

@@ -29,8 +29,8 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two recipes, of which the first by name starts from the second."""
     folder = tmp_path / "recipes"
     folder.mkdir()
-    write("econ_t_4elink", folder, stages=[{"start": "runs/weights/econ_t_5elink"}, {"learning_rate": 0.001}])
-    write("econ_t_5elink", folder)
+    write("econ_t_4elink", folder, stages=[{"start": "runs/weights/econ_t_5elink/stages/1"}, {"learning_rate": 0.001}])
+    write("econ_t_5elink", folder, stages=[{}, {"learning_rate": 0.002}])
     monkeypatch.setattr(shipped, "RECIPES", folder)
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "trained")
     (tmp_path / "work").mkdir()

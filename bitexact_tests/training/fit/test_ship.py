@@ -246,6 +246,11 @@ def test_the_card_names_the_trainings_that_a_set_continues(made: Shipped, tmp_pa
         trainings = [ship_elsewhere(tmp_path / name, tmp_path, patch).trained_on for name in ("four", "again")]
     for found, name in zip(trainings, ("four", "again"), strict=True):
         assert [one.run for one in found] == ["run", "run", name] and found[:2] == made.card.trained_on
+    stages = [{"start": str(made.run.stage(1).folder)}]
+    train(CONFIG.evolve(name="early", training={"stages": stages}), tmp_path / "early")
+    with pytest.MonkeyPatch.context() as patch:
+        early = ship_elsewhere(tmp_path / "early", tmp_path, patch)
+    assert [one.run for one in early.trained_on] == ["run", "early"] and early.trained_on[0] == made.card.trained_on[0]
     measured = small("econ_t_3elink", epochs=1).override(data={"files": [str(made.published)]})
     train(measured, tmp_path / "measured")
     train(small("econ_t_3elink", epochs=1), tmp_path / "after", start=tmp_path / "measured")
@@ -257,7 +262,7 @@ def ship_elsewhere(folder: Path, target: Path, patch: pytest.MonkeyPatch) -> Car
     """Ship a run into another package, in which the set of the first is too."""
     if not (target / "trained").exists():
         shutil.copytree(shipped.FOLDER, target / "trained")
-        patch.setattr(shipped, "FOLDER", target / "trained")
+    patch.setattr(shipped, "FOLDER", target / "trained")
     return ship(Run(folder))
 
 
