@@ -13,7 +13,7 @@ from models.wording import counted
 from training.figures.style import COLOURS, ink
 from training.results.comparison import Comparison, Coordinate, Profile, SchemeResult
 
-_COLOUR = dict(zip(("AE", "BC", "STC", "TS", "RPT"), COLOURS, strict=False))
+ALGORITHM_COLOURS = dict(zip(("AE", "BC", "STC", "TS", "RPT"), COLOURS, strict=False))
 _MARKER = {"AE": "o", "BC": "s", "STC": "^", "TS": "D", "RPT": "v"}
 _LINES = ("-", "--", ":", "-.")
 
@@ -24,7 +24,8 @@ def _looks(schemes: Sequence[SchemeResult]) -> Iterator[tuple[SchemeResult, dict
     for one in schemes:
         number = count.get(one.algorithm, 0)
         count[one.algorithm] = number + 1
-        yield one, {"color": _COLOUR[one.algorithm], "linestyle": _LINES[number % len(_LINES)], "label": one.name}
+        yield one, {"color": ALGORITHM_COLOURS[one.algorithm], "linestyle": _LINES[number % len(_LINES)],
+                    "label": one.name}
 
 
 def pareto(comparison: Comparison) -> Figure:
@@ -44,8 +45,9 @@ def pareto(comparison: Comparison) -> Figure:
     labelled: set[str] = set()
     for (bits, value), one in points.items():
         algorithm = one.algorithm
-        axes.errorbar(bits, value, yerr=one.emd.error or 0, color=_COLOUR[algorithm], marker=_MARKER[algorithm],
-                      markersize=6, linestyle="", label=None if algorithm in labelled else algorithm)
+        axes.errorbar(bits, value, yerr=one.emd.error or 0, color=ALGORITHM_COLOURS[algorithm],
+                      marker=_MARKER[algorithm], markersize=6, linestyle="",
+                      label=None if algorithm in labelled else algorithm)
         labelled.add(algorithm)
         if (bits, value) in front:
             below = front.index((bits, value)) % 2  # keeps the labels of neighbours apart

@@ -184,14 +184,22 @@ def _best_of_each(measured: Sequence[_Measured], n_elinks: int) -> dict[Algorith
 
 
 def _margins(measured: Sequence[_Measured], n_elinks: int, bootstrap: Bootstrap) -> dict[int, Margin]:
-    """Difference of the best scheme of each algorithm to the best one of a budget, by index of the scheme."""
-    winner, *others = _best_of_each(measured, n_elinks).values()
+    """Difference of each contender to the best scheme of a budget, by index of the scheme."""
+    winner, *others = _contenders(measured, n_elinks)
     found = {winner: Margin(difference=0.0, error=0.0, tie=False)}
     for i in others:
         # On the same modules, so that its error is smaller than those of both means.
         mean, error = map(float, bootstrap.mean_and_error(measured[i].emd - measured[winner].emd))
         found[i] = Margin(difference=mean, error=error, tie=mean < _SIGMAS * error)
     return found
+
+
+def _contenders(measured: Sequence[_Measured], n_elinks: int) -> list[int]:
+    """Indices of all trained encoders of a budget and of the best scheme of each other algorithm, the best first."""
+    best = _best_of_each(measured, n_elinks).values()
+    chosen = [(one.emd_mean, i) for i, one in enumerate(measured) if one.scheme.n_elinks == n_elinks
+              and (i in best or one.scheme.algorithm is Algorithm.AUTOENCODER)]
+    return [i for _, i in sorted(chosen)]
 
 
 def _displays(
@@ -225,7 +233,7 @@ def _sample(
     options: Options,
 ) -> Sample:
     """Modules to look at, with the maps of the trained encoders and of the best scheme of each other algorithm."""
-    shown = [one for n in options.n_elinks for one in _contenders(measured, n)]
+    shown = [measured[i] for n in options.n_elinks for i in _contenders(measured, n)]
     places = {name: value for name, (_, value) in coordinate_values(calq, extra, selected, options.min_charge).items()}
     chosen = choose([one.emd for one in shown], list(places.values()))
     rows = selected[chosen]
@@ -236,14 +244,6 @@ def _sample(
             Reception(scheme=one.scheme.name, algorithm=one.scheme.algorithm.short_name, n_elinks=one.scheme.n_elinks,
                       emd=tuple(one.emd[chosen].tolist()), charge=_maps(one.received.charge[rows]))
             for one in shown))
-
-
-def _contenders(measured: Sequence[_Measured], n_elinks: int) -> list[_Measured]:
-    """All trained encoders of a budget and the best scheme of each other algorithm, the best first."""
-    best = _best_of_each(measured, n_elinks).values()
-    chosen = [one for i, one in enumerate(measured) if one.scheme.n_elinks == n_elinks
-              and (i in best or one.scheme.algorithm is Algorithm.AUTOENCODER)]
-    return sorted(chosen, key=lambda one: one.emd_mean)
 
 
 def _maps(charge: npt.NDArray[Any]) -> tuple[tuple[Any, ...], ...]:

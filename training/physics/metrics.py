@@ -15,7 +15,7 @@ from training.results.comparison import Metric
 
 METRICS = {
     "emd": Metric(
-        title="EMD", short="EMD", best="low", span=(0.0, 6.0), meaning=(
+        title="EMD", short="EMD", best="low", span=(0.0, 6.0), unit="sensor-cell pitch", meaning=(
             "exact earth mover's distance in sensor-cell pitches; a received map without charge counts as a flat one, "
             "as only its module sum is known")),
     "energy_response": Metric(
@@ -28,10 +28,10 @@ METRICS = {
         title="largest-cell error", short="largest", best="zero", span=(-1.0, 1.0),
         meaning="received charge of the cell that truly is the largest, over its true charge, minus 1"),
     "centroid": Metric(
-        title="centroid error", short="centroid", best="low", span=(0.0, 5.0),
+        title="centroid error", short="centroid", best="low", span=(0.0, 5.0), unit="sensor-cell pitch",
         meaning="distance between the charge-weighted centres, in sensor-cell pitches"),
     "width": Metric(
-        title="width error", short="width", best="zero", span=(-3.0, 3.0),
+        title="width error", short="width", best="zero", span=(-3.0, 3.0), unit="sensor-cell pitch",
         meaning="charge-weighted rms radius, received minus true, in sensor-cell pitches"),
     "correlation": Metric(
         title="cross-correlation", short="correl.", best="high", span=(0.0, 1.0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from models.hardware import Implementation
 from training.figures.pareto import area_against_emd
@@ -16,26 +16,37 @@ _TEXT = ("Each row names the tool that measured it; a row of dashes was not run 
          "RTL and the C++, and to the encoder's outputs for the published chip and for constant weights. The area of "
          "the chip includes triplicated registers, clock tree and wires, which a gate count does not.")
 
-_COLUMNS: tuple[tuple[str, Callable[[Implementation], int | float | str | None]], ...] = (
+_Columns = tuple[tuple[str, Callable[[Implementation], int | float | str | None]], ...]
+_SIZES: _Columns = (
     ("LUT", lambda row: row.lut), ("FF", lambda row: row.ff), ("DSP", lambda row: row.dsp),
     ("BRAM 18k", lambda row: row.bram), ("NAND2", lambda row: row.nand2), ("area", lambda row: row.area),
-    ("power", lambda row: row.power), ("latency, BX", lambda row: row.latency_bx),
-    ("latency, ns", lambda row: row.latency_ns), ("latency, clocks", lambda row: row.latency_cycles),
-    ("II, clocks", lambda row: row.interval_cycles), ("clock, ns", lambda row: row.clock_ns),
-    ("fmax, MHz", lambda row: row.fmax_mhz))
+    ("power", lambda row: row.power))
+_TIMES: _Columns = (
+    ("latency, BX", lambda row: row.latency_bx), ("latency, ns", lambda row: row.latency_ns),
+    ("latency, clocks", lambda row: row.latency_cycles), ("II, clocks", lambda row: row.interval_cycles),
+    ("clock, ns", lambda row: row.clock_ns), ("fmax, MHz", lambda row: row.fmax_mhz))
 _WORDS = frozenset({"area", "power"})
 
 
 def hardware_section(hardware: Hardware) -> Section:
     """Lay out the result of `training.report.hardware` as a section of the page."""
-    numbers = frozenset(i for i, (title, _) in enumerate(_COLUMNS, start=2) if title not in _WORDS)
-    rows = [[Cell(row.name), Cell(row.tool), *(_cell(value(row)) for _, value in _COLUMNS)]
-            for row in hardware.implementations]
+    rows = hardware.implementations
+    measured = [row for row in rows if any(value(row) is not None for _, value in _TIMES)]
+    by = [Cell(row.tool) for row in rows]
     counted = [[one.quantity, one.value, one.source] for one in hardware.counted]
     return Section("Resources and latency", _TEXT, [
-        Table(["what", "by", *(title for title, _ in _COLUMNS)], rows, numbers),
+        _table("Resources", rows, _SIZES, by), _table("Latency", measured, _TIMES),
         plain_table(["quantity", "value", "source"], counted),
     ], children=[_pareto(hardware.pareto)])
+
+
+def _table(caption: str, rows: Sequence[Implementation], columns: _Columns, by: Sequence[Cell] = ()) -> Table:
+    """One row per implementation, with the cells of `by` behind its name."""
+    titles = ["what", *(["by"] if by else []), *(title for title, _ in columns)]
+    cells = [[Cell(row.name), *by[i : i + 1], *(_cell(value(row)) for _, value in columns)]
+             for i, row in enumerate(rows)]
+    numbers = frozenset(titles.index(title) for title, _ in columns if title not in _WORDS)
+    return Table(titles, cells, numbers, caption)
 
 
 def _cell(value: int | float | str | None) -> Cell:

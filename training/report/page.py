@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import jinja2
-from matplotlib.figure import Figure
 
 from emulator.results import VectorCheck
 from models.bit_comparison import BitComparison
 from models.errors import InputError
-from models.files import atomic_path, write_text
+from models.files import write_text
 from models.provenance import provenance
 from models.wording import counted
-from training.figures.style import as_svg, style
+from training.figures.style import style
+from training.report.files import FORMATS, write_figures
 from training.report.hardware import hardware
-from training.report.parts import Plot, Section
+from training.report.interactive import explorer_data
+from training.report.render import render
 from training.report.sections import sections, verdict
 from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
@@ -28,8 +25,6 @@ from training.results.trigger import TriggerStudy
 
 if TYPE_CHECKING:
     from training.fit.run import Run
-
-FORMATS = ("pdf", "png")
 
 
 def write_report(
@@ -46,17 +41,18 @@ def write_report(
         raise InputError(f"--format {figure_format}, expected {' or '.join(FORMATS)}")
     content = gather(run)
     with style("page"):
-        template = (resources.files("training.report") / "page.html").read_text(encoding="utf-8")
-        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-                                         lstrip_blocks=True)
-        page = environment.from_string(template).render(
-            config=content.config, made=content.made, verdict=verdict(content), sections=sections(content),
-            as_svg=as_svg, links=counted(content.config.n_elinks, "link"))
+        config, links = content.config, counted(content.config.n_elinks, "link")
+        histories = {config.name: content.history} if content.history else {}
+        page = render(
+            f"{config.name}: ECON-T autoencoder on {links}", f"ECON-T autoencoder on {links}: {config.name}",
+            f"{config.latent_bits} bits per latent, {config.arithmetic} arithmetic, spec {config.digest}; trained on "
+            f"{config.data}", made=content.made, verdict=verdict(content), sections=sections(content),
+            data=explorer_data(content.physics, histories, config.n_elinks))
     write_text(run.report_file, page)
     if json_path:
         content.save(json_path)
     if figures:
-        _write_figures(content, figures, figure_format, label)
+        write_figures(content, figures, figure_format, label)
     return run.report_file
 
 
@@ -109,28 +105,3 @@ def _older(
     if part is None or part.is_of(weights):
         return None
     return f"{path.name} was made from other weights than those of this run: {command}."
-
-
-def _write_figures(content: ReportContent, folder: Path, figure_format: str, label: str) -> None:
-    # The PDF writer of matplotlib logs every font that it embeds.
-    logging.getLogger("fontTools").setLevel(logging.WARNING)
-    with style("experiment"):
-        for plot in (plot for section in sections(content) for plot in _plots(section)):
-            if label:
-                _add_label(plot.figure, label)
-            with atomic_path(folder / f"{plot.name}.{figure_format}") as temporary:
-                plot.figure.savefig(temporary, format=figure_format, dpi=200)
-
-
-def _add_label(figure: Figure, label: str) -> None:
-    """Write `CMS` and the label above the axes, or above the whole figure if titles of panels leave no room."""
-    import mplhep  # noqa: PLC0415  (takes a second, and the page does without)
-
-    if figure.axes[0].get_title():
-        figure.suptitle(f"CMS {label}", x=0.01, ha="left", fontsize=12)
-    else:
-        mplhep.cms.text(label, ax=figure.axes[0], fontsize=12)
-
-
-def _plots(section: Section) -> list[Plot]:
-    return [*section.plots, *(plot for child in section.children for plot in _plots(child))]

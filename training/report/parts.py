@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: its text, and the value by which it is sorted."""
+    """A cell of a table: its text, the value by which it is sorted, and the error of that value."""
 
     text: str
     value: float | str | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page; its children can be collapsed."""
+    """A section of the page; its children can be collapsed. `explorer` is the name of its interactive part."""
 
     title: str
     text: str = ""
@@ -48,11 +49,20 @@ class Section:
     plots: list[Plot] = field(default_factory=list)
     children: list[Section] = field(default_factory=list)
     unfolded: bool = True
+    explorer: str = ""
 
     @property
     def anchor(self) -> str:
         """Anchor of the section in the page."""
         return file_name(self.title)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the verdict; kind is good, bad, soft or empty."""
+
+    kind: str
+    text: str
 
 
 def plain_table(titles: list[str], rows: list[list[Any]], numbers: frozenset[int] = frozenset()) -> Table:

@@ -47,6 +47,7 @@ class Metric(Result):
     best: Literal["low", "high", "zero", "one"]
     span: tuple[float, float]
     meaning: str
+    unit: str = ""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -129,7 +130,7 @@ class SchemeResult(Result):
     profiles: dict[str, dict[str, Profile]]
     """Profiles by name of the coordinate and of the metric."""
     margin: Margin | None
-    """Difference to the best scheme; only the best scheme of each algorithm on a budget has one."""
+    """Difference to the best scheme of the budget, for trained encoders and the best scheme of each other algorithm."""
 
     @property
     def emd(self) -> Distribution:
@@ -290,7 +291,10 @@ class Comparison(Result):
         """Verdict on a budget: the scheme with the smallest mean EMD, and the others."""
         ranked = [(one.margin.difference, i, one) for i, one in enumerate(self.schemes)
                   if one.n_elinks == n_elinks and one.margin is not None]
-        winner, *others = (one for _, _, one in sorted(ranked, key=lambda entry: entry[:2]))
+        best: dict[str, SchemeResult] = {}
+        for _, _, one in sorted(ranked, key=lambda entry: entry[:2]):
+            best.setdefault(one.algorithm, one)
+        winner, *others = best.values()
         return Verdict(n_elinks, winner, tuple(others))
 
     def contenders(self, n_elinks: int) -> list[SchemeResult]:

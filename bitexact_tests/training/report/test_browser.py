@@ -1,0 +1,260 @@
+"""The report in a browser, as a person uses it: look, choose a module, hide a series, sort, download."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bitexact_tests.conftest import missing
+from training.results.comparison import Comparison
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+EXPLORERS = ["bits_vs_emd", "modules_on_the_wafer", "profiles", "distributions", "learning_curves"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium of the system, driven by Playwright."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        missing("chromium not found (Debian: apt-get install chromium)")
+    with import_module("playwright.sync_api").sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A look at the report: the page, what it wrote on the console, and what it asked the network for."""
+
+    def __init__(self, browser: Any, run: Path, width: int = 1280, scheme: str = "light") -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.page.set_default_timeout(60_000)
+        self.console: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto((run / "report.html").as_uri())
+
+    def see(self, section: str) -> Any:
+        """A section, scrolled to, with its plots drawn."""
+        found = self.page.locator(f"#{section}")
+        found.scroll_into_view_if_needed()
+        found.locator(".view svg").first.wait_for()
+        return found
+
+    def see_all(self) -> None:
+        """All sections, unfolded, with all plots drawn."""
+        for section in EXPLORERS:
+            self.see(section)
+        self.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        self.page.wait_for_function("Array.from(document.querySelectorAll('.view')).every((one) => "
+                                    "one.querySelector('svg') || one.closest('[hidden]'))")
+
+
+@pytest.fixture
+def visit(browser: Any, run: Path) -> Iterator[Callable[..., Visit]]:
+    """Visits to the report, which must end without a word on the console and without a request."""
+    visits: list[Visit] = []
+
+    def begin(**how: Any) -> Visit:
+        visits.append(Visit(browser, run, **how))
+        return visits[-1]
+
+    yield begin
+    for one in visits:
+        assert one.console == [], "on the console"
+        assert [url for url in one.requests if not url.startswith(("file:", "blob:", "data:"))] == []
+        one.page.close()
+
+
+@pytest.fixture(scope="module")
+def physics(run: Path) -> Comparison:
+    return Comparison.load(run / "physics.json")
+
+
+@pytest.mark.parametrize(("width", "scheme", "ground", "ink"), [
+    (1280, "light", "rgb(255, 255, 255)", "rgb(26, 32, 44)"), (800, "light", "rgb(255, 255, 255)", "rgb(26, 32, 44)"),
+    (390, "dark", "rgb(23, 28, 36)", "rgb(237, 242, 247)"),
+])
+def test_everything_fits(visit: Callable[..., Visit], width: int, scheme: str, ground: str, ink: str) -> None:
+    """No page wider than the screen; from 800 pixels on, no table wider than its place."""
+    seen = visit(width=width, scheme=scheme)
+    seen.see_all()
+    page = seen.page
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
+    assert page.evaluate("getComputedStyle(document.querySelector('#figure_pareto svg text')).fill") == ink
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    hidden = page.evaluate("Array.from(document.querySelectorAll('.wide'), (one) => one.scrollWidth - one.clientWidth)")
+    assert len(hidden) > 10
+    if width >= 800:
+        assert max(hidden) == 0, "a hidden column"
+    else:
+        moved = page.evaluate("""() => {
+            const wide = document.querySelector("#all_metrics_by_links .wide"), first = wide.querySelector("tbody td");
+            wide.scrollLeft = 200;
+            return [wide.scrollLeft, first.getBoundingClientRect().left - wide.getBoundingClientRect().left];
+        }""")
+        assert moved == [200, 0], "the first column stays"
+    small = page.evaluate("Array.from(document.querySelectorAll('figure svg'), (one) => "
+                          "one.getBoundingClientRect().width).filter((width) => width > 0 && width < 200).length")
+    assert small == 0, "pictures too small to read"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible_to_all(visit: Callable[..., Visit], scheme: str) -> None:
+    """No violation that axe-core finds."""
+    seen = visit(scheme=scheme)
+    seen.see_all()
+    assert violations(seen.page) == []
+
+
+def violations(page: Any) -> list[str]:
+    axe = import_module("axe_playwright_python.sync_playwright").Axe()
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in axe.run(page).response["violations"]]
+
+
+def test_faults_are_seen(browser: Any, run: Path) -> None:
+    """The tests of this file can fail: an error, a request and a picture without text are found."""
+    seen = Visit(browser, run)
+    seen.page.evaluate("""() => {
+        setTimeout(() => nothing.at.all(), 0);
+        document.querySelector("main").append(document.createElement("img"));
+        document.querySelector("main img").src = "http://localhost:1/x.png";
+    }""")
+    seen.page.wait_for_timeout(300)
+    assert any("nothing is not defined" in one for one in seen.console)
+    assert any("Content Security Policy" in one for one in seen.console), "the page itself refuses to load anything"
+    assert any(one.startswith("image-alt") for one in violations(seen.page))
+    seen.page.close()
+
+
+def test_choose_a_module(visit: Callable[..., Visit], physics: Comparison) -> None:
+    seen = visit()
+    section = seen.see("modules_on_the_wafer")
+    sample = physics.sample
+    assert sample is not None
+    best = next(one for one in sample.receptions if one.n_elinks == 5)
+    section.get_by_label("order", exact=True).select_option(f"worst of {best.scheme} first")
+    worst = max(range(len(sample.rows)), key=lambda index: best.emd[index])
+    section.get_by_text(f"module 1 of {len(sample.rows)}: row {sample.rows[worst]},").wait_for()
+    picture = section.get_by_role("img", name=re.compile(f"^Charges of row {sample.rows[worst]} "))
+    picture.wait_for()
+    section.get_by_role("button", name="next module").click()
+    section.get_by_text(f"module 2 of {len(sample.rows)}: ").wait_for()
+    section.get_by_role("button", name="previous module").click()
+    picture.wait_for()
+    # A cell tells its charges, with the input and what every algorithm sends.
+    cell = max(range(48), key=lambda cell: sample.true[worst][cell])
+    section.locator("#figure_wafers svg .mark-shape path").nth(cell).hover()
+    tip = seen.page.locator("#vg-tooltip-element.visible")
+    tip.wait_for()
+    told = dict(row.split("\t") for row in tip.inner_text().split("\n"))
+    assert told["trigger cell"] == str(cell) and told["input"] == str(sample.true[worst][cell])
+    for one in sample.receptions:
+        if one.n_elinks == 5:
+            assert float(told[one.scheme].replace(",", "")) == one.charge[worst][cell]
+    # The other budget, and a scale that all maps share.
+    section.get_by_label("links", exact=True).select_option("2")
+    section.get_by_label("charge scale", exact=True).select_option("linear")
+    section.get_by_text("difference [CALQ]", exact=True).wait_for()
+    # A click on a point chooses its module.
+    before = section.locator("output").inner_text()
+    section.locator("#figure_modules svg .mark-symbol path").nth(7).click(force=True)
+    seen.page.wait_for_function("(before) => document.querySelector('output').textContent !== before", arg=before)
+
+
+def test_hide_a_series(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    for section, figure in (("profiles", "profiles"), ("modules_on_the_wafer", "wafers")):
+        place = seen.see(section)
+        plot = place.locator(f"#figure_{figure} svg")
+        assert plot.get_by_text("BC", exact=True).count() == 1
+        place.get_by_role("checkbox", name="BC", exact=True).uncheck()
+        plot.get_by_text("BC", exact=True).wait_for(state="detached")
+        place.get_by_role("checkbox", name="BC", exact=True).check()
+        plot.get_by_text("BC", exact=True).wait_for()
+
+
+def test_metric_of_the_pareto_plot(visit: Callable[..., Visit], physics: Comparison) -> None:
+    seen = visit()
+    section = seen.see("bits_vs_emd")
+    section.get_by_text("mean EMD [sensor-cell pitch]", exact=True).wait_for()
+    section.get_by_label("metric", exact=True).select_option("cross-correlation")
+    view = section.get_by_role("img", name="mean cross-correlation vs. bits per BX")
+    view.wait_for()
+    best = max(physics.schemes, key=lambda one: one.metrics["correlation"].mean or 0)
+    assert f"{best.name} {best.metrics['correlation'].mean:.3g}"[:-1] in view.get_attribute("aria-label")
+
+
+def test_zoom(visit: Callable[..., Visit]) -> None:
+    """Drag moves the axes, a double click moves them back."""
+    seen = visit()
+    figure = seen.see("profiles").locator("#figure_profiles .view svg")
+    labels = figure.locator(".role-axis-label text")
+    before = labels.all_text_contents()
+    figure.scroll_into_view_if_needed()
+    box = figure.bounding_box()
+    seen.page.mouse.move(box["x"] + 300, box["y"] + 150)
+    seen.page.mouse.down()
+    seen.page.mouse.move(box["x"] + 500, box["y"] + 150, steps=4)
+    seen.page.mouse.up()
+    seen.page.wait_for_timeout(300)
+    assert labels.all_text_contents() != before
+    seen.page.mouse.dblclick(box["x"] + 300, box["y"] + 20)
+    seen.page.wait_for_timeout(300)
+    assert labels.all_text_contents() == before
+
+
+def test_sort_a_table(visit: Callable[..., Visit]) -> None:
+    table = visit().page.locator("#which_algorithm table")
+    head, first = table.locator("th").first, table.locator("tbody tr td:first-child")
+    head.get_by_role("button").click()
+    assert first.all_inner_texts() == ["2", "5"] and head.get_attribute("aria-sort") == "ascending"
+    head.get_by_role("button").click()
+    assert first.all_inner_texts() == ["5", "2"] and head.get_attribute("aria-sort") == "descending"
+
+
+def test_download_a_table(visit: Callable[..., Visit], physics: Comparison, tmp_path: Path) -> None:
+    """With all digits, and errors in columns of their own."""
+    page = visit().page
+    rows = list(csv.DictReader(io.StringIO(save(page, "Download as CSV: Metrics on 5 links", tmp_path).decode())))
+    assert [row["scheme"] for row in rows] == [one.name for one in physics.table(5)]
+    for row, one in zip(rows, physics.table(5), strict=True):
+        assert float(row["EMD"]) == one.emd.mean and float(row["EMD error"]) == one.emd.error
+        assert (row["sum response"] == "") == (one.metrics["sum_response"].mean is None)
+
+
+def save(page: Any, label: str, folder: Path) -> bytes:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=label, exact=True).click()
+    download.value.save_as(folder / download.value.suggested_filename)
+    return (folder / download.value.suggested_filename).read_bytes()
+
+
+@pytest.mark.parametrize(("section", "caption"), [
+    ("bits_vs_emd", "Each point is a scheme"), ("weights", "Codes of each array")])
+def test_download_a_picture(visit: Callable[..., Visit], section: str, caption: str, tmp_path: Path) -> None:
+    """Drawn by the page, or by Matplotlib: on white, with dark text, whatever the theme."""
+    seen = visit(scheme="dark")
+    if section in EXPLORERS:
+        seen.see(section)
+    buttons = seen.page.locator(f"#{section} figcaption").filter(has_text=caption).get_by_role("button")
+    names = [button.get_attribute("aria-label") for button in buttons.all()]
+    assert [name.split(":")[0] for name in names] == ["Download as SVG", "Download as PNG"]
+    root = ET.fromstring(save(seen.page, names[0], tmp_path))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg" and "color: rgb(26, 32, 44)" in root.attrib["style"]
+    assert root[0].attrib["fill"] == "#ffffff" and len(list(root.iter())) > 50
+    image = save(seen.page, names[1], tmp_path)
+    assert image.startswith(b"\x89PNG") and len(image) > 10_000

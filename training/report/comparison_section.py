@@ -1,0 +1,94 @@
+"""Sections of the report that compare algorithms: which one wins where, all metrics, and interactive plots."""
+
+from __future__ import annotations
+
+from models.wording import counted
+from training.physics.wording import difference_text, margin_text, with_error
+from training.report.parts import Cell, Section, Table, plain_table
+from training.results.comparison import Comparison, Coordinate, Distribution, SchemeResult
+
+
+def comparison_sections(physics: Comparison) -> list[Section]:
+    """All sections of a comparison."""
+    text = (f"{physics.n_selected:,} modules with a cell above {physics.options.min_charge:g} CALQ, of "
+            f"{physics.n_modules:,} from {physics.data}. Every algorithm ran through the bit-level emulator of "
+            "the chip and its frame decoder on the same rows. Difference to best: mean EMD minus that of the best "
+            "algorithm on the same modules, with its bootstrap error; below three errors it is called a tie.")
+    sample = physics.sample
+    return [
+        Section("Which algorithm", text, [_winners(physics)]),
+        Section("Which algorithm for which module", "The scheme with the smallest mean EMD in each bin, and that EMD.",
+                [_best_by_bin(physics, one) for one in physics.profiled]),
+        Section("Bits vs. EMD", "Lower left is better, whichever metric is chosen, except for the cross-correlation, "
+                "whose best value is 1. Dotted lines are link budgets.", explorer="pareto"),
+        Section("Modules on the wafer",
+                f"{len(sample.rows)} of the modules: the worst and the typical ones of each algorithm, and others "
+                "spread over every coordinate. All charges of a module share one scale, and so do all differences."
+                if sample else "physics.json was made by an earlier version, which kept no modules: make physics",
+                explorer="modules" if sample else ""),
+        Section("Profiles", "How each algorithm depends on the module: this is where the ranking changes.",
+                explorer="profiles"),
+        Section("Distributions", "Fraction of the modules in each bin of a metric.", explorer="distributions"),
+        Section("All metrics by links", "Mean and bootstrap error of every scheme, the smallest EMD first.",
+                children=[Section(counted(n, "link"), tables=[_metrics_of(physics, n), _rates_of(physics, n)])
+                          for n in physics.budgets]),
+        Section("Meaning of the metrics", "", [plain_table(["metric", "best", "meaning"], [
+            [metric.title, metric.best_value, metric.meaning] for metric in physics.metrics.values()])]),
+    ]
+
+
+def _winners(physics: Comparison) -> Table:
+    rows = []
+    for found in map(physics.verdict, physics.budgets):
+        encoder = found.encoder
+        if encoder is None:
+            rows.append([Cell(str(found.n_elinks), found.n_elinks), Cell("no AE compared"), *[Cell("-")] * 5])
+            continue
+        rows.append([
+            Cell(str(found.n_elinks), found.n_elinks), Cell(found.winner.name), _mean(found.winner.emd),
+            Cell(margin_text(found.others[0]) if found.others else "-"),
+            Cell(encoder.name), _mean(encoder.emd), Cell("-") if encoder is found.winner else _difference(encoder),
+        ])
+    return Table(["links", "best", "EMD", "next algorithm", "best trained encoder", "AE EMD", "difference to best"],
+                 rows, frozenset({0, 2, 5, 6}))
+
+
+def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
+    rows = []
+    for n_elinks in physics.budgets:
+        row = [Cell(str(n_elinks) if n_elinks in physics.decided else f"{n_elinks}, no AE", n_elinks)]
+        for number in range(len(coordinate.labels)):
+            found = [(mean, scheme.name) for scheme in physics.schemes if scheme.n_elinks == n_elinks
+                     if (mean := scheme.profile(coordinate).mean[number]) is not None]
+            row.append(Cell(f"{min(found)[1]}: {min(found)[0]:.2f}") if found else Cell("-"))
+        rows.append(row)
+    return Table(["links", *coordinate.labels], rows, caption=f"By {coordinate.title}")
+
+
+def _metrics_of(physics: Comparison, n_elinks: int) -> Table:
+    titles = ["scheme", *(metric.title for metric in physics.metrics.values()), "energy resolution"]
+    rows = [[Cell(row.name), *(_mean(row.metrics[name]) for name in physics.metrics), _sigma(row.energy_response)]
+            for row in physics.table(n_elinks)]
+    return Table(titles, rows, frozenset(range(1, len(titles))), f"Metrics on {counted(n_elinks, 'link')}")
+
+
+def _rates_of(physics: Comparison, n_elinks: int) -> Table:
+    rows = [[
+        Cell(row.name), Cell(f"{row.bits:.1f}", row.bits), Cell(f"{row.link_occupancy:.1%}", row.link_occupancy),
+        Cell(f"{row.cut_rate:.2%}", row.cut_rate), Cell(str(row.n_empty_output), row.n_empty_output), Cell(row.detail),
+    ] for row in physics.table(n_elinks)]
+    return Table(["scheme", "bits per BX", "share of links", "frames cut", "empty maps", "setting"], rows,
+                 frozenset({1, 2, 3, 4}), f"Use of {counted(n_elinks, 'link')}")
+
+
+def _difference(scheme: SchemeResult) -> Cell:
+    margin = scheme.margin
+    return Cell(difference_text(scheme), margin.difference, margin.error) if margin else Cell("-")
+
+
+def _mean(distribution: Distribution) -> Cell:
+    return Cell(with_error(distribution), distribution.mean, distribution.error)
+
+
+def _sigma(distribution: Distribution) -> Cell:
+    return Cell("-" if distribution.sigma is None else f"{distribution.sigma:.3f}", distribution.sigma)

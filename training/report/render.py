@@ -1,0 +1,28 @@
+"""A page from its parts: title, verdict, sections and the data of its interactive plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+from models.provenance import Provenance
+from training.figures.style import as_svg
+from training.report import interactive
+from training.report.parts import Line, Section
+
+
+def render(
+    title: str, heading: str, lead: str, *, made: Provenance, verdict: Sequence[Line], sections: Sequence[Section],
+    data: Mapping[str, Any],
+) -> str:
+    """Fill the template; `data` is what the explorers of the sections read."""
+    template = (resources.files("training.report") / "page.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+                                     lstrip_blocks=True)
+    return environment.from_string(template).render(
+        title=title, heading=heading, lead=lead, made=made, verdict=verdict, sections=sections, as_svg=as_svg,
+        style_sheet=interactive.style_sheet(), library=interactive.library(), programs=interactive.programs(),
+        page_data=interactive.as_json(data))
