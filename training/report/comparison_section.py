@@ -45,9 +45,10 @@ def _winners(physics: Comparison) -> Table:
             rows.append([Cell(str(found.n_elinks), found.n_elinks), Cell("no AE compared"), *[Cell("-")] * 5])
             continue
         rows.append([
-            Cell(str(found.n_elinks), found.n_elinks), Cell(found.winner.name), _mean(found.winner.emd),
+            Cell(str(found.n_elinks), found.n_elinks), Cell(found.winner.name), mean_cell(found.winner.emd),
             Cell(margin_text(found.others[0]) if found.others else "-"),
-            Cell(encoder.name), _mean(encoder.emd), Cell("-") if encoder is found.winner else _difference(encoder),
+            Cell(encoder.name), mean_cell(encoder.emd),
+            Cell("-") if encoder is found.winner else difference_cell(encoder),
         ])
     return Table(["links", "best", "EMD", "next algorithm", "best trained encoder", "AE EMD", "difference to best"],
                  rows, frozenset({0, 2, 5, 6}))
@@ -67,8 +68,8 @@ def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
 
 def _metrics_of(physics: Comparison, n_elinks: int) -> Table:
     titles = ["scheme", *(metric.title for metric in physics.metrics.values()), "energy resolution"]
-    rows = [[Cell(row.name), *(_mean(row.metrics[name]) for name in physics.metrics), _sigma(row.energy_response)]
-            for row in physics.table(n_elinks)]
+    rows = [[Cell(row.name), *(mean_cell(row.metrics[name]) for name in physics.metrics),
+             sigma_cell(row.energy_response)] for row in physics.table(n_elinks)]
     return Table(titles, rows, frozenset(range(1, len(titles))), f"Metrics on {counted(n_elinks, 'link')}")
 
 
@@ -81,14 +82,17 @@ def _rates_of(physics: Comparison, n_elinks: int) -> Table:
                  frozenset({1, 2, 3, 4}), f"Use of {counted(n_elinks, 'link')}")
 
 
-def _difference(scheme: SchemeResult) -> Cell:
+def difference_cell(scheme: SchemeResult) -> Cell:
+    """Difference of the EMD to that of the best scheme."""
     margin = scheme.margin
     return Cell(difference_text(scheme), margin.difference, margin.error) if margin else Cell("-")
 
 
-def _mean(distribution: Distribution) -> Cell:
+def mean_cell(distribution: Distribution) -> Cell:
+    """Mean of a metric with its error."""
     return Cell(with_error(distribution), distribution.mean, distribution.error)
 
 
-def _sigma(distribution: Distribution) -> Cell:
+def sigma_cell(distribution: Distribution) -> Cell:
+    """Width of a distribution."""
     return Cell("-" if distribution.sigma is None else f"{distribution.sigma:.3f}", distribution.sigma)

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from bitexact_tests.samples.schemes import CALQ, LINKS, scheme
+from models.config import Config
 from models.errors import InputError
+from models.weights import EncoderWeights
 from training.physics.comparison import all_schemes, compare
 from training.physics.emd import emd
 from training.physics.metrics import METRICS
 from training.physics.sample import N_SAMPLED
-from training.physics.schemes import threshold_sum
+from training.physics.schemes import autoencoder, threshold_sum
 from training.physics.wording import difference_text, verdict_lines, verdict_text
 from training.results.comparison import Comparison, Options
 
@@ -104,6 +106,25 @@ def test_nothing_is_said_of_budgets_without_an_autoencoder(result: Comparison) -
         result.scheme("RPT", 4)) + "."
     assert last.startswith("2, 3 and 5 links: no autoencoder was compared")
     assert "smallest" not in last and "--config econ_t_2elink" in last
+
+
+def test_every_trained_encoder_has_its_difference_to_the_best_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict still names one encoder, the better one."""
+    pytest.importorskip("tensorflow")
+    monkeypatch.setattr("training.networks.decoder.decode",
+                        lambda decoder, latent, total: np.tile(decoder, (len(total), 1)))
+    weights = EncoderWeights.random(Config.load("econ_t_3elink").encoder, 1)
+    corner = np.eye(48)[0]
+    encoders = [autoencoder("AE corner", weights, corner), autoencoder("AE even", weights, np.full(48, 1 / 48))]
+    found = compare(CALQ, {}, encoders, Options(n_elinks=(3,)))
+    even, worse = found.scheme("AE even", 3), found.scheme("AE corner", 3)
+    verdict = found.verdict(3)
+    assert verdict.encoder is even and worse not in verdict.others and worse in found.contenders(3)
+    for one in (even, worse):
+        assert one.margin is not None
+        assert one.margin.difference == pytest.approx(one.emd_mean - verdict.winner.emd_mean, abs=2e-5)
+    assert found.sample is not None
+    assert {one.scheme for one in found.sample.receptions} > {"AE even", "AE corner"}
 
 
 def test_contenders_are_the_best_of_each_algorithm_but_rpt(result: Comparison) -> None:

@@ -209,7 +209,7 @@ function distributions(root) {
 function learning(root) {
   const names = Object.keys(DATA.histories), off = new Set(), single = names.length === 1;
   const kinds = single ? ["training", "validation"] : names;
-  const series = kinds.map((name, index) => ({ name, colour: DATA.encoder_colours[index % DATA.encoder_colours.length], dash: [1, 0], shape: "circle" }));
+  const series = kinds.map((name, index) => ({ name, colour: single ? DATA.encoder_colours[index] : encoderColour(name), dash: [1, 0], shape: "circle" }));
   const plots = [["learning_curves_loss", "loss", "Loss by epoch; the ring is the epoch that was kept." + ZOOM_HINT],
                  ["learning_curves_emd", "mean EMD [sensor-cell pitch]", "EMD of the validation modules by epoch." + ZOOM_HINT]]
     .map(([name, title, caption]) => ({ title, plot: new Plot(name, caption) }));

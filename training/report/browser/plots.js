@@ -16,18 +16,21 @@ const ZOOM = { name: "zoom", bind: "scales", select: {
   translate: "[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!" } };
 const ZOOM_HINT = " Drag to move, Shift and wheel to zoom, double click to reset.";
 
-/** Colour, shape and dashes of each series, the same in every plot of the page. */
+/** Colour of a trained encoder, by the name of its scheme or of its run. */
+function encoderColour(name) {
+  const schemes = DATA.physics ? DATA.physics.schemes.filter((one) => one.algorithm === "AE").map((one) => one.name) : [];
+  const names = [...new Set([...schemes, ...Object.keys(DATA.histories).map((run) => `AE ${run}`)])];
+  const index = Math.max(names.indexOf(name), names.indexOf(`AE ${name}`), 0);
+  return DATA.encoder_colours[index % DATA.encoder_colours.length];
+}
+
+/** Colour, shape and dashes of each series. */
 function looks(names, algorithmOf) {
-  const encoders = [], count = {};
+  const count = {};
   return names.map((name) => {
-    const algorithm = algorithmOf(name);
-    if (algorithm === "AE") {
-      encoders.push(name);
-      return { name, colour: DATA.encoder_colours[(encoders.length - 1) % DATA.encoder_colours.length], dash: [1, 0],
-               shape: DATA.shapes.AE };
-    }
-    const number = count[algorithm] = (count[algorithm] ?? -1) + 1;
-    return { name, colour: DATA.colours[algorithm], dash: [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]][number % 4],
+    const algorithm = algorithmOf(name), number = count[algorithm] = (count[algorithm] ?? -1) + 1;
+    const encoder = algorithm === "AE", dashes = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]];
+    return { name, colour: encoder ? encoderColour(name) : DATA.colours[algorithm], dash: dashes[encoder ? 0 : number % 4],
              shape: DATA.shapes[algorithm] };
   });
 }

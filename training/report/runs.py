@@ -1,0 +1,92 @@
+"""Page of many runs: their ranking on the same modules, next to the chip's other algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.files import write_text
+from models.provenance import provenance
+from models.wording import counted
+from rtl.results import ChipSynthesis
+from training.figures.style import style
+from training.physics.wording import verdict_lines, with_error
+from training.report.comparison_section import comparison_sections, difference_cell, mean_cell, sigma_cell
+from training.report.interactive import explorer_data
+from training.report.made_section import made_section
+from training.report.parts import Cell, Line, Section, Table
+from training.report.render import render
+from training.results.comparison import Comparison, SchemeResult
+from training.results.run import History, RunSummary
+
+if TYPE_CHECKING:
+    from training.fit.run import Run
+
+
+def write_runs_report(runs: Mapping[str, Run], physics: Comparison, path: Path) -> Path:
+    """Write one page about trained runs, by the name of their scheme in a comparison of all of them."""
+    first = next(iter(runs.values()))
+    found = ((run.name, History.find(run.history_file)) for run in runs.values())
+    histories = {name: history for name, history in found if history}
+    made, title = provenance(), f"{counted(len(runs), 'run')} compared"
+    sections = [
+        Section("Ranking", "All runs on the same modules, the best on each number of links first. Difference to the "
+                           "best: mean EMD minus that of the best algorithm on these links, trained or not, with its "
+                           "bootstrap error.", [_ranking(runs, physics)]),
+        Section("Runs", "How each was trained.", [_trainings(runs)]),
+        *comparison_sections(physics),
+        Section("Learning curves", "Of the validation modules of each run; losses of different names have different "
+                                   "scales.", explorer="learning" if histories else ""),
+        made_section(made, "see the table of runs", physics),
+    ]
+    with style("page"):
+        page = render(
+            title, f"ECON-T autoencoder: {title}", f"On {physics.n_selected:,} modules of {physics.data}", made=made,
+            verdict=[Line("", text) for text in verdict_lines(physics)], sections=sections,
+            data=explorer_data(physics, histories, first.config.encoder.n_elinks))
+    write_text(path, page)
+    return path
+
+
+def _ranking(runs: Mapping[str, Run], physics: Comparison) -> Table:
+    rows = []
+    for n_elinks in physics.decided:
+        encoders = [one for one in physics.table(n_elinks) if one.algorithm == "AE"]
+        for rank, one in enumerate(encoders, start=1):
+            rows.append([Cell(str(n_elinks), n_elinks), Cell(str(rank), rank), Cell(runs[one.name].name),
+                         mean_cell(one.emd), difference_cell(one), _best_other(physics, one),
+                         mean_cell(one.energy_response), sigma_cell(one.energy_response), _gates(runs[one.name])])
+    return Table(["links", "rank", "run", "EMD", "difference to the best", "best other algorithm", "energy response",
+                  "energy resolution", "NAND2"], rows, frozenset({0, 1, 3, 4, 6, 7, 8}))
+
+
+def _best_other(physics: Comparison, encoder: SchemeResult) -> Cell:
+    best = next(one for one in physics.table(encoder.n_elinks) if one.algorithm != "AE")
+    return Cell(f"{best.name}: {with_error(best.emd)}")
+
+
+def _gates(run: Run) -> Cell:
+    """Gates of the RTL, if they were counted for this encoder: `make rtl-synth TECHNOLOGY=gates`."""
+    found = ChipSynthesis.find(run.rtl_file("gates"))
+    if found is None or found.digest != run.config.encoder.digest() or found.total.nand2 is None:
+        return Cell("-")
+    return Cell(f"{found.total.nand2:,}", found.total.nand2)
+
+
+def _trainings(runs: Mapping[str, Run]) -> Table:
+    rows = []
+    for run in runs.values():
+        config, summary = run.config, RunSummary.find(run.summary_file)
+        training, spec = config.training, config.encoder
+        rows.append([
+            Cell(run.name), Cell(config.name), Cell(str(spec.n_elinks), spec.n_elinks), Cell(spec.arithmetic),
+            Cell(", ".join(str(layer.weight).split()[0] for layer in (spec.conv, spec.dense))),
+            Cell(f"{training.loss}, then {training.final_loss}"),
+            Cell(str(summary.epochs), summary.epochs) if summary else Cell("-"),
+            Cell(str(summary.best_epoch), summary.best_epoch) if summary else Cell("-"),
+            Cell(f"{summary.n_train:,}", summary.n_train) if summary else Cell("-"),
+            Cell((summary.data if summary else None) or ", ".join(config.data.files) or config.data.source),
+            Cell(str(training.seed), training.seed)])
+    return Table(["run", "configuration", "links", "arithmetic", "weights", "loss", "epochs", "kept", "modules",
+                  "from", "seed"], rows, frozenset({2, 6, 7, 8, 10}))
