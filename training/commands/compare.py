@@ -17,11 +17,12 @@ from models.options import CsvFile, JsonFile
 from models.trigger_cells import image_order, to_trigger_cells
 from models.wording import counted
 from training.commands.console import emd_progress
+from training.commands.head_to_head import show_head_to_head
 from training.commands.options import EmdProcesses, HeldOut
 from training.data.dataset import held_out_rows
 from training.data.modules import generated_modules
 from training.fit.compare import compare as run_comparison
-from training.fit.compare import shipped_runs
+from training.fit.compare import head_to_head, shipped_runs
 from training.fit.run import Run
 from training.physics.evaluation import shown
 from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, load_autoencoder
@@ -30,9 +31,12 @@ from training.results.comparison import Comparison
 
 SHOWN = ("energy_response", "largest_cell", "centroid", "width", "correlation", "occupancy_kept")
 """Metrics in the table on the terminal besides the EMD; the last ones go first where it is narrow."""
+_PAIR = 2
 
 
 def compare(
+    two: Annotated[list[Path] | None, typer.Argument(metavar="[A B]", help="Two runs or shipped sets, compared head to "
+                                                                           "head with paired errors.")] = None,
     run: Annotated[list[Path] | None, typer.Option(help="Folder of a run or name of a shipped set (AE); "
                                                     "may be repeated.")] = None,
     input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
@@ -62,10 +66,29 @@ def compare(
 ) -> None:
     """Compare all algorithms of the chip on the same modules, bit by bit through chip and frame decoder.
 
-    AE needs runs; TS, BC, STC and RPT do not. Rows are consecutive bunch crossings of one chip.
-    Example: econ-t compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
+    AE needs runs; TS, BC, STC and RPT do not. Rows are consecutive bunch crossings of one chip. Two runs as arguments
+    are compared with each other alone, module by module; several --input are then samples side by side, never pooled.
+
+    Examples: econ-t compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
+
+    econ-t compare runs/a runs/b --input busy.csv --input sparse.csv --json a_b.json
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing when there are many decoders
+    if two:
+        if len(two) != _PAIR or run or links or decoder or shipped or n_csv:
+            raise InputError(f"{counted(len(two), 'argument')}, expected two runs to compare head to head, without "
+                             "--run, --links, --decoder, --shipped and --nCSV")
+        pair = (Run(two[0]), Run(two[1]))
+        samples = [_modules(files, order, pair[0].config.data.order, n_modules, data_seed, held_out)
+                   for files in ([[one] for one in input] if input else [None])]
+        paired = head_to_head(pair, samples, min_charge=min_charge, seed=seed, progress=emd_progress,
+                              n_processes=n_processes)
+        show_head_to_head(paired)
+        if json_:
+            paired.save(json_)
+        if csv:
+            write_csv(csv, paired.records())
+        return
     runs = [Run(folder) for folder in run or []]
     if shipped:
         named = {one.folder for one in runs}

@@ -10,13 +10,15 @@ from models import shipped
 from models.calq_io import CalqTable
 from models.compact_decoder import CompactDecoder
 from models.errors import InputError
-from models.trigger_cells import to_trigger_cells
+from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.wording import counted
 from training.fit.run import Run
 from training.physics.comparison import compare as compare_schemes
 from training.physics.emd import Progress
+from training.physics.head_to_head import compare_two
 from training.physics.schemes import Scheme, compact_autoencoder, load_autoencoder
 from training.results.comparison import Comparison, Options
+from training.results.head_to_head import HeadToHead
 
 LINKS = (2, 3, 4, 5)
 """Link budgets of a comparison, unless others are asked for."""
@@ -56,6 +58,23 @@ def compare(
     extra = {str(name): modules.extra[name].to_numpy() for name in modules.extra.columns}
     return compare_schemes(to_trigger_cells(modules.calq), extra, encoders, Options(n_elinks=tuple(budgets), **options),
                            progress=progress, n_processes=n_processes, data=modules.source)
+
+
+def head_to_head(
+    runs: tuple[Run, Run], samples: Sequence[CalqTable], *, min_charge: float = CALQ_PER_MIPT, seed: int = 1,
+    progress: Progress | None = None, n_processes: int | None = None,
+) -> HeadToHead:
+    """Compare two trained runs module by module on each sample; samples are not pooled.
+
+    Raises InputError if both runs have one name, or if no module of a sample is selected.
+
+    Example: `head_to_head((Run("runs/a"), Run("runs/b")), [run.test]).samples[0].emd.difference`.
+    """
+    first, second = (load_autoencoder(run) for run in runs)
+    if first.name == second.name:
+        raise InputError(f"two runs are called {first.name.removeprefix('AE ')}; give their folders different names")
+    return compare_two(first, second, [(one.source, to_trigger_cells(one.calq)) for one in samples],
+                       min_charge=min_charge, seed=seed, progress=progress, n_processes=n_processes)
 
 
 def _with_decoder(path: Path, runs: Sequence[Run]) -> Scheme:

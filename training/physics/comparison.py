@@ -85,7 +85,8 @@ def compare(
     unique = list(dict.fromkeys(settings))
     place = [unique.index(setting) for setting in settings]
     received = [schemes[place.index(i)].run(calq) for i in range(len(unique))]
-    values = _values(calq[selected].astype(np.float64), received, selected, options, progress, n_processes)
+    values = module_metrics(calq[selected].astype(np.float64), received, selected, options.min_charge, progress,
+                            n_processes)
     bootstrap = Bootstrap(len(selected), options.n_resamples, options.seed)
     mean, error = bootstrap.mean_and_error(values)
     measured = [_Measured(scheme, received[i], values[:, i], float(mean[i, _EMD]))
@@ -105,15 +106,18 @@ def compare(
         sample=_sample(measured, calq, extra, selected, options))
 
 
-def _values(
-    true: FloatArray, received: Sequence[Received], selected: IntArray, options: Options,
-    progress: Progress | None, n_processes: int | None,
+def module_metrics(
+    true: FloatArray, received: Sequence[Received], selected: IntArray, min_charge: float,
+    progress: Progress | None = None, n_processes: int | None = None,
 ) -> FloatArray:
-    """Metrics of every setting for every selected module, (n, settings, metrics)."""
+    """Metrics of every setting for every selected module, (n, settings, metrics) in the order of METRICS.
+
+    true: charges (n, 48) of the modules `selected` among all those that were `received`.
+    """
     distance = np.concatenate(list(_distances(true, received, selected, progress, n_processes)))
     table = np.empty((len(true), len(received), len(METRICS)))
     for i, result in enumerate(received):
-        found = event_metrics(true, result.charge[selected], result.module_sum[selected], options.min_charge)
+        found = event_metrics(true, result.charge[selected], result.module_sum[selected], min_charge)
         found["emd"] = distance[i * len(true) : (i + 1) * len(true)]
         table[:, i] = np.stack([found[name] for name in METRICS], axis=1)
     return table

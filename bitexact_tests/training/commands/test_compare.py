@@ -16,6 +16,7 @@ from models.trigger_cells import image_order
 from models.weights import EncoderWeights
 from training.__main__ import app
 from training.results.comparison import Comparison
+from training.results.head_to_head import HeadToHead
 
 
 @dataclass(frozen=True)
@@ -87,3 +88,26 @@ def test_two_runs_of_one_name_are_refused(random_runs: list[Path]) -> None:
 def test_a_run_of_other_links_is_refused(random_runs: list[Path]) -> None:
     done = CliRunner().invoke(app, ["compare", "--run", str(random_runs[0]), "--links", "3"])
     assert done.exit_code == 2 and "AE econ_t_5elink is for 5 links" in done.output
+
+
+def test_two_runs_head_to_head_on_two_samples(random_runs: list[Path], tmp_path: Path) -> None:
+    for name, calq in (("a.csv", CALQ[:120]), ("b.csv", CALQ[120:200])):
+        write_calq(tmp_path / name, calq[:, image_order()])
+    first, second = random_runs[:2]
+    inputs = [word for name in ("a.csv", "b.csv") for word in ("--input", str(tmp_path / name))]
+    done = CliRunner().invoke(app, ["compare", str(first), str(second), *inputs, "--json", str(tmp_path / "ab.json"),
+                                    "--csv", str(tmp_path / "ab.csv")])
+    assert done.exit_code == 0, done.output
+    found = HeadToHead.load(tmp_path / "ab.json")
+    assert (found.first, found.second) == (f"AE {first.name}", f"AE {second.name}")
+    assert [(one.data, one.n_modules) for one in found.samples] == [(str(tmp_path / "a.csv"), 120),
+                                                                    (str(tmp_path / "b.csv"), 80)]
+    for number in (1, 2):
+        assert f"sample {number}: " in done.output
+    assert len((tmp_path / "ab.csv").read_text().splitlines()) == 1 + 2 * len(found.samples[0].metrics)
+
+
+@pytest.mark.parametrize("more", [[], ["B", "C"], ["B", "--run", "D"], ["B", "--links", "5"], ["B", "--nCSV", "3"]])
+def test_head_to_head_takes_two_runs_and_nothing_else(more: list[str]) -> None:
+    done = CliRunner().invoke(app, ["compare", "A", *more])
+    assert done.exit_code == 2 and "expected two runs to compare head to head, without" in done.output
