@@ -31,6 +31,22 @@ class ToolMissing(RuntimeError):
     """An external program or optional package is not there; the message says which and how to get it."""
 
 
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "dask_jobqueue": "dask-jobqueue"}
+"""Of packages that are installed under another name than they are imported by."""
+
+
+def not_installed(error: ImportError, need: str, extra: str) -> ToolMissing:
+    """What to raise for a failed import: `need` says what cannot be done without it, `extra` how to get it.
+
+    It names the package that the environment lacks, which may be one that another package imports, or what is wrong
+    with one that is there.
+    """
+    package = (error.name or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or not package:
+        return ToolMissing(f"{need} a package that cannot be imported: {error}")
+    return ToolMissing(f"{need} the package {_DISTRIBUTIONS.get(package, package)}: pip install '.[{extra}]'")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint `; did you mean 'x'?` for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -11,7 +11,7 @@ import pytest
 
 from bitexact_tests.conftest import REPOSITORY
 from models.config import Config
-from models.errors import one_line_errors
+from models.errors import ToolMissing, not_installed, one_line_errors
 from models.weights import EncoderWeights
 
 
@@ -29,6 +29,28 @@ def test_missing_package_is_one_line(package: str, command: str, tmp_path: Path)
     assert result.stderr == (f"error: package {package} is not installed: "
                              "pip install '.[training,data,rtl,search]'\n")
     assert result.returncode == 2 and [path.name for path in tmp_path.iterdir()] == ["weights.npz"]
+
+
+def test_the_package_that_is_missing_is_named_not_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of uproot, which imports awkward, awkward is told where it alone is missing."""
+    pytest.importorskip("uproot")
+    from training.production.ntuple import open_tree
+
+    for name in [name for name in sys.modules if name.split(".")[0] in ("uproot", "awkward")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "awkward", None)
+    with pytest.raises(ToolMissing, match=r"^ntuples need the package awkward: pip install '\.\[data\]'$"):
+        open_tree("n.root")
+
+
+@pytest.mark.parametrize(("error", "message"), [
+    (ModuleNotFoundError("No module named 'sklearn'", name="sklearn.ensemble"),
+     "cats need the package scikit-learn: pip install '.[trigger]'"),
+    (ImportError("libfoo.so: no such file", name="fastjet"),
+     "cats need a package that cannot be imported: libfoo.so: no such file"),
+])
+def test_what_a_failed_import_lacks(error: ImportError, message: str) -> None:
+    assert str(not_installed(error, "cats need", "trigger")) == message
 
 
 def test_missing_module_of_ours_is_a_mistake() -> None:

@@ -46,7 +46,7 @@ EXACT: dict[str, dict[str, Any]] = {
     "coarser steps": {"weight": "quantized_bits(6,1,alpha=1)"},
     "symmetric": {"weight": "quantized_bits(6,0,1,alpha=1)", "scale": 1.5},
     "scaled by powers of two": {"weight": "quantized_bits(4,0,alpha='auto_po2')", "scale": 0.9},
-    "scaled as nobody asked for": {"weight": "quantized_bits(4,0)", "scale": 0.9},
+    "scaled as nobody asked for": {"weight": "quantized_bits(4,0)", "scale": 0.45},  # by 1/2
     "channels first": {"first": True},
     "channels first, put in order by Flatten": {"first": True, "flatten": "in order"},
     "channels first, put in order by Permute": {"first": True, "flatten": "permuted"},
@@ -155,6 +155,18 @@ def test_every_kind_of_file_gives_the_same_codes(models: dict[str, Any], tmp_pat
     trace = encode(imported.weights, CALQ)
     np.testing.assert_array_equal(latents(imported.network, trace["image_code"], SPEC.input),
                                   trace["output_code"] * SPEC.dense.output.lsb)
+
+
+def test_kernels_whose_alpha_is_not_given_are_scaled_as_qkeras_scales_them() -> None:
+    """As in an architecture that was written by hand: saved models have `auto_po2` there. Biases are not scaled."""
+    model = build(weight="quantized_bits(4,0)", scale=0.45)
+    for name in ("conv", "dense"):
+        layer = model.get_layer(name)
+        kernel, here = layer.kernel.numpy().astype(np.float64), Layer("QConv2D", name)
+        call = parse("quantized_bits(4,0)", here)
+        expected = layer.kernel_quantizer_internal(layer.kernel).numpy()
+        np.testing.assert_array_equal(quantised(kernel, call, here, is_kernel=True), expected)
+        assert (quantised(kernel, call, here, is_kernel=False) != expected).any(), "a scale of 1 shows nothing"
 
 
 def test_the_encoder_of_an_autoencoder(models: dict[str, Any], tmp_path: Path) -> None:

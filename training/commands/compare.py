@@ -14,9 +14,10 @@ from models.calq_io import CalqTable, column_order, read_calq, write_calq, write
 from models.console import Column, console_for, show_table, write_csv
 from models.errors import InputError
 from models.options import CsvFile, JsonFile
+from models.result import ResultList
 from models.trigger_cells import image_order, to_trigger_cells
 from models.wording import counted
-from training.commands.console import emd_progress
+from training.commands.console import emd_progress, show_remarks
 from training.commands.head_to_head import show_head_to_head
 from training.commands.options import EmdProcesses, HeldOut
 from training.data.dataset import held_out_rows
@@ -42,8 +43,8 @@ def compare(
     input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder; may be repeated.")] = None,
     order: Annotated[str | None, typer.Option(help="Order of the CALQ columns, tc or image; default: that of the first "
                                                    "run, else tc.")] = None,
-    n_modules: Annotated[int | None, typer.Option(min=1, help="Number of rows to use; without --input, of "
-                                                              "modules to generate (5000).")] = None,
+    n_modules: Annotated[int | None, typer.Option(min=1, help="Number of rows to use of each --input; "
+                                                              "without, of modules to generate (5000).")] = None,
     data_seed: Annotated[int, typer.Option(min=0, help="Seed of the generator.")] = 1001,
     decoder: Annotated[list[Path] | None, typer.Option(help="Compact decoder of one of the runs, a further scheme; may "
                                                             "be repeated.")] = None,
@@ -66,8 +67,9 @@ def compare(
 ) -> None:
     """Compare all algorithms of the chip on the same modules, bit by bit through chip and frame decoder.
 
-    AE needs runs; TS, BC, STC and RPT do not. Rows are consecutive bunch crossings of one chip. Two runs as arguments
-    are compared with each other alone, module by module; several --input are then samples side by side, never pooled.
+    AE needs runs; TS, BC, STC and RPT do not. Rows are consecutive bunch crossings of one chip. Each --input is a
+    sample of its own, with its own tables, and --json then holds a list. Two runs as arguments are compared with each
+    other alone, module by module; several --input are then samples side by side.
 
     Examples: econ-t compare --run runs/econ_t_5elink --input runs/econ_t_5elink/test.csv --json physics.json
 
@@ -79,8 +81,7 @@ def compare(
             raise InputError(f"{counted(len(two), 'argument')}, expected two runs to compare head to head, without "
                              "--run, --links, --decoder, --shipped and --nCSV")
         pair = (Run(two[0]), Run(two[1]))
-        samples = [_modules(files, order, pair[0].config.data.order, n_modules, data_seed, held_out)
-                   for files in ([[one] for one in input] if input else [None])]
+        samples = _samples(input, order, pair[0].config.data.order, n_modules, data_seed, held_out)
         paired = head_to_head(pair, samples, min_charge=min_charge, seed=seed, progress=emd_progress,
                               n_processes=n_processes)
         show_head_to_head(paired)
@@ -96,28 +97,33 @@ def compare(
     configured = runs[0].config.data.order if runs else "tc"
     if held_out and not input:
         raise InputError("--held-out is about the rows of a file, expected --input")
-    table = _modules(input, order, configured, n_modules, data_seed, held_out)
-    result = run_comparison(
+    if n_csv and len(input or ()) > 1:
+        raise InputError(f"--nCSV {n_csv} is about the rows of one --input, given {len(input or ())}")
+    tables = _samples(input, order, configured, n_modules, data_seed, held_out)
+    results = [run_comparison(
         runs, table, links or (), decoders=decoder or (), progress=emd_progress, n_processes=n_processes,
         min_charge=min_charge, dropped_bits=drop_lsb, max_cut=ts_cut,
-        thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed)
-    show_comparison(result)
+        thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed) for table in tables]
+    for result in results:
+        show_comparison(result)
     if json_:
-        result.save(json_)
+        (results[0] if len(results) == 1 else ResultList[Comparison](tuple(results))).save(json_)
     if csv:
-        write_csv(csv, result.records())
+        write_csv(csv, [{**row, "data": result.data} for result in results for row in result.records()])
     for one in runs if n_csv else []:
-        write_modules(one.modules_folder, load_autoencoder(one), to_trigger_cells(table.calq[:n_csv]))
+        write_modules(one.modules_folder, load_autoencoder(one), to_trigger_cells(tables[0].calq[:n_csv]))
 
 
-def _modules(
+def _samples(
     files: Sequence[str] | None, order: str | None, configured: Any, n_modules: int | None, seed: int, held_out: bool
-) -> CalqTable:
-    if files and held_out:
-        return held_out_rows(read_calq(files, column_order(order, configured))).rows(slice(0, n_modules))
-    if files:
-        return read_calq(files, column_order(order, configured), n_modules).rows(slice(0, n_modules))
-    return generated_modules(n_modules or 5000, seed)
+) -> list[CalqTable]:
+    """Each input is a sample of its own: what is best for a mixture of them is best for neither."""
+    if not files:
+        return [generated_modules(n_modules or 5000, seed)]
+    columns = column_order(order, configured)
+    if held_out:
+        return [held_out_rows(read_calq(file, columns)).rows(slice(0, n_modules)) for file in files]
+    return [read_calq(file, columns, n_modules).rows(slice(0, n_modules)) for file in files]
 
 
 def write_modules(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
@@ -148,3 +154,4 @@ def show_comparison(result: Comparison) -> None:
         console.print()
     for line in verdict_lines(result):
         console.print(line, soft_wrap=True)
+    show_remarks(result.remarks)

@@ -76,10 +76,12 @@ def show_training(config: Config, output: Path, summary: RunSummary) -> None:
 
 def show_metrics(config: Config, evaluation: Evaluation) -> None:
     """Show the metrics of an evaluation and their meanings."""
-    encoder = config.encoder
-    show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent", evaluation)
+    encoder, data = config.encoder, f", {evaluation.data}" if evaluation.data else ""
+    show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent{data}",
+                evaluation)
     if evaluation.latents:
         show_latents(console_for(stderr=True), evaluation.latents)
+    show_remarks(evaluation.remarks)
 
 
 def show_latents(console: Console, found: LatentStatistics) -> None:
@@ -96,6 +98,12 @@ def histogram_text(counts: Sequence[int]) -> str:
     most = max(1, *counts)
     levels = " .:-=+*#%@"
     return "".join(levels[-(-count * (len(levels) - 1) // most)] for count in counts).rstrip()
+
+
+def show_remarks(remarks: Sequence[str]) -> None:
+    """Show what has to be known before metrics are believed, so that nobody misses it."""
+    for text in remarks:
+        _CONSOLE.print(f"WARNING: {text}", style="bold red", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[str]) -> None:

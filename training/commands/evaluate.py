@@ -12,13 +12,16 @@ from models.configured import find_config
 from models.console import write_csv
 from models.errors import InputError
 from models.options import CalqFiles, CsvFile, JsonFile, Order, WeightsConfig, WeightsFile
+from models.result import ResultList
 from models.shipped import find, find_weights
 from models.trigger_cells import CALQ_PER_MIPT
 from training.commands.console import emd_progress, show_card, show_metrics
 from training.commands.options import EmdProcesses, HeldOut
 from training.data.dataset import charges_digest, held_out_rows
+from training.fit.remarks import remarks_on
 from training.fit.run import Run
 from training.physics.evaluation import evaluate_run
+from training.results.evaluation import Evaluation
 
 
 def evaluate(
@@ -38,7 +41,9 @@ def evaluate(
 ) -> None:
     """Evaluate the physics performance (EMD) with the emulator's integer latents and the decoder.
 
-    For a shipped set, shows its card's values for the same modules too.
+    Each --input is a sample of its own, with its own metrics; --json then holds a list. Modules that the run was
+    trained on, and a decoder of other weights, are told. For a shipped set, shows its card's values for the same
+    modules too.
 
     Examples: econ-t evaluate --weights runs/econ_t_5elink/weights.npz --input runs/econ_t_5elink/test.csv
     --json metrics.json
@@ -47,34 +52,39 @@ def evaluate(
     """
     weights = find_weights(weights)
     chosen = find_config(weights, config)
-    modules = read_calq(input, column_order(order, chosen.data.order))
-    if held_out:
-        modules = held_out_rows(modules)
-    run, calq = Run(weights.parent, new=True), modules.calq
+    run = Run(weights.parent, new=True)
     if check_card and not run.is_shipped:
         raise InputError(f"{weights}: not a shipped set, which --check-card is about")
-    sample = run.card.sample_of(charges_digest(calq)) if run.is_shipped and not decoder else None
-    if check_card and not sample:
-        raise InputError(f"{modules.source}: modules that the card of {run.name} does not know, expected those of one "
-                         f"of its samples: {', '.join(one.name for one in run.card.samples)}")
+    if decoder:
+        decoder = find(decoder)
+        decoder = Run(decoder).decoder_file if decoder.is_dir() else decoder
     # The card knows the mean of modules with a cell above 35 CALQ, and that of all.
     known = ["emd_mean", "emd_mean_all"] if min_charge is None else ["emd_mean"] * (min_charge <= CALQ_PER_MIPT)
     if check_card and not known:
         raise InputError(f"--min-charge {min_charge:g} with --check-card, expected at most {CALQ_PER_MIPT}")
-    if min_charge is not None:
-        calq = calq[calq.max(axis=1, initial=0) > min_charge]
-    if decoder:
-        decoder = find(decoder)
-        decoder = Run(decoder).decoder_file if decoder.is_dir() else decoder
-    found = evaluate_run(chosen, weights, decoder or run.decoder_file, calq, n_processes, emd_progress)
-    show_metrics(chosen, found)
+    # Each input is a sample of its own: a mean over two of them would be of neither.
+    tables = [read_calq(one, column_order(order, chosen.data.order)) for one in input]
+    results, problems = [], []
+    for table in tables:
+        modules = held_out_rows(table) if held_out else table
+        sample = run.card.sample_of(charges_digest(modules.calq)) if run.is_shipped and not decoder else None
+        if check_card and not sample:
+            raise InputError(f"{modules.source}: modules that the card of {run.name} does not know, expected those of "
+                             f"one of its samples: {', '.join(one.name for one in run.card.samples)}")
+        if min_charge is not None:
+            modules = modules.rows(modules.calq.max(axis=1, initial=0) > min_charge)
+        found = evaluate_run(chosen, weights, decoder or run.decoder_file, modules.calq, n_processes, emd_progress)
+        found = found.model_copy(update={
+            "data": modules.source, "remarks": remarks_on(modules, run, found.weights, decoder)})
+        show_metrics(chosen, found)
+        results.append(found)
+        if sample:
+            show_card(run.name, sample, found, known)
+            problems.append(run.card.problem(sample, found, known))
     if json_:
-        found.save(json_)
+        (results[0] if len(results) == 1 else ResultList[Evaluation](tuple(results))).save(json_)
     if csv:
-        write_csv(csv, [found.model_dump(exclude={"latents"})])
-    if sample:
-        show_card(run.name, sample, found, known)
-        problem = run.card.problem(sample, found, known)
-        if check_card and problem:
-            typer.echo(f"{run.name}: {problem}", err=True)
-            raise typer.Exit(1)
+        write_csv(csv, [found.model_dump(exclude={"latents"}) for found in results])
+    for problem in filter(None, problems if check_card else []):
+        typer.echo(f"{run.name}: {problem}", err=True)
+        raise typer.Exit(1)

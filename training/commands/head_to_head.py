@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.console import Column, console_for, show_table
 from models.wording import counted
+from training.commands.console import show_remarks
 from training.results.head_to_head import HeadToHead, PairedMetric, PairedSample
 
 _MOST_DECIMALS = 5
@@ -29,6 +30,7 @@ def show_head_to_head(result: HeadToHead) -> None:
     console.print()
     for number, sample in enumerate(result.samples, 1):
         console.print(f"sample {number}: {verdict(result, sample)}", soft_wrap=True)
+        show_remarks(sample.remarks)
 
 
 def verdict(result: HeadToHead, sample: PairedSample) -> str:

@@ -62,6 +62,8 @@ def _compare(
         raise InputError("--compare: no folder of a run is given, expected at least one")
     runs = [Run(folder) for folder in folders]
     table = runs[0].modules(files).rows(slice(0, n_modules))
+    if len(files or ()) > 1:
+        typer.echo(f"{table.source}: pooled into one sample", err=True)
     physics = compare_runs(runs, table, sorted({run.config.encoder.n_elinks for run in runs}), progress=emd_progress)
     if json_path:
         physics.save(json_path)

@@ -12,10 +12,11 @@ import typer
 from models.console import Column, console_for, show_table, write_csv
 from models.files import atomic_path, check_replaced
 from models.options import CsvFile, Force, Order
-from training.commands.console import emd_progress
+from training.commands.console import emd_progress, show_remarks
 from training.commands.options import RunFolder
 from training.figures.seu import critical_bits
 from training.figures.style import style
+from training.fit.remarks import remarks_on
 from training.fit.run import Run
 from training.networks.decoder import decode
 from training.results.upsets import Upsets
@@ -51,6 +52,8 @@ def seu(
     check_replaced(json_ or trained.upsets_file, force)
     config, weights, decoder = trained.config, trained.weights, trained.decoder
     modules = trained.modules(input, order)
+    if len(input or ()) > 1:
+        typer.echo(f"{modules.source}: pooled into one sample", err=True)
     calq = modules.calq
     receiver = upsets.Receiver(weights, lambda latent, total: decode(decoder, latent, total),
                                calq[upsets.choose_events(calq, n_emd)])
@@ -71,6 +74,7 @@ def seu(
         ranking=upsets.ranking(flipped, N_RANKED),
         accumulation=upsets.accumulation(n_weight_bits, UPSETS_PER_HOUR, PERIODS_S))
     show(result)
+    show_remarks(remarks_on(modules, trained, weights.digest()))
     result.save(json_ or trained.upsets_file)
     if csv:
         write_csv(csv, [row.model_dump() for row in result.ranking])

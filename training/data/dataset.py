@@ -25,6 +25,7 @@ from training.data.selection import select
 
 EVENT = "event"
 """Column of the number of the event; with it, whole events are held out."""
+_CELLS_OF_A_KEY = 4  # modules with fewer charged cells are often equal by chance
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,26 @@ def charges_digest(calq: IntArray) -> str:
     """Digest of charges, 16 hex digits."""
     content = np.ascontiguousarray(calq, dtype="<u4")
     return hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()[:16]
+
+
+def row_keys(calq: IntArray) -> npt.NDArray[np.uint64]:
+    """Keys of the modules (n, 48) by which they are known again, ascending, each once: equal ones have one key.
+
+    Modules with fewer than four charged cells have none.
+    """
+    return np.unique(_keys(calq))
+
+
+def n_known(calq: IntArray, keys: npt.NDArray[np.uint64]) -> int:
+    """Number of modules (n, 48) whose keys are among these; see `row_keys`."""
+    return int(np.isin(_keys(calq), keys).sum())
+
+
+def _keys(calq: IntArray) -> npt.NDArray[np.uint64]:
+    busy = calq[np.count_nonzero(calq, axis=1) >= _CELLS_OF_A_KEY].astype(np.uint64)
+    factors = np.random.default_rng(0).integers(1 << 63, size=calq.shape[1], dtype=np.uint64) * np.uint64(2)
+    keys: npt.NDArray[np.uint64] = (busy * (factors + np.uint64(1))).sum(axis=1, dtype=np.uint64)
+    return keys
 
 
 def held_out_rows(modules: CalqTable) -> CalqTable:

@@ -12,6 +12,7 @@ from models.compact_decoder import CompactDecoder
 from models.errors import InputError
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.wording import counted
+from training.fit.remarks import remarks_on
 from training.fit.run import Run
 from training.physics.comparison import compare as compare_schemes
 from training.physics.emd import Progress
@@ -56,8 +57,10 @@ def compare(
         raise InputError(f"{unused.name} is for {counted(unused.n_elinks, 'link')}, expected one of {budgets} "
                          "as --links")
     extra = {str(name): modules.extra[name].to_numpy() for name in modules.extra.columns}
-    return compare_schemes(to_trigger_cells(modules.calq), extra, encoders, Options(n_elinks=tuple(budgets), **options),
-                           progress=progress, n_processes=n_processes, data=modules.source)
+    found = compare_schemes(to_trigger_cells(modules.calq), extra, encoders,
+                            Options(n_elinks=tuple(budgets), **options), progress=progress, n_processes=n_processes,
+                            data=modules.source)
+    return found.model_copy(update={"remarks": _remarks(runs, modules)})
 
 
 def head_to_head(
@@ -73,8 +76,17 @@ def head_to_head(
     first, second = (load_autoencoder(run) for run in runs)
     if first.name == second.name:
         raise InputError(f"two runs are called {first.name.removeprefix('AE ')}; give their folders different names")
-    return compare_two(first, second, [(one.source, to_trigger_cells(one.calq)) for one in samples],
-                       min_charge=min_charge, seed=seed, progress=progress, n_processes=n_processes)
+    found = compare_two(first, second, [(one.source, to_trigger_cells(one.calq)) for one in samples],
+                        min_charge=min_charge, seed=seed, progress=progress, n_processes=n_processes)
+    told = (sample.model_copy(update={"remarks": _remarks(runs, modules)})
+            for sample, modules in zip(found.samples, samples, strict=True))
+    return found.model_copy(update={"samples": tuple(told)})
+
+
+def _remarks(runs: Sequence[Run], modules: CalqTable) -> tuple[str, ...]:
+    """What has to be said of the modules and of each run, each once."""
+    found = (text for run in runs for text in remarks_on(modules, run, run.weights.digest()))
+    return tuple(dict.fromkeys(found))
 
 
 def _with_decoder(path: Path, runs: Sequence[Run]) -> Scheme:

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from models import shipped
@@ -15,6 +17,7 @@ from models.arrays import IntArray
 from models.calq_io import CalqTable, column_order, read_calq
 from models.config import CONFIG_FILE, Config
 from models.errors import InputError
+from models.npz import read_npz
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from models.wording import counted
 from training.physics.emd import Progress
@@ -51,6 +54,7 @@ class Run:
         self.decoder_file = folder / "decoder.npz"
         self.history_file = folder / "history.json"
         self.test_file = folder / "test.csv"
+        self.trained_rows_file = folder / "trained_rows.npz"
         self.summary_file = folder / "fingerprint.json"
         self.checkpoint_file = folder / "checkpoint.npz"
         self.stages_folder = folder / "stages"
@@ -126,6 +130,16 @@ class Run:
         if self.is_shipped and not files:
             raise InputError(f"{self.name} comes without modules; name a file with --input")
         return read_calq(files or self.test_file, column_order(order, self.config.data.order))
+
+    @cached_property
+    def trained_rows(self) -> npt.NDArray[np.uint64]:
+        """Keys of the modules that it was trained and validated on (`row_keys`); none if the folder does not say."""
+        if not self.trained_rows_file.exists():
+            return np.zeros(0, dtype=np.uint64)
+        rows = read_npz(self.trained_rows_file, {"rows"})["rows"]
+        if rows.dtype != np.uint64:
+            raise InputError(f"{self.trained_rows_file}: rows of type {rows.dtype}, expected uint64")
+        return rows
 
     @cached_property
     def history(self) -> History:

@@ -47,7 +47,8 @@ def ship(run: Run, published: Path | None = None, sparse: Path | None = None, pr
         encoder = known_encoder(run.decoder)
         if encoder:
             encoder.set_codes(run.weights)  # before rounding, half precision could move it to another code
-        save_decoder(run.decoder, config.training.decoder, made.decoder_file, half=True)
+        save_decoder(run.decoder, config.training.decoder, made.decoder_file, half=True,
+                     encoder=run.weights.digest())
         content = made.decoder_file.read_bytes()
         if len(content) > MAX_DECODER_BYTES:
             raise InputError(f"{run.decoder_file}: {len(content):,} bytes in half precision, expected at most "

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
+
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.calq_io import write_calq
 from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path
+from models.npz import write_npz
 from models.weights import EncoderWeights
-from training.data.dataset import Dataset, check_columns
+from training.data.dataset import Dataset, check_columns, row_keys
 from training.fit.checkpoint import Checkpoint
 from training.fit.run import Run, locked
 from training.fit.trainer import EpochReport, Trainer
@@ -40,7 +43,7 @@ def train_stage(
             checkpoint.remove()
         trainer = _fit(config, dataset, checkpoint, initial, report)
         checkpoint.save(trainer)  # results that are cut short are known by it as ours
-        summary = _write_results(trainer, run, fingerprint)
+        summary = _write_results(trainer, run, start, fingerprint)
         checkpoint.remove()
     return summary
 
@@ -105,8 +108,10 @@ def _fit(
     return trainer
 
 
-def _write_results(trainer: Trainer, run: Run, fingerprint: str) -> RunSummary:
+def _write_results(trainer: Trainer, run: Run, start: Run | None, fingerprint: str) -> RunSummary:
     config, dataset = trainer.config, trainer.dataset
+    rows = dataset.modules.calq[np.concatenate([dataset.split.train, dataset.split.validation])]
+    trained = np.union1d(row_keys(rows), start.trained_rows) if start else row_keys(rows)
     weights = trainer.encoder.codes()  # may raise, so do it before anything is written
     if isinstance(weights, EncoderWeights):
         trainer.encoder.set_codes(weights)  # the encoder in a decoder that refines is the one that is written
@@ -116,7 +121,9 @@ def _write_results(trainer: Trainer, run: Run, fingerprint: str) -> RunSummary:
         for path in (run.summary_file, run.weights_file, run.network_file, *run.older_files):
             path.unlink(missing_ok=True)
         weights.save(run.encoder_file(config))
-        save_decoder(trainer.decoder, config.training.decoder, run.decoder_file)
+        digest = weights.digest() if isinstance(weights, EncoderWeights) else None
+        save_decoder(trainer.decoder, config.training.decoder, run.decoder_file, encoder=digest)
+        write_npz(run.trained_rows_file, rows=trained)
         History.of(trainer.history).save(run.history_file)
         config.save(run.config_file)
     summary = RunSummary(

@@ -122,9 +122,15 @@ def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.in
     return np.concatenate(fractions)
 
 
-def save_decoder(decoder: Any, options: DecoderConfig, path: Path, half: bool = False) -> None:
-    """Write a decoder built with these options; `half` stores its weights in half precision."""
-    size = {"latents": decoder.inputs[0].shape[-1], **options.model_dump()}
+def save_decoder(
+    decoder: Any, options: DecoderConfig, path: Path, half: bool = False, encoder: str | None = None
+) -> None:
+    """Write a decoder built with these options; `half` stores its weights in half precision.
+
+    `encoder`: digest of the weights that it was trained with.
+    """
+    size = {"latents": decoder.inputs[0].shape[-1], **({"encoder": encoder} if encoder else {}),
+            **options.model_dump()}
     write_model(path, size, decoder.get_weights(), np.float16 if half else np.float32)
 
 
@@ -142,6 +148,7 @@ def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None =
         return compact
     size, values = read_model(path, "a decoder")
     latents = size.pop("latents", None)
+    size.pop("encoder", None)
     if latents != spec.dense.outputs:
         raise InputError(f"{path}: decoder of {str(latents)[:40]} latents, expected {spec.dense.outputs}")
     with parsing(path, "the size of a decoder"):
@@ -154,6 +161,14 @@ def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None =
         raise InputError(f"{path}: refines with encoder {encoder.codes().digest()}, expected {weights.digest()}, with "
                          "which it is used; a decoder belongs to the weights of its run")
     return decoder
+
+
+def trained_with(path: Path) -> str | None:
+    """Digest of the weights that a decoder in a file was trained with; None if the file does not say."""
+    if CompactDecoder.is_in(path):
+        return CompactDecoder.load(path).encoder
+    encoder = read_model(path, "a decoder")[0].get("encoder")
+    return encoder if isinstance(encoder, str) else None
 
 
 def known_encoder(decoder: Any) -> ExactEncoder | None:

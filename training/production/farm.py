@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from models.errors import InputError, ToolMissing, nearest
+from models.errors import InputError, ToolMissing, nearest, not_installed
 from models.files import write_text
 from models.yaml_file import read_yaml
 from training.production.stream import keep_inputs
@@ -144,8 +144,8 @@ def _on_cluster(parts: Sequence[Part], farm: FarmConfig, cluster: Any) -> Iterat
         return
     try:
         from distributed import Client, KilledWorker, as_completed  # noqa: PLC0415  (of the extra "data")
-    except ImportError:
-        raise ToolMissing("more than one worker needs the package distributed: pip install '.[data]'") from None
+    except ImportError as error:
+        raise not_installed(error, "more than one worker needs", "data") from None
     by_name = {part.name: part for part in parts}
     with nullcontext(cluster) if cluster is not None else make_cluster(farm) as running, Client(running) as client:
         futures = [client.submit(part.function, **part.arguments, key=part.name, pure=False) for part in parts]
@@ -187,8 +187,8 @@ def batch_cluster(farm: FarmConfig) -> Any:
     """Create a cluster whose workers are HTCondor or SLURM jobs, none of them submitted yet."""
     try:
         from dask_jobqueue import HTCondorCluster, SLURMCluster  # noqa: PLC0415  (of the extra "data")
-    except ImportError:
-        raise ToolMissing(f"{farm.cluster} needs the package dask-jobqueue: pip install '.[data]'") from None
+    except ImportError as error:
+        raise not_installed(error, f"{farm.cluster} needs", "data") from None
     lines = farm.options.get("job_script_prologue", [])
     if not isinstance(lines, list):
         raise InputError(f"{farm._where}: options: job_script_prologue: {lines!r}, expected a list of lines")
@@ -251,7 +251,8 @@ def _clear(parts: Sequence[Part], output: Path, force: bool) -> None:
         note, same = _Note.find(path), by_note.get(path.name)
         if note is None or not note.files or not note.settings or not note.complete(output):
             continue
-        overlaps = any(first < note.span[1] and note.span[0] < last for first, last in by_source.get(note.source, ()))
+        spans = by_source.get(note.source, ()) if note.source else ()
+        overlaps = any(first < note.span[1] and note.span[0] < last for first, last in spans)
         if same.settings() == note.settings if same else not overlaps:
             continue
         if not force:

@@ -20,7 +20,7 @@ import pandas as pd
 from emulator.links import ERX
 from models.arrays import FloatArray, IntArray
 from models.chip import ENCODER_MUX
-from models.errors import InputError, ToolMissing, nearest, parsing
+from models.errors import InputError, nearest, not_installed, parsing
 from models.registers import Registers
 from models.trigger_cells import N_TRIGGER_CELLS, image_order
 from training.production.allocation import signal_links
@@ -89,8 +89,8 @@ def open_tree(path: str | Path, tree: str | None = None, charge: str | None = No
     """
     try:
         import uproot  # noqa: PLC0415  (of the extra "data")
-    except ImportError:
-        raise ToolMissing("ntuples need the packages uproot and awkward: pip install '.[data]'") from None
+    except ImportError as error:
+        raise not_installed(error, "ntuples need", "data") from None
     if not is_address(path) and not Path(path).is_file():
         raise InputError(f"{path}: {'is a folder, expected a ROOT file' if Path(path).is_dir() else 'no such file'}")
     with parsing(path, "ROOT"):

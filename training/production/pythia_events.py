@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import FloatArray, IntArray
-from models.errors import InputError, ToolMissing, nearest, parsing
+from models.errors import InputError, nearest, not_installed, parsing
 from models.files import atomic_path
 from training.production.geometry import ETA_RANGE, FRONT
 
@@ -114,8 +114,8 @@ def pythia_version() -> str:
         import awkward  # noqa: F401, PLC0415  (of the extra "data")
 
         return version("pythia8mc")
-    except ImportError:
-        raise ToolMissing("events need the packages pythia8mc and awkward: pip install '.[data]'") from None
+    except ImportError as error:
+        raise not_installed(error, "events need", "data") from None
 
 
 @lru_cache(maxsize=64)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import FloatArray, IntArray
-from models.errors import ToolMissing
+from models.errors import not_installed
 from training.production.geometry import FRONT, N_LAYERS, Layers, layers
 from training.production.pythia_events import Particles
 
@@ -166,8 +166,8 @@ def _shares(shape: FloatArray, rate: FloatArray, depth: FloatArray, wanted: IntA
     """Share of a gamma-distributed profile in each wanted layer, (n, 50), 0 elsewhere; depth: boundaries, (n, 51)."""
     try:
         from scipy.special import gammainc  # noqa: PLC0415  (of the extra "data")
-    except ImportError:
-        raise ToolMissing("showers need the package scipy: pip install '.[data]'") from None
+    except ImportError as error:
+        raise not_installed(error, "showers need", "data") from None
     shares = np.zeros((len(shape), N_LAYERS))
     borders = np.unique(np.concatenate([wanted - 1, wanted]))
     below = np.zeros((len(shape), N_LAYERS + 1))

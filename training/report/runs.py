@@ -43,7 +43,8 @@ def write_runs_report(runs: Mapping[str, Run], physics: Comparison, path: Path) 
     with style("page"):
         page = render(
             title, f"ECON-T autoencoder: {title}", f"On {physics.n_selected:,} modules of {physics.data}", made=made,
-            verdict=[Line("", text) for text in verdict_lines(physics)], sections=sections,
+            verdict=[*(Line("", text) for text in verdict_lines(physics)),
+                     *(Line("bad", text) for text in physics.remarks)], sections=sections,
             data=explorer_data(physics, histories, first.config.encoder.n_elinks))
     write_text(path, page)
     return path

@@ -29,10 +29,13 @@ def verdict(content: ReportContent) -> list[Line]:
     if metrics and metrics.emd_mean is not None:
         lines.append(Line("", f"Mean EMD {metrics.emd_mean:.3f}, median {metrics.emd_median:.3f} of this encoder "
                               f"on {metrics.n_selected:,} of the {metrics.n_modules:,} modules that were evaluated."))
+        lines += [Line("bad", text) for text in metrics.remarks]
     elif older.metrics:
         lines.append(Line("soft", older.metrics))
     if content.physics:
         lines += [Line("", text) for text in verdict_lines(content.physics)]
+        told = {line.text for line in lines}
+        lines += [Line("bad", text) for text in content.physics.remarks if text not in told]
     else:
         lines.append(Line("soft", older.physics or "The algorithms were not compared: make physics"))
     if content.trigger:

@@ -227,6 +227,8 @@ class Comparison(Result):
     metrics: dict[str, Metric]
     coordinates: tuple[Coordinate, ...]
     schemes: tuple[SchemeResult, ...]
+    remarks: tuple[str, ...] = ()
+    """What to know before the metrics are believed: modules that were trained on, a decoder of other weights."""
     displays: tuple[Display, ...]
     sample: Sample | None = None
     """Absent from files of earlier versions."""

@@ -33,6 +33,10 @@ class Evaluation(EmdMetrics):
 
     config: str
     weights: str | None = None
+    data: str | None = None
+    """Source of the modules, in words."""
+    remarks: tuple[str, ...] = ()
+    """What to know before the metrics are believed: modules that were trained on, a decoder of other weights."""
     latents: LatentStatistics | None = None
     """None for another network than the chip's, and in files of before."""
 

@@ -42,6 +42,8 @@ class PairedSample(Result):
     n_modules: int
     n_selected: int
     metrics: tuple[PairedMetric, ...]
+    remarks: tuple[str, ...] = ()
+    """What to know before the metrics are believed: modules that were trained on, a decoder of other weights."""
 
     @property
     def emd(self) -> PairedMetric:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.arrays import Float64Array, Int64Array
-from models.errors import ToolMissing
+from models.errors import not_installed
 from training.results.trigger import Identification
 from training.trigger.clusters import SHAPES, Clusters
 from training.trigger.statistics import Resampling, measured
@@ -26,8 +26,8 @@ def scores(signal: Clusters, background: Clusters, seed: int) -> tuple[Float64Ar
     """Score of each cluster of the sample and of pile-up by a tree that was trained on the other half of the events."""
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  (of the extra "trigger")
-    except ImportError:
-        raise ToolMissing("the identification needs the package scikit-learn: pip install '.[trigger]'") from None
+    except ImportError as error:
+        raise not_installed(error, "the identification needs", "trigger") from None
     x = np.concatenate([features(signal), features(background)])
     y = np.repeat([1, 0], [len(signal), len(background)])
     fold = np.concatenate([signal.event, background.event]) % 2

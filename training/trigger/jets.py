@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.arrays import Float64Array, Int64Array
-from models.errors import ToolMissing
+from models.errors import not_installed
 from training.trigger.calibration import fit_line, halves
 from training.trigger.clusters import Clusters
 from training.trigger.events import Truth
@@ -53,8 +53,8 @@ def anti_kt(event: Int64Array, pt: Float64Array, eta: Float64Array, phi: Float64
 def _fastjet() -> Any:
     try:
         import fastjet  # noqa: PLC0415  (of the extra "trigger")
-    except ImportError:
-        raise ToolMissing("jets need the package fastjet: pip install '.[trigger]'") from None
+    except ImportError as error:
+        raise not_installed(error, "jets need", "trigger") from None
     fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)  # stdout may be the result of the command
     return fastjet
 

@@ -32,7 +32,8 @@ from training.fit.run import Run, locked
 from training.fit.train import train
 from training.fit.trainer import Trainer
 
-OUTPUTS = {"weights.npz", "decoder.npz", "history.json", "test.csv", "config.yaml", "fingerprint.json"}
+OUTPUTS = {"weights.npz", "decoder.npz", "history.json", "test.csv", "config.yaml", "fingerprint.json",
+           "trained_rows.npz"}
 
 
 @pytest.fixture(scope="module")
