@@ -26,7 +26,7 @@ def build_decoder(spec: CompactSpec, seed: int = 0) -> Any:
     for index, layer in enumerate(spec.layers):
         last = index + 1 == len(spec.layers)
         # QKeras changes the scale of most initialisers, but not of this one.
-        spread = np.sqrt((0.02 if last else 2.0) / spec.sizes[index])
+        spread = np.sqrt((0.2 if last else 2.0) / spec.sizes[index])
         x = QDense(
             layer.units, name=f"dense_{index}", kernel_quantizer=layer.weight.as_qkeras(),
             bias_quantizer=layer.bias.as_qkeras(),

@@ -10,6 +10,7 @@ COMMANDS = {
     "synth": ("rtl.commands.synth:app", "Count gates or look-up tables of every block, by Yosys."),
     "activity": ("rtl.commands.activity:app", "Count how often the gates change on events."),
     "constant": ("rtl.commands.constant:constant", "Write the layers with weights as constants, by da4ml."),
+    "decoder": ("rtl.commands.decoder:decoder", "Write a compact decoder with weights as constants, by da4ml."),
     "formal": ("rtl.commands.formal:formal", "Prove that blocks equal a second description."),
 }
 app = lazy_app(__doc__, COMMANDS)

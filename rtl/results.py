@@ -123,9 +123,9 @@ class ChipSynthesis(Synthesis, Design):
 
 
 class ConstantSynthesis(Result):
-    """The two layers with weights as constants."""
+    """Layers with weights as constants: the two of an encoder, or those of a compact decoder."""
 
     digest: str
-    """Of the spec; the weights are beside the file."""
+    """Of the encoder's spec, whose weights are beside the file, or of the compact decoder."""
     stages: int
     implementations: tuple[Implementation, ...]

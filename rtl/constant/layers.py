@@ -1,13 +1,15 @@
-"""The two layers with given weights as constants: adders alone, by da4ml, in the arithmetic of the spec.
+"""Layers with given weights as constants: adders alone, by da4ml, in the arithmetic of the spec.
 
 The chip's weights are registers. Where an FPGA can be rebuilt for new weights, constants take far less logic: da4ml
 writes products as shifts and adds and finds sums that several products share. Cut products are cut here too, each with
-its own floor, so the layers equal those of the chip bit for bit.
+its own floor, so the layers equal those of the chip bit for bit. A compact decoder, with exact products, is made in the
+same way.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +17,10 @@ import numpy as np
 from da4ml.trace import FixedVariableArray, HWConfig, comb_trace, to_pipeline
 
 from models.arrays import IntArray
+from models.compact_decoder import INPUT, MANTISSA_BITS, CompactDecoder
 from models.errors import InputError
 from models.fixed_point import FixedPoint
-from models.spec import EncoderSpec, LayerFormats
+from models.spec import LayerFormats
 from models.trigger_cells import N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 from rtl.design.encoder import live_cells
@@ -33,28 +36,50 @@ _HARDWARE = HWConfig(1, -1, -1)  # costs in look-up tables per adder bit, delays
 
 @dataclass(frozen=True)
 class ConstantLayers:
-    """Logic from the input codes of the 48 channels to the output codes of the dense layer."""
+    """Logic of the two layers of an encoder, or of all layers of a compact decoder.
 
-    spec: EncoderSpec
+    From the input codes of the 48 channels to the output codes of the dense layer; or from the latents and the code of
+    the module sum to the charges.
+    """
+
+    input_bits: tuple[int, ...]
+    """Bits of each input."""
     logic: Any
     """da4ml's CombLogic, in which all numbers are integer codes."""
 
     @classmethod
-    def trace(cls, weights: EncoderWeights) -> ConstantLayers:
+    def trace(cls, weights: EncoderWeights | CompactDecoder) -> ConstantLayers:
         """Trace the layers with these weights through da4ml's arithmetic."""
+        return cls._decoder(weights) if isinstance(weights, CompactDecoder) else cls._encoder(weights)
+
+    @classmethod
+    def _decoder(cls, decoder: CompactDecoder) -> ConstantLayers:
+        spec = decoder.spec
+        input_bits = (*[spec.latent.width] * spec.n_latents, INPUT.width)
+        inputs = _inputs(input_bits)
+        *latents, total = (inputs[k] for k in range(len(input_bits)))
+        mantissa = total.quantize(0, MANTISSA_BITS, 0, "WRAP")
+        codes = [latent * 2.0 ** (INPUT.width - spec.latent.width) for latent in latents]
+        codes += [total, mantissa * 2.0 ** (INPUT.fraction_bits - MANTISSA_BITS)]
+        for (layer, kernel, bias), data in zip(decoder.layers(), spec.data, strict=True):
+            codes = _layer(layer, data, [(codes, kernel)], bias)
+        return cls(input_bits, comb_trace(inputs, codes, keep_dead_inputs=True))
+
+    @classmethod
+    def _encoder(cls, weights: EncoderWeights) -> ConstantLayers:
         spec = weights.spec
-        width = np.full(N_TRIGGER_CELLS, spec.input.width)
-        image = FixedVariableArray.from_kif(0 * width, width, 0 * width, hwconf=_HARDWARE)
+        input_bits = (spec.input.width,) * N_TRIGGER_CELLS
+        image = _inputs(input_bits)
         kernel = weights.conv_kernel.reshape(-1, spec.conv.filters)
         pixels = [([image[channel] for _, channel in cells], kernel[[cell for cell, _ in cells]])
                   for cells in live_cells(spec)]
         hidden = _layer(spec.conv, spec.input, pixels, weights.conv_bias)
         outputs = _layer(spec.dense, spec.conv.output, [(hidden, weights.dense_kernel)], weights.dense_bias)
-        return cls(spec, comb_trace(image, outputs, keep_dead_inputs=True))
+        return cls(input_bits, comb_trace(image, outputs, keep_dead_inputs=True))
 
-    def emulate(self, image_code: IntArray) -> IntArray:
-        """Run da4ml's own integer model: input codes (n, 48) -> output codes (n, outputs)."""
-        found: IntArray = self.logic.predict(image_code.astype(np.float64)).astype(np.int64)
+    def emulate(self, input_code: IntArray) -> IntArray:
+        """Run da4ml's own integer model: input codes (n, inputs) -> output codes (n, outputs)."""
+        found: IntArray = self.logic.predict(input_code.astype(np.float64)).astype(np.int64)
         return found
 
     def pipelined(self, stages: int | None = None) -> Any:
@@ -70,6 +95,12 @@ class ConstantLayers:
             raise InputError(f"--stages {stages}, expected 1 to {max(depth, 1):g}: the longest path has {depth:g} "
                              "adders")
         return to_pipeline(self.logic, max(math.ceil(depth / stages), 1), verbose=False)
+
+
+def _inputs(bits: Sequence[int]) -> Any:
+    """Unsigned integers of these widths, as variables of da4ml."""
+    width = np.array(bits)
+    return FixedVariableArray.from_kif(0 * width, width, 0 * width, hwconf=_HARDWARE)
 
 
 def _layer(layer: LayerFormats, data: FixedPoint, places: list[Place], bias: IntArray) -> list[Number]:

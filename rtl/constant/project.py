@@ -18,9 +18,8 @@ from da4ml.codegen import VerilogModel
 from da4ml.types import minimal_kif
 
 from models.arrays import IntArray
+from models.compact_decoder import CompactDecoder
 from models.hardware import Implementation
-from models.spec import EncoderSpec
-from models.trigger_cells import N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 from rtl.constant.layers import ConstantLayers
 from rtl.mapping import yosys
@@ -28,27 +27,30 @@ from rtl.mapping.synthesis import TECHNOLOGIES
 from rtl.simulation.simulate import Port, Simulation, pack
 
 TOP = "constant_layers"
-"""The Verilog module; its ports are `clk`, `model_inp` (codes, channel 0 lowest) and `model_out` (output codes)."""
+"""The Verilog module; its ports are `clk`, `model_inp` (input codes, the first one lowest) and `model_out`."""
 
 
 @dataclass(frozen=True)
 class ConstantProject:
     """A written project: Verilog in `src`, constraints, and scripts for Vivado and Quartus."""
 
-    spec: EncoderSpec
+    input_bits: tuple[int, ...]
+    """Bits of each input in `model_inp`."""
     pipeline: Any
     """da4ml's Pipeline."""
     folder: Path
 
     @classmethod
-    def write(cls, weights: EncoderWeights, folder: Path, stages: int | None, part: str, clock_ns: float
-              ) -> ConstantProject:
+    def write(
+        cls, weights: EncoderWeights | CompactDecoder, folder: Path, stages: int | None, part: str, clock_ns: float
+    ) -> ConstantProject:
         """Trace the layers, split them into stages and write all files; raises InputError for too many stages."""
-        pipeline = ConstantLayers.trace(weights).pipelined(stages)
+        layers = ConstantLayers.trace(weights)
+        pipeline = layers.pipelined(stages)
         VerilogModel(pipeline, TOP, folder, print_latency=False, part_name=part, clock_period=clock_ns).write()
         shutil.rmtree(folder / "sim")  # only for da4ml's own simulation, as is the wrapper
         (folder / "src" / f"{TOP}_wrapper.v").unlink()
-        return cls(weights.spec, pipeline, folder)
+        return cls(layers.input_bits, pipeline, folder)
 
     @property
     def stages(self) -> int:
@@ -84,15 +86,16 @@ class ConstantProject:
 
     def simulation(self, folder: Path) -> Simulation:
         """Compile the Verilog with Verilator; raises ToolMissing without it."""
-        ports = [Port("model_inp", N_TRIGGER_CELLS * self.spec.input.width, True),
+        ports = [Port("model_inp", sum(self.input_bits), True),
                  Port("model_out", sum(wires for wires, _ in self.output_formats), False)]
         return Simulation.compile(self.sources, TOP, ports, folder, clocked=True)
 
-    def run(self, simulation: Simulation, image_code: IntArray, folder: Path) -> npt.NDArray[np.int64]:
-        """Run an event in every clock: input codes (n, 48) -> output codes (n, outputs)."""
-        clocks = simulation.idle(len(image_code) + self.latency)
+    def run(self, simulation: Simulation, input_code: IntArray, folder: Path) -> npt.NDArray[np.int64]:
+        """Run an event in every clock: input codes (n, inputs) -> output codes (n, outputs)."""
+        clocks = simulation.idle(len(input_code) + self.latency)
         field = clocks["model_inp"]
-        field[: len(image_code)] = pack(image_code, self.spec.input.width, field.shape[1])
+        columns = [input_code[:, [k]] >> np.arange(n_bits) & 1 for k, n_bits in enumerate(self.input_bits)]
+        field[: len(input_code)] = pack(np.concatenate(columns, axis=1), 1, field.shape[1])
         found = simulation.run(clocks, folder)["model_out"][self.latency :]
         bits = np.unpackbits(found, axis=1, bitorder="little").astype(np.int64)
         outputs, start = [], 0
@@ -137,10 +140,13 @@ def _mapped_stage(project: ConstantProject, name: str, timeout_seconds: float) -
     return n_luts, int(delay[1]) / 1000 if delay else 0.0
 
 
-def rows(project: ConstantProject, clock_ns: float, found: Mapped | None) -> tuple[Implementation, ...]:
+def rows(
+    project: ConstantProject, clock_ns: float, found: Mapped | None,
+    name: str = "RTL, these weights as constants (the two layers alone)",
+) -> tuple[Implementation, ...]:
     """Rows of the hardware table: da4ml's estimate, and what mapping found if it was run."""
     estimate = Implementation(
-        name="RTL, these weights as constants (the two layers alone)",
+        name=name,
         tool=f"da4ml {metadata.version('da4ml')}, estimate", lut=project.n_luts, ff=project.n_registers, dsp=0, bram=0,
         latency_cycles=project.latency, interval_cycles=1, clock_ns=clock_ns)
     if found is None:

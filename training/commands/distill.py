@@ -11,9 +11,12 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.console import Column, console_for, show_table
+from models.files import atomic_path
 from models.options import JsonFile, Order, Settings
 from training.commands.console import TrainingProgress, log_to_console
 from training.commands.options import Epochs, RunFolder
+from training.figures.distillation import emd_against_cost
+from training.figures.style import style
 from training.fit.run import Run
 from training.fit.trainer import EpochReport
 from training.physics.evaluation import shown
@@ -39,13 +42,14 @@ def distill(
 ) -> None:
     """Train decoders of a few thousand multiply-accumulates, in integers, on the truth and on the run's own decoder.
 
-    Writes compact_3k.npz and so on, and distillation.json. An interrupted training is resumed, a finished one is not
-    repeated. Example: econ-t distill --run runs/econ_t_5elink --macs 3000 --macs 30000
+    Writes compact_3k.npz and so on, distillation.json and distillation.png. An interrupted training is resumed, a
+    finished one is not repeated. Look-up tables appear once `econ-t rtl decoder` has written the folder compact_3k.
+    Example: econ-t distill --run runs/econ_t_5elink --macs 3000 --macs 30000
     """
     log_to_console()
     trained = Run(run)
     options = {"epochs": epochs, "patience": epochs, "loss": "kernel", "final_loss": "emd", "final_fraction": 0.2,
-               "learning_rate": 0.004, "batch_size": 256, "passes": 1, "stages": ()}
+               "learning_rate": 0.006, "batch_size": 256, "passes": 1, "stages": ()}
     config = trained.config.evolve(training=options).with_settings(set_ or [])
     test = read_calq(input, column_order(order, config.data.order)) if input else None
 
@@ -56,10 +60,13 @@ def distill(
 
     chosen = Options(tuple(macs or Options.macs), hidden, weight_bits, share)
     found = distil(trained, config, chosen, teacher=teacher, output=output, test=test, report=reporter)
-    right = [Column(name, right=True) for name in ("multiply-accumulates", "bits", "validation EMD", "EMD")]
-    rows = [("teacher", f"{found.teacher.macs:,}", "float", "-", shown(found.teacher.metrics.emd_mean))]
-    rows += [(one.name, f"{one.macs:,}", str(one.weight_bits), shown(one.val_emd), shown(one.metrics.emd_mean))
-             for one in found.points]
+    picture = Run(output or trained.results_folder, new=True).distillation_file.with_suffix(".png")
+    with style("experiment"), atomic_path(picture) as temporary:
+        emd_against_cost(found).savefig(temporary, dpi=150)
+    right = [Column(name, right=True) for name in ("multiply-accumulates", "bits", "LUT", "validation EMD", "EMD")]
+    rows = [("teacher", f"{found.teacher.macs:,}", "float", "-", "-", shown(found.teacher.metrics.emd_mean))]
+    rows += [(one.name, f"{one.macs:,}", str(one.weight_bits), " / ".join(f"{row.lut:,}" for row in one.implementations)
+              or "-", shown(one.val_emd), shown(one.metrics.emd_mean)) for one in found.points]
     show_table(console_for(stderr=True), f"{found.config}: EMD of {found.data}", ["decoder", *right], rows)
     if json_:
         found.save(json_)

@@ -20,14 +20,13 @@ from training.data.dataset import Dataset
 from training.fit.trainer import Trainer
 from training.losses.find import find_loss
 from training.networks.compact import input_values
-from training.networks.decoder import TrainedOutputs, decode
+from training.networks.decoder import decode
 
 # isort: split
 import tensorflow as tf
-import tf_keras
 
 _SUM_WEIGHT = 0.1  # in the loss, of the squared difference of all charges from the module sum
-_SUM_RANGE = 2.0  # maps are normalised in the loss if their charges differ by less than this factor from the module sum
+_SUM_RANGE = 4.0  # maps are normalised in the loss if their charges differ by less than this factor from the module sum
 _SMALLEST = 1e-5  # added to every charge that is validated: an empty map has no EMD
 
 
@@ -57,7 +56,6 @@ class Distiller(Trainer):
         self._weights, self._teacher, self._spec, self._share = weights, teacher, spec, share
         self.student = build_decoder(spec, config.training.seed)
         super().__init__(config, _Fields(), self.student, dataset)
-        self._outputs = TrainedOutputs(_with_rising_charges(self.student), (1.0,), (True,))
 
     def _prepare(self, calq: IntArray) -> tuple[Tensor, Tensor, Tensor]:
         """Convert charges in trigger-cell order to inputs of the decoder, nothing, and fractions (n, 96).
@@ -96,18 +94,3 @@ class Distiller(Trainer):
             return off + distance(true, fractions)
 
         return loss
-
-
-def _with_rising_charges(student: Any) -> Any:
-    """The same model with a gradient below the last ReLU where it makes a charge rise."""
-    last = student.layers[-1]
-    rising = tf_keras.layers.Lambda(lambda parts: _rising(*parts))
-    return tf_keras.Model(student.inputs, rising([last.input, last.output]))
-
-
-@tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
-def _rising(total: Tensor, charge: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
-    def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
-        return tf.where(total > 0, upstream, tf.minimum(upstream, 0.0)), tf.zeros_like(charge)
-
-    return charge, gradient

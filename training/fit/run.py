@@ -211,6 +211,10 @@ class Run:
         """Path of the checkpoint of its training."""
         return self.compact_file(macs).with_suffix(".checkpoint.npz")
 
+    def compact_constant_file(self, macs: int) -> Path:
+        """Path of its size as constant logic."""
+        return self.compact_file(macs).with_suffix("") / "constant.json"
+
     def rtl_file(self, technology: str) -> Path:
         """Path of the gate count of the RTL in a technology."""
         return self.folder / f"rtl_{technology}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.hardware import Implementation
 from models.result import Result
 from training.results.evaluation import EmdMetrics
 
@@ -32,6 +33,12 @@ class CompactPoint(Result):
     val_emd: float
     """Mean of the validation rows after the epoch that was kept, in sensor-cell pitches."""
     metrics: EmdMetrics
+    implementations: tuple[Implementation, ...] = ()
+    """As constant logic, if it was made."""
+
+    def luts(self, tool: str) -> int | None:
+        """Look-up tables by a tool whose name begins like this; None if it did not count them."""
+        return next((one.lut for one in self.implementations if one.tool.startswith(tool)), None)
 
 
 class Distillation(Result):

@@ -1,7 +1,7 @@
 """Compact decoders of a trained encoder, each within a number of multiply-accumulates.
 
-Each one is a file in a folder of its own choosing, by default that of the run. An interrupted training resumes, and a
-finished one is recognised by its fingerprint and not repeated.
+An interrupted training resumes, and a finished one is recognised by its fingerprint and not repeated. What `econ-t rtl
+decoder` found of a decoder, in the folder of its name, becomes part of the result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from models.calq_io import CalqTable
 from models.compact_decoder import CompactDecoder, CompactSpec
 from models.config import Config
 from models.errors import InputError
+from models.hardware import Implementation
 from models.qkeras_decoder import get_weights
+from rtl.results import ConstantSynthesis
 from training.data.dataset import Dataset
 from training.fit.checkpoint import Checkpoint
 from training.fit.distiller import Distiller
@@ -92,6 +94,8 @@ def distil(
                     weight_bits=options.weight_bits, digest=decoder.digest(), epochs=trainer.epoch,
                     val_emd=trainer.history[trainer.best_epoch - 1].val_emd,
                     metrics=evaluate(run.weights, decoder, modules.calq))
+            made = _implementations(folder.compact_constant_file(budget), point.digest)
+            point = point.model_copy(update={"implementations": made})
             result = result.model_copy(update={"points": (*result.points, point)})
             result.save(folder.distillation_file)
             folder.compact_checkpoint_file(budget).unlink(missing_ok=True)
@@ -124,6 +128,12 @@ def _finished(
         return None
     log.info("%s is finished, with a validation EMD of %s", path, shown(point.val_emd))
     return point.model_copy(update={"name": path.stem, "metrics": evaluate(run.weights, decoder, calq)})
+
+
+def _implementations(path: Path, digest: str) -> tuple[Implementation, ...]:
+    """Rows of the result of `econ-t rtl decoder`, if it is there and of this decoder."""
+    found = ConstantSynthesis.find(path)
+    return found.implementations if found and found.digest == digest else ()
 
 
 def _fingerprint(
