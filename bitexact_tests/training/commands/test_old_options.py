@@ -27,10 +27,10 @@ def test_every_old_option_is_known_and_documented() -> None:
 
     ours = {name for parameter in get_command(app).load("train").params  # type: ignore[attr-defined]
             for name in parameter.opts}
-    page = (REPOSITORY / "docs/training.md").read_text()
+    page = (REPOSITORY / "docs/how-to/from-ecoder.md").read_text()
     for name in OLD_README:
         assert name in OPTIONS or name in ours, name
-        assert f"`{name}" in page, f"{name} is not in the table of docs/training.md"
+        assert f"`{name}" in page, f"{name} is not in the table of docs/how-to/from-ecoder.md"
     assert set(OPTIONS) < set(OLD_README)
 
 
