@@ -8,6 +8,8 @@ quoted    = '$(subst ','\'',$(1))'
 each      = $(if $(1),$(if $(shell test -e $(call quoted,$(1)) && echo there),$(2) $(call quoted,$(1)),$(foreach path,$(1),$(2) $(call quoted,$(path)))))
 
 CONFIG  ?= configs/econ_t_5elink.yaml
+BUDGETS ?= 2 3 4 5
+SAME_MODULES = --set data.layers=[5,7,9,11,13]
 DATA    ?=
 BACKEND ?= vitis catapult
 TECHNOLOGY ?= gates xc7
@@ -52,9 +54,19 @@ export PYTHONUNBUFFERED = 1
 .NOTPARALLEL:
 .PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
 
-main: ## set up, then the whole loop: train (ARGS=...), HLS project, csim, comparison, physics, report
+main: ## set up, then the whole loop for BUDGETS="2 3 4 5" links on the same modules, and one report; CONFIG=... for one run
+ifeq ($(origin CONFIG)$(origin RUN),filefile)
+	@trap 'echo "interrupted: make goes on from here" >&2; exit 130' INT TERM; set -e; for links in $(BUDGETS); do \
+	    config=configs/econ_t_$${links}elink.yaml; \
+	    $(MAKE) --no-print-directory CONFIG=$$config ARGS=$(call quoted,$(SAME_MODULES) $(ARGS)) train; \
+	    $(MAKE) --no-print-directory CONFIG=$$config ARGS= hls compare evaluate; \
+	done; \
+	$(MAKE) --no-print-directory CONFIG=configs/econ_t_$(lastword $(BUDGETS))elink.yaml ARGS= \
+	    RUNS="$(BUDGETS:%=runs/econ_t_%elink)" physics report
+else
 	@$(MAKE) --no-print-directory train
 	@$(MAKE) --no-print-directory ARGS= hls compare evaluate physics report
+endif
 
 setup: $(READY) ## make the virtual environment from the lock file, with this project and its command econ-t in it
 
