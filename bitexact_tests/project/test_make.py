@@ -51,14 +51,15 @@ def test_steps_follow_one_another(tmp_path: Path, jobs: str) -> None:
 
 def test_every_budget_on_the_same_modules(tmp_path: Path) -> None:
     notes = [note[1:] for note in run(tmp_path, "-j4", "BUDGETS=2 5", "ARGS=--epochs 3") if note[0] == "starts"]
-    assert [note[2] for note in notes] == [*["train", "convert", "convert", "compare", "evaluate"] * 2, "compare", "report"]
+    one = ["train", "convert", "convert", "compare", "evaluate"]
+    assert [note[2] for note in notes] == [*one, *one, "compare", "report"]
     for links, train in zip((2, 5), (notes[0], notes[5]), strict=True):
         assert train[3:] == ["--config", f"configs/econ_t_{links}elink.yaml", "--output", f"runs/econ_t_{links}elink",
                              "--set", "data.layers=[5,7,9,11,13]", "--epochs", "3"]
     for compared in (notes[-2], notes[-1]):
         assert "runs/econ_t_5elink" in compared and "--epochs" not in compared
     given = notes[-2]
-    assert [given[k + 1] for k, word in enumerate(given) if word == "--run"] == ["runs/econ_t_2elink", "runs/econ_t_5elink"]
+    assert [run for word, run in pairwise(given) if word == "--run"] == ["runs/econ_t_2elink", "runs/econ_t_5elink"]
     assert given[given.index("--input") + 1] == "runs/econ_t_5elink/test.csv"
 
 
