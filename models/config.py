@@ -182,6 +182,11 @@ class TrainingConfig(_Section):
     def _without_no_stages(self, plain: Any) -> dict[str, Any]:
         return {key: value for key, value in plain(self).items() if key != "stages" or value}
 
+    @property
+    def n_first_epochs(self) -> int:
+        """Number of epochs on `loss`, before `final_loss` takes over."""
+        return round((1 - self.final_fraction) * self.epochs)
+
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> TrainingConfig:
         if self.validation_fraction + self.test_fraction >= 1:

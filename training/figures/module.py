@@ -18,7 +18,7 @@ def sent_module(module: SentModule) -> Figure:
     """
     true, shown = np.asarray(module.true, dtype=np.float64), module.best
     top = max(true.max(), *(max(one.charge) for one in shown), 1.0)
-    figure = Figure(figsize=(2.3 * (1 + len(shown)), 5.4))
+    figure = Figure(figsize=(1.95 * (1 + len(shown)), 4.9))
     panels = figure.subplots(2, 1 + len(shown), squeeze=False)
     charges = draw_wafer(panels[0][0], true, CHARGE_MAP, 0, top)
     panels[0][0].set_title(f"input, row {module.row}", fontsize="small")
@@ -44,7 +44,7 @@ def latent_histograms(statistics: LatentStatistics) -> Figure:
     n = len(statistics.latents)
     n_rows = -(-n // 4)
     figure = Figure(figsize=(7.6, 0.5 + 1.25 * n_rows))
-    panels = figure.subplots(n_rows, 4, squeeze=False, sharex=True)
+    panels = figure.subplots(n_rows, 4, squeeze=False, sharex=True, sharey=True)
     end = 1 << statistics.latent_bits
     for number, axes in enumerate(panels.ravel()):
         if number >= n:
@@ -52,11 +52,13 @@ def latent_histograms(statistics: LatentStatistics) -> Figure:
             continue
         one = statistics.latents[number]
         edges = np.linspace(0, end, len(one.counts) + 1)
-        axes.stairs(np.asarray(one.counts) / statistics.n_modules, edges, fill=True, color=COLOURS[0])
+        least = 0.5 / statistics.n_modules  # below one module
+        axes.stairs(np.maximum(np.asarray(one.counts) / statistics.n_modules, least), edges, baseline=least, fill=True,
+                    color=COLOURS[0])
         axes.set_title(f"latent {number}: {one.entropy:.1f} bits", fontsize="small")
-        axes.set(xlim=(0, end), yticks=[])
+        axes.set(xlim=(0, end), yscale="log", ylim=(least, 1))
         axes.minorticks_off()
     for axes in panels[-1]:
         axes.set_xlabel("code sent", fontsize="small")
-    figure.supylabel("fraction of the modules, each panel to its own height", fontsize="small")
+    figure.supylabel("fraction of the modules", fontsize="small")
     return figure

@@ -28,7 +28,7 @@ _PAGE: Any = {
     "text.color": _INK, "axes.edgecolor": _INK, "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK,
     "axes.prop_cycle": cycler(color=COLOURS), "axes.grid": True, "grid.alpha": 0.25, "grid.color": "#808080",
     "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "legend.frameon": False,
-    "legend.fontsize": 8, "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "report", "axes.spines.top": False,
+    "legend.fontsize": 9, "font.size": 11, "svg.fonttype": "none", "svg.hashsalt": "report", "axes.spines.top": False,
     "axes.spines.right": False, "figure.constrained_layout.use": True,
 }
 

@@ -13,7 +13,7 @@ from training.results.run import History
 
 
 def learning_curves(history: History) -> Figure:
-    """Draw the loss, and the EMD if recorded, vs. epoch, and mark the epoch that was kept."""
+    """Draw the loss, and the EMD if recorded, vs. epoch; mark the kept epoch, and the jump between two losses."""
     has_emd = bool(history.val_emd)
     deciding = history.val_emd if has_emd else history.val_loss
     best = int(np.argmin(deciding))
@@ -26,6 +26,11 @@ def learning_curves(history: History) -> Figure:
     if has_emd:
         panels[1].plot(epochs, deciding, color=COLOURS[1], label="validation")
         panels[1].set(ylabel="mean EMD [sensor-cell pitch]")
+    if history.final_from:
+        before, after = history.losses
+        for axes in panels:
+            axes.axvline(history.final_from - 0.5, color=ink(), linestyle="--", linewidth=0.8,
+                         label=f"{before}, then {after}")
     panels[-1].plot(epochs[best], deciding[best], "o", color=COLOURS[5], label=f"kept: epoch {epochs[best]}")
     for axes in panels:
         axes.set_xlabel("epoch")

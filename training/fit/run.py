@@ -143,8 +143,8 @@ class Run:
 
     @cached_property
     def history(self) -> History:
-        """Loss and EMD by epoch."""
-        return History.load(self.history_file)
+        """Loss and EMD by epoch, and where the loss changed."""
+        return History.load(self.history_file).marked(self.config.training)
 
     @cached_property
     def summary(self) -> RunSummary:

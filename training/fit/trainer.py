@@ -123,7 +123,7 @@ class Trainer:
     def _run_epoch(self, batches: tuple[Tensor, ...]) -> None:
         """Train on all modules, then validate."""
         training = self.config.training
-        final = self.epoch >= round((1 - training.final_fraction) * training.epochs)
+        final = self.epoch >= training.n_first_epochs
         loss_name = training.final_loss if final else training.loss
         loss = float(self._epoch_function(loss_name)(*batches))
         image, seen, true = self._validation

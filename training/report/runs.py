@@ -18,7 +18,7 @@ from training.report.made_section import made_section
 from training.report.parts import Cell, Line, Section, Table
 from training.report.render import render
 from training.results.comparison import Comparison, SchemeResult
-from training.results.run import History, RunSummary
+from training.results.run import RunSummary
 
 if TYPE_CHECKING:
     from training.fit.run import Run
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 def write_runs_report(runs: Mapping[str, Run], physics: Comparison, path: Path) -> Path:
     """Write one page about trained runs, by the name of their scheme in a comparison of all of them."""
     first = next(iter(runs.values()))
-    found = ((run.name, History.find(run.history_file)) for run in runs.values())
-    histories = {name: history for name, history in found if history}
+    histories = {run.name: run.history for run in runs.values() if run.history_file.exists()}
     made, title = provenance(), f"{counted(len(runs), 'run')} compared"
     sections = [
         Section("Ranking", "All runs on the same modules, the best on each number of links first. Difference to the "

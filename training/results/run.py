@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from models.config import TrainingConfig
 from models.result import Result
 
 
@@ -25,6 +26,17 @@ class History(Result):
     loss: Annotated[tuple[float, ...], Field(min_length=1)]
     val_loss: Annotated[tuple[float, ...], Field(min_length=1)]
     val_emd: tuple[float, ...] = ()
+    final_from: int | None = None
+    """First epoch, counted from 1, on another loss than those before: the scale changes there."""
+    losses: tuple[str, ...] = ()
+    """Names of the losses before and from that epoch on."""
+
+    def marked(self, training: TrainingConfig) -> History:
+        """The same with the epoch at which a training of this configuration changed its loss, if it did."""
+        first = training.n_first_epochs
+        if not 0 < first < len(self.loss) or training.loss == training.final_loss:
+            return self
+        return self.model_copy(update={"final_from": first + 1, "losses": (training.loss, training.final_loss)})
 
     @classmethod
     def of(cls, epochs: Iterable[Epoch]) -> History:

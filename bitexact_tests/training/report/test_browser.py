@@ -12,10 +12,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from bitexact_tests.conftest import missing
+from bitexact_tests.samples.schemes import CALQ
+from models.config import Config
+from training.fit.run import Run
+from training.physics.one_module import send_module
+from training.physics.schemes import classical_schemes
+from training.report.module_page import write_module
+from training.report.page import write_report
 from training.results.comparison import Comparison
+from training.results.run import History
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
@@ -123,6 +133,81 @@ def test_accessible_to_all(visit: Callable[..., Visit], scheme: str) -> None:
 def violations(page: Any) -> list[str]:
     axe = import_module("axe_playwright_python.sync_playwright").Axe()
     return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in axe.run(page).response["violations"]]
+
+
+TEXTS = """() => {
+    const numbers = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+    const luminance = (colour) => {
+        const [r, g, b] = colour.map((v) => v / 255).map(
+            (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = luminance(numbers(getComputedStyle(document.body).backgroundColor).slice(0, 3));
+    return Array.from(document.querySelectorAll("svg text")).filter((one) => one.textContent.trim()
+        && one.getClientRects().length && getComputedStyle(one).opacity !== "0").map((one) => {
+        const style = getComputedStyle(one), matrix = one.getScreenCTM();
+        const ink = luminance(numbers(style.fill).slice(0, 3));
+        return [one.textContent.trim(), parseFloat(style.fontSize) * Math.hypot(matrix.a, matrix.b),
+                (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05)];
+    });
+}"""
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_text_in_pictures_can_be_read(visit: Callable[..., Visit], width: int, scheme: str) -> None:
+    """At least 9 pixels high, also where a picture is made smaller, and of enough contrast in both themes."""
+    seen = visit(width=width, scheme=scheme)
+    seen.see_all()
+    texts = seen.page.evaluate(TEXTS)
+    assert len(texts) > 100
+    assert [text for text, size, _ in texts if size < 9] == []
+    assert [text for text, _, contrast in texts if contrast < 4.5] == []
+
+
+def test_every_id_is_unique_and_every_picture_has_a_text(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    seen.see_all()
+    ids = seen.page.evaluate("Array.from(document.querySelectorAll('[id]'), (one) => one.id)")
+    assert len(ids) == len(set(ids)) and seen.page.locator("main").count() == 1
+    without = seen.page.evaluate("""Array.from(document.querySelectorAll('svg')).filter((one) =>
+        !(one.getAttribute('aria-label') || one.closest('[role=img][aria-label]'))).length""")
+    assert without == 0
+
+
+def test_every_section_shows_something(visit: Callable[..., Visit], tmp_path: Path) -> None:
+    """A picture of each section: some of it differs from the ground, and the whole is not cut at the right."""
+    seen = visit(width=800)
+    seen.see_all()
+    for section in seen.page.locator("main > section").all():
+        path = tmp_path / f"{section.get_attribute('id')}.png"
+        section.screenshot(path=path)
+        image = plt.imread(path)[..., :3]
+        assert image.shape[1] > 700 and (np.abs(image - image[-1, -1]).max(axis=2) > 0.2).mean() > 0.005, path.name
+        assert not (np.abs(image[:, -1] - image[-1, -1]).max(axis=1) > 0.2).all(), f"{path.name}: cut at the right"
+
+
+def test_learning_curves_mark_the_jump_between_two_losses(browser: Any, run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+    History.load(folder / "history.json").model_copy(update={"final_from": 3, "losses": ("kernel", "emd")}).save(
+        folder / "history.json")
+    write_report(Run(folder, Config.load("econ_t_5elink")))
+    seen = Visit(browser, folder)
+    section = seen.see("learning_curves")
+    section.get_by_text("kernel, then emd", exact=True).first.wait_for()
+    label = section.get_by_role("img").first.get_attribute("aria-label")
+    assert label.endswith("; kernel, then emd from epoch 3 on")
+    seen.page.close()
+
+
+def test_page_of_a_module_is_accessible(browser: Any, tmp_path: Path) -> None:
+    write_module(send_module(CALQ, 1, classical_schemes(5, 0, (47,)), "a <sample>"), tmp_path / "report.html")
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        seen = Visit(browser, tmp_path, width, scheme)
+        assert violations(seen.page) == [] and seen.console == []
+        assert seen.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        texts = seen.page.evaluate(TEXTS)
+        assert len(texts) > 10 and all(size >= 9 and contrast >= 4.5 for _, size, contrast in texts)
+        seen.page.close()
 
 
 def test_faults_are_seen(browser: Any, run: Path) -> None:

@@ -234,11 +234,21 @@ function learning(root) {
       const x = { field: "epoch", type: "quantitative", title: "epoch", axis: { tickMinStep: 1, format: "d" }, scale: scaleOf(false, { nice: false }) };
       const y = { field: "value", type: "quantitative", title, scale: scaleOf(log) };
       const tooltip = [{ field: "run" }, { field: "series" }, { field: "epoch" }, { field: "value", title, format: ".5~g" }];
+      // Where the loss changes, so does its scale.
+      const changes = names.map((name) => DATA.histories[name]).filter((one) => one.final_from)
+        .map((one) => ({ epoch: one.final_from - 0.5, text: one.losses.join(", then ") }))
+        .filter((one, place, all) => all.findIndex((other) => other.epoch === one.epoch && other.text === one.text) === place);
+      const jump = { data: { values: changes }, encoding: { x } };
+      const jumps = changes.length === 0 ? [] : [
+        { ...jump, mark: { type: "rule", strokeDash: [4, 4], color: INK, opacity: 0.7 } },
+        { ...jump, mark: { type: "text", align: "right", dx: -4, dy: 8, fontSize: 11 },
+          encoding: { x, y: { value: 0 }, text: { field: "text" } } }];
       plot.draw({ data: { values: rows }, width: plot.width, height: 260, autosize: { type: "fit", contains: "padding" }, layer: [
         { mark: { type: "line", strokeWidth: 2 }, encoding: { x, y, color } },
         { params: [ZOOM], mark: { type: "point", filled: true, size: 30, opacity: 1 }, encoding: { x, y, color, tooltip } },
         { transform: [{ filter: "datum.kept" }], mark: { type: "point", size: 180, strokeWidth: 2, opacity: 1, color: INK }, encoding: { x, y, tooltip } },
-      ] }, `${title} by epoch, ${rows.length} values`);
+        ...jumps,
+      ] }, `${title} by epoch, ${rows.length} values${changes.map((one) => `; ${one.text} from epoch ${one.epoch + 0.5} on`).join("")}`);
     }
   }
 
