@@ -14,10 +14,12 @@ import pytest
 
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.samples.runs import small
+from models.config import TrainingConfig
 from models.errors import InputError
 from models.trigger_cells import to_trigger_cells
 from training.data.dataset import Dataset
 from training.fit.run import Run
+from training.results.run import History
 
 pytest.importorskip("tensorflow")
 
@@ -121,3 +123,14 @@ def test_file_names_are_spelt_once() -> None:
     'path = run / "config.yaml"', 'open(f"{run}/test.csv")', 'run.glob("hls_*")', 'run / f"rtl_{technology}.json"'])
 def test_a_spelt_name_is_found(line: str) -> None:
     assert spelt(line) and not spelt('"""Reads config.yaml of a run."""')
+
+
+@pytest.mark.parametrize(("epochs", "fraction", "n_done", "first"), [
+    (10, 0.25, 10, 9), (10, 0.5, 6, 6), (10, 0.5, 5, None), (10, 0.0, 10, None), (10, 1.0, 10, None)])
+def test_history_says_where_the_loss_changed(epochs: int, fraction: float, n_done: int, first: int | None) -> None:
+    """At the first epoch on the final loss, if it came so far and another loss was before."""
+    training = TrainingConfig(loss="kernel", final_loss="emd", epochs=epochs, final_fraction=fraction)
+    history = History(loss=(1.0,) * n_done, val_loss=(1.0,) * n_done)
+    found = history.marked(training)
+    assert found.final_from == first and found.losses == (("kernel", "emd") if first else ())
+    assert history.marked(training.model_copy(update={"final_loss": "kernel"})) == history
