@@ -33,10 +33,13 @@ def with_starts(names: Iterable[str], recipes: Mapping[str, Path]) -> dict[str, 
     return found
 
 
-def train_recipes(recipes: Mapping[str, Path], at_once: int, report: Callable[[str], None]) -> None:
+def train_recipes(
+    recipes: Mapping[str, Path], at_once: int, report: Callable[[str], None], retrain: bool = False
+) -> None:
     """Train each recipe into OUTPUT/NAME, `at_once` at a time, after those that its stages start from.
 
-    Finished stages are not repeated. What a training says stands in OUTPUT/NAME.log. Raises ToolFailed, after all
+    Without `retrain`, finished stages are not repeated. What a training says stands in OUTPUT/NAME.log. Raises
+    ToolFailed, after all
     others have ended, if a training failed, and InputError if recipes start from each other.
     """
     needs = {name: _starts(name, path) & recipes.keys() for name, path in recipes.items()}
@@ -49,7 +52,7 @@ def train_recipes(recipes: Mapping[str, Path], at_once: int, report: Callable[[s
                 failed[name] = "what it starts from failed"
             for name in [one for one in waiting if needs[one] <= done][: at_once - len(running)]:
                 waiting.remove(name)
-                running[name] = _Job.start(recipes[name], OUTPUT / name)
+                running[name] = _Job.start(recipes[name], OUTPUT / name, retrain)
                 report(f"{name}: training, log in {running[name].log.name}")
             if waiting and not running:
                 if any(needs[one] <= done or needs[one] & failed.keys() for one in waiting):
@@ -93,12 +96,13 @@ class _Job:
     log: IO[bytes]
 
     @classmethod
-    def start(cls, recipe: Path, output: Path) -> _Job:
+    def start(cls, recipe: Path, output: Path, retrain: bool) -> _Job:
         output.parent.mkdir(parents=True, exist_ok=True)
         log = output.with_name(f"{output.name}.log").open("wb")
         path = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
-            [sys.executable, "-m", "training", "train", "--config", str(recipe), "--output", str(output)],
+            [sys.executable, "-m", "training", "train", "--config", str(recipe), "--output", str(output),
+             *(["--retrain"] if retrain else [])],
             env=os.environ | _ONE_CORE | {"PYTHONPATH": path}, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         return cls(process, log)
 

@@ -60,6 +60,13 @@ def test_all_are_trained_and_shipped_and_nothing_twice(recipes: Path, tmp_path: 
     again = CliRunner().invoke(app, arguments)
     assert again.exit_code == 0 and again.stderr.count("shipped already") == 2
     assert before == {path: path.stat().st_mtime_ns for path in before}
+    write("econ_t_5elink", recipes)
+    changed = CliRunner().invoke(app, ["weights", "make", "econ_t_5elink"])
+    assert changed.exit_code == 2 and "--retrain to replace it" in changed.output
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    changed = CliRunner().invoke(app, ["weights", "make", "econ_t_5elink", "--retrain"])
+    assert changed.exit_code == 0, changed.output
+    assert Run("econ_t_5elink").card.fingerprint == Run(OUTPUT / "econ_t_5elink").summary.fingerprint
 
 
 def test_one_recipe_alone(recipes: Path) -> None:

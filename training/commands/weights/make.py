@@ -18,6 +18,8 @@ from training.fit.ship import is_up_to_date, ship
 def make(
     names: Annotated[list[str] | None, typer.Argument(help="Names of recipes; default: all.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Number of trainings at a time, on one core each.")] = 2,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train again even what is finished, or of another "
+                                                            "recipe.")] = False,
     published: Published = None,
     sparse: Sparse = None,
 ) -> None:
@@ -36,7 +38,7 @@ def make(
         if file and not file.exists():
             raise InputError(f"{file}: no such file; hours of training would end here")
     chosen = names or list(recipes)
-    train_recipes(with_starts(chosen, recipes), jobs, lambda line: typer.echo(line, err=True))
+    train_recipes(with_starts(chosen, recipes), jobs, lambda line: typer.echo(line, err=True), retrain)
     for name in chosen:
         run = Run(OUTPUT / name, new=True)
         if is_up_to_date(run, published, sparse):
