@@ -39,8 +39,7 @@ def train_recipes(
     """Train each recipe into OUTPUT/NAME, `at_once` at a time, after those that its stages start from.
 
     Without `retrain`, finished stages are not repeated. What a training says stands in OUTPUT/NAME.log. Raises
-    ToolFailed, after all
-    others have ended, if a training failed, and InputError if recipes start from each other.
+    ToolFailed, after all others have ended, if a training failed, and InputError if recipes start from each other.
     """
     needs = {name: _starts(name, path) & recipes.keys() for name, path in recipes.items()}
     waiting, done, failed = list(recipes), set[str](), dict[str, str]()

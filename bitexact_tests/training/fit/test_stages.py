@@ -110,8 +110,8 @@ def test_start_of_a_stage_is_the_named_run(finished: Run, tmp_path: Path) -> Non
     train(config, tmp_path / "run")
     np.testing.assert_array_equal(Run(tmp_path / "run").weights.flat, finished.weights.flat)
     other = config.evolve(training={"stages": [{"seed": 2}, {"learning_rate": 1e-9}]})
-    train(other, tmp_path / "run")
-    assert (Run(tmp_path / "run").weights.flat != finished.weights.flat).any()
+    train(other, tmp_path / "other")
+    assert (Run(tmp_path / "other").weights.flat != finished.weights.flat).any()
 
 
 def test_start_of_the_command_line_is_that_of_the_first_stage(finished: Run, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_start_from_another_link_budget(run: Run, tmp_path: Path) -> None:
     summary = train(config, tmp_path, start=run.folder)
     assert summary.val_emd == pytest.approx(run.summary.val_emd, rel=0.1)
     np.testing.assert_array_equal(Run(tmp_path).weights.flat, run.weights.flat, "tiny steps keep the codes")
-    assert summary.fingerprint != train(config, tmp_path).fingerprint
+    assert summary.fingerprint != train(config, tmp_path / "anew").fingerprint
     fewer = config.evolve(encoder={"conv": {"filters": 4}})
     with pytest.raises(InputError, match="of other formats or shapes"):
         train(fewer, tmp_path / "other", start=run.folder)
