@@ -49,6 +49,8 @@ def _losses(folder: Path) -> tuple[object, ...]:
 
 def _upsets(folder: Path) -> tuple[object, ...]:
     (folder / "seu.json").write_text("{}")
+    CONFIG.save(folder / "config.yaml")
+    save(folder / "test.csv", rows(3))
     return "seu", "--run", folder
 
 

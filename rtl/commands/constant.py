@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -47,10 +48,12 @@ def constant(
 
 def _check_older(output: Path, weights: EncoderWeights, stages: int | None, synthesise: bool) -> None:
     """Raise InputError if a folder holds a mapping, which took minutes, that this command would not give again."""
-    kept = ConstantSynthesis.find(output / RESULT_FILE)
+    kept, same = None, False
+    with suppress(InputError):  # a file of somebody else: the folder is refused as a whole
+        kept = ConstantSynthesis.find(output / RESULT_FILE)
+        same = EncoderWeights.load(output / WEIGHTS_FILE).digest() == weights.digest()
     if kept is None or len(kept.implementations) == 1:
         return
-    same = EncoderWeights.load(output / WEIGHTS_FILE).digest() == weights.digest()
     if not (same and synthesise and stages in (None, kept.stages)):
         raise InputError(f"{output}: holds a mapping with other weights or options; choose another --output, or give "
                          "--force to replace it")

@@ -49,9 +49,9 @@ def seu(
     Example: econ-t seu --run runs/econ_t_5elink
     """
     trained = Run(run)
+    modules = trained.modules(input, order)
     check_replaced(json_ or trained.upsets_file, force)
     config, weights, decoder = trained.config, trained.weights, trained.decoder
-    modules = trained.modules(input, order)
     if len(input or ()) > 1:
         typer.echo(f"{modules.source}: pooled into one sample", err=True)
     calq = modules.calq

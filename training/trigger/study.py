@@ -77,7 +77,8 @@ def reconstruct(job: Job, farm: FarmConfig | None = None, done: Done | None = No
     """Send all events through all systems; returns the summed counts by digest of the system and sample."""
     found: dict[str, dict[str, Counts]] = {}
     parts = [part for system in job.systems for sample in job.samples for part in _parts(job, system, sample)]
-    counts = run(parts, job.output / "clusters", farm, done)
+    # Parts of a system stand under its digest; those of another number of events or of other weights are made again.
+    counts = run(parts, job.output / "clusters", farm, done, force=True)
     for system in job.systems:
         found[system.digest()] = {sample.name: _sum([counts[part.name] for part in _parts(job, system, sample)])
                                   for sample in job.samples}

@@ -11,7 +11,7 @@ from models.files import check_replaced
 from training.commands.data.options import Force, Inputs, Seed
 from training.commands.data.parts import show_counts
 from training.production import transform
-from training.production.stream import data_files
+from training.production.stream import data_files, keep_inputs
 
 
 def shuffle(
@@ -25,5 +25,7 @@ def shuffle(
 
     Example: econ-t data shuffle skimmed --output shuffled.csv
     """
+    files = data_files(inputs)
+    keep_inputs(files, [output])
     check_replaced(output, force)
-    show_counts("rows", transform.shuffle(data_files(inputs), output, seed, rows_in_memory))
+    show_counts("rows", transform.shuffle(files, output, seed, rows_in_memory))
