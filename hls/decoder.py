@@ -17,10 +17,11 @@ from hls.backends import BACKENDS, PROJECT_FILE, Backend
 from hls.cache import cache_root
 from hls.compile import build, find_compiler
 from hls.conversion import hls4ml_model, hls4ml_version, write_network
+from hls.vendor_reports import find_reports
 from models.arrays import IntArray
 from models.compact_decoder import INPUT, CompactDecoder, CompactSpec
 from models.config import Config
-from models.errors import ToolFailed
+from models.errors import InputError, ToolFailed
 from models.files import atomic_directory
 
 NETWORK = "decoder"
@@ -29,12 +30,19 @@ DECODER_FILE = "decoder.npz"
 _TESTBENCH = "decoder_csim.cpp"
 
 
-def convert_decoder(decoder: CompactDecoder, output: str | Path, backend: str, config: Config) -> None:
+def convert_decoder(
+    decoder: CompactDecoder, output: str | Path, backend: str, config: Config, *, force: bool = False
+) -> None:
     """Write the project to the folder `output`, whole or not at all; an older project there is replaced.
 
-    config: its part or technology, and its clock. Raises ToolMissing without hls4ml.
+    config: its part or technology, and its clock. A project with vendor reports is only replaced with `force`. Raises
+    ToolMissing without hls4ml.
     """
     chosen = BACKENDS[backend]
+    reports = find_reports(Path(output))
+    if reports and not force:
+        raise InputError(f"{output}: a project with the vendor report {reports[0].relative_to(output)}; choose another "
+                         "--output, or give --force to replace it")
     version = hls4ml_version()
     with atomic_directory(output, guarded=True) as folder:
         model = write_network(lambda: _model(decoder, config, chosen, folder), folder)

@@ -26,7 +26,8 @@ CSYNTH, VIVADO, CATAPULT = "**/syn/report/econ_t_csynth.xml", "vivado_utilizatio
 
 def find_reports(project: Path) -> list[Path]:
     """All reports that vendor tools left in a project."""
-    return sorted(path for pattern in (CSYNTH, VIVADO, CATAPULT) for path in project.glob(pattern))
+    patterns = ("**/syn/report/*_csynth.xml", VIVADO, CATAPULT)
+    return sorted(path for pattern in patterns for path in project.glob(pattern))
 
 
 def read_csynth(path: Path, name: str = "C++") -> Implementation:

@@ -11,7 +11,7 @@ from hls.commands.options import BackendName, backend_name
 from hls.decoder import convert_decoder as write_project
 from models.compact_decoder import CompactDecoder
 from models.config import Config
-from models.options import ConfigFile, DecoderFile
+from models.options import ConfigFile, DecoderFile, Force
 
 
 def convert_decoder(
@@ -19,6 +19,7 @@ def convert_decoder(
     output: Annotated[Path, typer.Option(help="Project folder; an older project there is replaced.")],
     config: ConfigFile = Path("econ_t_5elink"),
     backend: BackendName = None,
+    force: Force = False,
 ) -> None:
     """Write a C++ project of a compact decoder: hls4ml's network and scripts, and a testbench in integers.
 
@@ -28,5 +29,5 @@ def convert_decoder(
     chosen = Config.load(config)
     name = backend_name(backend, chosen.hls.backend)
     found = CompactDecoder.load(decoder)
-    write_project(found, output, name, chosen)
+    write_project(found, output, name, chosen, force=force)
     typer.echo(f"{name} project of {found.spec} in {output}")

@@ -39,6 +39,7 @@ def distill(
     output: Annotated[Path | None, typer.Option(help="Folder of the decoders; default: that of the run.")] = None,
     set_: Settings = None,
     json_: JsonFile = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Replace decoders of other options.")] = False,
 ) -> None:
     """Train decoders of a few thousand multiply-accumulates, in integers, on the truth and on the run's own decoder.
 
@@ -59,7 +60,8 @@ def distill(
             yield progress.epoch
 
     chosen = Options(tuple(macs or Options.macs), hidden, weight_bits, share)
-    found = distil(trained, config, chosen, teacher=teacher, output=output, test=test, report=reporter)
+    found = distil(trained, config, chosen, teacher=teacher, output=output, test=test, report=reporter,
+                   retrain=retrain)
     picture = Run(output or trained.results_folder, new=True).distillation_file.with_suffix(".png")
     with style("experiment"), atomic_path(picture) as temporary:
         emd_against_cost(found).savefig(temporary, dpi=150)

@@ -58,12 +58,14 @@ class Options:
 def distil(
     run: Run, config: Config, options: Options, *, teacher: Path | None = None, output: Path | None = None,
     test: CalqTable | None = None, report: Reporter | None = None, checkpoint_seconds: float = 2.0,
+    retrain: bool = False,
 ) -> Distillation:
     """Train the compact decoders of a run's encoder, and write `distillation.json` after each.
 
     config: that of the run with the options of these trainings; teacher: file of a decoder in floating point (default:
     that of the run); output: folder (default: that of the run's results); test: modules to evaluate all decoders on
-    (default: the held-out ones of the run). Raises InputError before any work if a budget does not make a decoder.
+    (default: the held-out ones of the run). Raises InputError before any work if a budget does not make a decoder, or
+    if there is one of other options, which is only replaced with `retrain`.
     """
     spec, folder = run.weights.spec, Run(output or run.results_folder, new=True)
     specs = {budget: CompactSpec.largest(spec.latent, spec.dense.outputs, budget, options.n_hidden, options.weight_bits)
@@ -79,8 +81,12 @@ def distil(
         teacher=Teacher(macs=n_macs(teaching), metrics=evaluate(run.weights, teaching, modules.calq)), points=())
     with locked(folder.folder):
         kept = Distillation.find(folder.distillation_file)
+        fingerprints = {budget: _fingerprint(config, run, teaching if options.share else None, compact, dataset,
+                                             options.share) for budget, compact in specs.items()}
+        for budget, made_from in fingerprints.items() if not retrain else ():
+            _check_replaced(folder.compact_file(budget), folder.compact_checkpoint_file(budget), made_from)
         for budget, compact in specs.items():
-            made_from = _fingerprint(config, run, teaching if options.share else None, compact, dataset, options.share)
+            made_from = fingerprints[budget]
             point = _finished(folder.compact_file(budget), made_from, kept, run, modules.calq)
             if point is None:
                 trainer = Distiller(config, run.weights, teaching, compact, dataset, options.share)
@@ -114,6 +120,15 @@ def _fit(trainer: Distiller, checkpoint: Checkpoint, report: EpochReport | None)
             report(epoch, values)
 
     trainer.fit(after_epoch)
+
+
+def _check_replaced(path: Path, checkpoint: Path, made_from: str) -> None:
+    """Raise InputError if a decoder, finished or interrupted, is of another training than that of this fingerprint."""
+    begun = Checkpoint(checkpoint, made_from).owner()
+    older = CompactDecoder.load(path).made_from if path.exists() else begun
+    if made_from not in (begun, older) and older is not None:
+        raise InputError(f"{path}: trained with other options, data or weights; choose another --output, or give "
+                         "--retrain to replace it")
 
 
 def _finished(

@@ -112,7 +112,9 @@ def test_a_finished_decoder_is_not_trained_again_but_another_is(trained: Run, di
     assert not started
     for changed, options in ((config, Options(macs=(300,), n_hidden=1, share=0.25)),
                              (config.evolve(training={"seed": 8}), Options(macs=(300,), n_hidden=1))):
-        distil(trained, changed, options, output=folder, report=report)
+        with pytest.raises(InputError, match=r"compact_300\.npz: trained with other options.*--retrain to replace it"):
+            distil(trained, changed, options, output=folder, report=report)
+        distil(trained, changed, options, output=folder, report=report, retrain=True)
     assert started == ["compact_300", "compact_300"]
     assert files(folder)["compact_300.npz"] != files(distilled)["compact_300.npz"]
 
