@@ -50,12 +50,17 @@ class FloatCode:
         With one-value ranges (small codes, no dropped bits) this is the value itself.
         """
         code = np.asarray(code).astype(np.int64)
-        exponent, mantissa = code >> self.mantissa_bits, code & ((1 << self.mantissa_bits) - 1)
-        shift = np.maximum(exponent - 1, 0)
-        leading_one = np.where(exponent > 0, 1 << self.mantissa_bits, 0)
-        step_bits = shift + dropped_bits
-        middle: npt.NDArray[np.int64] = ((mantissa + leading_one) << step_bits) + ((1 << step_bits) >> 1)
+        step_bits = np.maximum((code >> self.mantissa_bits) - 1, 0) + dropped_bits
+        middle: npt.NDArray[np.int64] = self.lowest(code, dropped_bits) + ((1 << step_bits) >> 1)
         return middle
+
+    def lowest(self, code: IntArray, dropped_bits: int = 0) -> npt.NDArray[np.int64]:
+        """The smallest value that has this code."""
+        code = np.asarray(code).astype(np.int64)
+        exponent, mantissa = code >> self.mantissa_bits, code & ((1 << self.mantissa_bits) - 1)
+        leading_one = np.where(exponent > 0, 1 << self.mantissa_bits, 0)
+        low: npt.NDArray[np.int64] = (mantissa + leading_one) << np.maximum(exponent - 1, 0) + dropped_bits
+        return low
 
     def estimate(self, code: IntArray, dropped_bits: int = 0) -> npt.NDArray[np.int64]:
         """What a receiver takes a code for: the middle of its range, and nothing for code 0.

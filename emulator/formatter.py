@@ -106,6 +106,11 @@ class Decoded:
         for row in table.tolist():
             yield ["" if number == ABSENT else str(number) for number in row]
 
+    def first(self, n: int) -> Decoded:
+        """The first `n` bunch crossings; what the buffer lost is not counted in them."""
+        columns = {name: array[:n] for name, array in self.columns.items()}
+        return Decoded(columns, self.module_sum[:n], None if self.calq is None else self.calq[:n])
+
     def absent(self, n: int) -> Decoded:
         """`n` bunch crossings with the columns of this one of which nothing is known."""
         columns = {name: np.full((n, *array.shape[1:]), ABSENT) for name, array in self.columns.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from emulator.decoding import decode_stream
 from emulator.fields import ABSENT
 from emulator.formatter import Decoded
 from emulator.links import ETX
-from models.arrays import IntArray
+from models.arrays import BoolArray, IntArray
 from models.errors import InputError
 from models.registers import Registers
 
@@ -48,19 +49,34 @@ class Mismatch:
 
 def first_mismatch(registers: Registers, expected: IntArray, found: IntArray) -> Mismatch:
     """Where two different streams of eTx words (n, 13) first differ, and what that means."""
+    return mismatch_of(expected, found, _decoded(registers, expected), _decoded(registers, found))
+
+
+def mismatch_of(expected: IntArray, found: IntArray, expected_frames: Decoded, found_frames: Decoded) -> Mismatch:
+    """As `first_mismatch`, of streams that are decoded already, as far as they can be read."""
     bx = int(np.argmax((expected != found).any(axis=1)))
     words = tuple(Difference(name, f"{a:08x}", f"{b:08x}")
                   for name, a, b in zip(ETX.columns, expected[bx], found[bx], strict=True) if a != b)
-    frames = [_decoded(registers, etx) for etx in (expected, found)]
-    n = min(len(frame) for frame in frames)
-    differs = np.zeros(n, dtype=bool)
-    for name, column in frames[0].columns.items():
-        if name in frames[1].columns:
-            differs |= (column[:n] != frames[1].columns[name][:n]).reshape(n, -1).any(axis=1)
+    differs = different_frames(expected_frames, found_frames)
     if not differs.any():
         return Mismatch(bx, words, None, ())
     frame_bx = int(np.argmax(differs))
-    return Mismatch(bx, words, frame_bx, tuple(_differences(frames[0], frames[1], frame_bx)))
+    return Mismatch(bx, words, frame_bx, tuple(_differences(expected_frames, found_frames, frame_bx)))
+
+
+def different_fields(expected: Decoded, found: Decoded) -> dict[str, BoolArray]:
+    """Where the numbers of frames differ: column -> (n, count), of the frames that both have."""
+    n = min(len(expected), len(found))
+    return {name: (column[:n] != found.columns[name][:n]).reshape(n, math.prod(column.shape[1:]))
+            for name, column in expected.columns.items() if name in found.columns}
+
+
+def different_frames(expected: Decoded, found: Decoded) -> BoolArray:
+    """The frames that differ in any number, of those that both have."""
+    differs = np.zeros(min(len(expected), len(found)), dtype=bool)
+    for column in different_fields(expected, found).values():
+        differs |= column.any(axis=1)
+    return differs
 
 
 def _decoded(registers: Registers, etx: IntArray) -> Decoded:

@@ -160,7 +160,7 @@ def test_library_needs_numpy_alone() -> None:
 
 @pytest.mark.parametrize(("arguments", "line"), [
     (["--input", "-", "--output", "-"], "--registers is missing, expected --registers, --input and --output, or one of "
-                                        "decode, verify, figures"),
+                                        "decode, compare, verify, figures"),
     (["--registers", "init.yaml", "decode", "--input", "-"], "--registers must follow decode, not precede it")])
 def test_chip_runs_with_its_options_or_calls_one_command(arguments: list[str], line: str) -> None:
     result = emulator("chip", *arguments)

@@ -1,0 +1,1 @@
+"""Captures of the output links as a test stand records them: numbered, aligned, decoded and compared."""
