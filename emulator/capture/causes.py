@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emulator.capture.field_causes import NOTHING_IN_COMMON, counter_cause, field_causes
+from emulator.capture.field_causes import CUT, NOTHING_IN_COMMON, counter_cause, field_causes
 from emulator.capture.lanes import Etx
 from emulator.capture.matching import LinkMatch, Overlay
 from emulator.capture.settings import other_settings
@@ -71,12 +71,14 @@ def _of_rows(
         if found:
             return found
     n_flips, n_wrong = int(np.bitwise_count(different).sum()), int(wrong.sum())
-    if n_wrong <= max(1, _FEW * n_rows) and n_flips <= _FLIPS * n_wrong:
-        text = f"single errors on the links: {counted(n_flips, 'bit')} in {counted(n_wrong, 'row')}"
-        return [Cause(text, None, n_rows)]
+    few, errors = n_wrong <= max(1, _FEW * n_rows), f"{counted(n_flips, 'bit')} in {counted(n_wrong, 'row')}"
+    if few and n_flips <= _FLIPS * n_wrong:
+        return [Cause(f"single errors on the links: {errors}", None, n_rows)]
     texts = field_causes(laid, words, registers, first_bx) if registers else []
+    if few and not any(text.endswith(CUT) for text in texts):
+        texts = [f"bursts of errors on the links: {errors}"]
     used = (laid.expected != 0).any(axis=0)
-    if not registers and np.bitwise_count(different[:, used]).mean() > _UNRELATED * LINK_BITS:
+    if not texts and np.bitwise_count(different[:, used]).mean() > _UNRELATED * LINK_BITS:
         texts = [NOTHING_IN_COMMON]
     return [Cause(text, None, n_rows) for text in texts]
 

@@ -32,6 +32,8 @@ _MOST_LISTED = 8
 NOTHING_IN_COMMON = ("the captures have nothing in common: other data, other settings, or words that are not aligned "
                      "(econ-t chip decode --align says more)")
 
+CUT = "that should be whole: buff_t1, buff_t2, buff_t3 or the number of links"
+
 Columns = dict[str, IntArray]
 
 
@@ -60,8 +62,7 @@ def field_causes(laid: Overlay, words: Etx, registers: Registers, first_bx: int)
     if algorithm is Algorithm.THRESHOLD_SUM and "type" in names:
         cut = (here["type"] >= TYPE_TRUNCATED) & (there["type"] < TYPE_TRUNCATED)
         if cut.sum() > wrong["type"].sum() // 2:
-            return [f"{counted(int(cut.sum()), 'frame')} cut that should be whole: buff_t1, buff_t2, buff_t3 or the "
-                    "number of links"]
+            return [f"{counted(int(cut.sum()), 'frame')} cut {CUT}"]
     if algorithm is Algorithm.THRESHOLD_SUM and not names:
         texts += _filling(laid, words, registers)
     elif names == {"module_sum"}:

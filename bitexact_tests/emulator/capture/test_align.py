@@ -21,6 +21,7 @@ from emulator.capture.align import Aligned, align
 from emulator.capture.lanes import Lanes
 from emulator.capture.numbering import Gap
 from emulator.fields import ABSENT
+from emulator.formatter import bx_counter
 from models.arrays import BoolArray
 from models.chip import ORBIT
 from models.errors import InputError
@@ -62,6 +63,8 @@ def test_all_whole_frames_are_recovered(algorithm: str, n_elinks: int, productio
     if algorithm == "TS":  # a frame is sent in its own row and the next ones, and damage inside it is not seen
         damaged = np.convolve(there.lost, np.ones(ROWS_OF_A_FRAME))[ROWS_OF_A_FRAME - 1 :] > 0
         assert_read(found, etx, ~damaged)
+        counters = found.decoded.columns["bx_counter"][found.is_frame]
+        np.testing.assert_array_equal(counters, bx_counter(found.bx[found.is_frame]))
         assert [gap.missing for gap in found.numbering.gaps] == [37]
         assert found.is_frame.sum() >= len(there.bx) - 3 * N_LOST
         return
@@ -84,7 +87,7 @@ def test_an_order_that_the_frames_do_not_tell_is_asked_for(algorithm: str, n_eli
     assert given.is_frame.all()
 
 
-@pytest.mark.parametrize(("algorithm", "n_elinks"), [("AE", 5), ("BC", 3), ("STC", 4), ("RPT", 13)])
+@pytest.mark.parametrize(("algorithm", "n_elinks"), [("AE", 5), ("BC", 3), ("STC", 4), ("RPT", 5), ("RPT", 13)])
 def test_idle_and_repeated_rows_are_told_from_frames(algorithm: str, n_elinks: int) -> None:
     registers, etx = sent(algorithm, n_elinks)
     there = captured(etx)

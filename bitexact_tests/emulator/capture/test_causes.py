@@ -64,6 +64,11 @@ def single_errors(etx: Etx) -> Etx:
     return etx
 
 
+def bursts(etx: Etx) -> Etx:
+    etx[[50, 51, 52, 700], 1] ^= np.uint32(0x0FF00FF0)
+    return etx
+
+
 def both_wires(etx: Etx) -> Etx:
     return inverted(exchanged(etx))
 
@@ -76,6 +81,7 @@ WIRES: Mapping[Callable[[Etx], Etx], str] = {
     link_late: "TX_DATA_1 is 1 BX late against the other links",
     link_dead: "TX_DATA_1 is dead: it always sends 00000000",
     single_errors: "single errors on the links: 2 bits in 2 rows",
+    bursts: "bursts of errors on the links: 64 bits in 4 rows",
     both_wires: "links 0 and 1 are exchanged; TX_DATA_1 is inverted",
 }
 

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+from rich.console import Console
 from typer.testing import CliRunner
 
 from bitexact_tests.samples.captures import Etx, captured, input_words, rewired, sent
 from emulator import EconT
 from emulator.__main__ import app
 from emulator.capture.results import AlignedCapture, CaptureComparison
+from emulator.commands import capture_report, comparison_report
 from emulator.decoding import decode
 from emulator.links import ERX, ETX
-from models import console
 
 N = 400
 
@@ -33,7 +34,11 @@ def save(path: Path, etx: Etx) -> Path:
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed has 80 columns, as on a terminal."""
-    monkeypatch.setattr(console, "_NO_LIMIT", 80)
+    def of_80_columns(*, stderr: bool = False) -> Console:
+        return Console(stderr=stderr, width=80, highlight=False, markup=False)
+
+    for module in (capture_report, comparison_report):
+        monkeypatch.setattr(module, "console_for", of_80_columns)
 
 
 @pytest.fixture
