@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from models.errors import InputError, nearest
 from models.files import write_text
@@ -24,6 +32,8 @@ CONFIG_FILE = "config.yaml"
 """In the folder of a run, and of a C++ project: what it was made from."""
 LOSS_NAMES = ("telescope", "telescope_4x4x3", "telescope_6x6x3", "weighted_mse", "kernel", "sinkhorn", "emd")
 """The losses of `training.losses`; those of `training.losses.learned` are called emd_loss1, emd_loss2, ..."""
+CONDITIONS = ("eta", "waferv", "waferu", "wafertype", "sum", "layer")
+"""What a decoder may see of a module, in the order of the experiment's software; see `training.networks.conditions`."""
 LEARNED_LOSS = re.compile(r"emd_loss[1-9][0-9]*")
 
 
@@ -99,6 +109,11 @@ class AugmentConfig(_Section):
         return self
 
 
+_Condition = Literal["eta", "waferv", "waferu", "wafertype", "sum", "layer"]
+_Conditions = Annotated[tuple[_Condition, ...],
+                        BeforeValidator(lambda names: tuple(names) if isinstance(names, list) else names)]
+
+
 class DecoderConfig(_Section):
     """The decoder off the detector: `layers` dense layers of `width`; `sees_sum`: it also gets the module sum.
 
@@ -106,8 +121,14 @@ class DecoderConfig(_Section):
     `refinements`: this many times the decoded map goes through the known encoder and is corrected by what its latents
     lack, each time by a network of its own of `refinement_width`, or by one for all (`share`); see
     `training.networks.refining`.
+    `conditions`: what it also sees of the module; they are appended to its inputs or, with `film`, scale and shift the
+    units of each layer. `architecture`: `cae` is the decoder of the conditional autoencoder of 2025, of three small
+    dense layers and a transposed convolution, which has no options of size.
     """
 
+    architecture: Literal["dense", "cae"] = "dense"
+    conditions: _Conditions = ()
+    film: bool = False
     width: int = Field(512, ge=1, le=8192)
     layers: int = Field(3, ge=1, le=16)
     sees_sum: bool = True
@@ -115,6 +136,24 @@ class DecoderConfig(_Section):
     refinements: int = Field(0, ge=0, le=32)
     refinement_width: int = Field(512, ge=1, le=8192)
     share: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_no_conditions(self, plain: Any) -> dict[str, Any]:
+        default = {"architecture": "dense", "conditions": (), "film": False}
+        return {key: value for key, value in plain(self).items()
+                if key not in default or getattr(self, key) != default[key]}
+
+    @model_validator(mode="after")
+    def _conditions_have_a_place(self) -> DecoderConfig:
+        if self.film and (not self.conditions or self.architecture != "dense"):
+            raise ValueError(f"film with conditions {list(self.conditions)} and architecture {self.architecture}: "
+                             "expected conditions and dense layers")
+        if self.architecture == "cae" and (self.refinements or self.members > 1):
+            raise ValueError(f"architecture cae with refinements {self.refinements} and members {self.members}: "
+                             "expected 0 and 1")
+        if len(set(self.conditions)) < len(self.conditions):
+            raise ValueError(f"conditions {list(self.conditions)}: expected different ones")
+        return self
 
     @model_validator(mode="after")
     def _refines_one_map(self) -> DecoderConfig:
@@ -176,11 +215,21 @@ class TrainingConfig(_Section):
     occupancy_weight: float = Field(0.0, ge=0, le=1)
     augment: AugmentConfig = AugmentConfig()
     decoder: DecoderConfig = DecoderConfig()
+    bare_floor: bool = False
+    """No gradient passes the floor behind the latents, and the encoder keeps its initial weights: to compare with."""
     stages: tuple[StageConfig, ...] = ()
 
     @model_serializer(mode="wrap")
     def _without_no_stages(self, plain: Any) -> dict[str, Any]:
-        return {key: value for key, value in plain(self).items() if key != "stages" or value}
+        return {key: value for key, value in plain(self).items() if key not in ("stages", "bare_floor") or value}
+
+    @model_validator(mode="after")
+    def _conditions_of_known_modules(self) -> TrainingConfig:
+        placed = [name for name in self.decoder.conditions if name != "sum"]
+        if placed and self.augment.generated:
+            raise ValueError(f"decoder.conditions {placed} with augment.generated {self.augment.generated}: generated "
+                             "modules have none, expected augment.generated 0")
+        return self
 
     @property
     def n_first_epochs(self) -> int:

@@ -73,7 +73,8 @@ def evaluate(
                              f"one of its samples: {', '.join(one.name for one in run.card.samples)}")
         if min_charge is not None:
             modules = modules.rows(modules.calq.max(axis=1, initial=0) > min_charge)
-        found = evaluate_run(chosen, weights, decoder or run.decoder_file, modules.calq, n_processes, emd_progress)
+        found = evaluate_run(chosen, weights, decoder or run.decoder_file, modules.calq, n_processes, emd_progress,
+                             extra=modules.extra)
         found = found.model_copy(update={
             "data": modules.source, "remarks": remarks_on(modules, run, found.weights, decoder)})
         show_metrics(chosen, found)

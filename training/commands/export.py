@@ -67,6 +67,10 @@ def _export_software(
         _show(result, output / FRAGMENT_FILE)
     if json_:
         result.save(json_)
+    for one in result.checks:
+        if one.emd_whole_conditions is not None and json_ != "-":
+            typer.echo(f"{one.name}, {one.data}: if the software divides waferu, waferv and layer as integers, the EMD "
+                       f"is {one.emd_whole_conditions:.3f}", err=True)
     for problem in result.problems:
         typer.echo(f"check failed: {problem}", err=True)
     if result.problems:

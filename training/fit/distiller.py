@@ -57,7 +57,7 @@ class Distiller(Trainer):
         self.student = build_decoder(spec, config.training.seed)
         super().__init__(config, _Fields(), self.student, dataset)
 
-    def _prepare(self, calq: IntArray) -> tuple[Tensor, Tensor, Tensor]:
+    def _prepare(self, calq: IntArray, columns: dict[str, Any] | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Convert charges in trigger-cell order to inputs of the decoder, nothing, and fractions (n, 96).
 
         The fractions are those of the truth, then those of the teacher.
@@ -65,7 +65,9 @@ class Distiller(Trainer):
         coded = encode(self._weights, to_image_order(calq), keep=["module_sum", "latent_code"])
         module_sum, latent = coded["module_sum"], coded["latent_code"]
         true = (calq / np.maximum(calq.sum(axis=1, dtype=np.int64), 1)[:, None]).astype(np.float32)
-        taught = decode(self._teacher, self._weights.spec.latent.value(latent), module_sum) if self._share else true
+        taught = true
+        if self._share:
+            taught = decode(self._teacher, self._weights.spec.latent.value(latent), module_sum, columns)
         fields = input_values(self._spec, latent, module_sum)
         both = np.concatenate([true, np.asarray(taught, np.float32)], axis=1)
         return tf.constant(fields), tf.zeros((len(calq), 0)), tf.constant(both)

@@ -194,8 +194,11 @@ class Run:
         """Evaluate on charges (n, 48) in image order; default: on the held-out modules."""
         from training.physics.evaluation import evaluate_run  # noqa: PLC0415  (needs the emulator)
 
-        return evaluate_run(self.config, self.encoder_file(self.config), self.decoder_file,
-                            self.test.calq if calq is None else calq, n_processes, progress)
+        extra = None
+        if calq is None:
+            calq, extra = self.test.calq, self.test.extra
+        return evaluate_run(self.config, self.encoder_file(self.config), self.decoder_file, calq, n_processes, progress,
+                            extra=extra)
 
     def report(self) -> Path:
         """Write `report.html` from everything in the folder, and return its path."""

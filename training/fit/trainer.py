@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -19,16 +20,20 @@ from training.data.dataset import Dataset
 from training.data.selection import occupancy_weights
 from training.losses.find import find_loss
 from training.networks.chip_encoder import ExactEncoder, image_codes
-from training.networks.decoder import TrainedOutputs, build_decoder, context
+from training.networks.decoder import TrainedOutputs, build_decoder, context_width, seen_context
 from training.networks.keras_encoder import training_encoder
 from training.physics.emd import emd
+from training.production.condition_columns import CELLS, condition_columns, missing_conditions
 from training.results.run import Epoch
 
 # isort: split
 import tensorflow as tf
 import tf_keras
 
+_LEAST = 1e-9  # of a sum of fractions
 _LAST_RATE = 0.01  # the learning rate falls along a cosine to this fraction of its initial value
+
+log = logging.getLogger(__name__)
 
 Tensor = Any
 EpochReport = Callable[[int, Epoch], None]
@@ -145,9 +150,24 @@ class Trainer:
         rows = np.concatenate([rng.permutation(n_modules) for _ in range(training.passes)])
         size = min(training.batch_size, len(rows))
         pool = self.dataset.pool if training.augment.generated else None
-        calq = augment(self._train[rows[: self.n_steps * size]], training.augment, rng, pool)
+        rows = rows[: self.n_steps * size]
+        calq = augment(self._train[rows], training.augment, rng, pool)
+        columns = {name: column[rows] for name, column in self._columns.items()}
+        if CELLS in columns:  # augmentation may have put charge where there is no cell
+            calq = np.where(columns[CELLS], calq, 0)
         weight = occupancy_weights(calq, training.occupancy_weight)
-        return *self._prepare(calq), tf.constant(weight), tf.constant(size)
+        return *self._prepare(calq, columns), tf.constant(weight), tf.constant(size)
+
+    @cached_property
+    def _columns(self) -> dict[str, Any]:
+        """What is known of the training modules, if the decoder sees any of it or some of them are partial."""
+        columns = condition_columns(self.dataset.train.extra)
+        wanted = self.config.training.decoder.conditions
+        missing = missing_conditions(wanted, columns)
+        if missing:
+            log.warning("conditions %s: no such columns in %s; the decoder sees 0 instead", ", ".join(missing),
+                        self.dataset.source)
+        return columns if wanted else {name: column for name, column in columns.items() if name == CELLS}
 
     @cached_property
     def _train(self) -> IntArray:
@@ -155,7 +175,9 @@ class Trainer:
 
     @cached_property
     def _validation(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self._prepare(to_trigger_cells(self.dataset.validation.calq))
+        columns = condition_columns(self.dataset.validation.extra)
+        columns = {name: column for name, column in columns.items() if name in self._columns}
+        return self._prepare(to_trigger_cells(self.dataset.validation.calq), columns)
 
     @cached_property
     def _losses(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
@@ -167,15 +189,28 @@ class Trainer:
         for variable, value in zip(self.variables, self.best, strict=True):
             variable.assign(value)
 
-    def _prepare(self, calq: IntArray) -> tuple[Tensor, Tensor, Tensor]:
-        """Convert charges in trigger-cell order to image codes (n, 8, 8), context (n, 2), charge fractions (n, 48)."""
+    def _prepare(self, calq: IntArray, columns: dict[str, Any] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Convert charges in trigger-cell order to image codes (n, 8, 8), what is seen, charge fractions (n, 48).
+
+        Seen is the decoder's context, followed by which of the 48 cells exist, if that is known.
+        """
         module_sum = calq.sum(axis=1, dtype=np.int64)
         fractions = calq / np.maximum(module_sum, 1)[:, None]
         image = image_codes(self.config.encoder, to_image_order(calq))
-        return tf.constant(image), tf.constant(context(module_sum)), tf.constant(fractions.astype(np.float32))
+        columns = columns or {}
+        seen = seen_context(module_sum, columns, max(context_width(self.decoder), 2))
+        if CELLS in columns:
+            seen = np.concatenate([seen, columns[CELLS].astype(np.float32)], axis=1)
+        return tf.constant(image), tf.constant(seen), tf.constant(fractions.astype(np.float32))
 
     def _decode(self, decoder: Any, latent: Tensor, seen: Tensor) -> Any:
-        return decoder([latent, seen] if len(self.decoder.inputs) > 1 else latent)
+        n_inputs, width = len(self.decoder.inputs), max(context_width(self.decoder), 2)
+        found = decoder([latent, seen[:, :width]] if n_inputs > 1 else latent)
+        if seen.shape[1] <= width:
+            return found
+        there = seen[:, width:]
+        return tf.nest.map_structure(
+            lambda one: one * there / tf.maximum(tf.reduce_sum(one * there, axis=1, keepdims=True), _LEAST), found)
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def _predict(self, image: Tensor, seen: Tensor) -> Tensor:
@@ -188,6 +223,7 @@ class Trainer:
 
     def _trace(self, loss_name: str) -> Callable[..., Tensor]:
         training, outputs = self.config.training, self._outputs
+        n_encoder = len(self.encoder.trainable_weights)
         loss_of = [self._losses[loss_name if final else training.loss] for final in outputs.final]
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
@@ -203,6 +239,8 @@ class Trainer:
                               for share, one_loss, pred in zip(outputs.weights, loss_of, preds, strict=True)]
                     loss = tf.add_n(losses)
                 gradients = tape.gradient(loss, self.variables)
+                if training.bare_floor:
+                    gradients = [tf.zeros_like(one) if k < n_encoder else one for k, one in enumerate(gradients)]
                 if training.clip_norm:
                     gradients, _ = tf.clip_by_global_norm(gradients, training.clip_norm)
                 self.optimizer.apply_gradients(zip(gradients, self.variables))  # noqa: B905  (traced by AutoGraph)

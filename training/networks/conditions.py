@@ -6,7 +6,7 @@ take them from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,9 @@ SOFTWARE_LAYERS = 47
 _SCALES = (("eta", 0, 3.1), ("waferv", 0, 12), ("waferu", 0, 12), ("layer", 1, SOFTWARE_LAYERS - 1))
 """Name, offset and width of the conditions that are scaled linearly."""
 
-CONDITIONS = ("eta", "waferv", "waferu", "wafertype", "sum", "layer")
-"""Names in the order of the software."""
-
 COLUMNS = {"eta": slice(0, 1), "waferv": slice(1, 2), "waferu": slice(2, 3), "wafertype": slice(3, 6),
            "sum": slice(6, 7), "layer": slice(7, 8)}
-"""Where each condition stands among the eight numbers."""
+"""Where each condition (`models.config.CONDITIONS`) stands among the eight numbers."""
 N_CONDITIONS = 8
 
 
@@ -47,3 +44,8 @@ def conditions(module_sum: IntArray, columns: Mapping[str, npt.NDArray[Any]]) ->
     if "wafertype" in columns:
         seen[:, COLUMNS["wafertype"]] = np.asarray(columns["wafertype"])[:, None] == np.arange(N_WAFER_TYPES)
     return seen
+
+
+def used_columns(names: Collection[str]) -> list[int]:
+    """Positions of these conditions among the eight numbers, ascending."""
+    return sorted(place for name in names for place in range(N_CONDITIONS)[COLUMNS[name]])

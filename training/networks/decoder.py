@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from models.trigger_cells import N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 from training.networks.chip_encoder import ExactEncoder, chip_encoder
 from training.networks.compact import compact_fractions
+from training.networks.conditional import conditional_fractions, conditional_parameters
+from training.networks.conditions import N_CONDITIONS, conditions, used_columns
 from training.networks.model_file import check_count, fill, read_model, write_model
 from training.networks.refining import CORRECTION_LAYERS, EARLY_WEIGHT, EncodedGuess, refined
 
@@ -30,10 +33,17 @@ import tf_keras
 _MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of runs
 
 _BATCH = 4096
+_SUM_CONTEXT = 2  # numbers of `context`
+_LEAST = 1e-9  # of a sum of fractions, so that none is divided by 0
+
+Columns = Mapping[str, npt.NDArray[Any]]
+"""What is known of n modules, by name: see `training.production.condition_columns`."""
 
 
 def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder: ExactEncoder | None = None) -> Any:
-    """Build a tf_keras model: latent (n, outputs) [and, if it sees the sum, context (n, 2)] -> fractions (n, 48).
+    """Build a tf_keras model: latent (n, outputs) [and, if it sees more, context (n, 2)] -> fractions (n, 48).
+
+    With `conditions`, the context is (n, 10): that of the sum, followed by all eight conditions.
 
     Charge fractions are in trigger-cell order. Dense layers with ReLU, the later ones residual, are followed by a
     softmax, so that fractions sum to 1. Several `members` differ only in their seed, and their fractions are averaged:
@@ -42,12 +52,16 @@ def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder:
     """
     layers = tf_keras.layers
     inputs = [layers.Input((spec.dense.outputs,), name="latent")]
-    if options.sees_sum:
-        inputs.append(layers.Input((2,), name="context"))
-    x = layers.Concatenate(name="inputs")(inputs) if len(inputs) > 1 else inputs[0]
-    logits = [_logits(x, options, seed + _MEMBER_SEEDS * k, f"_{k}" if k else "") for k in range(options.members)]
+    if options.sees_sum or options.conditions:
+        inputs.append(layers.Input((_SUM_CONTEXT + (N_CONDITIONS if options.conditions else 0),), name="context"))
+    x, modulation = _seen(inputs, options)
+    if options.architecture == "cae":
+        return tf_keras.Model(inputs, conditional_fractions(x, seed), name="decoder")
+    logits = [_logits(x, options, seed + _MEMBER_SEEDS * k, f"_{k}" if k else "", modulation)
+              for k in range(options.members)]
     if options.refinements:
         latent, seen = inputs  # refinements need the sum: see DecoderConfig
+        seen = seen[:, :_SUM_CONTEXT] if options.conditions else seen
         outputs = refined(encoder or chip_encoder(spec, seed), latent, seen, logits[0], options, seed)
         return tf_keras.Model(inputs, outputs[-1], name="decoder")
     members = [layers.Softmax(name=f"decoder_output{f'_{k}' if k else ''}")(part) for k, part in enumerate(logits)]
@@ -55,16 +69,40 @@ def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder:
     return tf_keras.Model(inputs, output, name="decoder")
 
 
-def _logits(x: Any, options: DecoderConfig, seed: int, suffix: str) -> Any:
+def _seen(inputs: list[Any], options: DecoderConfig) -> tuple[Any, Any | None]:
+    """What the first layer sees of the inputs, and the conditions that modulate each layer (with `film`)."""
+    layers = tf_keras.layers
+    if not options.conditions:
+        return (layers.Concatenate(name="inputs")(inputs) if len(inputs) > 1 else inputs[0]), None
+    latent, seen = inputs
+    parts = [latent, *([seen[:, :_SUM_CONTEXT]] if options.sees_sum else [])]
+    places = used_columns(options.conditions)
+    chosen = layers.Concatenate(name="conditions")([seen[:, _SUM_CONTEXT + k : _SUM_CONTEXT + k + 1] for k in places])
+    if not options.film:
+        parts.append(chosen)
+    x = layers.Concatenate(name="inputs")(parts) if len(parts) > 1 else latent
+    return x, chosen if options.film else None
+
+
+def _logits(x: Any, options: DecoderConfig, seed: int, suffix: str, modulation: Any | None = None) -> Any:
+    """Logits (n, 48); `modulation` (n, k) scales and shifts the units of each layer, at first by 1 and 0."""
     layers = tf_keras.layers
 
     def dense(units: int, index: int, name: str, **kwargs: Any) -> Any:
         initial = tf_keras.initializers.GlorotUniform(seed=1000 * seed + index)
         return layers.Dense(units, kernel_initializer=initial, name=name + suffix, **kwargs)
 
-    x = dense(options.width, 0, "dense_0", activation="relu")(x)
+    def modulated(units: Any, index: int) -> Any:
+        if modulation is None:
+            return units
+        scale, shift = (layers.Dense(options.width, kernel_initializer="zeros", name=f"{name}_{index}{suffix}")(
+            modulation) for name in ("film_scale", "film_shift"))
+        scaled = layers.Multiply(name=f"film_product_{index}{suffix}")([units, scale])
+        return layers.Add(name=f"film_{index}{suffix}")([units, scaled, shift])
+
+    x = modulated(dense(options.width, 0, "dense_0", activation="relu")(x), 0)
     for index in range(1, options.layers):
-        step = dense(options.width, index, f"dense_{index}", activation="relu")(x)
+        step = modulated(dense(options.width, index, f"dense_{index}", activation="relu")(x), index)
         x = layers.Add(name=f"add_{index}{suffix}")([x, step])
     return dense(N_TRIGGER_CELLS, options.layers, "logits")(x)
 
@@ -105,21 +143,41 @@ def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]
     return np.stack([logarithm / 8 - 1, logarithm - exponent - 0.5], axis=1).astype(np.float32)
 
 
-def decode(decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.integer[Any]]) -> FloatArray:
+def decode(
+    decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.integer[Any]], columns: Columns | None = None
+) -> FloatArray:
     """Decode latents (n, outputs) and module sums (n,) to charge fractions (n, 48) in trigger-cell order.
 
-    `decoder`: a tf_keras model, or a CompactDecoder.
+    `decoder`: a tf_keras model, or a CompactDecoder. `columns`: what is known of the modules; conditions that are not
+    among them are 0, and cells that do not exist (`cells`, (n, 48)) get no charge.
     """
     if isinstance(decoder, CompactDecoder):
         return compact_fractions(decoder, latent_value, module_sum)
     inputs = [np.asarray(latent_value, np.float32)]
     if len(decoder.inputs) > 1:
-        inputs.append(context(module_sum))
+        inputs.append(seen_context(module_sum, columns or {}, context_width(decoder)))
     # Called directly: decoder.predict creates a data set, about which TensorFlow complains after a training.
     fractions = [np.empty((0, N_TRIGGER_CELLS), np.float32)]
     for start in range(0, len(latent_value), _BATCH):
         fractions.append(np.asarray(decoder([part[start : start + _BATCH] for part in inputs])))
-    return np.concatenate(fractions)
+    found = np.concatenate(fractions)
+    if columns and "cells" in columns:
+        found = np.where(columns["cells"], found, np.float32(0))
+        found /= np.maximum(found.sum(axis=1, keepdims=True), _LEAST)
+    return found
+
+
+def context_width(decoder: Any) -> int:
+    """Width of the second input of a decoder; 0 if it sees the latents alone."""
+    return int(decoder.inputs[1].shape[-1]) if len(decoder.inputs) > 1 else 0
+
+
+def seen_context(
+    module_sum: npt.NDArray[np.integer[Any]], columns: Columns, width: int
+) -> npt.NDArray[np.float32]:
+    """Second input of a decoder, (n, width): the context of the sum, and the eight conditions if it sees them."""
+    of_sum = context(module_sum)
+    return of_sum if width == _SUM_CONTEXT else np.concatenate([of_sum, conditions(module_sum, columns)], axis=1)
 
 
 def save_decoder(
@@ -189,7 +247,14 @@ def n_macs(decoder: Any) -> int:
 def _n_parameters(spec: EncoderSpec, options: DecoderConfig) -> int:
     """Number of weights and biases, computed before building the decoder, as a file may claim any size."""
     n_latents = spec.dense.outputs
-    total = options.members * _n_dense(n_latents + (2 if options.sees_sum else 0), options.width, options.layers)
+    n_conditions = len(used_columns(options.conditions))
+    n_inputs = n_latents + (_SUM_CONTEXT if options.sees_sum else 0) + (0 if options.film else n_conditions)
+    if options.architecture == "cae":
+        return conditional_parameters(n_inputs)
+    total = _n_dense(n_inputs, options.width, options.layers)
+    if options.film:
+        total += 2 * options.layers * (n_conditions + 1) * options.width
+    total *= options.members
     if options.refinements:
         seen = 2 * n_latents + 2 + 2 * N_TRIGGER_CELLS + spec.n_hidden
         correction = _n_dense(seen, options.refinement_width, CORRECTION_LAYERS)

@@ -22,6 +22,7 @@ from models.trigger_cells import CALQ_BITS, IMAGE_SIZE, IMAGE_TO_TC, N_TRIGGER_C
 from models.weights import EncoderWeights
 from training.networks.chip_encoder import chip_encoder
 from training.networks.conditions import COLUMNS, N_CONDITIONS
+from training.networks.decoder import context_width
 
 # isort: split
 import tensorflow as tf
@@ -79,8 +80,8 @@ class SoftwareDecoder(tf.Module):  # type: ignore[misc]
         else:
             seen = inputs[:, self._n_latents :]
             module_sum = tf.round(tf.exp(seen[:, COLUMNS["sum"]]) - 1.0)
-            parts = [latent, sum_context(module_sum), seen][: len(self._decoder.inputs)]
-            fractions = self._decoder(parts if len(parts) > 1 else latent)
+            context = tf.concat([sum_context(module_sum), seen], axis=1)[:, : context_width(self._decoder)]
+            fractions = self._decoder([latent, context] if len(self._decoder.inputs) > 1 else latent)
             cells = with_sum(fractions * module_sum, module_sum, self._zero_fraction)
         padded = tf.pad(cells, [[0, 0], [0, 1]])
         return tf.identity(tf.gather(padded, self._pixels, axis=1), name=DECODER_OUTPUT)

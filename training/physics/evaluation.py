@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from emulator import encode
 from models.arrays import FloatArray, IntArray
@@ -18,7 +20,10 @@ from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.weights import EncoderWeights
 from training.physics.emd import Progress, emd
 from training.physics.latents import latent_statistics
+from training.production.condition_columns import condition_columns, missing_conditions
 from training.results.evaluation import EmdMetrics, Evaluation
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -36,9 +41,11 @@ def evaluate(
 
 def evaluate_run(
     config: Config, weights: Path, decoder: Path, calq: IntArray,
-    n_processes: int | None = None, progress: Progress | None = None,
+    n_processes: int | None = None, progress: Progress | None = None, *, extra: pd.DataFrame | None = None,
 ) -> Evaluation:
     """Evaluate an encoder and a decoder in files; `training.network` names the encoder unless it is the chip's.
+
+    `extra`: further columns of the modules, from which a decoder takes its conditions.
 
     Raises InputError if a file cannot be read or belongs to another configuration.
     """
@@ -55,9 +62,19 @@ def evaluate_run(
         statistics = latent_statistics(codes, calq)
     model = load_decoder(decoder, config.encoder, codes)
     check_encoder(model, codes.digest() if codes else None, decoder)
-    found = _evaluate(latent_value, module_sum, model, calq, n_processes, progress)
+    columns = known_columns(config, extra)
+    found = _evaluate(latent_value, module_sum, model, calq, n_processes, progress, columns=columns)
     return Evaluation(config=config.name, weights=codes.digest() if codes else None, latents=statistics,
                       **dict(found))
+
+
+def known_columns(config: Config, extra: pd.DataFrame | None) -> dict[str, Any]:
+    """Columns from which a decoder takes its conditions; logs which of them are missing, and taken as 0."""
+    columns = {} if extra is None else condition_columns(extra)
+    missing = missing_conditions(config.training.decoder.conditions, columns)
+    if missing:
+        log.warning("conditions %s: the modules have no such columns; the decoder sees 0 instead", ", ".join(missing))
+    return columns
 
 
 def check_encoder(decoder: Any, encoder: str | None, what: object) -> None:
@@ -78,11 +95,11 @@ def shown(value: float | None) -> str:
 
 def _evaluate(
     latent_value: FloatArray, module_sum: IntArray, decoder: Any, calq: IntArray,
-    n_processes: int | None, progress: Progress | None,
+    n_processes: int | None, progress: Progress | None, *, columns: dict[str, Any] | None = None,
 ) -> EmdMetrics:
     from training.networks.decoder import decode  # noqa: PLC0415  (starts TensorFlow)
 
-    pred = decode(decoder, latent_value, module_sum)
+    pred = decode(decoder, latent_value, module_sum, columns)
     return metrics(calq, emd(to_trigger_cells(calq), pred, n_processes, progress))
 
 

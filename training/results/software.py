@@ -89,6 +89,8 @@ class SoftwareCheck(Result):
     """The same if the software scales each module to its sum (`preserveModuleSum`) before it adds half a CALQ."""
     emd_own: FloatOrNone
     emd: FloatOrNone
+    emd_whole_conditions: FloatOrNone = None
+    """EMD with waferu, waferv and layer divided as integers, as in the software; of decoders that see any of them."""
 
     @property
     def problems(self) -> list[str]:

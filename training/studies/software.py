@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,16 @@ from training.networks.software import (
     with_zeros,
 )
 from training.physics.emd import emd
-from training.physics.software import FrozenGraph, Settings, check_names, run_software, software_conditions
+from training.physics.evaluation import known_columns
+from training.physics.software import (
+    FrozenGraph,
+    Settings,
+    SoftwareCells,
+    check_names,
+    run_software,
+    software_conditions,
+)
+from training.production.condition_columns import CELLS
 from training.results.software import LinkClass, SoftwareCheck, SoftwareExport, SoftwareTable
 
 # isort: split
@@ -98,22 +108,30 @@ def check(
 ) -> SoftwareCheck:
     """Run the graphs of a class on modules as the software does, and compare with the emulator and our decoder."""
     encoder, decoder = FrozenGraph(folder / one.encoder_file), FrozenGraph(folder / one.decoder_file)
-    calq = modules.calq[modules.calq.any(axis=1)]
+    modules = modules.rows(np.flatnonzero(modules.calq.any(axis=1)))
+    calq = modules.calq
     if not len(calq):
         raise InputError(f"{modules.source}: no module with charge to check with")
     latent, module_sum = _latents(run, calq)
-    fractions = decode(run.decoder, latent, module_sum)
+    columns = known_columns(run.config, modules.extra)
+    fractions = decode(run.decoder, latent, module_sum, columns)
     settings = settings_of(table)
-    found = run_software(encoder, decoder, calq, one.n_elinks, settings)
-    fixed = run_software(encoder, decoder, calq, one.n_elinks,
-                         Settings(settings.bits_per_link, settings.link_to_graph, settings.decoder_inputs, True))
+
+    def sent(preserve: bool = settings.preserve_module_sum, whole: bool = False) -> SoftwareCells:
+        return run_software(encoder, decoder, calq, one.n_elinks, replace(settings, preserve_module_sum=preserve),
+                            columns=columns, valid=columns.get(CELLS), integer_division=whole)
+
+    found, fixed = sent(), sent(preserve=True)
     cells = to_trigger_cells(calq)
+    divided = {"waferu", "waferv", "layer"} & set(run.config.training.decoder.conditions)
+    whole = float(np.nanmean(emd(cells, sent(whole=True).charge))) if divided else None
     total = float(module_sum.sum())
     return SoftwareCheck(
         name=one.name, data=name, n_modules=len(calq), n_latents_differ=int((found.latent != latent).any(axis=1).sum()),
         cells_true=float((cells > 0).sum(axis=1).mean()), cells=float((found.charge > 0).sum(axis=1).mean()),
         energy=float(found.charge.sum()) / total, energy_fixed_sum=float(fixed.charge.sum()) / total,
-        emd_own=float(np.nanmean(emd(cells, fractions))), emd=float(np.nanmean(emd(cells, found.charge))))
+        emd_own=float(np.nanmean(emd(cells, fractions))), emd=float(np.nanmean(emd(cells, found.charge))),
+        emd_whole_conditions=whole)
 
 
 def fragment(table: SoftwareTable, installed: str) -> str:
@@ -189,11 +207,13 @@ def _link_class(run: Run, absolute: bool) -> LinkClass:
 
 def _choose_zero_fraction(run: Run, absolute: bool) -> float:
     """Largest candidate that keeps the mean EMD of some held-out modules."""
-    calq = run.test.calq[run.test.calq.any(axis=1)][:_N_CHOOSE]
+    modules = run.test.rows(np.flatnonzero(run.test.calq.any(axis=1))[:_N_CHOOSE])
+    calq = modules.calq
     if not len(calq):
         return 0.0
     latent, module_sum = _latents(run, calq)
-    fractions, total = decode(run.decoder, latent, module_sum), module_sum[:, None].astype(np.float32)
+    fractions = decode(run.decoder, latent, module_sum, known_columns(run.config, modules.extra))
+    total = module_sum[:, None].astype(np.float32)
     cells = to_trigger_cells(calq)
     own = np.nanmean(emd(cells, fractions))
     for candidate in _ZERO_FRACTIONS:

@@ -25,6 +25,7 @@ from training.results.software import LinkClass, SoftwareCheck, SoftwareTable
 
 tf = pytest.importorskip("tensorflow")
 
+from training.networks.chip_encoder import chip_encoder  # noqa: E402
 from training.networks.decoder import build_decoder, context, decode, save_decoder  # noqa: E402
 from training.networks.software import SoftwareDecoder, frozen, sum_context, with_sum  # noqa: E402
 from training.physics.software import FrozenGraph, Settings, run_software, software_conditions  # noqa: E402
@@ -35,12 +36,15 @@ def _run(folder: Path, n_elinks: int, sharp: float = 40.0, **decoder: Any) -> Ru
     """A run with random weights; `sharp` logits make nearly all charge of a decoded map stand in few cells."""
     options = {"width": 8, "layers": 1} | decoder
     config = Config.load(f"econ_t_{n_elinks}elink").override(training={"decoder": options})
-    model = build_decoder(config.encoder, config.training.decoder, n_elinks)
+    weights = EncoderWeights.random(config.encoder, n_elinks, density=0.4)
+    encoder = chip_encoder(config.encoder, 0)
+    encoder.set_codes(weights)
+    model = build_decoder(config.encoder, config.training.decoder, n_elinks, encoder)
     for layer in model.layers:
         if layer.name == "logits":
             layer.set_weights([weight * sharp for weight in layer.get_weights()])
     run = Run(folder)
-    EncoderWeights.random(config.encoder, n_elinks, density=0.4).save(run.weights_file)
+    weights.save(run.weights_file)
     config.save(run.config_file)
     save_decoder(model, config.training.decoder, run.decoder_file)
     calq = generate(150, seed=n_elinks)
