@@ -27,6 +27,7 @@ ADDED: Mapping[str, str] = {
     "seu": "--no-rtl --n-events 20 --n-emd 12",
     "data generate --n-modules": "--n-modules 100",
     "data generate --events": "--events 1",
+    "trigger run": "--events 2 --pile-up 0",
     "rtl verilog": _SMALL,
     "rtl sim": _SMALL_RUN,
     "rtl synth": _SMALL,

@@ -56,7 +56,7 @@ def study() -> TriggerStudy:
     def system(name: str, digest: str, resolution: float, bits: float) -> dict[str, object]:
         bins = (binned("pt", resolution, resolution / 2), binned("eta", resolution))
         found = {"n_generated": 5, "least_pt": 10.0, "response_bins": bins, "resolution_bins": bins,
-                 **{key: measured(0.9) for key in ("efficiency", "response", "eta", "phi")},
+                 **{key: measured(0.9) for key in ("efficiency", "response", "eta", "phi", "sampling", "constant")},
                  "resolution": measured(resolution)}
         point = {"rate": 0.01, "threshold": measured(30.0), "efficiency": measured(1 - resolution),
                  "turn_on": binned("pt", 0.2, 0.8)}

@@ -29,7 +29,7 @@ class Measured(Result):
 class Binned(Result):
     """A quantity in bins of a coordinate."""
 
-    coordinate: Literal["pt", "eta"]
+    coordinate: Literal["pt", "eta", "energy"]
     edges: tuple[Rounded, ...]
     values: tuple[Measured, ...]
 
@@ -54,11 +54,14 @@ class ObjectResult(Result):
     resolution: Measured
     eta: Measured
     phi: Measured
+    sampling: Measured
+    """Sampling term of the energy resolution, times the square root of 1 GeV; it is added to `constant` in squares."""
+    constant: Measured
     response_bins: tuple[Binned, ...]
     resolution_bins: tuple[Binned, ...]
 
     def binned(self, coordinate: str, of: Literal["response", "resolution"] = "resolution") -> Binned:
-        """Resolution (or response) vs. `pt` or `eta`."""
+        """Resolution (or response) vs. `pt`, `eta` or `energy`."""
         return next(one for one in (self.response_bins if of == "response" else self.resolution_bins)
                     if one.coordinate == coordinate)
 

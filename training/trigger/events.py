@@ -93,7 +93,8 @@ def parts(sample: EventSample, n_events: int, folder: Path, collisions: Path) ->
     for first in range(0, n_events, EVENTS_PER_PART):
         path = part_file(folder, first)
         found.append(Part(path.stem, simulate_part, {"sample": sample, "first": first, "output": path,
-                                                     "collisions": collisions}, outputs=(path,)))
+                                                     "collisions": collisions},
+                          outputs=(path,), source=folder.name, span=(first, first + EVENTS_PER_PART)))
     return found
 
 

@@ -16,6 +16,7 @@ from training.trigger.statistics import Resampling, binned, effective_width, mea
 
 PT_EDGES = (2.0, 10.0, 20.0, 30.0, 45.0, 70.0, 100.0)
 ETA_EDGES = (1.6, 1.9, 2.2, 2.5, 2.9)
+ENERGY_EDGES = (20.0, 40.0, 70.0, 110.0, 160.0, 230.0, 320.0, 450.0, 700.0)
 LEAST_PT = 10.0
 """GeV; resolution, response and efficiency in one number are of generated objects above this."""
 
@@ -84,11 +85,19 @@ def quality(objects: Objects, resampling: Resampling, least_pt: float = LEAST_PT
         assert callable(statistic)
         return resampling.measure(statistic, values[high], event[high])
 
+    energy = pt * np.cosh(objects.eta[there])
+
     def in_bins(statistic: object) -> tuple[object, ...]:
         assert callable(statistic)
         return (binned(statistic, ratio, event, resampling, coordinate="pt", position=pt, edges=PT_EDGES),
                 binned(statistic, ratio[high], event[high], resampling, coordinate="eta",
-                       position=np.abs(objects.eta[there][high]), edges=ETA_EDGES))
+                       position=np.abs(objects.eta[there][high]), edges=ETA_EDGES),
+                binned(statistic, ratio[high], event[high], resampling, coordinate="energy", position=energy[high],
+                       edges=ENERGY_EDGES))
+
+    terms = [energy_terms(ratio[rows], energy[rows]) for rows in (high, *(high[drawn] for drawn
+                                                                         in resampling.draws(event[high])))]
+    sampling, constant = (measured(terms[0][i], [one[i] for one in terms[1:]]) for i in (0, 1))
 
     return ObjectResult.model_validate({
         "n_generated": len(wanted), "least_pt": least_pt,
@@ -96,7 +105,28 @@ def quality(objects: Objects, resampling: Resampling, least_pt: float = LEAST_PT
         "response": of_all(median, ratio), "resolution": of_all(relative_width, ratio),
         "eta": of_all(effective_width, objects.found_eta[row] - objects.eta[there]),
         "phi": of_all(effective_width, delta_phi(objects.found_phi[row], objects.phi[there])),
-        "response_bins": in_bins(median), "resolution_bins": in_bins(relative_width)})
+        "sampling": sampling, "constant": constant, "response_bins": in_bins(median),
+        "resolution_bins": in_bins(relative_width)})
+
+
+def energy_terms(ratio: Float64Array, energy: Float64Array) -> tuple[float, float]:
+    """Terms a and c of the relative resolution, the root of a^2 / E + c^2, from its values in bins of the energy.
+
+    A straight line in 1 / E through the squares; NaN if fewer than two bins have a width.
+    """
+    number = np.searchsorted(ENERGY_EDGES, energy, side="right") - 1
+    inverse, square = [], []
+    for index in range(len(ENERGY_EDGES) - 1):
+        rows = np.flatnonzero(number == index)
+        width = relative_width(ratio[rows])
+        if np.isfinite(width) and width > 0:
+            inverse.append(1 / energy[rows].mean())
+            square.append(width**2)
+    if len(inverse) < 2:  # noqa: PLR2004  (points of a line)
+        return float("nan"), float("nan")
+    weight = 1 / np.array(square)  # relative errors of widths are alike
+    slope, offset = np.polyfit(inverse, square, 1, w=weight)
+    return float(np.sqrt(max(slope, 0.0))), float(np.sqrt(max(offset, 0.0)))
 
 
 def efficiency(passes: object, event: Int64Array, resampling: Resampling) -> Measured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -89,19 +90,17 @@ def _sum(counts: Sequence[Counts]) -> Counts:
     return {name: sum(one[name] for one in counts) for name in counts[0]}
 
 
-def _folder(job: Job, system: System, sample: EventSample) -> Path:
-    return job.output / "clusters" / system.digest() / sample.folder(job.events).name
-
-
 def _parts(job: Job, system: System, sample: EventSample) -> list[Part]:
+    """Parts of whole files of events; other settings or other weights have other folders."""
     found, weights = [], weights_of(system)
+    key = system.digest() + (f"-{hashlib.sha256(repr(weights).encode()).hexdigest()[:8]}" if weights else "")
+    folder = job.output / "clusters" / key / sample.folder(job.events).name
     for first in range(0, job.n_events, EVENTS_PER_PART):
         source = events.part_file(sample.folder(job.events), first)
-        output = _folder(job, system, sample) / source.name
-        found.append(Part(f"{system.digest()}-{output.parent.name}-{source.stem}", reconstruct_part, {
-            "system": system, "weights": weights, "source": source,
-            "n_events": min(EVENTS_PER_PART, job.n_events - first), "output": output},
-            inputs=(source,), outputs=(output,)))
+        output = folder / source.name
+        found.append(Part(f"{key}-{folder.name}-{source.stem}", reconstruct_part, {
+            "system": system, "weights": weights, "source": source, "output": output}, inputs=(source,),
+            outputs=(output,), source=f"{key}/{folder.name}", span=(first, first + EVENTS_PER_PART)))
     return found
 
 
@@ -130,10 +129,11 @@ def front_end(system: System, _weights: Weights) -> FrontEnd:
     return FrontEnd(system)
 
 
-def reconstruct_part(system: System, weights: Weights, source: Path, n_events: int, output: Path) -> Outcome:
-    """Send the first events of a file through a system and write its clusters."""
+def reconstruct_part(system: System, weights: Weights, source: Path, output: Path) -> Outcome:
+    """Send all events of a file through a system and write its clusters."""
     chips = front_end(system, weights)
-    here = events.read(source, n_events)
+    here = events.read(source)
+    n_events = len(here.numbers)
     received = chips.receive(here)
     found = cluster(cells(here, received.charge), here.numbers.start, system.clusters)
     with atomic_path(output) as temporary:
@@ -170,7 +170,8 @@ def _from_arrow(table: pa.Table) -> Clusters:
 
 def clusters_of(job: Job, system: System, sample: EventSample) -> Clusters:
     """Clusters of all events of a sample, as `reconstruct` wrote them."""
-    return Clusters.join([_from_arrow(pa_parquet.read_table(part.outputs[0])) for part in _parts(job, system, sample)])
+    found = Clusters.join([_from_arrow(pa_parquet.read_table(part.outputs[0])) for part in _parts(job, system, sample)])
+    return found.select(np.flatnonzero(found.event < job.n_events))
 
 
 def truth_of(job: Job, sample: EventSample) -> Truth:

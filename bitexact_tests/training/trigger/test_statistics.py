@@ -12,7 +12,7 @@ from training.trigger.clusters import Clusters
 from training.trigger.events import Truth
 from training.trigger.identification import area, background_at, identification
 from training.trigger.matching import delta_phi, match
-from training.trigger.objects import Folds, Objects, quality
+from training.trigger.objects import Folds, Objects, energy_terms, quality
 from training.trigger.rates import Resampled, largest, possible_rates, rate_curve, threshold_at
 from training.trigger.statistics import Resampling, binned, effective_width, measured, median, relative_width
 
@@ -162,6 +162,13 @@ def test_quality() -> None:
     assert found.efficiency.value == pytest.approx(0.9, abs=0.02)
     assert len(found.binned("pt").values) == 6 and len(found.binned("eta", "response").values) == 4
     assert all(one.value == pytest.approx(0.9, rel=0.05) for one in found.binned("pt", "response").values)
+
+
+def test_terms_of_the_energy_resolution() -> None:
+    energy = RNG.uniform(20, 700, 40_000)
+    ratio = RNG.normal(1, np.sqrt(0.2**2 / energy + 0.01**2))
+    assert energy_terms(ratio, energy) == pytest.approx((0.2, 0.01), rel=0.1)
+    assert np.isnan(energy_terms(ratio[:3], energy[:3])).all()
 
 
 def test_largest_of_each_event() -> None:

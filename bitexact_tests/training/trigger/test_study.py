@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from numpy.testing import assert_array_equal
 
 from bitexact_tests.samples.trigger import shot
 from models.errors import InputError
+from models.weights import EncoderWeights
+from training.fit.run import Run
 from training.production.farm import FarmConfig
 from training.results.trigger import TriggerStudy
 from training.trigger import events, study
@@ -126,6 +129,31 @@ def test_another_system_uses_the_same_events(done: tuple[Job, TriggerStudy]) -> 
     assert not made
     reconstruct(more, done=lambda name, _counts: made.append(name))
     assert len(made) == 2
+
+
+def test_more_events_go_on_with_those_that_are_there(done: tuple[Job, TriggerStudy]) -> None:
+    one, result = done
+    made: list[str] = []
+    more = job(one.output.parent, n_events=21)
+    simulate(more, done=lambda name, _counts: made.append(name))
+    reconstruct(more, done=lambda name, _counts: made.append(name))
+    assert len(made) == 3
+    assert summarise(one, reconstruct(one)) == result
+
+
+def test_other_weights_have_other_clusters(random_runs: list[Path], tmp_path: Path) -> None:
+    system = System.model_validate({"name": "a", "rules": [
+        {"algorithm": "AE", "links": [5], "weights": str(tmp_path / "run")}, {"algorithm": "BC"}]})
+    one, found = job(tmp_path, systems=(system,), n_events=1), []
+    simulate(one)
+    shutil.copytree(random_runs[0], tmp_path / "run")
+    spec = Run(tmp_path / "run").config.encoder
+    for seed in (3, 4):
+        EncoderWeights.random(spec, seed, density=0.4).save(tmp_path / "run" / "weights.npz")
+        reconstruct(one)
+        found.append(clusters_of(one, system, SAMPLES[0]))
+    assert found[0].layer_charge.shape != found[1].layer_charge.shape or not np.array_equal(
+        found[0].layer_charge, found[1].layer_charge)
 
 
 def test_lost_part_is_made_again(done: tuple[Job, TriggerStudy]) -> None:

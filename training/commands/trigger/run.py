@@ -15,7 +15,7 @@ from training.commands.console import log_to_console, part_progress
 from training.commands.data.options import Farm, Seed, Workers
 from training.production import CACHE
 from training.production.farm import FarmConfig
-from training.results.trigger import COLLISIONS_KHZ, Difference, TriggerStudy
+from training.results.trigger import COLLISIONS_KHZ, Difference, Measured, TriggerStudy
 from training.trigger import study
 from training.trigger.events import EventSample
 from training.trigger.objects import LEAST_PT
@@ -87,6 +87,10 @@ def show(result: TriggerStudy) -> None:
                 _shown(here.objects.response.value), _shown(here.objects.eta.value, 1000, 2),
                 f"{here.links.bits:.1f}" if here.links.bits else "-", _shown(roc.area.value if roc else None)))
         show_table(console, f"{result.n_events:,} events of {name} with {result.pile_up:g} pile-up", columns, rows)
+        first = result.systems[0].on(name).objects
+        if not result.pile_up and name in ("electrons", "photons") and first and first.sampling.value is not None:
+            console.print(f"{result.systems[0].name}: resolution of the energy ({_percent(first.sampling)})/√E ⊕ "
+                          f"({_percent(first.constant)}), E in GeV", soft_wrap=True)
         points = result.systems[0].on(name).working_points
         if points:
             console.print(f"Above {LEAST_PT:g} GeV; threshold in GeV at a rate of {points[-1].rate:.0%} of the bunch "
@@ -104,6 +108,11 @@ def difference_text(one: Difference, first: str) -> str:
     error = "" if one.difference.error is None else f" ± {one.difference.error:.3f}"
     return (f"{one.sample}: {one.quantity} of {one.system} is {relation} than that of {first} by "
             f"{abs(value):.3f}{error}")
+
+
+def _percent(one: Measured) -> str:
+    value, error = 100 * (one.value or 0.0), 100 * (one.error or 0.0)
+    return f"{value:.1f} ± {error:.1f}%"
 
 
 def _shown(value: float | None, factor: float = 1, digits: int = 3) -> str:
