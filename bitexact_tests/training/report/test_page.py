@@ -37,7 +37,8 @@ from training.results.comparison import Comparison, Options
 from training.results.report import Older, ReportContent
 from training.results.run import RunSummary
 
-SECTIONS = ["trigger_which_system_at_which_cost_in_links", "which_algorithm", "which_algorithm_for_which_module", "bits_vs_emd", "all_metrics_by_links",
+SECTIONS = ["trigger_which_system_at_which_cost_in_links",
+            "which_algorithm", "which_algorithm_for_which_module", "bits_vs_emd", "all_metrics_by_links",
             "modules_on_the_wafer", "profiles", "distributions", "5_links", "meaning_of_the_metrics", "this_encoder",
             "latents", "learning_curves", "weights", "bit_exactness", "resources_and_latency", "number_formats"]
 
