@@ -11,10 +11,12 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.console import Column, console_for, show_table
+from models.errors import InputError
 from models.files import atomic_path
 from models.options import JsonFile, Order, Settings
 from training.commands.console import TrainingProgress, log_to_console
-from training.commands.options import Epochs, RunFolder
+from training.commands.options import Epochs, HeldOut, RunFolder
+from training.data.dataset import held_out_rows
 from training.figures.distillation import emd_against_cost
 from training.figures.style import style
 from training.fit.run import Run
@@ -35,6 +37,7 @@ def distill(
     epochs: Epochs = 60,
     input: Annotated[list[str] | None, typer.Option(help="CALQ file or folder to evaluate on; may be repeated. "
                                                          "Default: the held-out modules of the run.")] = None,
+    held_out: HeldOut = False,
     order: Order = None,
     output: Annotated[Path | None, typer.Option(help="Folder of the decoders; default: that of the run.")] = None,
     set_: Settings = None,
@@ -52,7 +55,10 @@ def distill(
     options = {"epochs": epochs, "patience": epochs, "loss": "kernel", "final_loss": "emd", "final_fraction": 0.2,
                "learning_rate": 0.006, "batch_size": 256, "passes": 1, "stages": ()}
     config = trained.config.evolve(training=options).with_settings(set_ or [])
+    if held_out and not input:
+        raise InputError("--held-out is about the rows of --input, which is missing")
     test = read_calq(input, column_order(order, config.data.order)) if input else None
+    test = held_out_rows(test) if test and held_out else test
 
     @contextmanager
     def reporter(name: str) -> Iterator[EpochReport]:

@@ -232,5 +232,12 @@ def test_the_command_distils_and_shows(trained: Run, tmp_path: Path) -> None:
     (point,) = Distillation.load(tmp_path / "out" / "distillation.json").points
     assert (tmp_path / "out" / "distillation.png").stat().st_size > 10_000
     assert point.weight_bits == 5 and f"{point.val_emd:.3f}" in done.stderr and "compact_200" in done.stderr
+    done = CliRunner().invoke(app, [*arguments, "--held-out"])
+    assert done.exit_code == 2 and "--held-out is about the rows of --input, which is missing" in done.stderr
+    # On other rows, nothing is trained again.
+    done = CliRunner().invoke(app, [*arguments, "--input", str(trained.test_file), "--held-out"])
+    assert done.exit_code == 0, done.output
+    (again,) = Distillation.load(tmp_path / "out" / "distillation.json").points
+    assert again.digest == point.digest and again.metrics.n_modules == round(len(trained.test.calq) / 4)
     done = CliRunner().invoke(app, [*arguments, "--macs", "50"])
     assert done.exit_code == 2 and "50 multiply-accumulates, expected at least 66" in done.stderr
