@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -253,8 +254,9 @@ class CompactDecoder:
 
     @staticmethod
     def is_in(path: Path) -> bool:
-        """Whether a file holds a compact decoder and not one in floating point."""
-        if not path.is_file():
+        """Whether a file holds a compact decoder; False for one in floating point, and for anything unreadable."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return "codes.npy" in archive.namelist()
+        except (OSError, zipfile.BadZipFile):
             return False
-        with parsing(path, "npz"), np.load(path, allow_pickle=False) as file:
-            return "codes" in getattr(file, "files", ())

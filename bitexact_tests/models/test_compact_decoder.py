@@ -61,6 +61,9 @@ def test_file_holds_all(tmp_path: Path) -> None:
     for name, array in decoder.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)
     assert CompactDecoder.is_in(tmp_path / "compact_1k.npz") and not CompactDecoder.is_in(tmp_path / "none.npz")
+    np.savez(tmp_path / "float.npz", size="{}", weights=np.zeros(3, np.float32))
+    (tmp_path / "text.npz").write_text("PK of some other kind")
+    assert not any(CompactDecoder.is_in(path) for path in (tmp_path, tmp_path / "float.npz", tmp_path / "text.npz"))
 
 
 def test_digest_is_of_spec_codes_and_encoder() -> None:
