@@ -21,6 +21,8 @@ _NEARLY_ALL = 0.98
 """Of the rows, the fraction in which a cause must show."""
 _UNRELATED = 0.3
 """Of the bits of the links in use, the fraction that differs between captures that have nothing in common."""
+_MOSTLY = 0.9
+"""Of the wrong rows, the fraction that are silent if that is what is wrong."""
 _FLIPS = 4
 """Wrong bits in a row that are still single errors."""
 _FEW = 0.02
@@ -42,6 +44,11 @@ def causes(laid: Overlay, registers: Registers | None, erx: IntArray | None, fir
     wires = [text for match in laid.links if match.sure and not match.plain for text in _wires(match, laid.links)]
     if wires:
         words, rows = laid.straightened, laid.inside & ~laid.edges
+        plain, wired = laid.exact(laid.recorded), laid.exact(words)
+        if (plain & ~wired).sum() > _FEW * rows.sum() and (plain | wired)[rows].all():
+            first = int(np.flatnonzero(~plain & rows)[0])
+            text = f"{'; '.join(dict.fromkeys(wires))}, from line {first + 2} on, in a part of the rows"
+            return [Cause(text, int(((plain | wired) & rows).sum()), int(rows.sum()))]
         found.append(_tried(laid, words, rows, dict.fromkeys(wires)))
     if registers and (text := counter_cause(laid, words, registers, first_bx)):
         return [*found, Cause(text, None, int(rows.sum()))]
@@ -51,7 +58,8 @@ def causes(laid: Overlay, registers: Registers | None, erx: IntArray | None, fir
             return [*found, *other]
     for put_right in (_dead_links, _inverted_bits, _stuck_bits):
         right, texts = put_right(laid, words)
-        if texts and (put_right is not _stuck_bits or (laid.exact(right) & rows).sum() >= _NEARLY_ALL * rows.sum()):
+        least = _NEARLY_ALL * rows.sum() if put_right is _stuck_bits else 1
+        if texts and (put_right is _dead_links or (laid.exact(right) & rows).sum() >= least):
             words = right
             found.append(_tried(laid, words, rows, texts))
     wrong = rows & ~laid.exact(words)
@@ -71,6 +79,9 @@ def _of_rows(
         if found:
             return found
     n_flips, n_wrong = int(np.bitwise_count(different).sum()), int(wrong.sum())
+    if (silent := wrong & ~words.any(axis=1)).sum() > _MOSTLY * n_wrong:
+        text = f"rows without a bit, as if nothing was sent, the first in line {int(silent.argmax()) + 2}"
+        return [Cause(text, None, n_rows)]
     few, errors = n_wrong <= max(1, _FEW * n_rows), f"{counted(n_flips, 'bit')} in {counted(n_wrong, 'row')}"
     if few and n_flips <= _FLIPS * n_wrong:
         return [Cause(f"single errors on the links: {errors}", None, n_rows)]

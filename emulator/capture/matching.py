@@ -189,8 +189,8 @@ def _places(expected: Etx, recorded: Etx, prompt: list[LinkMatch], offset: int) 
         if 0 <= place[row] < len(there) and there[place[row]] == key:
             continue
         for other in sorted(rows.get(key, ()), key=lambda other: abs(other - int(place[row]))):
-            if all(here[row + k] == there[other + k] for k in range(1, _CONFIRMED)
-                   if row + k < len(here) and other + k < len(there)):
+            next_here, next_there = here[row + 1 : row + _CONFIRMED], there[other + 1 : other + _CONFIRMED]
+            if next_here and next_here == next_there[: len(next_here)]:
                 place[row:] += other - int(place[row])
                 break
     return np.asarray(place, dtype=np.int64)
