@@ -64,7 +64,7 @@ def evaluate(
         raise InputError(f"--min-charge {min_charge:g} with --check-card, expected at most {CALQ_PER_MIPT}")
     # Each input is a sample of its own: a mean over two of them would be of neither.
     tables = [read_calq(one, column_order(order, chosen.data.order)) for one in input]
-    results, problems = [], []
+    samples = []
     for table in tables:
         modules = held_out_rows(table) if held_out else table
         sample = run.card.sample_of(charges_digest(modules.calq)) if run.is_shipped and not decoder else None
@@ -73,6 +73,9 @@ def evaluate(
                              f"one of its samples: {', '.join(one.name for one in run.card.samples)}")
         if min_charge is not None:
             modules = modules.rows(modules.calq.max(axis=1, initial=0) > min_charge)
+        samples.append((modules, sample))
+    results, problems = [], []
+    for modules, sample in samples:
         found = evaluate_run(chosen, weights, decoder or run.decoder_file, modules.calq, n_processes, emd_progress,
                              extra=modules.extra)
         found = found.model_copy(update={

@@ -13,6 +13,7 @@ from models.config import Config
 from models.errors import InputError
 from models.files import atomic_path
 from models.npz import write_npz
+from models.shipped import check_not_shipped
 from models.weights import EncoderWeights
 from training.data.dataset import Dataset, check_columns, row_keys
 from training.fit.checkpoint import Checkpoint
@@ -50,6 +51,7 @@ def train_stage(
 
 def check_replaced(run: Run, fingerprint: str) -> None:
     """Raise InputError if a folder holds what another training took its time for, finished or interrupted."""
+    check_not_shipped(run.folder)
     owner = Checkpoint(run.checkpoint_file, fingerprint).owner()
     if owner == fingerprint:  # whoever began it was asked
         return

@@ -190,11 +190,15 @@ def test_a_card_that_is_not_reproduced_ends_with_status_1(
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--min-charge", "50"], "--min-charge 50 with --check-card, expected at most 35"),
-    (["--input", "{published}"], "modules that the card of econ_t_2elink (shipped) does not know"),
+    (["--input", "{unknown}"], "modules that the card of econ_t_2elink (shipped) does not know"),
     (["--weights", "{run}"], "not a shipped set, which --check-card is about"),
 ])
-def test_a_card_that_can_not_be_checked_is_an_error(arguments: list[str], message: str, made: Shipped) -> None:
-    given = [one.format(published=made.published, run=made.run.folder) for one in arguments]
+def test_a_card_that_can_not_be_checked_is_an_error(
+    arguments: list[str], message: str, made: Shipped, tmp_path: Path
+) -> None:
+    """Before anything is evaluated, of whichever sample."""
+    write_calq(tmp_path / "unknown.csv", generate(20, 77))
+    given = [one.format(unknown=tmp_path / "unknown.csv", run=made.run.folder) for one in arguments]
     done = econ("evaluate", "--weights", "econ_t_2elink", "--input", str(made.published), "--check-card", *given)
     assert done.exit_code == 2 and message in done.output and done.output.count("\n") == 1
 
