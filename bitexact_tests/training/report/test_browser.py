@@ -147,21 +147,24 @@ TEXTS = """() => {
         && one.getClientRects().length && getComputedStyle(one).opacity !== "0").map((one) => {
         const style = getComputedStyle(one), matrix = one.getScreenCTM();
         const ink = luminance(numbers(style.fill).slice(0, 3));
+        const place = one.getBoundingClientRect(), picture = one.ownerSVGElement.getBoundingClientRect();
         return [one.textContent.trim(), parseFloat(style.fontSize) * Math.hypot(matrix.a, matrix.b),
-                (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05)];
+                (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05),
+                Math.max(picture.left - place.left, place.right - picture.right, picture.top - place.top)];
     });
 }"""
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_text_in_pictures_can_be_read(visit: Callable[..., Visit], width: int, scheme: str) -> None:
-    """At least 9 pixels high, also where a picture is made smaller, and of enough contrast in both themes."""
+    """At least 9 pixels high, also in a smaller picture, of enough contrast in both themes, and not cut at an edge."""
     seen = visit(width=width, scheme=scheme)
     seen.see_all()
     texts = seen.page.evaluate(TEXTS)
     assert len(texts) > 100
-    assert [text for text, size, _ in texts if size < 9] == []
-    assert [text for text, _, contrast in texts if contrast < 4.5] == []
+    assert [text for text, size, *_ in texts if size < 9] == []
+    assert [text for text, _, contrast, _ in texts if contrast < 4.5] == []
+    assert [(text, beyond) for text, _, _, beyond in texts if beyond > 2] == []
 
 
 def test_every_id_is_unique_and_every_picture_has_a_text(visit: Callable[..., Visit]) -> None:
@@ -206,7 +209,7 @@ def test_page_of_a_module_is_accessible(browser: Any, tmp_path: Path) -> None:
         assert violations(seen.page) == [] and seen.console == []
         assert seen.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
         texts = seen.page.evaluate(TEXTS)
-        assert len(texts) > 10 and all(size >= 9 and contrast >= 4.5 for _, size, contrast in texts)
+        assert len(texts) > 10 and all(size >= 9 and contrast >= 4.5 for _, size, contrast, _ in texts)
         seen.page.close()
 
 

@@ -4,7 +4,7 @@ const INK = "currentColor";
 const CONFIG = {
   background: null, font: "system-ui, sans-serif", aria: false,
   axis: { labelColor: INK, titleColor: INK, domainColor: INK, tickColor: INK, gridColor: "#80808040", labelFontSize: 12,
-          titleFontSize: 12, titleFontWeight: "normal" },
+          labelOverlap: "greedy", labelSeparation: 6, titleFontSize: 12, titleFontWeight: "normal" },
   legend: { labelColor: INK, titleColor: INK, labelFontSize: 12, titleFontSize: 12, orient: "bottom", labelLimit: 260,
             symbolSize: 90, titleFontWeight: "normal", symbolStrokeWidth: 2 },
   header: { labelColor: INK, titleColor: INK, labelFontSize: 12, titleFontSize: 12 },

@@ -58,7 +58,8 @@ function waferSpec(width, panels, scale, title, domain, tooltip) {
       encoding: {
         strokeWidth: { condition: { param: "over", empty: false, value: 2.5 }, value: 0.3 },
         color: { condition: { test: "datum.value === 0", value: "#80808028" }, field: "value", type: "quantitative",
-                 title, scale: { type: scale, ...domain }, legend: { gradientLength: Math.min(320, width - 40), titleLimit: width } },
+                 title, scale: { type: scale, ...domain }, legend: {
+                   gradientLength: Math.min(320, width - 60), titleLimit: width, padding: 16 } },
         tooltip,
       },
     },
@@ -158,7 +159,7 @@ function modules(root) {
     const positive = values.every((one) => one.x > 0) && state.vs === "module_sum";
     const { color, shape } = seriesEncoding(on);
     const x = { field: "x", type: "quantitative", title: titles[state.vs], scale: scaleOf(positive, { padding: 8 }) };
-    const y = { field: "emd", type: "quantitative", title: "EMD of the module [sensor-cell pitch]" };
+    const y = { field: "emd", type: "quantitative", title: "EMD [sensor-cell pitch]" };
     const isChosen = "datum.index === chosen";
     cloudView = await cloud.draw({
       data: { values }, width: cloud.width, height: 300, autosize: { type: "fit", contains: "padding" },
