@@ -22,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bitexact_tests.comparison import compare_stages
-from emulator import EconT, encode
+from emulator import STAGES, EconT, encode
 from hls.backends import BACKENDS
 from hls.cache import cache_root
 from hls.csim import run_csim
 from models.arrays import IntArray
 from models.config import Config
+from models.dialects import Dialect
 from models.errors import ToolFailed, ToolMissing
 from models.register_weights import for_encoder
 from models.spec import EncoderSpec
@@ -75,13 +76,29 @@ FAMILIES: Mapping[str, Callable[[EncoderSpec], EncoderWeights]] = {
     "sparse": lambda spec: EncoderWeights.random(spec, 2, density=0.1),
 }
 
-COLUMNS = (*BACKENDS, "rtl", "rtl folded")
+PRODUCTION = "production"
+"""The emulator as the production chip, with settings and weights from its register file; for encoders of the chip."""
+COLUMNS = (*BACKENDS, "rtl", "rtl folded", PRODUCTION)
+
+
+def is_of_chip(spec: EncoderSpec) -> bool:
+    """Whether the chip has this encoder."""
+    return spec == EncoderSpec.chip(spec.n_elinks)
+
+
+def run_production(weights: EncoderWeights, calq: IntArray) -> Stages:
+    """Write the register file of the production chip, read it, and run the chip on charges behind its mux."""
+    with tempfile.TemporaryDirectory() as folder:
+        for_encoder(weights).save(Path(folder) / "init.yaml", Dialect.PRODUCTION)
+        frames = EconT.from_yaml(Path(folder) / "init.yaml").run_calq(calq.astype(np.int64))
+    stages = {name: stage for name, stage in frames.trace.items() if name in STAGES}
+    return stages | {"words": frames.etx[:, :5].astype(np.int64)}
 
 
 def reference(config: Config, weights: EncoderWeights, calq: IntArray) -> Stages:
     """The emulator's stages and, of an encoder as it is in the chip, the words of the frames, (n, 5)."""
     stages: dict[str, IntArray] = dict(encode(weights, calq))
-    if config.encoder == EncoderSpec.chip(config.encoder.n_elinks):
+    if is_of_chip(config.encoder):
         frames = EconT(for_encoder(weights)).run_calq(calq.astype(np.int64))
         stages["words"] = frames.etx[:, :5].astype(np.int64)
     return stages
@@ -179,7 +196,8 @@ def run_matrix(
 ) -> Table:
     """Cells by (configuration, family), then column.
 
-    What has not begun after `seconds` is not reached; what has begun is finished. A missing tool is a cell too.
+    An encoder that the chip does not have has no cell of PRODUCTION. What has not begun after `seconds` is not reached;
+    what has begun is finished. A missing tool is a cell too.
     """
     calq, end = charges(n_events), time.monotonic() + seconds
     weights = {(config.name, family): FAMILIES[family](config.encoder) for config in configs for family in families}
@@ -189,6 +207,8 @@ def run_matrix(
 
     def fill(job: tuple[str, Config]) -> None:
         column, config = job
+        if column == PRODUCTION and not is_of_chip(config.encoder):
+            return
         run: Callable[[EncoderWeights], Stages] | None = None
         for family in families:
             key = (config.name, family)
@@ -211,5 +231,7 @@ def _implementation(column: str, config: Config, calq: IntArray) -> Callable[[En
     """A function from weights to stages; compiling is done in this call or the first one of it."""
     if column in BACKENDS:
         return lambda weights: run_hls(config, weights, calq, column)
+    if column == PRODUCTION:
+        return lambda weights: run_production(weights, calq)
     chip = Rtl.compiled(config.encoder, 1 if column == "rtl" else FOLD)
     return lambda weights: chip.run(weights, calq)

@@ -28,7 +28,8 @@ app = typer.Typer(add_completion=False)
 def matrix(
     config: Annotated[list[Path] | None, typer.Option(help="Configuration (YAML), or its name; default: all.")] = None,
     family: Annotated[list[str] | None, typer.Option(help="Family of weights; may be repeated; default: all.")] = None,
-    column: Annotated[list[str] | None, typer.Option(help="vitis, catapult, rtl, rtl folded; default: all.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="vitis, catapult, rtl, rtl folded, production; "
+                                                                "default: all.")] = None,
     events: Annotated[int, typer.Option(min=1, help="Number of random events; extreme ones are added.")] = 3000,
     seconds: Annotated[float, typer.Option(min=0, help="Start no cell after this many seconds.")] = float("inf"),
     json_: JsonFile = None,
@@ -38,7 +39,8 @@ def matrix(
     """Every configuration with every family of weights through emulator, HLS and RTL: one table.
 
     A cell is the number of events with all bits equal, or the first mismatch. Exits with 1 if a bit differs, a tool is
-    missing or nothing was reached. Example: econ-t matrix --config econ_t_5elink --column vitis
+    missing or nothing was reached. The column production is the emulator as the production chip, of its register file.
+    Example: econ-t matrix --config econ_t_5elink --column vitis
     """
     if json_:
         check_replaced(json_, force)
@@ -71,7 +73,7 @@ def _progress() -> Callable[[str], None]:
 
 
 def _show(console: Console, table: Table, columns: Sequence[str], n_events: int) -> None:
-    rows = [(name, family, str(n_events), *(str(row[column]) for column in columns))
+    rows = [(name, family, str(n_events), *(str(row.get(column, "-")) for column in columns))
             for (name, family), row in table.items()]
     show_table(console, f"emulator = HLS = RTL? {n_events} events",
                ["config", "weights", "emulator", *(Column(column, wraps=True) for column in columns)], rows,

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bitexact_tests import matrix
 from bitexact_tests.__main__ import app
 from bitexact_tests.conftest import missing
-from bitexact_tests.matrix import COLUMNS, FAMILIES, NOT_REACHED, charges, reference, run_matrix
+from bitexact_tests.matrix import COLUMNS, FAMILIES, NOT_REACHED, PRODUCTION, charges, reference, run_matrix
 from models.config import Config
 from models.weights import EncoderWeights
 
@@ -29,7 +29,7 @@ SLOW = {("econ_t_3elink", "rtl folded"), ("qkeras_4elink", "rtl"), ("qkeras_4eli
 
 @pytest.mark.parametrize(("name", "column"), [
     pytest.param(name, column, marks=[pytest.mark.slow] if (name, column) in SLOW else [])
-    for name in ("econ_t_3elink", "qkeras_4elink") for column in COLUMNS])
+    for name in ("econ_t_3elink", "qkeras_4elink") for column in COLUMNS if column != PRODUCTION])
 def test_all_cells_are_equal(gxx: str, name: str, column: str) -> None:
     families = [family for family in FAMILIES if family != "trained"]  # those are of the chip's size
     table = run_matrix([small(name)], families, [column], 500)
@@ -40,6 +40,17 @@ def test_all_cells_are_equal(gxx: str, name: str, column: str) -> None:
             missing(cell.not_run)
         assert cell.equal and cell.n_equal == len(charges(500)), str(cell)
         assert set(cell.stages) >= {"image_code", "hidden_code", "output_code", "latent_code"}
+
+
+@pytest.mark.parametrize("n_elinks", [1, 3, 5])
+def test_the_production_chip_sends_the_same_frames(n_elinks: int) -> None:
+    """Settings and weights by way of its register file; encoders that it does not have have no cell."""
+    families, names = ["all 31", "random", "sparse"], [f"econ_t_{n_elinks}elink", f"qkeras_{n_elinks}elink"]
+    table = run_matrix([Config.load(name) for name in names], families, [PRODUCTION], 200)
+    assert [len(table[names[1], family]) for family in families] == [0, 0, 0]
+    for family in families:
+        cell = table[names[0], family][PRODUCTION]
+        assert cell.equal and set(cell.stages) >= {"image_code", "hidden_code", "output_code", "latent_code", "words"}
 
 
 def test_the_reference_has_the_frames_of_the_chip() -> None:
@@ -73,7 +84,7 @@ def test_a_mismatch_is_shown_and_fails(broken: None, tmp_path: Path) -> None:
     assert result.exit_code == 1
     text = " ".join(result.output.replace("│", " ").split())
     assert "econ_t_2elink, sparse, rtl: first mismatch: stage hidden_code, event 7, index [3]: expected" in text
-    assert "14 of 16 cells equal in all bits" in text and "142 of 143" in text and "not reached" not in text
+    assert "16 of 18 cells equal in all bits" in text and "142 of 143" in text and "not reached" not in text
     rows = json.loads((tmp_path / "matrix.json").read_text())
     assert [(row["config"], row["weights"]) for row in rows] == [
         (name, family) for name in ("econ_t_2elink", "qkeras_5elink") for family in ("random", "sparse")]
@@ -84,8 +95,8 @@ def test_a_mismatch_is_shown_and_fails(broken: None, tmp_path: Path) -> None:
 def test_what_the_time_does_not_reach_is_said(broken: None) -> None:
     result = CliRunner().invoke(app, [*COMMON, "--family", "random", "--seconds", "0"])
     assert result.exit_code == 1, "nothing was compared"
-    assert "0 of 8 cells equal in all bits, 8 not reached in the time given" in result.output
-    assert result.output.count(NOT_REACHED) == 9
+    assert "0 of 9 cells equal in all bits, 9 not reached in the time given" in result.output
+    assert result.output.count(NOT_REACHED) == 10
 
 
 def test_a_missing_tool_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -97,7 +108,7 @@ def test_a_missing_tool_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--family", "rnadom"], "error: --family rnadom, expected trained, zero, all -32, all 31, random, sparse"),
-    (["--column", "verilog"], "error: --column verilog, expected vitis, catapult, rtl, rtl folded"),
+    (["--column", "verilog"], "error: --column verilog, expected vitis, catapult, rtl, rtl folded, production"),
 ])
 def test_wrong_names_are_one_line(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(app, [*COMMON, *arguments])
