@@ -246,7 +246,8 @@ def _sample(
         coordinates={name: tuple(value[chosen].astype(np.float64).tolist()) for name, value in places.items()},
         receptions=tuple(
             Reception(scheme=one.scheme.name, algorithm=one.scheme.algorithm.short_name, n_elinks=one.scheme.n_elinks,
-                      emd=tuple(one.emd[chosen].tolist()), charge=_maps(one.received.charge[rows]))
+                      emd=tuple(one.emd[chosen].tolist()), charge=_maps(one.received.charge[rows]),
+                      latent=None if one.received.latent is None else _maps(one.received.latent[rows]))
             for one in shown))
 
 

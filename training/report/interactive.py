@@ -19,6 +19,7 @@ import vl_convert
 
 from hls.cache import cache_root
 from models.files import write_text
+from models.trigger_cells import IMAGE_TO_TC
 from training.figures.comparison import ALGORITHM_COLOURS
 from training.figures.style import COLOURS
 from training.figures.wafer import outlines
@@ -57,6 +58,7 @@ def explorer_data(physics: Comparison | None, histories: Mapping[str, History], 
         "physics": _physics(physics) if physics else None,
         "colours": ALGORITHM_COLOURS, "encoder_colours": _ENCODER_COLOURS, "shapes": _SHAPES,
         "outlines": [[*ring, ring[0]] for ring in (corners.round(2).tolist() for corners in outlines())],
+        "image": IMAGE_TO_TC.tolist(),
     }
 
 

@@ -56,7 +56,8 @@ def trigger_section(study: TriggerStudy | None, absent: str) -> Section:
         return Section(title, absent)
     samples = [name for name in study.samples if study.systems[0].on(name).objects is not None]
     children = [Section(f"{study.n_events:,} events of {name} with {study.pile_up:g} pile-up",
-                        tables=[_table(study, name)], plots=_plots(study, name)) for name in samples]
+                        tables=[_links(study, name), _objects(study, name)],
+                        plots=_plots(study, name)) for name in samples]
     rates = [Plot("trigger_rates", figures.rates(study), f"Rates; all bunch crossings are {COLLISIONS_KHZ:,.0f} kHz")
              ] if any(one.rates for one in study.systems) else []
     shown = [Plot(f"trigger_event_{number}", figures.event(one), f"Event {one.event} of {one.sample}, positive z: "
@@ -66,22 +67,31 @@ def trigger_section(study: TriggerStudy | None, absent: str) -> Section:
                    children=children)
 
 
-def _table(study: TriggerStudy, sample: str) -> Table:
-    titles = ["system", "links per module", "bits per BX", "share of links", "frames cut", "charge", "response",
-              "resolution", "eta", "phi", "matched", "threshold, GeV", "efficiency", "pile-up at 95%", "ROC area"]
+def _links(study: TriggerStudy, sample: str) -> Table:
+    rows = []
+    for one in study.systems:
+        use = one.on(sample).links
+        rows.append([Cell(one.name), _number(use.mean_links, 2), _number(use.bits, 1), _number(use.occupancy, 2),
+                     _number(use.cut, 4), _number(use.charge, 3)])
+    return Table(["system", "links per module", "bits per BX", "share of links", "frames cut", "charge"], rows,
+                 frozenset(range(1, 6)), caption=f"Links for {sample}")
+
+
+def _objects(study: TriggerStudy, sample: str) -> Table:
+    titles = ["system", "response", "resolution", "eta", "phi", "matched", "threshold, GeV", "efficiency",
+              "pile-up at 95%", "ROC area"]
     rows = []
     for one in study.systems:
         here, point = one.on(sample), _point(one, sample)
-        objects, use, found = here.objects, here.links, here.identification
+        objects, found = here.objects, here.identification
         assert objects is not None
         rows.append([
-            Cell(one.name), _number(use.mean_links, 2), _number(use.bits, 1), _number(use.occupancy, 2),
-            _number(use.cut, 4), _number(use.charge, 3), *(_measured(value) for value in (
+            Cell(one.name), *(_measured(value) for value in (
                 objects.response, objects.resolution, objects.eta, objects.phi, objects.efficiency)),
             _measured(point.threshold if point else None), _measured(point.efficiency if point else None),
             _measured(found.background_at_95 if found else None), _measured(found.area if found else None)])
     return Table(titles, rows, frozenset(range(1, len(titles))),
-                 caption="Generated ones above 10 GeV; eta and phi are effective resolutions")
+                 caption=f"Generated {sample} above 10 GeV; eta and phi are effective resolutions")
 
 
 def _differences(study: TriggerStudy) -> Table:
@@ -105,4 +115,4 @@ def _number(value: float, digits: int) -> Cell:
 
 
 def _measured(value: Measured | None) -> Cell:
-    return Cell("-" if value is None else str(value), None if value is None else value.value)
+    return Cell("-") if value is None else Cell(str(value), value.value, value.error)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
-from models.chip import AlgorithmName
+from models.chip import N_OUTPUTS, AlgorithmName
 from models.result import Result, Rounded
 from models.trigger_cells import N_TRIGGER_CELLS
 from models.wording import counted
@@ -27,6 +27,8 @@ class Reception(Result):
     emd: tuple[Rounded, ...]
     charge: tuple[Annotated[tuple[_Tenth, ...], _PerCell], ...]
     """Charge maps in trigger-cell order."""
+    latent: tuple[Annotated[tuple[int, ...], Field(min_length=N_OUTPUTS, max_length=N_OUTPUTS)], ...] | None = None
+    """Codes sent, for AE."""
 
 
 class Sample(Result):
@@ -48,7 +50,9 @@ class Sample(Result):
         n = len(self.rows)
         parts = [("true", self.true), *self.coordinates.items(), *(
             (f"{name} of {one.scheme} on {counted(one.n_elinks, 'link')}", values)
-            for one in self.receptions for name, values in (("emd", one.emd), ("charge", one.charge)))]
+            for one in self.receptions
+            for name, values in (("emd", one.emd), ("charge", one.charge), ("latent", one.latent))
+            if values is not None)]
         wrong = next(((name, len(values)) for name, values in parts if len(values) != n), None)
         if wrong:
             raise ValueError(f"{wrong[0]}: {wrong[1]} modules, expected {n}")

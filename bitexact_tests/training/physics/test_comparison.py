@@ -124,7 +124,11 @@ def test_every_trained_encoder_has_its_difference_to_the_best_scheme(monkeypatch
         assert one.margin is not None
         assert one.margin.difference == pytest.approx(one.emd_mean - verdict.winner.emd_mean, abs=2e-5)
     assert found.sample is not None
-    assert {one.scheme for one in found.sample.receptions} > {"AE even", "AE corner"}
+    receptions = {one.scheme: one for one in found.sample.receptions}
+    assert {name for name, one in receptions.items() if one.latent} == {"AE even", "AE corner"} < set(receptions)
+    latent = encoders[1].run(CALQ).latent
+    assert latent is not None
+    np.testing.assert_array_equal(receptions["AE even"].latent, latent[list(found.sample.rows)])
 
 
 def test_contenders_are_the_best_of_each_algorithm_but_rpt(result: Comparison) -> None:

@@ -74,12 +74,12 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Any, run: Path) -> Iterator[Callable[..., Visit]]:
+def visit(browser: Any, full_run: Path) -> Iterator[Callable[..., Visit]]:
     """Visits to the report, which must end without a word on the console and without a request."""
     visits: list[Visit] = []
 
     def begin(**how: Any) -> Visit:
-        visits.append(Visit(browser, run, **how))
+        visits.append(Visit(browser, full_run, **how))
         return visits[-1]
 
     yield begin
@@ -90,8 +90,8 @@ def visit(browser: Any, run: Path) -> Iterator[Callable[..., Visit]]:
 
 
 @pytest.fixture(scope="module")
-def physics(run: Path) -> Comparison:
-    return Comparison.load(run / "physics.json")
+def physics(full_run: Path) -> Comparison:
+    return Comparison.load(full_run / "physics.json")
 
 
 @pytest.mark.parametrize(("width", "scheme", "ground", "ink"), [
@@ -213,9 +213,9 @@ def test_page_of_a_module_is_accessible(browser: Any, tmp_path: Path) -> None:
         seen.page.close()
 
 
-def test_faults_are_seen(browser: Any, run: Path) -> None:
+def test_faults_are_seen(browser: Any, full_run: Path) -> None:
     """The tests of this file can fail: an error, a request and a picture without text are found."""
-    seen = Visit(browser, run)
+    seen = Visit(browser, full_run)
     seen.page.evaluate("""() => {
         setTimeout(() => nothing.at.all(), 0);
         document.querySelector("main").append(document.createElement("img"));
@@ -253,6 +253,9 @@ def test_choose_a_module(visit: Callable[..., Visit], physics: Comparison) -> No
     for one in sample.receptions:
         if one.n_elinks == 5:
             assert float(told[one.scheme].replace(",", "")) == one.charge[worst][cell]
+    latents = next(one.latent for one in sample.receptions if one.n_elinks == 5 and one.latent)[worst]
+    encoder = section.locator("#figure_encoder [role=img]")
+    assert encoder.get_attribute("aria-label").endswith(f"latents {', '.join(map(str, latents))}")
     # The other budget, and a scale that all maps share.
     section.get_by_label("links", exact=True).select_option("2")
     section.get_by_label("charge scale", exact=True).select_option("linear")
@@ -273,6 +276,15 @@ def test_hide_a_series(visit: Callable[..., Visit]) -> None:
         plot.get_by_text("BC", exact=True).wait_for(state="detached")
         place.get_by_role("checkbox", name="BC", exact=True).check()
         plot.get_by_text("BC", exact=True).wait_for()
+
+
+def test_without_any_series_the_page_says_so(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    for section in EXPLORERS:
+        place = seen.see(section)
+        for box in place.get_by_role("checkbox").all():
+            box.uncheck()
+        place.get_by_text("No values").first.wait_for()
 
 
 def test_metric_of_the_pareto_plot(visit: Callable[..., Visit], physics: Comparison) -> None:

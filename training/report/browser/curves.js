@@ -65,6 +65,7 @@ function pareto(root) {
       return [{ series: one.algorithm, name: one.name, links: one.n_elinks, bits: one.bits, value, low: value - (error ?? 0),
                 high: value + (error ?? 0), shown: plusMinus(value, error), setting: one.detail }];
     });
+    if (plot.isEmpty(rows)) return;
     const front = [];
     for (const one of [...rows].sort((a, b) => a.bits - b.bits || (a.value - b.value) * (about.low ? 1 : -1))) {
       const last = front.at(-1);
@@ -75,11 +76,13 @@ function pareto(root) {
     const x = { field: "bits", type: "quantitative", title: "bits per BX, without filling", scale: scaleOf(false) };
     // Labels of neighbours lie on different sides of the line, and none leaves the plot on the right.
     const most = Math.max(...rows.map((one) => one.bits)), least = Math.min(...rows.map((one) => one.bits));
-    const labels = (parity, dy, align) => ({
-      data: { values: front.filter((one, index) => index % 2 === parity
-        && (one.bits - least > 0.75 * (most - least)) === (align === "right")) },
-      mark: { type: "text", align, dx: align === "right" ? -7 : 7, dy, fontSize: 11 },
-      encoding: { x, y, text: { field: "name" } } });
+    const labels = (parity, dy, align) => {
+      const values = front.filter((one, index) => index % 2 === parity
+        && (one.bits - least > 0.75 * (most - least)) === (align === "right"));
+      return !values.length ? [] : [{ data: { values },
+        mark: { type: "text", align, dx: align === "right" ? -7 : 7, dy, fontSize: 11 },
+        encoding: { x, y, text: { field: "name" } } }];
+    };
     plot.draw({
       width: plot.width, height: 380, autosize: { type: "fit", contains: "padding" }, layer: [
         { data: { values: PHYSICS.options.n_elinks.map((n) => ({ bits: 32 * n, text: linksText(n) })) },
@@ -95,7 +98,7 @@ function pareto(root) {
           encoding: { x, y, color: seriesEncoding(series).color, shape: seriesEncoding(series).shape, tooltip: [
             { field: "name", title: "scheme" }, { field: "links", title: "links" }, { field: "shown", title: about.title },
             { field: "bits", title: "bits per BX", format: ".1f" }, { field: "setting", title: "setting" }] } },
-        labels(0, -7, "left"), labels(1, 12, "left"), labels(0, -7, "right"), labels(1, 12, "right"),
+        ...labels(0, -7, "left"), ...labels(1, 12, "left"), ...labels(0, -7, "right"), ...labels(1, 12, "right"),
       ],
     }, `${about.title} vs. bits per BX; on the line: ${front.map((one) => `${one.name} ${one.shown}`).join(", ")}`);
   }
@@ -158,6 +161,7 @@ function profiles(root) {
           high: mean[bin] + (error[bin] ?? 0), shown: plusMinus(mean[bin], error[bin]), label, n: part.n[bin],
           part: part.slice_of ? `sum ${number(part.slice_of.low)} to ${number(part.slice_of.high)} CALQ` : "" }]));
       }));
+      if (plot.isEmpty(rows)) return;
       const x = { field: "x", type: "quantitative", title: parts[0].title, scale: scaleOf(wide, { nice: false, padding: 12 }) };
       const y = { field: "value", type: "quantitative", title: `mean ${metric.title}${metric.unit ? ` [${metric.unit}]` : ""}`, scale: scaleOf(false) };
       const { color, shape, strokeDash } = seriesEncoding(series);
@@ -191,6 +195,7 @@ function distributions(root) {
             sigma: number(found.sigma), median: number(found.median) };
         });
       });
+      if (plot.isEmpty(rows)) return;
       const x = { field: "x", type: "quantitative", title: metric.title + (metric.unit ? ` [${metric.unit}]` : ""), scale: { zero: false, nice: false } };
       const y = { field: "value", type: "quantitative", title: "fraction of modules" };
       const { color, strokeDash } = seriesEncoding(series);
@@ -219,8 +224,9 @@ function learning(root) {
     return names.flatMap((name) => {
       const history = DATA.histories[name], deciding = history.val_emd.length ? history.val_emd : history.val_loss;
       const kept = deciding.indexOf(Math.min(...deciding));
+      const loss = (index) => (!history.final_from || !isLoss ? "" : history.losses[index + 1 < history.final_from ? 0 : 1]);
       const curve = (label, values) => values.map((value, index) => ({ series: label, run: name, epoch: index + 1, value,
-        kept: index === kept && label !== "training" }));
+        loss: loss(index), kept: index === kept && label !== "training" }));
       if (!isLoss) return curve(single ? "validation" : name, history.val_emd);
       return single ? [...curve("training", history.loss), ...curve("validation", history.val_loss)] : curve(name, history.val_loss);
     }).filter((one) => !off.has(one.series));
@@ -229,9 +235,12 @@ function learning(root) {
   function draw() {
     for (const [index, { title, plot }] of plots.entries()) {
       if (index && !hasEmd) continue;
-      const rows = rowsOf(index === 0), on = series.filter((one) => !off.has(one.name) && rows.some((row) => row.series === one.name));
+      const rows = rowsOf(index === 0);
+      if (plot.isEmpty(rows)) continue;
+      const on = series.filter((one) => !off.has(one.name) && rows.some((row) => row.series === one.name));
       const { color } = seriesEncoding(on), log = index === 0 && rows.every((one) => one.value > 0);
-      const x = { field: "epoch", type: "quantitative", title: "epoch", axis: { tickMinStep: 1, format: "d" }, scale: scaleOf(false, { nice: false }) };
+      const x = { field: "epoch", type: "quantitative", title: "epoch", axis: {
+        tickCount: Math.min(12, Math.max(...rows.map((one) => one.epoch)) - 1), labelExpr: "datum.value % 1 ? '' : datum.label" }, scale: scaleOf(false, { nice: false }) };
       const y = { field: "value", type: "quantitative", title, scale: scaleOf(log) };
       const tooltip = [{ field: "run" }, { field: "series" }, { field: "epoch" }, { field: "value", title, format: ".5~g" }];
       // Where the loss changes, so does its scale.
@@ -244,7 +253,7 @@ function learning(root) {
         { ...jump, mark: { type: "text", align: "right", dx: -4, dy: 8, fontSize: 11 },
           encoding: { x, y: { value: 0 }, text: { field: "text" } } }];
       plot.draw({ data: { values: rows }, width: plot.width, height: 260, autosize: { type: "fit", contains: "padding" }, layer: [
-        { mark: { type: "line", strokeWidth: 2 }, encoding: { x, y, color } },
+        { mark: { type: "line", strokeWidth: 2 }, encoding: { x, y, color, detail: { field: "loss" } } },
         { params: [ZOOM], mark: { type: "point", filled: true, size: 30, opacity: 1 }, encoding: { x, y, color, tooltip } },
         { transform: [{ filter: "datum.kept" }], mark: { type: "point", size: 180, strokeWidth: 2, opacity: 1, color: INK }, encoding: { x, y, tooltip } },
         ...jumps,

@@ -58,6 +58,16 @@ class Plot {
     return this.root.clientWidth;
   }
 
+  /** Whether there is nothing to draw, which the figure then says. */
+  isEmpty(rows) {
+    if (!rows.length) {
+      this.number = (this.number ?? 0) + 1;
+      this.view.setAttribute("aria-label", "no values");
+      this.view.replaceChildren("No values: switch a series on, or choose another metric.");
+    }
+    return !rows.length;
+  }
+
   async draw(spec, description) {
     this.view.setAttribute("aria-label", description);
     const config = { ...CONFIG, legend: { ...CONFIG.legend, columns: this.width < 600 ? 1 : 4 } };

@@ -66,11 +66,40 @@ function waferSpec(width, panels, scale, title, domain, tooltip) {
   };
 }
 
+/** A module as its encoder sees it: the 8x8 image, the latents that were sent, and the image that was received. */
+function encoderSpec(width, sent, received, latent, scale, top) {
+  const size = Math.max(84, Math.min(200, Math.floor((width - 44) / 3)));
+  const axis = (field) => ({ field, type: "ordinal", axis: null });
+  const image = (title, charge, legend) => ({
+    title, width: size, height: size,
+    data: { values: DATA.image.flatMap((line, row) => line.flatMap((cell, column) => (cell < 0 ? []
+      : [{ row, column, cell, value: charge[cell] }]))) },
+    mark: { type: "rect", stroke: INK, strokeWidth: 0.2 },
+    encoding: {
+      x: axis("column"), y: axis("row"), tooltip: [{ field: "cell", title: "trigger cell" }, { field: "value", title: "CALQ" }],
+      color: { condition: { test: "datum.value === 0", value: "#80808028" }, field: "value", type: "quantitative", title: "charge [CALQ]",
+               scale: { type: scale, domain: [0, top], scheme: "cividis" }, legend: legend && { gradientLength: Math.min(200, size) } },
+    },
+  });
+  const most = Math.max(1, ...latent);
+  return { hconcat: [image("input", sent, false), {
+    title: "latents [code]", width: size, height: size,
+    data: { values: latent.map((value, index) => ({ row: Math.floor(index / 4), column: index % 4, index, value })) },
+    encoding: { x: axis("column"), y: axis("row"), tooltip: [{ field: "index", title: "latent" }, { field: "value", title: "code" }] },
+    layer: [
+      { mark: { type: "rect", stroke: INK, strokeWidth: 0.2 }, encoding: { color: { field: "value", type: "quantitative",
+        scale: { domain: [0, most], scheme: "cividis" }, legend: null } } },
+      { mark: { type: "text", fontSize: 11 }, encoding: { text: { field: "value" },
+        color: { condition: { test: `datum.value > ${0.55 * most}`, value: "#000000" }, value: "#ffffff" } } }],
+  }, image("received", received, true)], spacing: 12, resolve: { scale: { color: "independent" } } };
+}
+
 function modules(root) {
   const sample = PHYSICS.sample, titles = coordinateTitles();
   const state = { links: DATA.own_links, place: 0, scale: "sqrt", vs: "module_sum", order: "", off: new Set() };
   const charges = new Plot("wafers", "Charges in CALQ; cells without charge stay open. Point at a cell for its values.");
   const changes = new Plot("wafer_differences", "Received minus sent, in CALQ.");
+  const encoder = new Plot("encoder", "The same module as the encoder sees it.");
   const cloud = new Plot("modules", "Each point is a module as one algorithm sends it; click one to see it above." + ZOOM_HINT);
   const boxes = element("div"), facts = element("div"), cells = element("details", {}, element("summary", {}, "Values of all cells"));
   const said = element("output", {}), orderPlace = element("span");
@@ -137,6 +166,14 @@ function modules(root) {
       `Received minus sent charges of row ${sample.rows[index]} on the wafer for ${on.map((one) => one.scheme).join(", ")}`);
     }
     changes.root.hidden = !on.length;
+    const trained = on.findIndex((one) => one.latent);
+    encoder.root.hidden = trained < 0;
+    if (trained >= 0) {
+      const name = on[trained].scheme;
+      encoder.caption.textContent = `The same module as ${name} sees it.`;
+      encoder.draw(encoderSpec(encoder.width || charges.width, sent, received[trained], on[trained].latent[index], state.scale, top),
+        `Row ${sample.rows[index]} as ${name} sees it: latents ${on[trained].latent[index].join(", ")}`);
+    }
     const exact = (value, digits) => [value.toFixed(digits), value], total = sent.reduce((a, b) => a + b, 0);
     const table = tableOf(["algorithm", "EMD", "charge received", "of the input"], on.map((one, k) => {
       const sum = received[k].reduce((a, b) => a + b, 0);
@@ -156,6 +193,10 @@ function modules(root) {
     const on = series.filter((one) => !state.off.has(one.name));
     const values = receptions.filter((one) => !state.off.has(one.scheme)).flatMap((one) => sample.rows.map((row, index) => ({
       series: one.scheme, index, row, x: sample.coordinates[state.vs][index], emd: one.emd[index] })));
+    if (cloud.isEmpty(values)) {
+      cloudView = null;
+      return;
+    }
     const positive = values.every((one) => one.x > 0) && state.vs === "module_sum";
     const { color, shape } = seriesEncoding(on);
     const x = { field: "x", type: "quantitative", title: titles[state.vs], scale: scaleOf(positive, { padding: 8 }) };
@@ -188,7 +229,7 @@ function modules(root) {
       choice("charge scale", [["sqrt", "square root"], ["linear", "linear"]], state.scale, (value) => { state.scale = value; drawModule(); })),
     element("div", { class: "controls stepper" }, button("previous", "previous module", step(-1)),
       element("label", { for: "module_slider" }, "module"), slider, button("next", "next module", step(1))),
-    element("p", { class: "said" }, said), boxes, charges.root, changes.root, facts, cells,
+    element("p", { class: "said" }, said), boxes, charges.root, changes.root, encoder.root, facts, cells,
     element("div", { class: "controls" }, choice("modules vs.", Object.keys(sample.coordinates).map((name) => [name, titles[name]]), state.vs,
       (value) => { state.vs = value; drawCloud(); })), cloud.root);
   chooseLinks();
