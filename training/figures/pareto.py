@@ -28,7 +28,7 @@ def area_against_emd(scan: ParetoScan) -> Figure:
         axes.plot(area, emd, marker=marker, color=colour, linestyle=":", linewidth=0.8, label=label)
         for one, n_bits, x, y in zip(row, bits, area, emd, strict=True):
             if one is not own:
-                axes.annotate(str(n_bits), (x, y), (5, 4), textcoords="offset points", color=colour)
+                axes.annotate(str(n_bits), (x, y), (5, 4), textcoords="offset points")
 
     row = sorted((one for one in points if one.input_bits == own.input_bits), key=lambda one: one.weight_bits)
     draw(row, [one.weight_bits for one in row], f"varying weight bits, {own.input_bits} input bits", "o", COLOURS[0])

@@ -87,10 +87,9 @@ function encoderSpec(width, sent, received, latent, scale, top) {
     data: { values: latent.map((value, index) => ({ row: Math.floor(index / 4), column: index % 4, index, value })) },
     encoding: { x: axis("column"), y: axis("row"), tooltip: [{ field: "index", title: "latent" }, { field: "value", title: "code" }] },
     layer: [
-      { mark: { type: "rect", stroke: INK, strokeWidth: 0.2 }, encoding: { color: { field: "value", type: "quantitative",
-        scale: { domain: [0, most], scheme: "cividis" }, legend: null } } },
-      { mark: { type: "text", fontSize: 11 }, encoding: { text: { field: "value" },
-        color: { condition: { test: `datum.value > ${0.55 * most}`, value: "#000000" }, value: "#ffffff" } } }],
+      { mark: { type: "rect", stroke: INK, strokeWidth: 0.2, fillOpacity: 0.35 }, encoding: {
+        color: { field: "value", type: "quantitative", scale: { domain: [0, most], scheme: "cividis" }, legend: null } } },
+      { mark: { type: "text", fontSize: 11 }, encoding: { text: { field: "value" } } }],
   }, image("received", received, true)], spacing: 12, resolve: { scale: { color: "independent" } } };
 }
 
