@@ -216,7 +216,7 @@ def test_other_commands_take_the_name(made: Shipped, tmp_path: Path) -> None:
     assert len((tmp_path / "latent.csv").read_text().splitlines()) == 201 and (tmp_path / "init.yaml").stat().st_size
     assert Path("runs/shipped/econ_t_2elink/report.html").stat().st_size
     assert Path("runs/shipped/econ_t_2elink/seu.json").stat().st_size
-    done = econ("seu", "--run", "econ_t_2elink", "--no-rtl")
+    done = econ("seu", "--run", "econ_t_2elink", "--no-rtl", "--json", str(tmp_path / "seu.json"))
     assert done.exit_code == 2 and "comes without modules; name a file with --input" in done.output
 
 
