@@ -38,11 +38,13 @@ def decode(
 
     A number that a frame does not carry is left empty, and so is a frame of which the output buffer lost words.
     Charges stand in the order after the mux.
-    Example: econ-t chip decode --registers init.yaml --input testOutput.csv --output fields.csv
 
     With --align a capture may start anywhere, lack rows, hold several orbits, idle and damaged rows, and have its links
     in another order or inverted; what was found is printed. A row that cannot be read is left empty.
-    Example: econ-t chip decode --align --registers init.yaml --input capture.csv --output fields.csv
+
+    Examples: econ-t chip decode --registers init.yaml --input testOutput.csv --output fields.csv
+
+    econ-t chip decode --align --registers init.yaml --input capture.csv --output fields.csv
     """
     settings = Registers.load(registers, revision)
     if align_:
