@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import resources
 from importlib.metadata import version
 from typing import Any
@@ -45,9 +46,12 @@ def programs() -> str:
 def library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script; made within two seconds, then kept beside compiled projects."""
     path = cache_root() / f"vega-{version('vl-convert-python')}.js"
-    if not path.exists():
-        write_text(path, vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-    return _inline(path.read_text(encoding="utf-8"))
+    if path.exists():
+        return _inline(path.read_text(encoding="utf-8"))
+    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    with suppress(OSError):  # a report needs no cache
+        write_text(path, script)
+    return _inline(script)
 
 
 def explorer_data(physics: Comparison | None, histories: Mapping[str, History], own_links: int = 0) -> dict[str, Any]:

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from training.report.interactive import as_json, explorer_data
+import pytest
+
+from training.report.interactive import as_json, explorer_data, library
+
+
+def test_library_is_kept_and_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for cache in (tmp_path / "cache", tmp_path / "cache", Path("/dev/null/cache")):
+        monkeypatch.setenv("ECON_T_CACHE", str(cache))
+        library.cache_clear()
+        made.append(library())
+    library.cache_clear()
+    assert made[0] == made[1] == made[2] and "vegaEmbed" in made[0] and "</script" not in made[0]
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".js"]
 
 
 def test_json_cannot_end_its_element() -> None:
