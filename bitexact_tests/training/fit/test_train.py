@@ -232,7 +232,7 @@ def test_results_that_are_cut_short_are_written_by_the_next_run(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However short the training was: what it left is known to be its own."""
-    def killed(*arguments: Any) -> None:
+    def killed(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
