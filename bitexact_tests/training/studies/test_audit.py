@@ -1,0 +1,126 @@
+"""Audit of encoders from elsewhere: trained or not, negative latents, and what the chip makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bitexact_tests.samples.foreign import build
+from emulator import encode
+from models.calq_io import write_calq
+from models.spec import EncoderSpec
+from models.weights import EncoderWeights
+from training.__main__ import app
+from training.production.toy import generate
+from training.results.audit import Audit, Way
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("qkeras")
+
+
+@pytest.fixture(scope="module")
+def calq(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("audit") / "calq.parquet"
+    write_calq(path, generate(300, seed=3))
+    return path
+
+
+def run(file: Path, calq: Path, tmp_path: Path, *options: str) -> tuple[Any, Audit | None]:
+    found = CliRunner().invoke(app, ["audit", "--encoder", str(file), "--input", str(calq), "--steps", "3", "--json",
+                                     str(tmp_path / "audit.json"), *options])
+    path = tmp_path / "audit.json"
+    return found, Audit.load(path) if path.exists() else None
+
+
+def test_signed_latents_are_counted_and_cut(calq: Path, tmp_path: Path) -> None:
+    model = build(latent="quantized_bits(9,1,alpha=1)")
+    model.save(tmp_path / "signed.h5")
+    found, audit = run(tmp_path / "signed.h5", calq, tmp_path)
+    assert found.exit_code == 0 and audit is not None, found.output
+    own, cut, chip = audit.ways
+    assert [own.name, cut.name, chip.name] == ["its own arithmetic", "negatives cut", "the chip's integers"]
+    assert 0.2 < own.negative < 0.8 and cut.negative == chip.negative == 0
+    assert cut.zero >= own.negative and chip.zero >= 0.9 * own.negative
+    assert own.entropy > cut.entropy and own.n_codes > cut.n_codes
+    assert audit.untrained is None and len(audit.differences) == 1
+    assert audit.verdict.startswith(f"The chip cuts {own.negative:.0%} of the latents, which are negative. The EMD is")
+    assert audit.verdict in found.output.replace("\n", " ")
+
+
+def test_an_encoder_as_it_was_initialised_looks_untrained(calq: Path, tmp_path: Path) -> None:
+    model = build()
+    rng = np.random.default_rng(1)
+    for variable in model.weights:
+        if "bias" in variable.name:
+            variable.assign(np.zeros(variable.shape))
+        else:
+            deviation = np.sqrt(2 / np.prod(variable.shape[:-1]))
+            variable.assign(np.clip(rng.normal(0, deviation, variable.shape), -2 * deviation, 2 * deviation))
+    model.save(tmp_path / "new.h5")
+    _, audit = run(tmp_path / "new.h5", calq, tmp_path)
+    assert audit is not None and audit.untrained is not None
+    assert audit.untrained.startswith("looks untrained: all biases are 0")
+    assert audit.verdict.startswith("This encoder was not trained.")
+
+
+def test_codes_of_the_chip(calq: Path, tmp_path: Path) -> None:
+    """Numbers of a way are those of the emulator's latents."""
+    spec = EncoderSpec.chip(2)
+    weights = EncoderWeights.random(spec, 5, density=0.3)
+    weights.save(tmp_path / "weights.npz")
+    found, audit = run(tmp_path / "weights.npz", calq, tmp_path, "--config", "econ_t_2elink")
+    assert found.exit_code == 0 and audit is not None, found.output
+    codes = encode(weights, generate(300, seed=3))["latent_code"]
+    (way,) = audit.ways
+    assert audit.verdict.startswith("The file has no arithmetic of its own to compare with the chip's. The EMD through")
+    assert way.zero == pytest.approx((codes == 0).mean(), rel=1e-5)
+    assert way.saturated == pytest.approx((codes == 7).mean(), rel=1e-5, abs=1e-9)
+    assert way.all_zero == pytest.approx((codes == 0).all(axis=1).mean(), abs=1e-6)
+    assert way.n_codes == pytest.approx(np.mean([len(np.unique(one)) for one in codes.T]), rel=1e-5)
+    entropy = [-sum(p * np.log2(p) for p in np.bincount(one)[np.bincount(one) > 0] / 300) for one in codes.T]
+    assert way.entropy == pytest.approx(np.mean(entropy), rel=1e-5)
+
+
+def test_a_fresh_decoder_learns(tmp_path: Path) -> None:
+    from training.networks.chip_encoder import chip_encoder
+
+    calq = tmp_path / "calq.parquet"
+    write_calq(calq, generate(4000, seed=3))
+    chip_encoder(EncoderSpec.chip(5), 5).codes().save(tmp_path / "weights.npz")
+    emds = []
+    for steps in ("1", "250"):
+        _, audit = run(tmp_path / "weights.npz", calq, tmp_path, "--steps", steps)
+        assert audit is not None and audit.ways[0].emd is not None
+        emds.append(audit.ways[0].emd)
+    assert emds[1] < 0.9 * emds[0]
+
+
+def test_verdicts() -> None:
+    def of(own: float, chip: float) -> str:
+        way = Way(name="n", negative=0, zero=0, saturated=0, all_zero=0, entropy=1, n_codes=2, emd=own)
+        last = way.model_copy(update={"emd": chip})
+        return Audit(file="f", data="d", n_modules=9, decoder="x", untrained=None, differences=(), notes=(),
+                     ways=(way, last)).verdict
+
+    assert of(1.0, 1.3).startswith("The chip's arithmetic loses much of what this encoder learnt. The EMD is 1.00")
+    assert of(1.0, 1.1).startswith("This encoder runs on the chip as it was trained.")
+
+
+@pytest.mark.parametrize(("content", "message"), [(b"no model", "encoder.h5: "), (None, "encoder.h5")])
+def test_bad_files(calq: Path, tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content:
+        (tmp_path / "encoder.h5").write_bytes(content)
+    found, _ = run(tmp_path / "encoder.h5", calq, tmp_path)
+    assert found.exit_code == 2
+    assert message in found.output and len(found.output.strip().splitlines()) == 1
+
+
+def test_too_few_modules(tmp_path: Path) -> None:
+    write_calq(tmp_path / "calq.csv", generate(19, seed=3))
+    EncoderWeights.random(EncoderSpec.chip(5), 5).save(tmp_path / "weights.npz")
+    found, _ = run(tmp_path / "weights.npz", tmp_path / "calq.csv", tmp_path)
+    assert found.exit_code == 2 and "modules with charge, expected at least 20" in found.output

@@ -1,0 +1,52 @@
+"""Command `audit`: what an encoder from elsewhere sends, and what is left of it on the chip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.calq_io import column_order, read_calq
+from models.config import Config
+from models.options import CalqFiles, JsonFile
+from training.commands.console import log_to_console, show_records
+
+
+def audit(
+    encoder: Annotated[Path, typer.Option(help="Keras model (.h5, .hdf5, .keras), frozen graph (.pb), SavedModel "
+                                               "folder, weights.npz or register file.")],
+    input: CalqFiles,
+    config: Annotated[str, typer.Option(help="Configuration of the link budget.")] = "econ_t_5elink",
+    decoder: Annotated[Path | None, typer.Option(help="decoder.npz of this project; default: a fresh one for each way "
+                                                      "of computing the latents.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of a fresh decoder.")] = 700,
+    architecture: Annotated[Path | None, typer.Option(help="Architecture of weights alone (JSON, YAML); default: the "
+                                                           "one beside them.")] = None,
+    rows: Annotated[int, typer.Option(min=20, help="Number of rows to read of each file.")] = 10_000,
+    order: Annotated[str, typer.Option(help="Order of the CALQ columns, tc or image.")] = "tc",
+    json_: JsonFile = None,
+) -> None:
+    """Audit an encoder: is it trained, what does it send, and what does the chip make of it.
+
+    Its latents are computed in its own arithmetic, with negatives cut as the chip does, and by the chip's integers; the
+    EMD of each is that of half of the modules. Files are read as data.
+
+    Example: econ-t audit --encoder encoder.h5 --input calq.csv --json audit.json
+    """
+    log_to_console()
+    modules = read_calq(input, column_order(order, "tc"), rows)
+    from training.studies.audit import audit as run_audit  # noqa: PLC0415  (starts TensorFlow)
+
+    found = run_audit(encoder, Config.load(config).encoder, modules, decoder=decoder, steps=steps,
+                      architecture=architecture)
+    if json_ != "-":
+        for line in (*found.notes, *found.differences, *([found.untrained] if found.untrained else [])):
+            typer.echo(line, err=True)
+        show_records(f"{found.file} on {found.n_modules:,} modules of {found.data}, decoder: {found.decoder}",
+                   [{"latents of": way.name, "negative": f"{way.negative:.1%}", "zero": f"{way.zero:.1%}",
+                     "saturated": f"{way.saturated:.1%}", "all zero": f"{way.all_zero:.1%}", "entropy": way.entropy,
+                     "codes": way.n_codes, "EMD": way.emd} for way in found.ways])
+        typer.echo(found.verdict, err=True)
+    if json_:
+        found.save(json_)
