@@ -76,7 +76,18 @@ def write_network(make: Callable[[], Any], folder: Path) -> Any:
         model.write()
         Path(f"{folder}.tar.gz").unlink(missing_ok=True)  # hls4ml also packs some projects, beside the folder
     (folder / "hls4ml.log").write_text(log.getvalue())
+    _keep_one_bit(folder / "firmware" / "defines.h", model)
     return model
+
+
+def _keep_one_bit(header: Path, model: Any) -> None:
+    """Give types of one bit their width: hls4ml declares them in Algorithmic C with two, one of them a fraction."""
+    text = header.read_text()
+    for layer in model.get_layers():
+        kind = layer.get_output_variable().type
+        if kind.precision.width == 1:
+            text = re.sub(rf"typedef ac_fixed<2,([^;]*> {kind.name};)", r"typedef ac_fixed<1,\1", text)
+    header.write_text(text)
 
 
 def _write_weights(folder: Path, config: Config, weights: EncoderWeights) -> None:

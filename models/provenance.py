@@ -41,17 +41,23 @@ def provenance() -> Provenance:
         name: found for name in _PACKAGES if (found := _version(name)) is not None}
     compiler = _first_line(["g++", "--version"])
     return Provenance(
-        date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), version=models.__version__, commit=commit(),
+        date=_now().strftime("%Y-%m-%d %H:%M UTC"), version=models.__version__, commit=commit(),
         host=f"{platform.node()}, {platform.system()} on {platform.machine()}, {os.cpu_count()} processors",
         command=command_line(sys.argv), tools=tools | ({"g++": compiler.split()[-1]} if compiler else {}))
 
 
-def commit() -> str | None:
-    """Commit of the clone that this code is in, `+` behind it if a file differs from it; None outside a clone."""
+def _now() -> datetime:
+    """Time by the clock, or that in SOURCE_DATE_EPOCH, by which equal jobs write equal files."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), timezone.utc) if epoch else datetime.now(timezone.utc)
+
+
+def commit(clone: Path = _CLONE) -> str | None:
+    """Commit of `clone`, by default that of this code, `+` behind it if a file differs; None outside a clone."""
     # Git would also find a clone further up, such as the one whose virtual environment holds this package.
-    if not (_CLONE / ".git").exists():
+    if not (clone / ".git").exists():
         return None
-    git = ["git", "-C", str(_CLONE)]
+    git = ["git", "-C", str(clone)]
     found = _first_line([*git, "rev-parse", "--short=12", "HEAD"])
     if not found:
         return None

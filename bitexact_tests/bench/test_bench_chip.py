@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
+from bitexact_tests.samples.link_words import RANDOM_ORBIT
 from emulator import EconT
 from models.chip import ORBIT, Algorithm
 from models.register_weights import for_encoder
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
-
-ERX = np.random.default_rng(1).integers(0, 1 << 32, (ORBIT, 12), dtype=np.uint32)
 
 
 @pytest.mark.parametrize("algorithm", Algorithm, ids=lambda algorithm: algorithm.short_name)
@@ -22,6 +20,6 @@ def test_orbit(benchmark: Any, algorithm: Algorithm) -> None:
         "MFC_ALGORITHM_SEL_DENSITY.algo.select": algorithm, "FMTBUF_ALL.config.stc_type": 0,
     })
     benchmark.group = "one orbit"
-    frames = benchmark(EconT(registers).run, ERX)
+    frames = benchmark(EconT(registers).run, RANDOM_ORBIT)
     assert frames.etx.shape == (ORBIT, 13)
     benchmark.extra_info["bx_per_s"] = ORBIT / benchmark.stats.stats.median if benchmark.stats else None

@@ -69,11 +69,11 @@ def test_what_the_command_says(folder: Path, tmp_path: Path) -> None:
                      result.stdout, re.MULTILINE)
     np.testing.assert_array_equal(EncoderWeights.load(output).flat,
                                   import_encoder(folder / "plain.h5", EncoderSpec.chip(5)).weights.flat)
-    result = run(*arguments, folder / "scaled.h5", "--no-check")
+    result = run(*arguments, folder / "scaled.h5", "--no-check", "--force")
     assert re.search(r"^warning: dense_kernel: 20\d\d of 2048 values of the network are not codes of S1\.5",
                      result.stderr, re.MULTILINE)
     assert "equal to" not in result.stdout and "checked" not in result.stdout
-    result = run(*arguments, folder / "alone.weights.h5")
+    result = run(*arguments, folder / "alone.weights.h5", "--force")
     assert "no architecture in the file: assumed convolution of stride 2" in result.stdout
     assert "not checked: the file has no architecture to run" in result.stdout
 

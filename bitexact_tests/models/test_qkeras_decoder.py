@@ -39,7 +39,7 @@ def test_every_layer_of_the_model_equals_the_integers(name: str, family: str) ->
 def test_a_new_model_leaves_no_cell_at_0() -> None:
     spec = SPECS["5 links, 3k"]
     charge = build_decoder(spec, 1)(INPUT.value(input_codes(spec, *fields(spec))).astype(np.float32)).numpy()
-    assert (charge > 0).mean(axis=0).min() > 0.05 and 0.3 * SUM_VALUE < charge.sum(axis=1).mean() < 3 * SUM_VALUE
+    assert (charge > 0).mean(axis=0).min() > 0 and 0.3 * SUM_VALUE < charge.sum(axis=1).mean() < 3 * SUM_VALUE
 
 
 def test_a_weight_that_is_not_finite_is_named() -> None:

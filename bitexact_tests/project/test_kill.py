@@ -83,7 +83,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(job: Job, data: Path, out: Path) -> subprocess.Popen[str]:
     command = [part.format(data=data, out=out) for part in job.command]
-    environment = os.environ | ({"ECON_T_CACHE": str(out / ".cache")} if job.cold else {})
+    environment = os.environ | {"SOURCE_DATE_EPOCH": "0"} | ({"ECON_T_CACHE": str(out / ".cache")} if job.cold else {})
     return subprocess.Popen([sys.executable, *command], cwd=REPOSITORY, env=environment, text=True,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
 
@@ -110,8 +110,9 @@ def kill(job: Job, data: Path, out: Path, seconds: float) -> bool:
 
 
 def content(out: Path) -> dict[str, bytes]:
-    """All files that are in sight: what a killed writer leaves is hidden."""
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*"))
+    """All files that are in sight, without the name of the folder: what a killed writer leaves is hidden."""
+    return {str(path.relative_to(out)): path.read_bytes().replace(str(out).encode(), b"{out}")
+            for path in sorted(out.rglob("*"))
             if path.is_file() and not any(part.startswith(".") for part in path.relative_to(out).parts)}
 
 

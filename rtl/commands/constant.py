@@ -49,7 +49,7 @@ def constant(
 def _check_older(output: Path, weights: EncoderWeights, stages: int | None, synthesise: bool) -> None:
     """Raise InputError if a folder holds a mapping, which took minutes, that this command would not give again."""
     kept, same = None, False
-    with suppress(InputError):  # a file of somebody else: the folder is refused as a whole
+    with suppress(InputError, FileNotFoundError):  # none yet, or somebody else's: refused as a whole
         kept = ConstantSynthesis.find(output / RESULT_FILE)
         same = EncoderWeights.load(output / WEIGHTS_FILE).digest() == weights.digest()
     if kept is None or len(kept.implementations) == 1:

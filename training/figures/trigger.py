@@ -71,7 +71,7 @@ def roc(study: TriggerStudy, sample: str) -> Figure:
     axes.set(xlabel=f"share of {sample} that pass", ylabel="share of pile-up clusters that pass", xlim=(0.5, 1.0),
              yscale="symlog")
     axes.set_yscale("symlog", linthresh=0.01)
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.4)  # the label of 1 needs room above it
     axes.legend()
     return figure
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.samples import wafers
-from bitexact_tests.training.production.test_geometry_file import GEOMETRY
+from bitexact_tests.samples.geometry_file import GEOMETRY
 from training.__main__ import app
 from training.fit.run import Run
 from training.results.audit import Audit

@@ -298,7 +298,9 @@ def test_replaces_a_folder_of_losses(family: Path, tmp_path: Path) -> None:
     for name in ("emd_loss.json", "emd_loss17.npz"):
         (tmp_path / name).write_text("an older one")
     options = ["--epochs", "1", "--best", "1", "--n-trained", "1", "--output", str(tmp_path)]
-    result = CliRunner().invoke(app, [*OPTIONS, *options])
+    assert CliRunner().invoke(app, [*OPTIONS, *options]).exit_code == 2
+    assert (tmp_path / "emd_loss17.npz").read_text() == "an older one"
+    result = CliRunner().invoke(app, [*OPTIONS, *options, "--retrain"])
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["emd_loss.json", "emd_loss1.npz"]
 

@@ -239,7 +239,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
 def test_a_folder_holds_one_encoder(tmp_path: Path) -> None:
     for name, there, gone in (("dense_d32_tele", NETWORK_FILE, WEIGHTS_FILE),
                               ("8x8_c8_S2_qK_RTL", WEIGHTS_FILE, NETWORK_FILE)):
-        train(small(name), tmp_path)
+        train(small(name), tmp_path, retrain=True)
         assert (tmp_path / there).exists() and not (tmp_path / gone).exists()
 
 
@@ -256,7 +256,7 @@ def test_commands(tmp_path: Path) -> None:
     names = ["dense_d32_tele_quantized", "8x8_c8_S2_tele_quantized"]
     result = command("train", *options)
     assert result.exit_code == 0, result.stderr
-    assert all(name in result.stderr.splitlines()[-3 + i] for i, name in enumerate(names)), result.stderr
+    assert all(name in result.stderr.splitlines()[-2 + i] for i, name in enumerate(names)), result.stderr
     rows = ResultList[TrainedNetwork].load(tmp_path / "networks.json").rows
     assert [(row.name, row.formats, row.on_chip, row.loss, row.n_elinks) for row in rows] == [
         (names[0], "qkeras", False, "telescope", 2), (names[1], "qkeras", True, "telescope", 2)]
@@ -265,8 +265,9 @@ def test_commands(tmp_path: Path) -> None:
         assert command("evaluate", "--config", run / "config.yaml", "--weights", run / file, "--input",
                        run / "test.csv", "--json", tmp_path / "metrics.json").exit_code == 0
         found = Evaluation.load(tmp_path / "metrics.json")
-        assert found == Evaluation.load(run / "metrics.json") and (found.config, found.n_modules) == (name, 50)
-        assert found.model_dump(exclude={"config"}).items() <= dict(row).items()
+        assert found.model_copy(update={"data": None}) == Evaluation.load(run / "metrics.json")
+        assert (found.config, found.n_modules) == (name, 50)
+        assert found.model_dump(exclude={"config", "data", "remarks", "latents"}).items() <= dict(row).items()
         assert len(read_calq(run / "test.csv").calq) == 50
     listed = command("networks", "--json", "-")
     assert listed.exit_code == 0 and [row["name"] for row in json.loads(listed.stdout)] == list(NETWORKS)

@@ -57,8 +57,7 @@ def test_more_links_for_all() -> None:
 
 def test_weights_by_number_of_links() -> None:
     rule = System.load("ae").rules[0]
-    assert [rule.run_of(n) for n in (2, 5, 9)] == ["runs/econ_t_2elink", "runs/econ_t_5elink",
-                                                       "runs/econ_t_5elink"]
+    assert [rule.run_of(n) for n in (2, 5, 9)] == ["econ_t_2elink", "econ_t_5elink", "econ_t_5elink"]
 
 
 def test_digest_is_of_every_setting(tmp_path: Path) -> None:
