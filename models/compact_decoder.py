@@ -176,13 +176,7 @@ class CompactDecoder:
     def __post_init__(self) -> None:
         for name, shape in self.spec.weight_shapes.items():
             code, form = self.arrays[name], self.spec.weight_formats[name]
-            if code.shape != shape:
-                raise InputError(f"{name} has shape {code.shape}, expected {shape}")
-            bad = (code < form.min_code) | (code > form.max_code)
-            if bad.any():
-                index = [int(i) for i in np.argwhere(bad)[0]]
-                raise InputError(f"{name}{index} = {code[tuple(index)]}, expected a code of {form}: "
-                                 f"{form.min_code}..{form.max_code}")
+            form.check_codes(name, code, shape)
 
     def __repr__(self) -> str:
         return f"<CompactDecoder {self.spec!r} for the encoder {self.encoder}, digest {self.digest()}>"

@@ -25,7 +25,7 @@ from models.spec import EncoderSpec
 from models.stages import Stage, check_not_staged, stages_of
 from models.trigger_cells import IMAGE_SIZE
 from models.validation import Evolving, explain
-from models.yaml_file import BAD_YAML, Location, read_yaml
+from models.yaml_file import BAD_YAML, Location, named_file, read_yaml
 
 _CONFIGS = Path(__file__).parents[1] / "configs"  # beside the packages, in a clone as where it is installed
 CONFIG_FILE = "config.yaml"
@@ -287,7 +287,7 @@ class Config(_Section):
         """
         path = Path(path)
         if not path.exists() and path.parent == Path() and not path.suffix:
-            path = _of_this_project(path.name)
+            path = named_file(_CONFIGS, path.name, "configuration")
         content, lines = read_yaml(path)
         return _valid(content, path, lines)
 
@@ -342,12 +342,3 @@ def _valid(content: Any, source: object, lines: Mapping[Location, int] | None = 
         raise InputError(explain(error, Config, source, lines)) from None
     stages_of(config, source, lines)
     return config
-
-
-def _of_this_project(name: str) -> Path:
-    path = _CONFIGS / f"{name}.yaml"
-    if not path.is_file():
-        known = sorted(file.stem for file in _CONFIGS.glob("*.yaml"))
-        raise InputError(f"{name}: no such file and no configuration of this name{nearest(name, known)}; "
-                         f"expected a file or one of {', '.join(known)}")
-    return path

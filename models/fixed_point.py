@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import IntArray
+from models.errors import InputError
 
 Rounding = Literal["floor", "half_even"]
 Overflow = Literal["wrap", "saturate"]
@@ -127,6 +128,18 @@ class FixedPoint:
             raise ValueError(f"{name}{list(index)} = {float(values[index])!r} is no {self} number: "
                              f"expected a multiple of 2^-{self.fraction_bits} in [{low}, {high}]")
         return scaled.astype(np.int64)
+
+    def check_codes(self, name: str, code: IntArray, shape: tuple[int, ...]) -> None:
+        """Raise InputError, with the first bad index, unless these are codes of this format in this shape."""
+        if code.shape != shape:
+            raise InputError(f"{name} has shape {code.shape}, expected {shape}")
+        if code.dtype.kind not in "iu":
+            raise InputError(f"{name} has type {code.dtype}, expected integer codes of {self}")
+        bad = (code < self.min_code) | (code > self.max_code)
+        if bad.any():
+            index = [int(i) for i in np.argwhere(bad)[0]]
+            raise InputError(f"{name}{index} = {code[tuple(index)]}, expected a code of {self}: "
+                             f"{self.min_code}..{self.max_code}")
 
     def value(self, code: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """The real numbers that codes stand for (exact: a double holds 53 bits)."""

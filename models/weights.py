@@ -47,15 +47,7 @@ class EncoderWeights:
         for name, shape in self.spec.weight_shapes.items():
             code = np.asarray(getattr(self, name))
             form = self.spec.weight_formats[name]
-            if code.shape != shape:
-                raise InputError(f"{name} has shape {code.shape}, expected {shape}")
-            if code.dtype.kind not in "iu":
-                raise InputError(f"{name} has type {code.dtype}, expected integer codes of {form}")
-            bad = (code < form.min_code) | (code > form.max_code)
-            if bad.any():
-                index = [int(i) for i in np.argwhere(bad)[0]]
-                raise InputError(f"{name}{index} = {code[tuple(index)]}, expected a code of {form}: "
-                                 f"{form.min_code}..{form.max_code}")
+            form.check_codes(name, code, shape)
             frozen = code.astype(np.int8 if form.width <= np.iinfo(np.int8).bits else np.int16)
             frozen.flags.writeable = False
             object.__setattr__(self, name, frozen)

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from models.errors import InputError
+from models.errors import InputError, nearest
 
 _MAX_FILE_BYTES = 1 << 20
 
@@ -16,6 +16,16 @@ Location = tuple[str | int, ...]
 
 BAD_YAML = (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading YAML raises: its own errors, and those of a value that does not fit its tag (`!!timestamp x`)."""
+
+
+def named_file(folder: Path, name: str, what: str) -> Path:
+    """`folder/name.yaml`; raises InputError, with the names that there are, if it is missing."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(file.stem for file in folder.glob("*.yaml"))
+        raise InputError(f"{name}: no such file and no {what} of this name{nearest(name, known)}; expected a file or "
+                         f"one of {', '.join(known)}")
+    return path
 
 
 def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from training.figures.style import COLOURS
-from training.figures.wafer import CHARGE_MAP, DIFFERENCE_MAP, draw_wafer
+from training.figures.wafer import CHARGE_MAP, DIFFERENCE_MAP, draw_scales, draw_wafer
 from training.results.latents import LatentStatistics
 from training.results.module import SentModule
 
@@ -30,12 +30,7 @@ def sent_module(module: SentModule) -> Figure:
         panels[0][k].set_title(f"{one.scheme}\n{one.n_elinks} links, EMD {distance}", fontsize="small")
         changes = draw_wafer(panels[1][k], received - true, DIFFERENCE_MAP, -top, top)
         panels[1][k].set_title("received - input", fontsize="small")
-    for mesh, label, place in ((charges, "charge [CALQ]", 0.72), (changes, "difference [CALQ]", 0.3)):
-        bar = panels[1][0].inset_axes((0.0, place, 1.0, 0.07))
-        figure.colorbar(mesh, cax=bar, orientation="horizontal")
-        bar.tick_params(labelsize="small")
-        bar.set_xlabel(label, fontsize="small", loc="center")
-        bar.minorticks_off()
+    draw_scales(panels[1][0], {"charge [CALQ]": (charges, 0.72), "difference [CALQ]": (changes, 0.3)}, 0.07, "small")
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -84,13 +85,18 @@ def wafer_display(display: Display) -> Figure:
     changes = draw_wafer(panels[2], difference, DIFFERENCE_MAP, -top, top)
     panels[2].set_title("received - input", fontsize="small")
     panels[5].set_axis_off()
-    for mesh, label, place in ((charges, "CALQ", 0.62), (changes, "difference [CALQ]", 0.18)):
-        bar = panels[5].inset_axes((0.0, place, 1.0, 0.12))
-        figure.colorbar(mesh, cax=bar, orientation="horizontal")
-        bar.tick_params(labelsize="x-small")
-        bar.set_xlabel(label, fontsize="x-small", loc="center")
-        bar.minorticks_off()
+    draw_scales(panels[5], {"CALQ": (charges, 0.62), "difference [CALQ]": (changes, 0.18)}, 0.12, "x-small")
     return figure
+
+
+def draw_scales(axes: Axes, scales: Mapping[str, tuple[PolyCollection, float]], height: float, size: str) -> None:
+    """Draw colour bars in a panel that is off, each with its label, for these cells, at this height of the panel."""
+    for label, (cells, place) in scales.items():
+        bar = axes.inset_axes((0.0, place, 1.0, height))
+        axes.figure.colorbar(cells, cax=bar, orientation="horizontal")
+        bar.tick_params(labelsize=size)
+        bar.set_xlabel(label, fontsize=size, loc="center")
+        bar.minorticks_off()
 
 
 def image_display(display: Display) -> Figure:

@@ -7,12 +7,18 @@ from collections.abc import Iterable, Sequence
 from models.trigger_cells import CALQ_PER_MIPT
 from training.results.card import TITLES, TOLERANCE, Card, Sample
 
+SET_TITLES = ("set", "links", "bits per latent", "decoder's weights", *TITLES.values())
+
 
 def cards_table(cards: Sequence[Card]) -> str:
     """A table of these sets: mean EMD, with its standard error, of the modules with a cell above 35 CALQ."""
-    rows = [[f"`{card.name}`", str(card.n_elinks), str(card.latent_bits), f"{card.decoder_parameters:,}",
+    return _table(SET_TITLES, [[f"`{name}`", *rest] for name, *rest in cards_rows(cards)])
+
+
+def cards_rows(cards: Sequence[Card]) -> list[list[str]]:
+    """Rows of the table, below `SET_TITLES`."""
+    return [[card.name, str(card.n_elinks), str(card.latent_bits), f"{card.decoder_parameters:,}",
              *(_mean(card.sample(name)) for name in TITLES)] for card in cards]
-    return _table(["set", "links", "bits per latent", "decoder's weights", *TITLES.values()], rows)
 
 
 def card_page(card: Card) -> str:

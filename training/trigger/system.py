@@ -19,7 +19,7 @@ from models.arrays import Int64Array
 from models.chip import AE_MAX_ELINKS, MAX_ELINKS
 from models.errors import InputError, nearest
 from models.validation import explain
-from models.yaml_file import read_yaml
+from models.yaml_file import named_file, read_yaml
 from training.production.allocation import FEWEST_ELINKS, signal_links
 from training.production.geometry import N_LAYERS, modules
 from training.production.geometry_file import read_module_list
@@ -134,7 +134,7 @@ class System(_Strict):
         """Read a YAML file, or a system of this project by its name; raises InputError naming file, line and key."""
         path = Path(path)
         if not path.exists() and path.parent == Path() and not path.suffix:
-            path = _by_name(path.name)
+            path = named_file(SYSTEMS, path.name, "system")
         content, lines = read_yaml(path)
         try:
             system = cls.model_validate(content)
@@ -179,14 +179,6 @@ class System(_Strict):
                              f"{here.layer[row]}")
         return found
 
-
-def _by_name(name: str) -> Path:
-    path = SYSTEMS / f"{name}.yaml"
-    if not path.is_file():
-        known = sorted(file.stem for file in SYSTEMS.glob("*.yaml"))
-        raise InputError(f"{name}: no such file and no system of this name{nearest(name, known)}; expected a file or "
-                         f"one of {', '.join(known)}")
-    return path
 
 
 def _explained(error: ValidationError, path: Path, lines: Mapping[tuple[str | int, ...], int]) -> str:

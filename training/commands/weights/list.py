@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import typer
-
 from models import shipped
+from models.console import Column, console_for, show_table
 from training.fit.run import Run
-from training.report.cards import cards_table
+from training.report.cards import SET_TITLES, cards_rows
 
 
 def show_list() -> None:
-    """List the shipped sets in Markdown, with the mean EMD of modules that they were not trained on.
+    """List the shipped sets with the mean EMD of modules that they were not trained on.
 
     Example: econ-t weights list
     """
-    typer.echo(cards_table([Run(shipped.FOLDER / name).card for name in shipped.names()]))
+    cards = [Run(shipped.FOLDER / name).card for name in shipped.names()]
+    show_table(console_for(), "EMD of modules with a cell above 35 CALQ that were not trained on",
+               [SET_TITLES[0], *(Column(title, right=True) for title in SET_TITLES[1:])], cards_rows(cards))
