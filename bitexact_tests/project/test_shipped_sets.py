@@ -19,7 +19,8 @@ PAGE = REPOSITORY / "docs" / "shipped-weights.md"
 
 def test_the_table_is_that_of_the_cards() -> None:
     (shown,) = re.findall(r"<!-- shipped sets -->\n(.*?)\n<!-- end -->", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert shown == cards_table([Run(shipped.FOLDER / name).card for name in shipped.names()]), "not what training.report.cards.cards_table gives"
+    cards = [Run(shipped.FOLDER / name).card for name in shipped.names()]
+    assert shown == cards_table(cards), "expected what training.report.cards.cards_table gives"
 
 
 @pytest.mark.slow
