@@ -125,7 +125,7 @@ class FixedPoint:
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             low, high = self.min_code * self.lsb, self.max_code * self.lsb
-            raise ValueError(f"{name}{list(index)} = {float(values[index])!r} is no {self} number: "
+            raise ValueError(f"{name}{list(index)} = {float(values[index])!r} is not a number of {self}: "
                              f"expected a multiple of 2^-{self.fraction_bits} in [{low}, {high}]")
         return scaled.astype(np.int64)
 

@@ -228,7 +228,7 @@ class _Graph:
             "RealDiv": (1 / value if first and value.all() else zero * np.nan, zero),
         }.get(node.op, (one, value))
         if not np.isfinite(scale).all():
-            raise InputError(f"{self.path}: node {node.name} (RealDiv) is no scale, expected a division by numbers")
+            raise InputError(f"{self.path}: node {node.name} (RealDiv) is not a scale; expected a division by numbers")
         return Layer("Affine", _scope(node.name), arrays={"scale": scale, "shift": shift})
 
     def _kernel(self, name: str) -> dict[str, FloatArray]:
