@@ -312,8 +312,6 @@ def test_untrained_encoders_are_named(tmp_path: Path, version: int) -> None:
                 dense.set_weights([dense.get_weights()[0], np.eye(16)[3] * 1e-3])
                 model.save(path)
                 assert not import_encoder(path, SPEC).warnings
-    # Of arrays alone the widest of the usual starts counts.
-    model.save_weights(tmp_path / "weights.h5")
 
 
 def test_untrained_weights_alone_are_named(tmp_path: Path) -> None:
@@ -365,7 +363,7 @@ def test_files_of_keras_3(tmp_path: Path) -> None:
         assert imported.network is not None
         own = latents(imported.network, np.zeros((1, 8, 8), int), SPEC.input)
         hidden = np.maximum(np.tile(expected[1], 16) / 32, 0)
-        np.testing.assert_allclose(own[0], np.maximum(hidden @ (expected[2] / 32) + expected[3] / 32, 0), atol=1e-6)
+        np.testing.assert_array_equal(own[0], np.maximum(hidden @ (expected[2] / 32) + expected[3] / 32, 0))
 
 
 @pytest.mark.parametrize("text", [
@@ -382,64 +380,6 @@ def test_quantisers_written_here_are_those_of_qkeras(text: str) -> None:
     expected = np.rint(qkeras_function(call, layer, False)(values) * 2**20) / 2**20
     np.testing.assert_array_equal(function_of(call, layer)(values), expected)
     np.testing.assert_array_equal(quantised(values, call, layer, False), expected)
-
-
-HOSTILE = {
-    "no model": ({"class_name": "Mine", "config": {"name": "x"}}, "class Mine has no list of layers"),
-    "no encoder": ({"class_name": "Sequential", "config": {"layers": []}}, "no dense layer behind an image"),
-    "circle": ({"class_name": "Functional", "config": {"layers": [
-        {"class_name": "Dense", "name": "a", "config": {"units": 16}, "inbound_nodes": [[["b", 0, 0, {}]]]},
-        {"class_name": "Dense", "name": "b", "config": {"units": 16}, "inbound_nodes": [[["a", 0, 0, {}]]]}]}},
-               "circle"),
-    "code": ({"class_name": "Sequential", "config": {"layers": [
-        {"class_name": "Conv2D", "config": {"name": "c", "activation": "__import__('os').system('touch owned')"}},
-        {"class_name": "Dense", "config": {"name": "d", "units": 16}}]}}, "layer c"),
-    "not a model": ([1, 2], "list has no list of layers"),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_architectures_are_one_line(tmp_path: Path, name: str) -> None:
-    model, message = HOSTILE[name]
-    with h5py.File(tmp_path / "encoder.h5", "w") as file:
-        file.attrs["model_config"] = json.dumps(model)
-        file["model_weights/c/kernel"], file["model_weights/d/kernel"] = np.zeros((3, 3, 1, 8)), np.zeros((128, 16))
-    with pytest.raises(InputError, match=message) as error:
-        import_encoder(tmp_path / "encoder.h5", SPEC)
-    assert "\n" not in str(error.value) and not Path("owned").exists()
-
-
-def test_graphs_that_do_more_than_arithmetic_are_refused(tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    with tf.Graph().as_default() as graph:
-        image = tf.compat.v1.placeholder(tf.float32, (1, 8, 8, 1))
-        tf.identity(image + tf.strings.to_number(tf.io.read_file("/etc/hostname")))
-    (tmp_path / "encoder.pb").write_bytes(graph.as_graph_def().SerializeToString())
-    with pytest.raises(InputError, match=r"encoder.pb: node .* \((ReadFile|StringToNumber)\), expected arithmetic"):
-        import_encoder(tmp_path / "encoder.pb", SPEC)
-    (tmp_path / "encoder.pb").write_bytes(b"no graph")
-    with pytest.raises(InputError, match=r"encoder.pb: not readable as a frozen graph"):
-        import_encoder(tmp_path / "encoder.pb", SPEC)
-
-
-def test_places_without_an_encoder_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError) as missing:
-        import_encoder(tmp_path / "none.h5", SPEC)
-    assert missing.value.filename == str(tmp_path / "none.h5") and missing.value.strerror == "No such file or directory"
-    with pytest.raises(InputError, match="a folder without saved_model"):
-        import_encoder(tmp_path, SPEC)
-    for name, content in (("encoder.keras", b"x"), ("encoder.onnx", b"x"), ("encoder.h5", b"")):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match=f"{name}: .*expected a Keras model"):
-            import_encoder(tmp_path / name, SPEC)
-    with zipfile.ZipFile(tmp_path / "encoder.keras", "w") as archive:
-        archive.writestr("weights.npz", b"x")
-    with pytest.raises(InputError, match=r"encoder.keras: a zip archive without config.json"):
-        import_encoder(tmp_path / "encoder.keras", SPEC)
-    (tmp_path / "encoder.json").write_text("{}")
-    with pytest.raises(InputError, match="holds an architecture without weights; expected the weights"):
-        import_encoder(tmp_path / "encoder.json", SPEC)
 
 
 def test_rounding_and_order_of_the_published_tool(tmp_path: Path, shared_data: Path) -> None:
