@@ -48,6 +48,9 @@ COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --p
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYTHONUNBUFFERED = 1
 
+done = @printf '%s\n' 'The report, verdict first: '$(call quoted,$(1)/report.html) \
+    'One module on its way:     $(VENV)/bin/econ-t show --run '$(call quoted,$(1))' --row 17 --algorithm all'
+
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
 # Each step reads what the one before it wrote, and steps use both cores by themselves: -j changes nothing.
@@ -63,9 +66,11 @@ ifeq ($(origin CONFIG)$(origin RUN),filefile)
 	done; \
 	$(MAKE) --no-print-directory CONFIG=configs/econ_t_$(lastword $(BUDGETS))elink.yaml ARGS= \
 	    RUNS="$(BUDGETS:%=runs/econ_t_%elink)" physics report
+	$(call done,runs/econ_t_$(lastword $(BUDGETS))elink)
 else
 	@$(MAKE) --no-print-directory train
 	@$(MAKE) --no-print-directory ARGS= hls compare evaluate physics report
+	$(call done,$(RUN))
 endif
 
 setup: $(READY) ## make the virtual environment from the lock file, with this project and its command econ-t in it
