@@ -275,14 +275,15 @@ def test_training_into_the_folder_of_a_set_is_refused(made: Shipped) -> None:
         train(small(epochs=1), shipped.FOLDER / "econ_t_2elink")
 
 
-def test_cards_are_shown_as_markdown(made: Shipped, tmp_path: Path) -> None:
+def test_cards_are_shown(made: Shipped, tmp_path: Path) -> None:
     listed, shown = (CliRunner().invoke(app, ["weights", *words]) for words in (
         ["list"], ["card", "econ_t_2elink", "--json", str(tmp_path / "card.json")]))
     sample = made.card.sample("held_out")
     assert sample is not None
     mean = f"{sample.emd_mean:.3f} ± {sample.emd_error:.3f}"
-    assert listed.stdout == cards_table([made.card]) + "\n" and shown.stdout == card_page(made.card) + "\n"
-    lines = listed.stdout.splitlines()
+    assert listed.stdout.splitlines()[-1].split()[:3] == ["econ_t_2elink", "2", "3"] and mean in listed.stdout
+    assert shown.stdout == card_page(made.card) + "\n"
+    lines = cards_table([made.card]).splitlines()
     assert len(lines) == 3 and lines[2].startswith("| `econ_t_2elink` | 2 | 3 |") and mean in lines[2]
     assert len({line.count("|") for line in lines}) == 1 and "| - |" in lines[2], "no sparse sample was at hand"
     assert mean in shown.stdout and made.card.fingerprint in shown.stdout
