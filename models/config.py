@@ -166,7 +166,7 @@ class DecoderConfig(_Section):
 class StageConfig(_Section):
     """One of several trainings in a row: keys of `training` with other values, and of `data`.
 
-    `start`: folder of the run to initialise from; default: the stage before.
+    `start`: folder of the run, or file of the encoder, to initialise from; default: the stage before.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")

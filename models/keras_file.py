@@ -6,6 +6,7 @@ arrays alone they are found by their shapes, because their names differ from ver
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -53,6 +54,10 @@ class ImportedEncoder:
     warnings: list[str] = field(default_factory=list)
     network: Network | None = None
     """The network that the file describes; None of a file of arrays alone."""
+    values: Mapping[str, Float64Array] = field(default_factory=dict)
+    """The arrays before they were quantised to codes."""
+    signed: frozenset[str] = frozenset()
+    """Layers, `conv` or `dense`, that give negative values, which the chip's ReLU cuts."""
 
 
 def import_keras(path: str | Path, spec: EncoderSpec) -> tuple[EncoderWeights, list[ImportedArray]]:
@@ -100,7 +105,8 @@ def import_encoder(
     notes = [f"architecture: {network.source}", *values.notes] if network else values.notes
     warnings = [*values.differences, *(_inexact(row, values, spec) for row in report if row.name in values.processed)]
     warnings.append(looks_untrained(values.trained) or "")
-    return ImportedEncoder(EncoderWeights(spec, **codes), report, notes, list(filter(None, warnings)), network)
+    return ImportedEncoder(EncoderWeights(spec, **codes), report, notes, list(filter(None, warnings)), network,
+                           values.arrays, frozenset(values.signed))
 
 
 def _inexact(row: ImportedArray, values: EncoderValues, spec: EncoderSpec) -> str:

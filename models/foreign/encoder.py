@@ -32,6 +32,9 @@ from models.foreign.normalisation import scale_and_shift
 from models.spec import EncoderSpec
 from models.trigger_cells import IMAGE_SIZE
 
+_SIGNED = np.arange(1, 65) / 32
+"""Sizes of values by which an activation shows that it lets negative ones pass."""
+
 
 @dataclass
 class EncoderValues:
@@ -48,6 +51,8 @@ class EncoderValues:
     """Arrays that a quantiser or a normalisation made out of those of the file."""
     trained: list[tuple[Layer, FloatArray]] = field(default_factory=list)
     """The layers with kernels, and their kernels as the file has them."""
+    signed: set[str] = field(default_factory=set)
+    """Layers, `conv` or `dense`, whose values may be negative behind their activation."""
 
 
 def read_encoder(network: Network, spec: EncoderSpec, approximate: bool) -> EncoderValues:
@@ -285,6 +290,8 @@ class _Reader:
                 values = function(values)
             return values
 
+        if (np.asarray(together(-_SIGNED)) < 0).any():
+            self.found.signed.add("conv" if self.stage == "hidden" else "dense")
         problem = difference(together, form)
         if problem:
             self._differs(layer, problem)

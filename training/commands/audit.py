@@ -10,7 +10,7 @@ import typer
 from models.calq_io import column_order, read_calq
 from models.config import Config
 from models.options import CalqFiles, JsonFile
-from training.commands.console import log_to_console, show_records
+from training.commands.console import log_to_console, show_ways
 
 
 def audit(
@@ -43,10 +43,7 @@ def audit(
     if json_ != "-":
         for line in (*found.notes, *found.differences, *([found.untrained] if found.untrained else [])):
             typer.echo(line, err=True)
-        show_records(f"{found.file} on {found.n_modules:,} modules of {found.data}, decoder: {found.decoder}",
-                   [{"latents of": way.name, "negative": f"{way.negative:.1%}", "zero": f"{way.zero:.1%}",
-                     "saturated": f"{way.saturated:.1%}", "all zero": f"{way.all_zero:.1%}", "entropy": way.entropy,
-                     "codes": way.n_codes, "EMD": way.emd} for way in found.ways])
+        show_ways(f"{found.file} on {found.n_modules:,} modules of {found.data}, decoder: {found.decoder}", found.ways)
         typer.echo(found.verdict, err=True)
     if json_:
         found.save(json_)

@@ -18,10 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.config import Config
 from models.console import Column, console_for, show_table
 from models.result import Result
+from training.results.audit import Way
 from training.results.card import TITLES, Sample
 from training.results.evaluation import Evaluation
 from training.results.latents import LatentStatistics
 from training.results.run import Epoch, RunSummary
+from training.results.start import WarmStart
 
 _CONSOLE = Console(stderr=True)
 
@@ -72,6 +74,21 @@ def show_training(config: Config, output: Path, summary: RunSummary) -> None:
     _CONSOLE.print(f"{config.name}: {summary.epochs} epochs on {summary.n_train} modules, best epoch "
                    f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}",
                    highlight=False, soft_wrap=True)
+
+
+def show_ways(title: str, ways: Sequence[Way]) -> None:
+    """Show a table of the latents of an encoder in several ways, and of what a decoder makes of them."""
+    show_records(title, [
+        {"latents of": way.name, "negative": f"{way.negative:.1%}", "zero": f"{way.zero:.1%}",
+         "saturated": f"{way.saturated:.1%}", "all zero": f"{way.all_zero:.1%}", "entropy": way.entropy,
+         "codes": way.n_codes, "explain": None if way.explained is None else f"{way.explained:.0%}", "EMD": way.emd}
+        for way in ways], optional=("codes", "saturated"))
+
+
+def show_warm_start(found: WarmStart) -> None:
+    """Show what an encoder from elsewhere was worth before and after a training that began with it."""
+    _CONSOLE.print(found.summary, highlight=False, markup=False, soft_wrap=True)
+    show_ways(f"{found.n_modules:,} training modules, a fresh decoder of {found.steps} steps for each", found.ways)
 
 
 def show_metrics(config: Config, evaluation: Evaluation) -> None:

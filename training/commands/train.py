@@ -9,12 +9,13 @@ import typer
 
 from models.config import Config
 from models.options import ConfigFile, Order, Settings
-from training.commands.console import TrainingProgress, log_to_console, show_training
+from training.commands.console import TrainingProgress, log_to_console, show_training, show_warm_start
 from training.commands.old_options import CommandWithOldOptions
 from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
 from training.commands.train_networks import configured, train_networks
 from training.fit.run import Run
 from training.fit.train import train as run_training
+from training.results.start import WarmStart
 
 app = typer.Typer(add_completion=False)
 
@@ -38,8 +39,9 @@ def train(
     occupancy_weight: Annotated[float | None, typer.Option(help="Weight of rare occupancies, 0 to 1.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; not of the split.")] = None,
     set_: Settings = None,
-    start: Annotated[Path | None, typer.Option(help="Initialise from this run or shipped set, of any "
-                                                     "link budget and arithmetic.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Initialise from this run or shipped set, of any link budget and "
+                                                    "arithmetic, or from the encoder in a file (Keras, frozen graph, "
+                                                    "SavedModel, weights.npz, registers).")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again even if this run is finished.")] = False,
 ) -> None:
     """Train encoder and decoder; an interrupted run is resumed, a finished one is not repeated.
@@ -67,3 +69,6 @@ def train(
     with TrainingProgress(chosen) as progress:
         summary = run_training(chosen, folder, retrain, progress.epoch, start, on_stage=progress.stage)
     show_training(chosen, folder, summary)
+    measured = WarmStart.find(Run(folder, new=True).start_file)
+    if measured:
+        show_warm_start(measured)

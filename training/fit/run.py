@@ -55,6 +55,7 @@ class Run:
         self.history_file = folder / "history.json"
         self.test_file = folder / "test.csv"
         self.trained_rows_file = folder / "trained_rows.npz"
+        self.start_file = folder / "start.json"
         self.summary_file = folder / "fingerprint.json"
         self.checkpoint_file = folder / "checkpoint.npz"
         self.stages_folder = folder / "stages"

@@ -18,9 +18,11 @@ from models.weights import EncoderWeights
 from training.data.dataset import Dataset, check_columns, row_keys
 from training.fit.checkpoint import Checkpoint
 from training.fit.run import Run, locked
+from training.fit.start import EncoderFile, Start, check_alike
 from training.fit.trainer import EpochReport, Trainer
 from training.networks.decoder import save_decoder
 from training.results.run import Epoch, History, RunSummary
+from training.results.start import WarmStart
 
 # isort: split
 import tensorflow as tf
@@ -29,14 +31,21 @@ log = logging.getLogger(__name__)
 
 
 def train_stage(
-    config: Config, run: Run, dataset: Dataset, start: Run | None, fingerprint: str, *, retrain: bool = False,
+    config: Config, run: Run, dataset: Dataset, start: Start | None, fingerprint: str, *, retrain: bool = False,
     report: EpochReport | None = None, checkpoint_seconds: float = 2.0,
 ) -> RunSummary:
     """Start or resume a training in the folder of a run, whether it holds a finished one or not.
 
-    `start`: a finished run that passed `check_start`, to initialise weights and decoder from.
+    `start`: what passed `check_start`, to initialise weights and decoder from.
     """
-    initial = _trained(start, config) if start else None
+    found = start.in_range(dataset.train.calq) if isinstance(start, EncoderFile) else None
+    initial = None
+    if isinstance(start, EncoderFile) and found:
+        initial = found.weights, start.decoder(config.training.decoder)
+        if start.imported.signed:
+            log.info("%s: signed, brought into the chip's range", start.path)
+    elif isinstance(start, Run):
+        initial = _trained(start, config)
     check_columns(dataset.test.extra)  # before training, not after all epochs
     with locked(run.folder):
         checkpoint = Checkpoint(run.checkpoint_file, fingerprint, checkpoint_seconds)
@@ -44,7 +53,10 @@ def train_stage(
             checkpoint.remove()
         trainer = _fit(config, dataset, checkpoint, initial, report)
         checkpoint.save(trainer)  # results that are cut short are known by it as ours
-        summary = _write_results(trainer, run, start, fingerprint)
+        measured = None
+        if isinstance(start, EncoderFile) and found and initial:
+            measured = start.measured(found, trainer.encoder.codes(), dataset.train.calq, initial[1] is not None)
+        summary = _write_results(trainer, run, start, fingerprint, measured)
         checkpoint.remove()
     return summary
 
@@ -67,14 +79,15 @@ def check_replaced(run: Run, fingerprint: str) -> None:
                          "--retrain to replace it")
 
 
-def check_start(start: Run, config: Config) -> None:
-    """Raise InputError unless a training can be initialised from this run."""
+def check_start(start: Start, config: Config) -> None:
+    """Raise InputError unless a training can be initialised from this run or file."""
+    path = start.folder if isinstance(start, Run) else start.path
     if config.training.network:
-        raise InputError(f"{start.folder}: network {config.training.network} starts from random weights; omit --start")
-    ours, theirs = config.encoder, start.config.encoder
-    if (theirs.weight_shapes, theirs.weight_formats) != (ours.weight_shapes, ours.weight_formats):
-        raise InputError(f"{start.folder}: encoder with weights of other formats or shapes, expected one that differs "
-                         "only in n_elinks and arithmetic")
+        raise InputError(f"{path}: network {config.training.network} starts from random weights; omit --start")
+    if isinstance(start, Run):
+        check_alike(path, config.encoder, start.config.encoder)
+    else:
+        start.imported  # noqa: B018  (reads the file, and raises)
 
 
 def _trained(start: Run, config: Config) -> tuple[EncoderWeights, Any | None]:
@@ -110,7 +123,9 @@ def _fit(
     return trainer
 
 
-def _write_results(trainer: Trainer, run: Run, start: Run | None, fingerprint: str) -> RunSummary:
+def _write_results(
+    trainer: Trainer, run: Run, start: Start | None, fingerprint: str, measured: WarmStart | None
+) -> RunSummary:
     config, dataset = trainer.config, trainer.dataset
     rows = dataset.modules.calq[np.concatenate([dataset.split.train, dataset.split.validation])]
     trained = np.union1d(row_keys(rows), start.trained_rows) if start else row_keys(rows)
@@ -120,12 +135,15 @@ def _write_results(trainer: Trainer, run: Run, start: Run | None, fingerprint: s
     with atomic_path(run.test_file) as held_out:
         write_calq(held_out, dataset.test.calq, config.data.order, dataset.test.extra)
         # From here on, results of an older run are incomplete; a folder holds one encoder and one decoder.
-        for path in (run.summary_file, run.weights_file, run.network_file, *run.older_files):
+        for path in (run.summary_file, run.weights_file, run.network_file, run.start_file,
+                     *run.older_files):
             path.unlink(missing_ok=True)
         weights.save(run.encoder_file(config))
         digest = weights.digest() if isinstance(weights, EncoderWeights) else None
         save_decoder(trainer.decoder, config.training.decoder, run.decoder_file, encoder=digest)
         write_npz(run.trained_rows_file, rows=trained)
+        if measured:
+            measured.save(run.start_file)
         History.of(trainer.history).save(run.history_file)
         config.save(run.config_file)
     summary = RunSummary(

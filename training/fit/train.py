@@ -18,6 +18,7 @@ from training.data.dataset import Dataset
 from training.fit.fingerprint import fingerprint_of
 from training.fit.run import Run
 from training.fit.stage import check_replaced, check_start, train_stage
+from training.fit.start import Start, find_start
 from training.fit.trainer import EpochReport
 from training.results.run import RunSummary
 
@@ -34,15 +35,17 @@ def train(
     """Start or resume a training, or recognise a finished one.
 
     `start`: folder of a finished run to initialise weights and decoder from; its link budget and its arithmetic may
-    differ, and if its decoder options do, only the weights are used. `checkpoint_seconds`: time between checkpoints.
+    differ, and if its decoder options do, only the weights are used. Or the file of an encoder from elsewhere, which is
+    brought into the chip's range; see `training.fit.into_range`. `checkpoint_seconds`: time between checkpoints.
     Writes to `output`: weights.npz (network.npz if `training.network` is set), decoder.npz, history.json, test.csv (the
-    held-out rows, with columns in the configured order), config.yaml and, last, fingerprint.json. With
+    held-out rows, with columns in the configured order), config.yaml, start.json (what the encoder from elsewhere was
+    worth before and after) and, last, fingerprint.json. With
     `training.stages`, the last stage is the run in `output`, and the earlier ones are runs in stages/1, stages/2, ...
     What another training left in `output` is only replaced with `retrain`.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process has locked a folder.
     """
     if start:
-        check_start(Run(start), config)
+        check_start(find_start(start, config.encoder), config)
         config = started(config, str(start))  # so that the configuration of the run says it
     steps = list(_steps(config, Run(output, new=True)))
     done = 0 if retrain else max((n for n, one in enumerate(steps, 1) if one.finished), default=0)
@@ -67,7 +70,7 @@ class _Step:
 
     config: Config
     run: Run
-    start: Run | None
+    start: Start | None
     dataset: Dataset
     fingerprint: str
 
@@ -79,13 +82,13 @@ class _Step:
 def _steps(config: Config, run: Run) -> Iterator[_Step]:
     """All stages with their data, which is read once for each section `data`; fingerprints need no finished stage."""
     stages, tables = config.stages(), dict[DataConfig, CalqTable]()
-    start: Run | None = None
+    start: Start | None = None
     before: str | None = None
     for number, (stage, named) in enumerate(stages, 1):
         if named:
-            start = Run(named)
-            before = start.fingerprint
+            start = find_start(named, stage.encoder)
             check_start(start, stage)
+            before = start.fingerprint
         dataset = Dataset.from_config(stage, tables.get(stage.data))
         tables[stage.data] = dataset.modules
         here = run if number == len(stages) else run.stage(number)

@@ -229,6 +229,16 @@ def trained_with(path: Path) -> str | None:
     return encoder if isinstance(encoder, str) else None
 
 
+def options_in(path: Path) -> DecoderConfig | None:
+    """Options of the decoder in a file; None of a compact one."""
+    if CompactDecoder.is_in(path):
+        return None
+    size = read_model(path, "a decoder")[0]
+    with parsing(path, "the size of a decoder"):
+        return DecoderConfig.model_validate({name: value for name, value in size.items()
+                                             if name not in ("latents", "encoder")})
+
+
 def known_encoder(decoder: Any) -> ExactEncoder | None:
     """The encoder in a decoder that refines; None in any other."""
     return next((layer.encoder for layer in decoder.layers if isinstance(layer, EncodedGuess)), None)

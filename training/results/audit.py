@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from models.result import FloatOrNone, Result, Rounded
+from models.result import FloatOrNone, Result, Rounded, RoundedOrNone
 
 MUCH_WORSE = 1.2
 """EMD through the chip over that in the encoder's own arithmetic, from which the verdict says that the chip loses."""
@@ -21,6 +21,8 @@ class Way(Result):
     entropy: Rounded = Field(description="entropy of a latent in bits, mean over the latents")
     n_codes: Rounded = Field(description="different codes of a latent, mean over the latents")
     emd: FloatOrNone = Field(description="mean EMD of half of the modules, on which no decoder was trained")
+    explained: RoundedOrNone = Field(None, description="part of the variance of the encoder's own latents that linear "
+                                                       "functions of these explain, mean over the latents")
 
 
 class Audit(Result):
