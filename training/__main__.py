@@ -14,6 +14,7 @@ COMMANDS = {
     "data": ("training.commands.data:app", "Generate, convert, split, skim, shuffle and double module charges."),
     "seu": ("training.commands.seu:seu", "Single-event upsets: flip every bit."),
     "pareto": ("training.commands.pareto:pareto", "Area vs. EMD over bit widths."),
+    "limits": ("training.commands.limits:limits", "What limits the EMD: bits, latents, decoder or modules."),
     "hybrid": ("training.commands.hybrid:hybrid", "Replace latents by the address of the largest cell."),
     "search": ("training.commands.search:search", "Search for an encoder of the same size with a lower EMD."),
     "emd-loss": ("training.commands.emd_loss:app", "Train losses that approximate the exact EMD."),

@@ -33,6 +33,7 @@ def log_to_console() -> None:
     handler = RichHandler(console=_CONSOLE, show_time=False, show_path=False, show_level=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("training").setLevel(logging.INFO)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a study of many trainings traces many functions
 
 
 class TrainingProgress:
