@@ -6,7 +6,7 @@ from emulator.commands import CHIP
 from models.command_line import lazy_app
 
 COMMANDS = {
-    "encode": ("emulator.commands.encode:encode", "Module charges to latents."),
+    "encode": ("training.commands.encode:encode", "Module charges to latents."),
     "chip": ("emulator.commands.chip:app", "Link words through the whole chip."),
     **CHIP,
 }

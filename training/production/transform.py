@@ -34,7 +34,8 @@ def _standard_names(table: pa.Table) -> pa.Table:
     return table.rename_columns([name if ALIASES.get(name, name) in names else ALIASES[name] for name in names])
 
 
-def _columns(table: pa.Table, names: Iterable[str], source: str) -> list[IntArray]:
+def columns_of(table: pa.Table, names: Iterable[str], source: str) -> list[IntArray]:
+    """Columns of a table, whichever of their names they have; raises InputError, naming `source`, if one is missing."""
     table = _standard_names(table)
     for name in names:
         if name not in table.column_names:
@@ -66,11 +67,11 @@ def split(
     with ExitStack() as stack:
         writers: dict[int, Any] = {}
         for table in read_tables([path]):
-            layer, u, v = _columns(table, PLACE, str(path))
+            layer, u, v = columns_of(table, PLACE, str(path))
             number = signal_links(layer) if links is None else links.links_of(layer, u, v)
             numbered = _set_column(table, "n_elinks", number)
             if isinstance(links, GeometryFile):
-                numbered = _with_geometry(numbered, links, (layer, u, v))
+                numbered = with_geometry(numbered, links, (layer, u, v))
             kind = np.minimum(number, max(LATENT_BITS)) if per_bit_width else number
             for n, file in outputs.items():
                 rows = np.flatnonzero(kind == n)
@@ -89,7 +90,7 @@ def split(
     return counts
 
 
-def _with_geometry(table: pa.Table, links: GeometryFile, place: tuple[IntArray, IntArray, IntArray]) -> pa.Table:
+def with_geometry(table: pa.Table, links: GeometryFile, place: tuple[IntArray, IntArray, IntArray]) -> pa.Table:
     """Add what the geometry file knows of the modules."""
     row = links.row_of(*place)
     bits = links.cells_of(*place) @ (1 << np.arange(N_TRIGGER_CELLS, dtype=np.int64))
@@ -126,10 +127,10 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
                 keep &= passes
 
             if whole:
-                place = _columns(table, PLACE, str(path))
+                place = columns_of(table, PLACE, str(path))
                 cut("partial", links.is_whole(*place) if links else is_whole(*place))
             if min_sim_energy is not None:
-                (fraction,) = _columns(table, ["SimEnergyFraction"], str(path))
+                (fraction,) = columns_of(table, ["SimEnergyFraction"], str(path))
                 cut("sim_energy", fraction > min_sim_energy)
             cut("charge", _charges(table).sum(axis=1, dtype=np.int64) >= min_charge)
             counts["kept"] += int(keep.sum())

@@ -1,0 +1,88 @@
+"""The command `encode`: charges to latents, of one encoder or of every module's own.
+
+It stands here, not beside the emulator, because it knows which links a module has.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emulator.file_encoder import FileEncoder
+from emulator.trace import STAGES
+from models.calq_io import column_order, read_calq, write_latents
+from models.errors import InputError
+from models.npz import write_npz
+from models.options import CalqFile, LatentFile, Order, TraceFile, WeightsConfig
+from training.commands.console import show_records
+from training.production.geometry_file import read_module_list
+from training.production.per_module import LinkClasses, encode_modules
+from training.production.stream import data_files, keep_inputs
+
+
+def encode(
+    weights: Annotated[list[Path], typer.Option(help="weights.npz, a register file of the chip (YAML), or the name of "
+                                                     "a shipped set; with --per-module one per number of links.")],
+    input: CalqFile,
+    output: LatentFile,
+    config: WeightsConfig = None,
+    trace: TraceFile = None,
+    order: Order = None,
+    per_module: Annotated[bool, typer.Option("--per-module", help="Each module with the weights for its links; also "
+                                                                  "writes event, place and conditions (Parquet, CSV, "
+                                                                  ".npz).")] = False,
+    modules: Annotated[Path | None, typer.Option(help="With --per-module: list of modules with their links (CSV: "
+                                                      "Layer, ModU, ModV, ECONT_eTX) or geometry_hgcal.txt; default: "
+                                                      "links by layer.")] = None,
+) -> None:
+    """Encode module charges to latents: the codes that are sent, as `chip decode` reads them.
+
+    These are the top bits of each output that fit on the links; with a register file, those that its mask keeps.
+    Examples: econ-t encode --weights runs/econ_t_5elink/weights.npz --input calq.csv --output latent.csv
+
+    econ-t encode --per-module --weights econ_t_2elink --weights econ_t_5elink --modules geometry_hgcal.txt
+    --input wafers --output latents.parquet
+    """
+    if per_module:
+        _per_module(weights, input, output, config, trace, order, modules)
+        return
+    if modules:
+        raise InputError("--modules needs --per-module")
+    if len(weights) > 1:
+        raise InputError(f"{len(weights)} sets of weights, expected one; --per-module takes several")
+    encoder = FileEncoder.load(weights[0], config)
+    table = read_calq(input, column_order(order, encoder.config.data.order))
+    latent, stages = encoder.encode(table.calq, STAGES if trace else ())
+    if trace:
+        write_npz(trace, digest=encoder.config.encoder.digest(), **stages)
+    write_latents(output, latent)
+
+
+def _per_module(
+    weights: list[Path], input: str, output: str, config: Path | None, trace: Path | None, order: str | None,
+    modules: Path | None,
+) -> None:
+    for option, given in (("--config", config), ("--trace", trace)):
+        if given:
+            raise InputError(f"{option} and --per-module exclude each other: every set has its own configuration")
+    if "-" in (input, output):
+        raise InputError("--per-module reads and writes files, not -")
+    classes = LinkClasses.of(map(FileEncoder.load, weights))
+    files = data_files([input])
+    keep_inputs([*files, *([modules] if modules else [])], [Path(output)])
+    counts = encode_modules(files, Path(output), classes, read_module_list(modules) if modules else None,
+                            column_order(order, classes.encoders[0].config.data.order))
+    total = sum(counts.values())
+    rows = sorted((name for name in counts if name.startswith("links")), key=lambda name: int(name.split()[1]))
+    show_records(f"{output}: {total - counts['left_out'] - counts.get('not_found', 0):,} of {total:,} modules", [
+        {"modules with": name, "modules": counts[name], "part": f"{counts[name] / total:.1%}",
+         "weights": _weights_of(classes, name)} for name in [*rows, *(name for name in counts if name not in rows)]])
+
+
+def _weights_of(classes: LinkClasses, name: str) -> str:
+    if not name.startswith("links"):
+        return "-"
+    (index,) = classes.index([int(name.split()[1])])  # type: ignore[arg-type]  # a list is an array of NumPy
+    return str(classes.encoders[index].path)
