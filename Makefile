@@ -55,7 +55,7 @@ done = @printf '%s\n' 'The report, verdict first: '$(call quoted,$(1)/report.htm
 .DELETE_ON_ERROR:
 # Each step reads what the one before it wrote, and steps use both cores by themselves: -j changes nothing.
 .NOTPARALLEL:
-.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
+.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare size distill report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
 
 main: ## set up, then the whole loop for BUDGETS="2 3 4 5" links on the same modules, and one report; CONFIG=... for one run
 ifeq ($(origin CONFIG)$(origin RUN),filefile)
@@ -65,11 +65,11 @@ ifeq ($(origin CONFIG)$(origin RUN),filefile)
 	    $(MAKE) --no-print-directory CONFIG=$$config ARGS= hls compare evaluate; \
 	done; \
 	$(MAKE) --no-print-directory CONFIG=configs/econ_t_$(lastword $(BUDGETS))elink.yaml ARGS= \
-	    RUNS="$(BUDGETS:%=runs/econ_t_%elink)" physics report
+	    RUNS="$(BUDGETS:%=runs/econ_t_%elink)" physics distill size report
 	$(call done,runs/econ_t_$(lastword $(BUDGETS))elink)
 else
 	@$(MAKE) --no-print-directory train
-	@$(MAKE) --no-print-directory ARGS= hls compare evaluate physics report
+	@$(MAKE) --no-print-directory ARGS= hls compare evaluate physics distill size report
 	$(call done,$(RUN))
 endif
 
@@ -157,6 +157,12 @@ rtl-activity: $(READY) ## how often the gates change on the events of INPUT=...;
 
 seu: $(READY) ## flip every bit of weights and RTL registers of RUN: latents, frames, EMD; ARGS="--no-rtl"
 	$(PYTHON) -m training seu --run $(run) $(with_input) $(ARGS)
+
+size: $(READY) ## how big, how fast: gates, look-up tables and latency by open tools, decoders included; seconds
+	$(PYTHON) -m training size --run $(run) --json $(run)/size.json $(ARGS)
+
+distill: $(READY) ## a decoder of 3,000 multiply-accumulates for an FPGA, trained briefly; ARGS="--epochs 60"
+	$(PYTHON) -m training distill --run $(run) --macs 3000 --epochs 12 --retrain --output $(run)/compact $(ARGS)
 
 report: $(READY) ## one HTML page of the run: RUN/report.html; ARGS="--json F --figures DIR --format png" for the rest
 	$(PYTHON) -m training report $(with_config) --run $(run) $(ARGS)

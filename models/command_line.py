@@ -143,7 +143,7 @@ def with_old_names(names: Mapping[str, str]) -> type[Command]:
 _FRONT = (
     ("Train", "training", "train data networks emd-loss weights"),
     ("Physics performance", "training", "evaluate compare show trigger report"),
-    ("Studies", "training", "pareto limits seu hybrid search flops distill audit export"),
+    ("Studies", "training", "pareto limits seu hybrid search flops size distill audit export"),
     ("The chip", "emulator", "encode chip"),
     ("The chip", "models", "registers import"),
     ("C++ for FPGA and ASIC", "hls", "convert convert-decoder csim synth resources=report"),

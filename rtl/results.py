@@ -120,6 +120,8 @@ class ChipSynthesis(Synthesis, Design):
     activity: Activity | None = None
     made_from: str | None = None
     """Digest of all that the counts depend on, where they are kept to be used again."""
+    seconds: int | None = None
+    """How long the mapping took."""
 
 
 class ConstantSynthesis(Result):

@@ -21,6 +21,7 @@ COMMANDS = {
     "networks": ("training.commands.networks:networks", "List the networks that train --models knows."),
     "weights": ("training.commands.weights:app", "Shipped sets: list, card, make."),
     "flops": ("training.commands.flops:flops", "Count the operations of one inference."),
+    "size": ("training.commands.size:size", "How big, how fast: gates, look-up tables, latency; the decoders."),
     "distill": ("training.commands.distill:distill", "Train compact decoders in integers for an FPGA."),
     "audit": ("training.commands.audit:audit", "What an encoder from elsewhere sends, and what the chip makes of it."),
     "export": ("training.commands.export:export", "Write encoder and decoder as TensorFlow and ONNX files."),

@@ -44,21 +44,21 @@ def test_steps_follow_one_another(tmp_path: Path, jobs: str) -> None:
     assert [note[1:4] for note in notes if note[0] == "starts"] == [
         ["-m", "training", "train"], ["-m", "hls", "convert"], ["-m", "hls", "convert"],
         ["-m", "bitexact_tests", "compare"], ["-m", "training", "evaluate"], ["-m", "training", "compare"],
-        ["-m", "training", "report"]]
-    assert [note[0] for note in notes] == ["starts", "ends"] * 7
+        ["-m", "training", "distill"], ["-m", "training", "size"], ["-m", "training", "report"]]
+    assert [note[0] for note in notes] == ["starts", "ends"] * 9
     assert all(start[1:] == end[1:] for start, end in zip(notes[::2], notes[1::2], strict=True))
 
 
 def test_every_budget_on_the_same_modules(tmp_path: Path) -> None:
     notes = [note[1:] for note in run(tmp_path, "-j4", "BUDGETS=2 5", "ARGS=--epochs 3") if note[0] == "starts"]
     one = ["train", "convert", "convert", "compare", "evaluate"]
-    assert [note[2] for note in notes] == [*one, *one, "compare", "report"]
+    assert [note[2] for note in notes] == [*one, *one, "compare", "distill", "size", "report"]
     for links, train in zip((2, 5), (notes[0], notes[5]), strict=True):
         assert train[3:] == ["--config", f"configs/econ_t_{links}elink.yaml", "--output", f"runs/econ_t_{links}elink",
                              "--set", "data.layers=[5,7,9,11,13]", "--epochs", "3"]
-    for compared in (notes[-2], notes[-1]):
-        assert "runs/econ_t_5elink" in compared and "--epochs" not in compared
-    given = notes[-2]
+    for last in notes[-4:]:
+        assert "runs/econ_t_5elink" in last and last[-2:] != ["--epochs", "3"]
+    given = notes[-4]
     assert [run for word, run in pairwise(given) if word == "--run"] == ["runs/econ_t_2elink", "runs/econ_t_5elink"]
     assert given[given.index("--input") + 1] == "runs/econ_t_5elink/test.csv"
 
@@ -70,7 +70,7 @@ def test_named_steps_follow_one_another_too(tmp_path: Path) -> None:
 
 def test_options_of_the_main_job_are_those_of_the_training(tmp_path: Path) -> None:
     notes = run(tmp_path, f"RUN={tmp_path}/run", "ARGS=--epochs 3")
-    assert [note[3] for note in notes[::2] if "--epochs" in note] == ["train"]
+    assert [note[3] for note in notes[::2] if note[-2:] == ["--epochs", "3"]] == ["train"]
     assert run(tmp_path, "physics", f"RUN={tmp_path}/run", "ARGS=--drop-lsb 1")[-1][-2:] == ["--drop-lsb", "1"]
 
 

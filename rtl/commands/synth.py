@@ -14,7 +14,7 @@ from models.errors import InputError
 from models.files import check_replaced
 from models.options import ConfigFile, Force
 from rtl.commands.options import Fold, Redundant, chip
-from rtl.mapping.synthesis import SILICON, synthesise_chip
+from rtl.mapping.synthesis import SILICON, design_digest, synthesise_chip
 from rtl.results import ChipSynthesis, Design
 
 app = typer.Typer(add_completion=False)
@@ -42,7 +42,9 @@ def synth(
     if kept is None:
         check_replaced(json_, force)
     found = synthesise_chip(top, technology, timeout, netlists)
-    if kept and kept.model_copy(update={"activity": None, "made_from": None}) == found:
+    found = found.model_copy(update={"made_from": design_digest(top, technology)})
+    others = {"activity": None, "made_from": found.made_from, "seconds": found.seconds}
+    if kept and kept.model_copy(update=others) == found:
         found = kept  # with the activity that was measured on it
     found.save(json_)
 

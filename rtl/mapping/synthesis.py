@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +85,19 @@ def synthesise_chip(
     top: AutoencoderChip, technology: str, timeout_seconds: float = 600, keep: Path | None = None
 ) -> ChipSynthesis:
     """The encoder block, as `synthesise` maps it."""
-    return ChipSynthesis(**dict(synthesise(top, technology, timeout_seconds, keep)), **dict(top.describe()))
+    start = time.monotonic()
+    found = synthesise(top, technology, timeout_seconds, keep)
+    return ChipSynthesis(**dict(found), **dict(top.describe()), seconds=round(time.monotonic() - start))
+
+
+def design_digest(top: Block, technology: str) -> str:
+    """16 hex digits of all that the counts depend on but the version of Yosys: the blocks' RTLIL and the passes."""
+    target = TECHNOLOGIES[technology]
+    state = hashlib.sha256("\n".join((*_PREPARE, *target.passes, target.stat)).encode())
+    with tempfile.TemporaryDirectory() as folder:
+        for path in yosys.export(top, Path(folder)):
+            state.update(path.read_bytes())
+    return state.hexdigest()[:16]
 
 
 def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Synthesis:

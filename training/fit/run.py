@@ -66,6 +66,7 @@ class Run:
             folder = SHIPPED_RESULTS / folder.name
         self.results_folder = folder
         self.metrics_file = folder / "metrics.json"
+        self.size_file = folder / "size.json"
         self.bit_comparison_file = folder / "compare.json"
         self.rtl_comparison_file = folder / "compare_rtl.json"
         self.vectors_file = folder / "vectors.json"
@@ -81,6 +82,7 @@ class Run:
         self.pareto_file = self.pareto_folder / PARETO_FILE
         self.hybrid_folder = folder / "hybrid"
         self.search_folder = folder / "search"
+        self.brief_folder = folder / "compact"
         self.distillation_file = folder / "distillation.json"
         self.constant_file = folder / "constant" / "constant.json"
         self.constant_weights_file = folder / "constant" / WEIGHTS_FILE
@@ -210,6 +212,11 @@ class Run:
     def compact_file(self, macs: int) -> Path:
         """Path of the compact decoder of this many multiply-accumulates at most: `compact_3k.npz` of 3,000."""
         return self.folder / f"compact_{f'{macs // 1000}k' if macs % 1000 == 0 else macs}.npz"
+
+    def compact_files(self) -> list[Path]:
+        """All compact decoders of `econ-t distill` and of the short training of `make`."""
+        return sorted(path for folder in (self.results_folder, self.brief_folder)
+                      for path in folder.glob("compact_*.npz"))
 
     def compact_checkpoint_file(self, macs: int) -> Path:
         """Path of the checkpoint of its training."""

@@ -1,7 +1,7 @@
 """Hardware table of a run: resources and latency of each implementation of its configuration and the published chip.
 
-It reads what other commands wrote into the run and measures nothing itself. A missing row names the command that makes
-it.
+It reads what other commands wrote into the run and measures nothing itself. Where nothing was measured, the estimates
+of `econ-t size` stand. A missing row names the command that makes it, and how long that takes.
 """
 
 from __future__ import annotations
@@ -18,24 +18,32 @@ from models.weights import EncoderWeights
 from rtl.results import ChipSynthesis, ConstantSynthesis
 from training.results.pareto import ParetoScan
 from training.results.report import Hardware
+from training.results.size import Size
 
 if TYPE_CHECKING:
     from training.fit.run import Run
 
-_TECHNOLOGY = {"gates": "NAND2 gates", "osu018": "180 nm cells", "xc7": "Xilinx 7 series",
-               "xcup": "Xilinx UltraScale+", "ecp5": "Lattice ECP5"}
-_ASKED_FOR = ("gates", "xc7")  # shown even if missing; other technologies appear once they have been mapped
+TECHNOLOGY = {"gates": "NAND2 gates", "osu018": "180 nm cells", "xc7": "Xilinx 7 series",
+              "xcup": "Xilinx UltraScale+", "ecp5": "Lattice ECP5"}
+ASKED_FOR = {"gates": "about 1 min on one core", "xc7": "about 8 min on one core"}
+"""Technologies that are shown even if they were not mapped, and how long that takes; others appear once mapped."""
+CONSTANTS = "RTL, these weights as constants (the two layers alone)"
 LEVEL_NS = {"xc7": 18.5 / 61}
 """Delay of a level through cells, without nets: Yosys' `sta` finds 18.5 ns for the flat parallel design, whose longest
 path has 61 levels. `sta` prints two lines per cell of a path, the cell and its net."""
 
 
-def hardware(run: Run) -> Hardware:
-    """Gather the whole table; raises InputError for a file that cannot be read or belongs to another spec."""
+def hardware(run: Run, found: Size | None = None) -> Hardware:
+    """Gather the whole table; raises InputError for a file that cannot be read or belongs to another spec.
+
+    `found`: estimates; default: those that the run holds of these weights.
+    """
     config = run.config
-    rows = (CHIP, *_rtl_rows(run), *_constant_rows(run), *implementations(run.hls_projects(), config))
-    return Hardware(counted=tuple(counted(config)), implementations=rows,
-                    pareto=_pareto(config, run.pareto_file))
+    kept = found or Size.find(run.size_file)
+    kept = kept if kept and kept.is_of(run.weights.digest()) else None
+    rows = (CHIP, *_rtl_rows(run, kept), *_constant_rows(run, kept), *implementations(run.hls_projects(), config))
+    return Hardware(counted=tuple(counted(config)), implementations=rows, pareto=_pareto(config, run.pareto_file),
+                    decoders=kept.decoders if kept else ())
 
 
 def _pareto(config: Config, path: Path) -> ParetoScan | None:
@@ -45,19 +53,25 @@ def _pareto(config: Config, path: Path) -> ParetoScan | None:
     return scan
 
 
-def _rtl_rows(run: Run) -> Iterable[Implementation]:
-    for technology, title in _TECHNOLOGY.items():
-        files = run.rtl_files(technology)
-        for path in files:
-            yield rtl_row(run.config, path, title)
-        if not files and technology in _ASKED_FOR:
-            yield Implementation(name=f"RTL in {title}", tool=f"not run: make rtl-synth TECHNOLOGY={technology}")
+def _rtl_rows(run: Run, found: Size | None) -> Iterable[Implementation]:
+    for technology, title in TECHNOLOGY.items():
+        rows = [rtl_row(run.config, path, title) for path in run.rtl_files(technology)]
+        rows = rows or [row for row in found.block if row.name.endswith(title)] if found else rows
+        yield from rows
+        if not rows and technology in ASKED_FOR:
+            yield Implementation(name=f"RTL in {title}", tool=f"not run: make rtl-synth TECHNOLOGY={technology} "
+                                                              f"({ASKED_FOR[technology]})")
 
 
 def rtl_row(config: Config, path: Path, title: str) -> Implementation:
     """Row for a file of `econ-t rtl synth`; raises InputError if it belongs to another spec."""
     found = ChipSynthesis.load(path)
     config.encoder.check_same(found.digest, f"{path}: made", "run make rtl-synth again")
+    return synthesis_row(found, title)
+
+
+def synthesis_row(found: ChipSynthesis, title: str) -> Implementation:
+    """Row for a count in a technology of this title."""
     total, level_ns = found.total, LEVEL_NS.get(found.technology)
     kind = f"folded, N = {found.fold}" if found.fold > 1 else "parallel"
     registers = ", registers in three copies" if found.redundant else ""
@@ -73,15 +87,14 @@ def rtl_row(config: Config, path: Path, title: str) -> Implementation:
         fmax_mhz=1000 / (level_ns * found.levels) if level_ns else None)
 
 
-def _constant_rows(run: Run) -> Iterable[Implementation]:
-    """Rows of `econ-t rtl constant`, whose folder holds the weights that it was made from."""
-    absent = Implementation(name="RTL, these weights as constants", tool="not run: make rtl-constant")
-    found = ConstantSynthesis.find(run.constant_file)
-    if found is None:
-        return [absent]
-    spec = run.config.encoder
-    spec.check_same(found.digest, f"{run.constant_file}: made", "run make rtl-constant again")
-    if EncoderWeights.load(run.constant_weights_file, spec).digest() != run.weights.digest():
-        return [Implementation(name=absent.name,
-                               tool="made from other weights than those of this run: make rtl-constant")]
-    return found.implementations
+def _constant_rows(run: Run, estimated: Size | None) -> Iterable[Implementation]:
+    """Rows of `econ-t rtl constant`, whose folder holds the weights that it was made from, or estimates."""
+    found, tool = ConstantSynthesis.find(run.constant_file), "not run: make rtl-constant (minutes)"
+    if found is not None:
+        spec = run.config.encoder
+        spec.check_same(found.digest, f"{run.constant_file}: made", "run make rtl-constant again")
+        if EncoderWeights.load(run.constant_weights_file, spec).digest() == run.weights.digest():
+            return found.implementations
+        tool = "made from other weights than those of this run: make rtl-constant"
+    rows = estimated.constants if estimated else ()
+    return (*rows, Implementation(name=f"{CONSTANTS} in Xilinx 7 series", tool=tool))

@@ -41,7 +41,10 @@ class Plot:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page; its children can be collapsed. `explorer` is the name of its interactive part."""
+    """A section of the page: its points stand above the text, and its children can be collapsed.
+
+    `explorer` is the name of its interactive part.
+    """
 
     title: str
     text: str = ""
@@ -50,6 +53,7 @@ class Section:
     children: list[Section] = field(default_factory=list)
     unfolded: bool = True
     explorer: str = ""
+    points: Sequence[str] = ()
 
     @property
     def anchor(self) -> str:

@@ -8,7 +8,7 @@ from training.figures.module import latent_histograms
 from training.figures.training import kernels, weight_histograms
 from training.physics.wording import verdict_lines
 from training.report.comparison_section import comparison_sections
-from training.report.hardware_section import hardware_section
+from training.report.hardware_section import answer, hardware_section
 from training.report.made_section import made_section
 from training.report.parts import Cell, Line, Plot, Section, Table, plain_table
 from training.report.trigger_section import trigger_section
@@ -42,6 +42,9 @@ def verdict(content: ReportContent) -> list[Line]:
         lines += [Line("", text) for text in trigger_verdict(content.trigger)]
     elif older.trigger:
         lines.append(Line("soft", older.trigger))
+    taken = answer(content.hardware)
+    lines.append(Line("", taken[0]) if taken else Line("soft", "Size and latency were not estimated: make size "
+                                                               "(seconds)"))
     return lines
 
 

@@ -13,6 +13,7 @@ from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
 from training.results.pareto import ParetoScan
 from training.results.run import History
+from training.results.size import DecoderSize
 from training.results.trigger import TriggerStudy
 
 
@@ -44,6 +45,7 @@ class Hardware(Result):
     counted: tuple[Quantity, ...]
     implementations: tuple[Implementation, ...]
     pareto: ParetoScan | None
+    decoders: tuple[DecoderSize, ...] = ()
 
 
 class Older(Result):

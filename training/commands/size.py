@@ -1,0 +1,39 @@
+"""Command `size`: how big an encoder and its decoders are, and how fast."""
+
+from __future__ import annotations
+
+from models.console import Column, console_for, show_table, write_csv
+from models.options import CsvFile, JsonFile
+from training.commands.options import RunFolder
+from training.fit.run import Run
+from training.report.hardware import hardware
+from training.report.hardware_section import answer
+from training.studies.size import size as size_of
+
+
+def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
+    """How big, how fast: gates, look-up tables and latency of the encoder, and what its decoders take.
+
+    Takes seconds: estimates come from open tools, and what other commands measured in the run stands beside them. The
+    report shows RUN/size.json.
+
+    Example: econ-t size --run runs/econ_t_5elink --json runs/econ_t_5elink/size.json
+    """
+    chosen = Run(run)
+    found = size_of(chosen)
+    shown = hardware(chosen, found)
+    console = console_for(stderr="-" in (json_, csv))
+    for line in answer(shown):
+        console.print(line, soft_wrap=True)
+    console.print()
+    rows = [*shown.implementations, *(row for decoder in found.decoders for row in decoder.implementations)]
+    show_table(console, f"{found.config}: implementations", [Column(title, wraps=True) for title in (
+        "implementation", "values", "tool")], [(row.name, row.summary(), row.tool) for row in rows])
+    console.print()
+    right = [Column(title, right=True) for title in ("multiply-accumulates", "parameters")]
+    show_table(console, "decoders", ["decoder", *right, Column("arithmetic", wraps=True)], [
+        (one.name, f"{one.macs:,}", f"{one.parameters:,}", one.arithmetic) for one in found.decoders])
+    if json_:
+        found.save(json_)
+    if csv:
+        write_csv(csv, [row.model_dump() for row in rows])
