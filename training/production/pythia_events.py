@@ -182,6 +182,16 @@ def _pythia(process: str, seed: int, cache: Path) -> Any:
     return _start(pythia8mc, (*PROCESSES[process], *reuse), seed, tables)
 
 
+def particle_properties(pdg_id: IntArray) -> FloatArray:
+    """Mass in GeV and charge of particles by their PDG number, (2, n); NaN for those that Pythia does not know."""
+    import pythia8mc  # noqa: PLC0415  (of the extra "data")
+
+    data = pythia8mc.Pythia("", False).particleData
+    found = [(data.m0(number), data.charge(number)) if data.isParticle(number) else (np.nan, np.nan)
+             for number in pdg_id.tolist()]
+    return np.array(found, dtype=np.float64).reshape(-1, 2).T
+
+
 def _start(pythia8mc: Any, settings: tuple[str, ...], seed: int, tables: Path) -> Any:
     pythia = pythia8mc.Pythia("", False)
     pythia.settings.word("MultipartonInteractions:initFile", str(tables))  # readString would stop at a space

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +23,7 @@ from training.production import gun
 from training.production.calorimeter import Sample, simulate
 from training.production.farm import Outcome, Part
 from training.production.geometry import LARGEST_UV, module_index, modules
-from training.production.modules import calibration, chip_charges
+from training.production.modules import ModuleTable, calibration, chip_charges
 from training.production.pythia_events import Particles, collision, pythia_version
 
 GUNS = {"electrons": gun.ELECTRON, "photons": gun.PHOTON, "pions": gun.PION}
@@ -35,15 +37,18 @@ _POOL = 10_000
 _EVENTS_APART = 1_000_000
 """Samples use events of different numbers, so that each has its own pile-up."""
 _FORMAT = 1
+REGISTERS, DENSE = "registers", "high_density"
+"""Columns of events whose chips are not set as `modules` says: calibration registers, and whether 3 bits drop."""
 
 
 @dataclass(frozen=True)
 class EventSample:
-    """What to simulate: one of SAMPLES, the mean number of pile-up collisions, and a seed."""
+    """What to simulate: one of SAMPLES, the mean number of pile-up collisions, and a seed; or an ntuple with it."""
 
     name: str
     pile_up: float = 200.0
     seed: int = 1
+    ntuple: Path | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.name not in SAMPLES:
@@ -51,9 +56,13 @@ class EventSample:
 
     def folder(self, cache_folder: Path) -> Path:
         """Folder of the events; it depends on everything that they depend on."""
-        key = repr((_FORMAT, self, _POOL, EVENTS_PER_PART, pythia_version()))
-        name = f"{self.name}-pu{self.pile_up:g}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
-        return cache_folder / name
+        if self.ntuple is None:
+            key, kind = repr((_FORMAT, self, _POOL, EVENTS_PER_PART, pythia_version())), f"pu{self.pile_up:g}"
+        else:
+            state = self.ntuple.stat()
+            key = repr((_FORMAT, str(self.ntuple.resolve()), state.st_size, state.st_mtime_ns, EVENTS_PER_PART))
+            kind = "ntuple"
+        return cache_folder / f"{self.name}-{kind}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,11 @@ class Truth:
     pt: Float64Array
     eta: Float64Array
     phi: Float64Array
+
+    @classmethod
+    def join(cls, parts: Sequence[Truth]) -> Truth:
+        """Concatenate at least one truth."""
+        return cls(**{name: np.concatenate([getattr(one, name) for one in parts]) for name in vars(parts[0])})
 
 
 @dataclass(frozen=True)
@@ -110,21 +124,39 @@ def simulate_part(sample: EventSample, first: int, output: Path, collisions: Pat
         primary, truth = _primary(sample, event, collisions)
         process = Sample(sample.name, sample.pile_up, _POOL, sample.seed)
         table = simulate(process, _number(sample, event), collisions, primary=primary)
-        row = module_index()[table.info.layer, table.info.waferu + LARGEST_UV, table.info.waferv + LARGEST_UV]
-        modules_of.append(pa.table({
-            "event": pa.array(np.full(len(table), event, np.int32)),
-            "endcap": pa.array((table.info.zside.to_numpy() > 0).astype(np.int8)),
-            "module": pa.array(row.astype(np.int16)),
-            "words": pa.FixedSizeBinaryArray.from_buffers(
-                pa.binary(4 * N_ERX), len(table), [None, pa.py_buffer(np.ascontiguousarray(table.erx).tobytes())]),
-        }))
+        positive = table.info.zside.to_numpy() > 0
+        modules_of.append(to_arrow(np.full(len(table), event), positive, rows_of(table), table.erx))
         truths.append(truth)
-    joined = Truth(**{name: np.concatenate([getattr(one, name) for one in truths]) for name in vars(truths[0])})
-    table = pa.concat_tables(modules_of).combine_chunks()
-    for path, content in ((output, table), (_truth_file(output), pa.table(vars(joined)))):
+    return write(output, pa.concat_tables(modules_of), Truth.join(truths), EVENTS_PER_PART)
+
+
+def rows_of(table: ModuleTable) -> Int64Array:
+    """Row of `geometry.modules` of each module, -1 for one that it does not have, (n,)."""
+    info = table.info
+    found: Int64Array = module_index()[info.layer, info.waferu + LARGEST_UV, info.waferv + LARGEST_UV].astype(np.int64)
+    return found
+
+
+def to_arrow(event: IntArray, positive: BoolArray, module: IntArray, erx: npt.NDArray[np.uint32]) -> pa.Table:
+    """Table of the modules of some events, as `write` takes it; `positive`: of z."""
+    return pa.table({
+        "event": pa.array(event.astype(np.int32)), "endcap": pa.array(positive.astype(np.int8)),
+        "module": pa.array(module.astype(np.int16)), "words": binary(erx)})
+
+
+def binary(rows: npt.NDArray[Any]) -> pa.Array:
+    """Rows of an array, (n, ...), as one column of bytes."""
+    size = rows.dtype.itemsize * rows.shape[1]
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(size), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows).tobytes())])
+
+
+def write(output: Path, table: pa.Table, truth: Truth, n_events: int) -> Outcome:
+    """Write the modules and the truth of a part."""
+    for path, content in ((output, table.combine_chunks()), (_truth_file(output), pa.table(vars(truth)))):
         with atomic_path(path) as temporary:
             pa_parquet.write_table(content, temporary, compression="zstd")
-    return Outcome({"events": EVENTS_PER_PART, "modules": len(table)}, [str(output), str(_truth_file(output))])
+    return Outcome({"events": n_events, "modules": len(table)}, [str(output), str(_truth_file(output))])
 
 
 def _truth_file(path: Path) -> Path:
@@ -159,9 +191,15 @@ def read(path: Path, n_events: int = EVENTS_PER_PART) -> Events:
         table = pa_parquet.read_table(path)
         words = np.frombuffer(table["words"].combine_chunks().buffers()[1], np.uint32).reshape(-1, N_ERX)
         event, endcap, module = (table[name].to_numpy().astype(np.int64) for name in ("event", "endcap", "module"))
+        if REGISTERS in table.column_names:
+            calibrations = np.frombuffer(table[REGISTERS].combine_chunks().buffers()[1], np.uint16).reshape(
+                -1, N_TRIGGER_CELLS).astype(np.int64)
+            dense = table[DENSE].to_numpy()
+        else:
+            calibrations, dense = registers()[module], modules().high_density[module]
     kept = event < numbers.stop
     module = module[kept]
-    calq = to_trigger_cells(chip_charges(words[kept], registers()[module], modules().high_density[module]))
+    calq = to_trigger_cells(chip_charges(words[kept], calibrations[kept], dense[kept]))
     return Events(numbers, event[kept], endcap[kept], module, calq.astype(np.uint32), read_truth(path, n_events))
 
 

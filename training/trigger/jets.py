@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,16 +68,39 @@ def generated(truth: Truth) -> Jets:
     return Jets(jets.event[inside], jets.pt[inside], jets.eta[inside], jets.phi[inside])
 
 
-def matched_jets(clusters: Clusters, truth: Truth) -> Objects:
-    """Generated jets and the reconstructed jets within R / 2, calibrated on the other half of the events."""
-    wanted = generated(truth)
-    found = anti_kt(clusters.event, clusters.pt, clusters.eta, clusters.phi, LEAST_PT)
-    best = match(wanted.event, wanted.eta, wanted.phi, to_event=found.event, to_eta=found.eta, to_phi=found.phi,
-                 to_pt=found.pt, radius=RADIUS / 2)
-    there = np.flatnonzero(best >= 0)
-    pt = np.zeros(len(found.pt))
-    for fitted, applied in zip(halves(wanted.event[there]), reversed(halves(found.event)), strict=True):
-        rows = there[fitted]
-        apply = fit_line(found.pt[best[rows]], found.eta[best[rows]], wanted.pt[rows])
-        pt[applied] = apply(found.pt[applied], found.eta[applied])
-    return Objects(wanted.event, wanted.pt, wanted.eta, wanted.phi, best, pt, found.eta, found.phi)
+def reconstructed(clusters: Clusters) -> Jets:
+    """Jets of clusters, not calibrated."""
+    return anti_kt(clusters.event, clusters.pt, clusters.eta, clusters.phi, LEAST_PT)
+
+
+@dataclass(frozen=True)
+class JetFolds:
+    """Calibrations fitted on odd and on even events; each is for the other half."""
+
+    for_even: Callable[[Float64Array, Float64Array], Float64Array]
+    for_odd: Callable[[Float64Array, Float64Array], Float64Array]
+
+    @classmethod
+    def of(cls, found: Jets, wanted: Jets) -> JetFolds:
+        """Fit to the jets with the most transverse momentum near each generated one."""
+        best = _near(found, found.pt, wanted)
+        there = np.flatnonzero(best >= 0)
+        even, odd = (there[rows] for rows in halves(wanted.event[there]))
+        for_odd, for_even = (fit_line(found.pt[best[rows]], found.eta[best[rows]], wanted.pt[rows])
+                             for rows in (even, odd))
+        return cls(for_even, for_odd)
+
+    def pt(self, jets: Jets) -> Float64Array:
+        """Calibrated transverse momentum, (n,), none by constants to which its event contributed."""
+        return np.where(jets.event % 2 == 0, self.for_even(jets.pt, jets.eta), self.for_odd(jets.pt, jets.eta))
+
+
+def matched_jets(found: Jets, pt: Float64Array, wanted: Jets) -> Objects:
+    """Generated jets and the reconstructed jet with the most calibrated `pt` near each."""
+    return Objects(wanted.event, wanted.pt, wanted.eta, wanted.phi, _near(found, pt, wanted), pt, found.eta, found.phi)
+
+
+def _near(found: Jets, pt: Float64Array, wanted: Jets) -> Int64Array:
+    """Row of the jet with the most `pt` within R / 2 of each generated one; -1 if there is none."""
+    return match(wanted.event, wanted.eta, wanted.phi, to_event=found.event, to_eta=found.eta, to_phi=found.phi,
+                 to_pt=pt, radius=RADIUS / 2)

@@ -19,7 +19,7 @@ from models.files import atomic_path
 from training.fit.run import Run
 from training.production.farm import Counts, Done, FarmConfig, Outcome, Part, run
 from training.production.geometry import trigger_layers
-from training.trigger import events
+from training.trigger import events, ntuple_events
 from training.trigger.cells import cells
 from training.trigger.clusters import Clusters, cluster
 from training.trigger.events import EVENTS_PER_PART, MINIMUM_BIAS, EventSample, Truth
@@ -49,9 +49,12 @@ class Job:
 
 
 def with_rates(samples: Sequence[EventSample]) -> tuple[EventSample, ...]:
-    """Samples with minimum bias of the same pile-up added, which rates are measured with; none without pile-up."""
+    """Samples with minimum bias of the same pile-up added, which rates are measured with; none without pile-up.
+
+    Ntuples need one of their own: that of this simulation would give other rates.
+    """
     first = samples[0]
-    if not first.pile_up or any(one.name == MINIMUM_BIAS for one in samples):
+    if not first.pile_up or any(one.name == MINIMUM_BIAS or one.ntuple for one in samples):
         return tuple(samples)
     return (*samples, EventSample(MINIMUM_BIAS, first.pile_up, first.seed))
 
@@ -60,6 +63,9 @@ def check(job: Job) -> None:
     """Raise InputError, before anything takes long, if a system does not fit the modules or a run cannot be read."""
     for system in job.systems:
         weights_of(system)
+    for sample in job.samples:
+        if sample.ntuple is not None:
+            ntuple_events.check(sample.ntuple, job.n_events)
 
 
 def n_parts(job: Job) -> int:
@@ -71,7 +77,9 @@ def simulate(job: Job, farm: FarmConfig | None = None, done: Done | None = None)
     """Simulate the events of all samples that are not there yet."""
     for sample in job.samples:
         folder = sample.folder(job.events)
-        run(events.parts(sample, job.n_events, folder, job.collisions), folder, farm, done)
+        here = (events.parts(sample, job.n_events, folder, job.collisions) if sample.ntuple is None else
+                ntuple_events.parts(sample.name, sample.ntuple, job.n_events, folder))
+        run(here, folder, farm, done)
 
 
 def reconstruct(job: Job, farm: FarmConfig | None = None, done: Done | None = None) -> dict[str, dict[str, Counts]]:
@@ -179,4 +187,4 @@ def truth_of(job: Job, sample: EventSample) -> Truth:
     folder, found = sample.folder(job.events), []
     for first in range(0, job.n_events, EVENTS_PER_PART):
         found.append(events.read_truth(events.part_file(folder, first), min(EVENTS_PER_PART, job.n_events - first)))
-    return Truth(**{name: np.concatenate([getattr(one, name) for one in found]) for name in vars(found[0])})
+    return Truth.join(found)

@@ -14,10 +14,10 @@ from training.results.trigger import Difference, LinkUse, Measured, SampleResult
 from training.trigger import study
 from training.trigger.clusters import Clusters
 from training.trigger.display import displays
-from training.trigger.events import GUNS, MINIMUM_BIAS, EventSample, Truth
+from training.trigger.events import GUNS, MINIMUM_BIAS, Truth
 from training.trigger.frames import FrontEnd
 from training.trigger.identification import identification, rows_above
-from training.trigger.jets import matched_jets
+from training.trigger.jets import JetFolds, generated, matched_jets, reconstructed
 from training.trigger.objects import LEAST_PT, Folds, Objects, matched_clusters, quality
 from training.trigger.rates import Resampled, largest, possible_rates, rate_curve
 from training.trigger.statistics import Resampling, measured, relative_width
@@ -50,40 +50,64 @@ def _analyse(
 ) -> _Analysed:
     resampling = Resampling(job.n_events, seed=seed)
     clusters = {sample.name: study.clusters_of(job, system, sample) for sample in job.samples}
-    folds = {name: Folds.of(found, truths[name]) for name, found in clusters.items() if name in GUNS}
-    background = top = None
-    if MINIMUM_BIAS in clusters and folds and job.samples[0].pile_up:
-        here = clusters[MINIMUM_BIAS]
-        pt = next(iter(folds.values())).pt(here)
-        top = largest(here.event, pt, job.n_events)
-        background = here.select(rows_above(pt))
+    ordinary = clusters.get(MINIMUM_BIAS) if job.samples[0].pile_up else None
+    rates = None
     chips, resampled, parts = study.front_end(system, study.weights_of(system)), {}, []
     for sample in job.samples:
         name = sample.name
         found, points, roc = None, [], None
-        objects = _objects(sample, clusters[name], truths[name], folds.get(name))
-        if objects is not None:
+        if name != MINIMUM_BIAS:
+            here = _measured(name, clusters[name], truths[name], ordinary, job.n_events)
+            objects = here.objects
             found = quality(objects, resampling)
             resampled[name, "resolution"] = _resolution(objects, resampling)
-        if name in GUNS and objects is not None and top is not None and background is not None:
-            for rate in possible_rates(job.n_events):
-                one = Resampled(top, objects, rate, resampling, LEAST_PT)
-                points.append(one.point())
-                resampled[name, f"efficiency at {rate:g} of the bunch crossings"] = one.efficiency, one.efficiencies
-            near = objects.matched[(objects.matched >= 0) & (objects.matched_pt() > LEAST_PT)]
-            roc = identification(clusters[name].select(np.unique(near)), background, resampling)
+            if here.top is not None:
+                rates = rates or rate_curve(here.top, resampling)
+                for rate in possible_rates(job.n_events):
+                    one = Resampled(here.top, objects, rate, resampling, LEAST_PT)
+                    points.append(one.point())
+                    resampled[name, f"efficiency at {rate:g} of the bunch crossings"] = one.efficiency, one.efficiencies
+            if here.background is not None:
+                near = objects.matched[(objects.matched >= 0) & (objects.matched_pt() > LEAST_PT)]
+                roc = identification(clusters[name].select(np.unique(near)), here.background, resampling)
         parts.append(SampleResult(
             sample=name, links=_link_use(chips, counts[name]), working_points=tuple(points), identification=roc,
             clusters_per_event=len(clusters[name]) / job.n_events, objects=found))
     return _Analysed(SystemResult(
         name=system.name, file=system.where, digest=system.digest(), weights=dict(study.weights_of(system)),
-        samples=tuple(parts), rates=None if top is None else rate_curve(top, resampling)), resampled)
+        samples=tuple(parts), rates=rates), resampled)
 
 
-def _objects(sample: EventSample, clusters: Clusters, truth: Truth, folds: Folds | None) -> Objects | None:
-    if sample.name == MINIMUM_BIAS:
-        return None
-    return matched_jets(clusters, truth) if folds is None else matched_clusters(clusters, folds.pt(clusters), truth)
+@dataclass(frozen=True)
+class _Reconstructed:
+    """What a system finds of a sample, and of ordinary bunch crossings in the calibration of this sample.
+
+    top: largest transverse momentum of each ordinary bunch crossing, (n events,); background: its clusters, for single
+    particles alone.
+    """
+
+    objects: Objects
+    top: Float64Array | None = None
+    background: Clusters | None = None
+
+
+def _measured(
+    name: str, clusters: Clusters, truth: Truth, ordinary: Clusters | None, n_events: int
+) -> _Reconstructed:
+    if name in GUNS:
+        folds = Folds.of(clusters, truth)
+        objects = matched_clusters(clusters, folds.pt(clusters), truth)
+        if ordinary is None:
+            return _Reconstructed(objects)
+        pt = folds.pt(ordinary)
+        return _Reconstructed(objects, largest(ordinary.event, pt, n_events), ordinary.select(rows_above(pt)))
+    wanted, found = generated(truth), reconstructed(clusters)
+    calibrations = JetFolds.of(found, wanted)
+    objects = matched_jets(found, calibrations.pt(found), wanted)
+    if ordinary is None:
+        return _Reconstructed(objects)
+    others = reconstructed(ordinary)
+    return _Reconstructed(objects, largest(others.event, calibrations.pt(others), n_events))
 
 
 def _resolution(objects: Objects, resampling: Resampling) -> tuple[float, Float64Array]:
@@ -108,9 +132,11 @@ def _differences(analysed: list[_Analysed]) -> list[Difference]:
     for other in analysed[1:]:
         for (sample, quantity), (value, values) in other.resampled.items():
             base, bases = first.resampled[sample, quantity]
+            if not np.isfinite(value - base):
+                continue
             difference: Measured = measured(value - base, values - bases)
             error = difference.error or 0.0
             found.append(Difference(
                 sample=sample, quantity=quantity, system=other.result.name, difference=difference,
-                tie=difference.value is None or abs(difference.value) < _SIGMAS * error))
+                tie=abs(value - base) < _SIGMAS * error))
     return found

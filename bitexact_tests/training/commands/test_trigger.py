@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from bitexact_tests.samples import ntuples
+from bitexact_tests.samples.geometry_file import GEOMETRY
 from models.command_line import econ_t
+from training.production.geometry import modules
 from training.results.trigger import TriggerStudy
 
 ECON_T = econ_t()
+LINKS = (5, 3, 1, 1, 9)
+"""Of the modules of the geometry file in a layer that is read and in this project's detector."""
 
 
 def run(folder: Path, *arguments: str, systems: tuple[str, ...] = ("everything", "bc")) -> object:
@@ -36,6 +43,10 @@ def test_comparison_is_shown_and_written(tmp_path: Path, capfd: pytest.CaptureFi
     (("bc", "bc"), (), "error: --system: two systems have the name 'BC'; expected different ones"),
     (("bd",), (), "error: bd: no such file and no system of this name; did you mean 'bc'"),
     (("bc",), ("--sample", "electron"), "error: sample 'electron'; did you mean 'electrons'"),
+    (("bc",), ("--ntuple", "file.root"), "error: --ntuple: 'file.root', expected SAMPLE=FILE with one of electrons, "),
+    (("bc",), ("--ntuple", "jets=nothing.root"), "error: nothing.root: no such file"),
+    (("bc",), ("--ntuple", "jets=a", "--ntuple", "jets=b"), "error: --ntuple: two files for jets; expected one"),
+    (("bc",), ("--allocation", "nothing.txt"), "error: "),
 ])
 def test_what_is_refused(
     systems: tuple[str, ...], arguments: tuple[str, ...], message: str, tmp_path: Path,
@@ -56,6 +67,43 @@ def test_a_run_that_is_not_there_is_named_before_anything_is_made(
     shown = " ".join((result.output + capfd.readouterr().err).split())
     assert result.exit_code == 2 and "mine.yaml: weights: nowhere/2: " in shown
     assert "is missing; expected the folder of a finished run" in shown and not (tmp_path / "out").exists()
+
+
+def test_links_of_the_geometry_file(tmp_path: Path) -> None:
+    """Modules of all three sectors get the links of the file, those that it does not have two."""
+    (tmp_path / "geometry.txt").write_text(GEOMETRY)
+    result = run(tmp_path, "--pile-up", "0", "--events", "1", "--allocation", str(tmp_path / "geometry.txt"), "--json",
+                 str(tmp_path / "trigger.json"))
+    assert result.exit_code == 0, result.output
+    links = TriggerStudy.load(tmp_path / "trigger.json").system("BC").on("electrons").links
+    others = len(modules().layer) - 3 * len(LINKS)
+    assert links.modules == {"BC, 2 links": others} | {f"BC, {n} links": 3 * LINKS.count(n) for n in LINKS}
+
+
+def test_links_of_the_published_geometry_file(shared_data: Path, tmp_path: Path) -> None:
+    path = shared_data / "geometry_hgcal.txt"
+    result = run(tmp_path, "--pile-up", "0", "--events", "1", "--allocation", str(path), "--json",
+                 str(tmp_path / "trigger.json"))
+    assert result.exit_code == 0, result.output
+    links = TriggerStudy.load(tmp_path / "trigger.json").system("BC").on("electrons").links
+    table = pd.read_csv(path, sep=r"\s+")
+    busiest = int(table[table.plane.isin(modules().layer)].trigLinks.max())
+    assert max(int(name.split()[1]) for name in links.modules) == busiest > 4
+    assert 2.3 < links.mean_links < 2.7, "2.23 by layer; the file has more on the first ones"
+
+
+def test_events_of_an_ntuple(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("uproot")
+    rng = np.random.default_rng(1)
+    particles = {"gen_pt": [50.0], "gen_eta": [2.0], "gen_phi": [0.3], "gen_pdgid": [11]}
+    events = [ntuples.event(rng, 30) | {name: np.array(values) for name, values in particles.items()} for _ in range(6)]
+    path = ntuples.write(tmp_path / "file.root", events)
+    result = run(tmp_path, "--ntuple", f"electrons={path}", "--events", "6", "--json", str(tmp_path / "trigger.json"))
+    shown = result.output + capfd.readouterr().err
+    assert result.exit_code == 0, shown
+    found = TriggerStudy.load(tmp_path / "trigger.json").system("everything").on("electrons")
+    assert found.objects is not None and found.objects.n_generated == 6 and found.links.charge == 1.0
+    assert not (tmp_path / "collisions").exists(), "nothing is generated"
 
 
 def test_systems_are_listed() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,23 @@ def test_positions_are_within_a_fraction_of_a_cell(electrons: ObjectResult) -> N
     assert electrons.phi.value is not None and electrons.phi.value < 0.02
     assert electrons.efficiency.value is not None and electrons.efficiency.value > 0.99
     assert np.isfinite(electrons.response.value or np.nan)
+
+
+@pytest.mark.parametrize(("sample", "n_events", "response", "resolution"), [
+    ("photons", 20, 0.05, 0.06), ("pions", 20, 0.2, 0.4), ("jets", 80, 0.4, 0.6), ("ttbar", 25, 0.3, 0.5)])
+def test_every_sample_through_the_autoencoder(
+    sample: str, n_events: int, response: float, resolution: float, tmp_path: Path
+) -> None:
+    """Few events, so limits are wide: hadrons fluctuate, and jets lose what goes beside the silicon."""
+    systems = (System.load("everything"), System.load("ae"))
+    job = Job((EventSample(sample, 0.0),), systems, n_events, tmp_path / "out", tmp_path / "collisions")
+    simulate(job)
+    result = summarise(job, reconstruct(job))
+    for one in result.systems:
+        found = one.on(sample).objects
+        assert found is not None and found.n_generated > 10
+        assert found.efficiency.value is not None and found.efficiency.value > 0.7
+        assert found.response.value == pytest.approx(1, abs=response)
+        assert found.resolution.value is not None and 0.005 < found.resolution.value < resolution
+    assert result.systems[1].on(sample).links.charge == pytest.approx(1, abs=0.05)
+    assert [(one.system, one.quantity) for one in result.differences] == [("AE", "resolution")]

@@ -17,7 +17,7 @@ from training.production import CACHE
 from training.production.farm import FarmConfig
 from training.results.trigger import COLLISIONS_KHZ, Difference, Measured, TriggerStudy
 from training.trigger import study
-from training.trigger.events import EventSample
+from training.trigger.events import SAMPLES, EventSample
 from training.trigger.objects import LEAST_PT
 from training.trigger.summary import summarise
 from training.trigger.system import System
@@ -28,7 +28,11 @@ def run(
                                                    "are compared with the first.")],
     sample: Annotated[list[str] | None, typer.Option(help="electrons, photons, pions, jets, ttbar or minbias; may be "
                                                           "repeated. Default: electrons.")] = None,
-    pile_up: Annotated[float, typer.Option(min=0, help="Mean number of pile-up collisions per event.")] = 200.0,
+    ntuple: Annotated[list[str] | None, typer.Option(
+        metavar="SAMPLE=FILE", help="Read a sample from a ROOT file with trigger cells (tc_*) and generated particles "
+                                    "(gen_*), such as electrons=file.root; may be repeated.")] = None,
+    pile_up: Annotated[float, typer.Option(min=0, help="Mean number of pile-up collisions per event; of ntuples, what "
+                                                       "they hold.")] = 200.0,
     events: Annotated[int, typer.Option(min=1, help="Number of events of each sample.")] = 200,
     allocation: Annotated[str | None, typer.Option(help="Links of all systems: layers, or a list of modules such as "
                                                         "ModuleLinkSummary.csv. Default: that of each system.")] = None,
@@ -54,7 +58,9 @@ def run(
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise InputError(f"--system: two systems have the name '{repeated}'; expected different ones")
-    samples = study.with_rates([EventSample(name, pile_up, seed) for name in sample or ["electrons"]])
+    files = _files(ntuple or [])
+    chosen = list(dict.fromkeys([*(sample or []), *files])) or ["electrons"]
+    samples = study.with_rates([EventSample(name, pile_up, seed, files.get(name)) for name in chosen])
     job = study.Job(samples, systems, events, output, cache)
     config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
     study.check(job)
@@ -67,14 +73,32 @@ def run(
         result.save(json_)
 
 
+def _files(ntuples: list[str]) -> dict[str, Path]:
+    """Ntuples by sample."""
+    found: dict[str, Path] = {}
+    for text in ntuples:
+        name, equals, path = text.partition("=")
+        if not equals or not path or name not in SAMPLES:
+            raise InputError(f"--ntuple: '{text}', expected SAMPLE=FILE with one of {', '.join(SAMPLES)}")
+        if name in found:
+            raise InputError(f"--ntuple: two files for {name}; expected one (hadd joins files)")
+        found[name] = Path(path)
+    return found
+
+
 def show(result: TriggerStudy) -> None:
     """Show a table per sample, and what differs from the first system."""
     console = console_for(stderr=True)
-    optional = ("links", "bits", "response", "eta, 0.001", "ROC area")
+    optional = ("links", "bits", "response", "eta, 0.001", "matched", "ROC area")
     columns = [Column("system"), *(Column(title, right=True, optional=title in optional) for title in (
-        "resolution", "threshold", "efficiency", "links", "response", "eta, 0.001", "bits", "ROC area"))]
+        "resolution", "threshold", "efficiency", "links", "response", "eta, 0.001", "matched", "bits", "ROC area"))]
     for name in result.samples:
-        if all(one.on(name).objects is None for one in result.systems):
+        objects = result.systems[0].on(name).objects
+        if objects is None:
+            continue
+        if not objects.n_generated:
+            console.print(f"{name}: nothing above {objects.least_pt:g} GeV was generated in {result.n_events:,} "
+                          "events; take more with --events", soft_wrap=True)
             continue
         rows = []
         for system in result.systems:
@@ -85,7 +109,8 @@ def show(result: TriggerStudy) -> None:
                 system.name, str(here.objects.resolution), _shown(point.threshold.value if point else None, 1, 1),
                 "-" if point is None else str(point.efficiency), f"{here.links.mean_links:.2f}",
                 _shown(here.objects.response.value), _shown(here.objects.eta.value, 1000, 2),
-                f"{here.links.bits:.1f}" if here.links.bits else "-", _shown(roc.area.value if roc else None)))
+                _shown(here.objects.efficiency.value), f"{here.links.bits:.1f}" if here.links.bits else "-",
+                _shown(roc.area.value if roc else None)))
         show_table(console, f"{result.n_events:,} events of {name} with {result.pile_up:g} pile-up", columns, rows)
         first = result.systems[0].on(name).objects
         if not result.pile_up and name in ("electrons", "photons") and first and first.sampling.value is not None:
