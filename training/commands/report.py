@@ -32,6 +32,8 @@ def report(
     json_: JsonFile = None,
     figures: Annotated[Path | None, typer.Option(help="Also write each figure into this folder.")] = None,
     format: Annotated[str, typer.Option(help="Format of the files in --figures: pdf or png.")] = "pdf",
+    umap: Annotated[bool, typer.Option("--umap", help="Also a map of the latents by UMAP, if umap-learn is "
+                                                      "installed.")] = False,
     label: Annotated[str, typer.Option(help="Text after CMS above the files in --figures.")] = "",
 ) -> None:
     """Write the HTML page of a run, RUN/report.html, or of many runs; it needs neither network nor other files.
@@ -43,15 +45,15 @@ def report(
     econ-t report --compare runs/econ_t_2elink runs/econ_t_5elink --output runs/comparison.html
     """
     if compare:
-        if run or config or figures:
-            raise InputError("--compare takes folders of runs alone, without --run, --config and --figures")
+        if run or config or figures or umap:
+            raise InputError("--compare takes folders of runs alone, without --run, --config, --figures and --umap")
         typer.echo(_compare(runs or (), input, n_modules, output, json_))
         return
     if run is None or runs:
         raise InputError("expected --run and one folder, or --compare and the folders of several runs")
     trained = Run(run)
     chosen = Run(trained.folder, find_config(trained.weights_file, config), new=True)
-    write_report(chosen, json_, figures, format, label)
+    write_report(chosen, json_, figures, format, label, umap)
 
 
 def _compare(

@@ -12,6 +12,7 @@ from models.files import write_text
 from models.provenance import provenance
 from models.wording import counted
 from training.figures.style import style
+from training.physics.latent_maps import latent_maps
 from training.report.files import FORMATS, write_figures
 from training.report.hardware import hardware
 from training.report.interactive import explorer_data
@@ -29,17 +30,18 @@ if TYPE_CHECKING:
 
 def write_report(
     run: Run, json_path: str | None = None, figures: Path | None = None, figure_format: str = "pdf", label: str = "",
+    umap: bool = False,
 ) -> Path:
     """Write `report.html` into the folder of a run (of a shipped set: into runs/shipped) and return its path.
 
     Needs weights.npz and, unless it is a shipped set, history.json; sections whose file is missing say which command
     makes it. `json_path` gets all that the page shows; `figures` is a folder for every figure in the style of
-    experiments, under `label`. Raises InputError if a file of the run cannot be read, or one about hardware belongs to
-    another spec.
+    experiments, under `label`; `umap` adds a map of the latents by UMAP. Raises InputError if a file of the run cannot
+    be read, or one about hardware belongs to another spec.
     """
     if figure_format not in FORMATS:
         raise InputError(f"--format {figure_format}, expected {' or '.join(FORMATS)}")
-    content = gather(run)
+    content = gather(run, umap)
     with style("page"):
         config, links = content.config, counted(content.config.n_elinks, "link")
         histories = {config.name: content.history} if content.history else {}
@@ -56,7 +58,7 @@ def write_report(
     return run.report_file
 
 
-def gather(run: Run) -> ReportContent:
+def gather(run: Run, umap: bool = False) -> ReportContent:
     """Gather the content of a report; parts that were not run, or with other weights (`older`), are None."""
     weights, spec = run.weights, run.config.encoder
     exact, rtl = BitComparison.find(run.bit_comparison_file), BitComparison.find(run.rtl_comparison_file)
@@ -78,6 +80,7 @@ def gather(run: Run) -> ReportContent:
         metrics=metrics if metrics and metrics.is_of(digest) else None,
         physics=physics if physics and physics.is_of(digest) else None,
         trigger=trigger if trigger and trigger.is_of(digest) else None,
+        latent_maps=latent_maps(weights, run.test, umap) if run.test_file.exists() else None,
         older=Older(bit_exactness=_older(exact, digest, run.bit_comparison_file, "make compare"),
                     rtl=_older(rtl, digest, run.rtl_comparison_file, "make rtl-sim"),
                     metrics=_older(metrics, digest, run.metrics_file, "make evaluate"),

@@ -9,6 +9,7 @@ from training.figures.training import kernels, weight_histograms
 from training.physics.wording import verdict_lines
 from training.report.comparison_section import comparison_sections
 from training.report.hardware_section import answer, hardware_section
+from training.report.latents_section import latents_section
 from training.report.made_section import made_section
 from training.report.parts import Cell, Line, Plot, Section, Table, plain_table
 from training.report.trigger_section import trigger_section
@@ -75,6 +76,7 @@ def sections(content: ReportContent) -> list[Section]:
         trigger_section(content.trigger, older.trigger or "Not run: econ-t trigger run --system bc --system ae --json "
                                                           "RUN/trigger.json"),
         _evaluation(content.metrics, older.metrics or "Not run: make evaluate"),
+        *([latents_section(content.latent_maps)] if content.latent_maps else []),
         _learning(content.history),
         Section("Weights", "Number of times each code occurs; codes at the ends of the range hit the six-bit limit.",
                 plots=[Plot("weights", weight_histograms(content.weights), "Codes of each array", wide=True),

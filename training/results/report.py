@@ -11,6 +11,7 @@ from models.provenance import Provenance
 from models.result import Result
 from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
+from training.results.latent_maps import LatentMaps
 from training.results.pareto import ParetoScan
 from training.results.run import History
 from training.results.size import DecoderSize
@@ -70,6 +71,7 @@ class ReportContent(Result):
     metrics: Evaluation | None
     physics: Comparison | None
     trigger: TriggerStudy | None = None
+    latent_maps: LatentMaps | None = None
     older: Older
     history: History | None
     weights: dict[str, WeightCodes]

@@ -71,7 +71,8 @@ def test_page_says_how_each_run_was_trained_and_shows_all_explorers(folder: Path
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--compare"], "--compare: no folder of a run is given, expected at least one"),
-    (["--compare", "x", "--run", "y"], "--compare takes folders of runs alone, without --run, --config and --figures"),
+    (["--compare", "x", "--run", "y"],
+     "--compare takes folders of runs alone, without --run, --config, --figures and --umap"),
     ([], "expected --run and one folder, or --compare and the folders of several runs"),
     (["x"], "expected --run and one folder, or --compare and the folders of several runs"),
     (["--run", "x", "y"], "expected --run and one folder, or --compare and the folders of several runs"),
