@@ -31,7 +31,7 @@ def emd_against_limits(result: Limits) -> Figure:
         axes.set_xticks(list(curve), [f"{value / 1000:.0f}k" if logarithmic else str(value) for value in curve])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(label)
-        axes.set_ylim(bottom=0)
         axes.label_outer()
+    figure.axes[0].set_ylim(bottom=0)  # of all panels, once all points are there
     figure.axes[0].set_ylabel("mean EMD [sensor-cell pitches]")
     return figure

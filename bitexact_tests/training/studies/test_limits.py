@@ -90,8 +90,12 @@ def test_figure_has_a_panel_for_each_curve_and_a_star_for_the_configuration() ->
     points = [LimitPoint(curve="bits", value=value, own=value == 9, seed=seed, emd_mean=emd, emd_error=0.01,
                          n_modules=10) for value, seed, emd in ((3, 1, 0.8), (9, 1, 0.5), (9, 2, 0.52))]
     points += [LimitPoint(curve="modules", value=1000, own=True, seed=1, emd_mean=None, emd_error=None, n_modules=0)]
+    points += [LimitPoint(curve="latents", value=8, own=False, seed=1, emd_mean=3.0, emd_error=0.01, n_modules=10)]
     result = Limits(config="name", steps=7, test="toy", points=tuple(points))
-    (axes,) = emd_against_limits(result).axes
+    axes, other = emd_against_limits(result).axes
+    for one in (axes, other):
+        bottom, top = one.get_ylim()
+        assert bottom == 0 and top > 3  # no point outside, in any panel
     assert axes.get_xlabel() == "bits per latent"
     line, *markers = axes.lines
     np.testing.assert_array_equal(line.get_ydata(), [0.8, 0.51])
