@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -20,9 +20,8 @@ from training.data.dataset import held_out_rows
 from training.figures.distillation import emd_against_cost
 from training.figures.style import style
 from training.fit.run import Run
-from training.fit.trainer import EpochReport
 from training.physics.evaluation import shown
-from training.studies.distillation import Options, distil
+from training.results.run import Epoch
 
 
 def distill(
@@ -50,6 +49,8 @@ def distill(
     finished one is not repeated. Look-up tables appear once `econ-t rtl decoder` has written the folder compact_3k.
     Example: econ-t distill --run runs/econ_t_5elink --macs 3000 --macs 30000
     """
+    from training.studies.distillation import Options, distil  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+
     log_to_console()
     trained = Run(run)
     options = {"epochs": epochs, "patience": epochs, "loss": "kernel", "final_loss": "emd", "final_fraction": 0.2,
@@ -61,7 +62,7 @@ def distill(
     test = held_out_rows(test) if test and held_out else test
 
     @contextmanager
-    def reporter(name: str) -> Iterator[EpochReport]:
+    def reporter(name: str) -> Iterator[Callable[[int, Epoch], None]]:
         with TrainingProgress(config, name) as progress:
             yield progress.epoch
 

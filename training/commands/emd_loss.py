@@ -17,7 +17,6 @@ from training.commands.console import log_to_console, part_progress, show_record
 from training.commands.old_options import CommandWithOldOptions
 from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
 from training.data.dataset import Dataset
-from training.losses.learned import train_family
 from training.losses.learned_file import is_ours
 
 app = typer.Typer(add_completion=False)
@@ -57,6 +56,8 @@ def emd_loss(
     ).with_settings(set_ or [])
     dataset = Dataset.from_config(chosen)
     train, held_out = (to_trigger_cells(part.calq) for part in (dataset.train, dataset.validation))
+    from training.losses.learned import train_family  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+
     # TensorFlow mistakes the functions of several networks for one that is retraced.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with part_progress(n_models * epochs) as done:

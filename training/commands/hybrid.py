@@ -10,7 +10,6 @@ from training.commands.console import log_to_console, show_records
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
 from training.commands.study import configured_study
 from training.fit.run import Run
-from training.studies.hybrid import compare
 
 
 def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, data: TrainingFiles = None,
@@ -19,6 +18,8 @@ def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, 
 
     Writes hybrid.json. Example: econ-t hybrid --config configs/econ_t_2elink.yaml
     """
+    from training.studies.hybrid import compare  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)
     rows = compare(chosen, output or Run.of(chosen).hybrid_folder, logging.getLogger(__name__).info)

@@ -18,7 +18,6 @@ from training.figures.seu import critical_bits
 from training.figures.style import style
 from training.fit.remarks import remarks_on
 from training.fit.run import Run
-from training.networks.decoder import decode
 from training.results.upsets import Upsets
 from training.studies import seu as upsets
 from training.studies.seu_rtl import FlipBench
@@ -48,6 +47,8 @@ def seu(
 
     Example: econ-t seu --run runs/econ_t_5elink
     """
+    from training.networks.decoder import decode  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+
     trained = Run(run)
     modules = trained.modules(input, order)
     check_replaced(json_ or trained.upsets_file, force)

@@ -8,7 +8,6 @@ from training.commands.options import RunFolder
 from training.fit.run import Run
 from training.report.hardware import hardware
 from training.report.hardware_section import answer
-from training.studies.size import size as size_of
 
 
 def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
@@ -19,6 +18,8 @@ def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
 
     Example: econ-t size --run runs/econ_t_5elink --json runs/econ_t_5elink/size.json
     """
+    from training.studies.size import size as size_of  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+
     chosen = Run(run)
     found = size_of(chosen)
     shown = hardware(chosen, found)

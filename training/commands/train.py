@@ -12,9 +12,7 @@ from models.options import ConfigFile, Order, Settings
 from training.commands.console import TrainingProgress, log_to_console, show_training, show_warm_start
 from training.commands.old_options import CommandWithOldOptions
 from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
-from training.commands.train_networks import configured, train_networks
 from training.fit.run import Run
-from training.fit.train import train as run_training
 from training.results.start import WarmStart
 
 app = typer.Typer(add_completion=False)
@@ -50,6 +48,9 @@ def train(
 
     Example: econ-t train --config configs/econ_t_5elink.yaml --output runs/econ_t_5elink
     """
+    from training.commands.train_networks import configured, train_networks  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+    from training.fit.train import train as run_training  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+
     log_to_console()
 
     def with_options(config: Config) -> Config:

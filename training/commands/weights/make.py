@@ -12,7 +12,6 @@ from training.commands.console import emd_progress
 from training.commands.weights.options import Published, Sparse
 from training.fit.recipes import OUTPUT, train_recipes, with_starts
 from training.fit.run import Run
-from training.fit.ship import is_up_to_date, ship
 
 
 def make(
@@ -37,6 +36,8 @@ def make(
     for file in (published, sparse):
         if file and not file.exists():
             raise InputError(f"{file}: no such file; hours of training would end here")
+    from training.fit.ship import is_up_to_date, ship  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+
     chosen = names or list(recipes)
     train_recipes(with_starts(chosen, recipes), jobs, lambda line: typer.echo(line, err=True), retrain)
     for name in chosen:

@@ -10,7 +10,6 @@ import typer
 from training.commands.console import emd_progress
 from training.commands.weights.options import Published, Sparse
 from training.fit.run import Run
-from training.fit.ship import ship as ship_run
 from training.report.cards import card_page
 
 
@@ -23,4 +22,6 @@ def ship(
 
     Example: econ-t weights ship --run runs/weights/econ_t_5elink --published ../shared/data/CALQ_output.csv
     """
+    from training.fit.ship import ship as ship_run  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+
     typer.echo(card_page(ship_run(Run(run, new=True), published, sparse, emd_progress)))

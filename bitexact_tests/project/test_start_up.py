@@ -1,0 +1,83 @@
+"""Nobody waits for a library that a command does not use: TensorFlow alone takes four seconds to start."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY
+
+WITHOUT_TENSORFLOW = """
+import sys
+
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "keras", "qkeras"):
+            raise RuntimeError(name)
+
+
+sys.meta_path.insert(0, Refuse())
+"""
+EVERY_COMMAND = """
+import json
+from typer.main import get_command
+from models.command_line import LazyGroup, econ_t
+
+
+def load(group, words):
+    for name in group.table:
+        try:
+            command = group.load(name)
+        except Exception:
+            starts.append(" ".join([*words, name]))
+            continue
+        if isinstance(command, LazyGroup):
+            load(command, [*words, name])
+        else:
+            found.append(" ".join([*words, name]))
+
+
+starts, found = [], []
+load(get_command(econ_t()), [])
+print(json.dumps([starts, found]))
+"""
+CALL = """
+import sys
+from models.command_line import econ_t
+try:
+    econ_t()(%r, prog_name="econ-t")
+except SystemExit as end:
+    assert not end.code, end.code
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+SCIENCE = {"pandas", "pyarrow", "scipy", "matplotlib", "tensorflow", "keras", "sklearn", "amaranth", "hls4ml"}
+
+
+def python(code: str) -> str:
+    result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_help_of_no_command_starts_tensorflow() -> None:
+    starts, found = json.loads(python(WITHOUT_TENSORFLOW + EVERY_COMMAND))
+    assert starts == []
+    assert len(found) > 40 and {"train", "seu", "hybrid", "emd-loss", "weights make"} < set(found)
+
+
+@pytest.mark.parametrize(("arguments", "unused"), [
+    (["--help"], SCIENCE | {"numpy", "pydantic"}), (["--version"], SCIENCE | {"numpy", "pydantic"}),
+    (["chip", "--help"], SCIENCE), (["chip", "decode", "--help"], SCIENCE)], ids=str)
+def test_what_a_command_does_not_use(arguments: list[str], unused: set[str]) -> None:
+    imported = set(python(CALL % arguments).splitlines()[-1].split())
+    assert "models" in imported and not imported & unused
+
+
+@pytest.mark.parametrize("arguments", [
+    ["flops", "--config", "econ_t_5elink"], ["networks"], ["weights", "list"], ["trigger", "systems"]], ids=str)
+def test_what_neither_trains_nor_decodes_does_without_tensorflow(arguments: list[str]) -> None:
+    python(WITHOUT_TENSORFLOW + CALL % arguments)
