@@ -73,6 +73,18 @@ def encoder_nodes(origin: str, model: Mapping[str, Any], n_outputs: int) -> list
     raise InputError(f"{origin}: {what}; expected an encoder: image, convolution, ReLU, dense layer, ReLU")
 
 
+def chain_of(origin: str, model: Mapping[str, Any]) -> list[Node]:
+    """All layers of a model that is one chain, from its input to its output; raises InputError for any other."""
+    nodes = _Graph(origin).expand(model)
+    last = [node for node in nodes if not node.users]
+    if len(last) != 1:
+        raise InputError(f"{origin}: {len(last)} layers give a result, expected a chain of layers")
+    chain = _back_to_input(last[0])
+    if isinstance(chain, str):
+        raise InputError(f"{origin}: {chain}")
+    return chain
+
+
 def input_shape(nodes: list[Node]) -> tuple[int, ...] | None:
     """Shape of one image at the first of `nodes`, where its settings say it."""
     config = nodes[0].config
@@ -95,7 +107,7 @@ def _back_to_input(node: Node) -> list[Node] | str:
     chain = [node]
     while chain[0].sources:
         if len(chain[0].sources) > 1:
-            return f"{chain[0]} has {len(chain[0].sources)} inputs, the chip's encoder is one chain"
+            return f"{chain[0]} has {len(chain[0].sources)} inputs, expected one chain of layers"
         if len(chain) > _MAX_LAYERS:
             return "its layers form a circle"
         chain.insert(0, chain[0].sources[0])

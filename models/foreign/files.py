@@ -23,14 +23,16 @@ from models.errors import InputError, parsing
 from models.foreign.architecture import Node, encoder_nodes, inner_layers, input_shape
 from models.foreign.keras_arrays import ArraysOf, arrays_by_layer, read_arrays
 from models.foreign.layers import Layer, Network
+from models.foreign.pickled import read_pickle
 from models.trigger_cells import IMAGE_SIZE
 
 EXPECTED = ("a Keras model (.h5, .hdf5, .keras), its weights (.weights.h5) with or without its architecture (.json, "
-            ".yaml), a SavedModel folder or a frozen graph (.pb)")
+            ".yaml), a SavedModel folder, a frozen graph (.pb) or a pickle of arrays (.pkl)")
 _MAX_BYTES = 1 << 28
 _MAX_TEXT = 1 << 22
 _MAX_BESIDE = 100
 _ARCHITECTURE = (".json", ".yaml", ".yml")
+_PICKLES = (".pkl", ".pickle")
 _NOT_ENCODER = ("decod", "transpose", "conv2d_t")
 
 
@@ -49,6 +51,8 @@ def open_encoder(path: Path, architecture: Path | None, n_outputs: int) -> Netwo
         return _open_hdf5(path, architecture, n_outputs)
     if start[:2] == b"PK":
         return _open_archive(path, n_outputs)
+    if path.suffix in _PICKLES:
+        return _without_decoder(read_pickle(path))
     if path.suffix in _ARCHITECTURE:
         raise InputError(f"{path} holds an architecture without weights; expected the weights (.h5) as --input, "
                          "and this file as --architecture")
@@ -97,10 +101,13 @@ def _open_hdf5(path: Path, architecture: Path | None, n_outputs: int) -> Network
     if architecture is not None or model is None:
         beside = architecture or architecture_beside(path)
         if beside is None:
-            return {name: array for name, array in arrays.items()
-                    if not any(word in name.lower() for word in _NOT_ENCODER)}
+            return _without_decoder(arrays)
         model, source = read_architecture(beside), str(beside)
     return keras_network(path, model, arrays, n_outputs, source)
+
+
+def _without_decoder(arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    return {name: array for name, array in arrays.items() if not any(word in name.lower() for word in _NOT_ENCODER)}
 
 
 def keras_network(

@@ -28,12 +28,12 @@ _FUNCTIONS = ("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "softplus", 
               "hard_sigmoid", "swish", "silu", "exponential", "linear")
 _SETTINGS = ("filters", "units", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups",
              "use_bias", "epsilon", "center", "scale", "axis", "dims", "target_shape", "max_value", "negative_slope",
-             "threshold", "alpha", "folding_mode")
+             "threshold", "alpha", "folding_mode", "output_padding", "size", "interpolation", "cropping")
 _CALLS = ("activation", "kernel_quantizer", "bias_quantizer", "gamma_quantizer", "beta_quantizer", "mean_quantizer",
           "variance_quantizer", "inverse_quantizer")
 _LAYERS = {name: getattr(tf_keras.layers, name) for name in (
     "Conv2D", "Dense", "BatchNormalization", "Activation", "ReLU", "LeakyReLU", "Flatten", "Reshape", "Permute",
-    "ZeroPadding2D")}
+    "ZeroPadding2D", "Conv2DTranspose", "UpSampling2D", "Cropping2D", "Softmax")}
 _LAYERS |= {name: getattr(qkeras, name) for name in (
     "QConv2D", "QDense", "QActivation", "QBatchNormalization", "QConv2DBatchnorm")}
 

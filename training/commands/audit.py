@@ -9,41 +9,50 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.config import Config
+from models.errors import InputError
 from models.options import CalqFiles, JsonFile
 from training.commands.console import log_to_console, show_ways
+from training.report.audit_page import write_audit
 
 
 def audit(
     encoder: Annotated[Path, typer.Option(help="Keras model (.h5, .hdf5, .keras), frozen graph (.pb), SavedModel "
-                                               "folder, weights.npz or register file.")],
+                                               "folder, pickle of arrays (.pkl), weights.npz or register file.")],
     input: CalqFiles,
     config: Annotated[str, typer.Option(help="Configuration of the link budget.")] = "econ_t_5elink",
-    decoder: Annotated[Path | None, typer.Option(help="decoder.npz of this project; default: a fresh one for each way "
-                                                      "of computing the latents.")] = None,
+    decoder: Annotated[Path | None, typer.Option(help="decoder.npz, a Keras decoder (.h5, .keras), or a frozen graph "
+                                                      "with --run; default: a fresh one for each way of computing the "
+                                                      "latents.")] = None,
+    run: Annotated[bool, typer.Option("--run", help="Run the frozen graph of --decoder.")] = False,
     steps: Annotated[int, typer.Option(min=1, help="Steps of a fresh decoder.")] = 700,
     architecture: Annotated[Path | None, typer.Option(help="Architecture of weights alone (JSON, YAML); default: the "
                                                            "one beside them.")] = None,
     rows: Annotated[int, typer.Option(min=20, help="Number of rows to read of each file.")] = 10_000,
     order: Annotated[str, typer.Option(help="Order of the CALQ columns, tc or image.")] = "tc",
+    output: Annotated[Path | None, typer.Option(help="Also write a page (HTML).")] = None,
     json_: JsonFile = None,
 ) -> None:
     """Audit an encoder: is it trained, what does it send, and what does the chip make of it.
 
     Its latents are computed in its own arithmetic, with negatives cut as the chip does, and by the chip's integers; the
-    EMD of each is that of half of the modules. Files are read as data.
+    EMD of each is that of half of the modules. Files are read as data; only --run runs a graph.
 
-    Example: econ-t audit --encoder encoder.h5 --input calq.csv --json audit.json
+    Example: econ-t audit --encoder encoder.h5 --input calq.csv --output audit.html --json audit.json
     """
     log_to_console()
     modules = read_calq(input, column_order(order, "tc"), rows)
+    if output and output.suffix != ".html":
+        raise InputError(f"{output}: expected a name that ends in .html")
     from training.studies.audit import audit as run_audit  # noqa: PLC0415  (starts TensorFlow)
 
     found = run_audit(encoder, Config.load(config).encoder, modules, decoder=decoder, steps=steps,
-                      architecture=architecture)
+                      architecture=architecture, run=run)
     if json_ != "-":
         for line in (*found.notes, *found.differences, *([found.untrained] if found.untrained else [])):
             typer.echo(line, err=True)
         show_ways(f"{found.file} on {found.n_modules:,} modules of {found.data}, decoder: {found.decoder}", found.ways)
         typer.echo(found.verdict, err=True)
+    if output:
+        write_audit(found, output)
     if json_:
         found.save(json_)

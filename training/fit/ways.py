@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ FRESH = DecoderConfig(width=128, layers=2)
 _BATCH, _RATE = 256, 2e-3
 
 Tensor = Any
+KnownDecoder = Callable[[FloatArray, slice], FloatArray]
+"""Fractions (m, 48) in trigger-cell order from latents (m, k) of the modules in a slice of all."""
 
 
 def carried(own: FloatArray, spec: EncoderSpec, least: float) -> FloatArray:
@@ -38,18 +41,22 @@ def carried(own: FloatArray, spec: EncoderSpec, least: float) -> FloatArray:
 
 def way(
     name: str, value: FloatArray, spec: EncoderSpec, calq: IntArray, module_sum: IntArray, steps: int,
-    *, own: FloatArray | None = None, known: Any | None = None,
+    *, own: FloatArray | None = None, known: KnownDecoder | None = None,
 ) -> Way:
     """Statistics of latents (n, k), and the EMD of the second half of the modules.
 
-    `known`: the decoder; default: one that is trained on the first half. `own`: the encoder's own latents, of which
-    these tell a part.
+    `known`: makes fractions (m, 48) of the latents of some of the modules; default: a decoder that is trained on the
+    first half. `own`: the encoder's own latents, of which these tell a part.
     """
     codes = np.rint(value / spec.latent.lsb).astype(np.int64)
     counts = [np.unique(one, return_counts=True)[1] / len(one) for one in codes.T]
     half = len(calq) // 2
-    model = known or _fresh(value[:half], module_sum[:half], calq[:half], spec, steps)
-    distance = emd(to_trigger_cells(calq[half:]), decode(model, value[half:], module_sum[half:]))
+    if known:
+        fractions = known(value[half:], slice(half, None))
+    else:
+        model = _fresh(value[:half], module_sum[:half], calq[:half], spec, steps)
+        fractions = decode(model, value[half:], module_sum[half:])
+    distance = emd(to_trigger_cells(calq[half:]), fractions)
     return Way(
         name=name, negative=float((codes < 0).mean()), zero=float((codes == 0).mean()),
         saturated=float((codes == spec.latent.max_code).mean()), all_zero=float((codes == 0).all(axis=1).mean()),

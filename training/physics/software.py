@@ -71,13 +71,16 @@ class FrozenGraph:
         self.path, self.names = path, (nodes[0].name, nodes[-1].name)
         with tf.Graph().as_default() as graph, parsing(path, "a frozen graph"):
             tf.import_graph_def(definition, name="")
+        shape = graph.get_tensor_by_name(f"{self.names[0]}:0").shape
+        self.input_shape = tuple(shape.as_list()) if shape.rank else (None,)
         self._session = tf.compat.v1.Session(graph=graph)
 
     def run(self, values: FloatArray) -> FloatArray:
-        """Run all rows, a batch at a time."""
+        """Run all rows, a batch at a time: one by one if the graph was made for one."""
         first, last = (f"{name}:0" for name in self.names)
-        parts = [self._session.run(last, {first: values[start : start + _BATCH].astype(np.float32)})
-                 for start in range(0, len(values), _BATCH)]
+        batch = self.input_shape[0] or _BATCH
+        parts = [self._session.run(last, {first: values[start : start + batch].astype(np.float32)})
+                 for start in range(0, len(values), batch)]
         result: FloatArray = np.concatenate(parts).astype(np.float64)
         return result
 

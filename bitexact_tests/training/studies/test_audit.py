@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -124,3 +127,120 @@ def test_too_few_modules(tmp_path: Path) -> None:
     EncoderWeights.random(EncoderSpec.chip(5), 5).save(tmp_path / "weights.npz")
     found, _ = run(tmp_path / "weights.npz", tmp_path / "calq.csv", tmp_path)
     assert found.exit_code == 2 and "modules with charge, expected at least 20" in found.output
+
+
+def conditional_decoder(n_inputs: int = 24) -> Any:
+    """As those of the conditional autoencoder, with random weights."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    x = start = layers.Input((n_inputs,), name="latents_and_conditions")
+    for units in (24, 64, 128):
+        x = layers.Dense(units, activation="relu")(x)
+    x = layers.Conv2DTranspose(1, 3, strides=2)(layers.Reshape((4, 4, 8))(x))
+    model = tf_keras.Model(start, layers.ReLU()(x[:, :8, :8, :]), name="decoder")
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.normal(0.05, 0.2, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="module")
+def decoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One decoder as Keras files, weights with JSON, and as a frozen graph for one module."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    folder, model = tmp_path_factory.mktemp("decoders"), conditional_decoder()
+    found = {kind: folder / f"decoder.{kind}" for kind in ("h5", "keras", "pb")} | {"json": folder / "of" / "d.h5"}
+    found["json"].parent.mkdir()
+    model.save(found["h5"])
+    model.save(found["keras"])
+    model.save_weights(found["json"])
+    (found["json"].parent / "d.json").write_text(model.to_json())
+    function = tf.function(lambda x: tf.reshape(model(x), (1, 64)))
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(tf.TensorSpec((1, 24), tf.float32)))
+    found["pb"].write_bytes(frozen.graph.as_graph_def().SerializeToString())
+    return found
+
+
+PLACES = {"layer": np.arange(60) % 40 + 1, "waferu": np.arange(60) % 7 - 3, "waferv": np.arange(60) % 5,
+          "eta": np.linspace(1.6, 2.9, 60), "wafertype": np.arange(60) % 3}
+
+
+@pytest.mark.parametrize("kind", ["h5", "keras", "json", "pb"])
+def test_decoders_from_elsewhere(kind: str, decoders: dict[str, Path], tmp_path: Path) -> None:
+    """The EMD is that of what Keras itself makes of latents and conditions."""
+    from models.trigger_cells import IMAGE_TO_TC, to_trigger_cells
+    from training.physics.emd import emd
+    from training.physics.software import software_conditions
+
+    calq, spec = generate(60, seed=3), EncoderSpec.chip(5)
+    calq[7] = 0
+    write_calq(tmp_path / "calq.parquet", calq, extra=pd.DataFrame(PLACES))
+    weights = EncoderWeights.random(spec, 5, density=0.3)
+    weights.save(tmp_path / "weights.npz")
+    options = ["--decoder", str(decoders[kind])]
+    found, audit = run(tmp_path / "weights.npz", tmp_path / "calq.parquet", tmp_path, *options,
+                       *(["--run"] if kind == "pb" else []))
+    assert found.exit_code == 0 and audit is not None, found.output
+    kept = np.delete(np.arange(60), 7)
+    trace = encode(weights, calq[kept])
+    seen = np.concatenate([spec.latent.value(trace["latent_code"]), software_conditions(
+        trace["module_sum"], {name: column[kept] for name, column in PLACES.items()}, integer_division=False)], axis=1)
+    image = conditional_decoder().predict(seen.astype(np.float32), verbose=0)[..., 0]
+    cells = np.zeros((len(kept), 48))
+    for row, column in np.ndindex(8, 8):
+        if IMAGE_TO_TC[row, column] >= 0:
+            cells[:, IMAGE_TO_TC[row, column]] = image[:, row, column]
+    half = len(kept) // 2
+    expected = np.nanmean(emd(to_trigger_cells(calq[kept])[half:], cells[half:]))
+    assert audit.ways[0].emd == pytest.approx(expected, rel=1e-4)
+    assert not any("sees 0" in note for note in audit.notes)
+
+
+def test_conditions_that_are_missing_are_told(decoders: dict[str, Path], calq: Path, tmp_path: Path) -> None:
+    EncoderWeights.random(EncoderSpec.chip(5), 5).save(tmp_path / "weights.npz")
+    _, audit = run(tmp_path / "weights.npz", calq, tmp_path, "--decoder", str(decoders["h5"]))
+    assert audit is not None
+    assert "decoder: sees 0 as eta, waferv, waferu, wafertype, layer, which these modules do not have" in audit.notes
+    assert any("taken as the cut to the first 8 rows and columns" in note for note in audit.notes)
+
+
+def test_decoders_that_do_not_fit(decoders: dict[str, Path], calq: Path, tmp_path: Path) -> None:
+    EncoderWeights.random(EncoderSpec.chip(5), 5).save(tmp_path / "weights.npz")
+    conditional_decoder(20).save(tmp_path / "wide.h5")
+    build().save(tmp_path / "encoder.h5")
+    (tmp_path / "text.h5").write_text("no model")
+    for file, message in ((decoders["pb"], "decoder.pb: a frozen graph as a decoder is run, not read; --run does so"),
+                          (tmp_path / "wide.h5", "wide.h5: input of 20 values, expected 16 latents or 24"),
+                          (tmp_path / "encoder.h5", "encoder.h5: input of shape (8, 8, 1), expected a row of latents"),
+                          (tmp_path / "text.h5", "text.h5: ")):
+        found, audit = run(tmp_path / "weights.npz", calq, tmp_path, "--decoder", str(file))
+        assert found.exit_code == 2 and audit is None, found.output
+        assert message in found.output and len(found.output.strip().splitlines()) == 1
+
+
+def test_an_encoder_in_a_pickle(calq: Path, tmp_path: Path) -> None:
+    weights = EncoderWeights.random(EncoderSpec.chip(5), 5)
+    (tmp_path / "weights.pkl").write_bytes(pickle.dumps({name: value for name, value in weights.values().items()}))
+    weights.save(tmp_path / "weights.npz")
+    (_, one), (_, other) = (run(tmp_path / name, calq, tmp_path) for name in ("weights.pkl", "weights.npz"))
+    assert one is not None and other is not None and one.ways == other.ways
+    assert any(note.startswith("no architecture in the file: assumed") for note in one.notes)
+
+
+def test_page(calq: Path, tmp_path: Path) -> None:
+    build(latent="quantized_bits(9,1,alpha=1)").save(tmp_path / "signed<b>.h5")
+    found, audit = run(tmp_path / "signed<b>.h5", calq, tmp_path, "--output", str(tmp_path / "audit.html"))
+    assert found.exit_code == 0 and audit is not None, found.output
+    source = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert "signed&lt;b&gt;.h5" in source and "<b>" not in source
+    text = unescape(source)
+    shown = text[text.index('id="verdict"') : text.index("<nav>")]
+    assert '<p class="bad">The chip cuts' in shown and audit.verdict in shown
+    for way in audit.ways:
+        assert way.name in text and f'data-value="{way.emd}"' in text
+    assert audit.differences[0] in text and all(note in text for note in audit.notes)
+    assert text.count("<svg") == 1 and 'aria-label="Parts of the latents that are negative' in text
+    found, _ = run(tmp_path / "signed<b>.h5", calq, tmp_path, "--output", str(tmp_path / "audit.txt"))
+    assert found.exit_code == 2 and "audit.txt: expected a name that ends in .html" in found.output
