@@ -241,6 +241,7 @@ def test_page(calq: Path, tmp_path: Path) -> None:
     for way in audit.ways:
         assert way.name in text and f'data-value="{way.emd}"' in text
     assert audit.differences[0] in text and all(note in text for note in audit.notes)
-    assert source[: source.index("<script")].count("<svg") == 1 and 'aria-label="Parts of the latents that are negative' in text
+    assert source[: source.index("<script")].count("<svg") == 1
+    assert 'aria-label="Parts of the latents that are negative' in text
     found, _ = run(tmp_path / "signed<b>.h5", calq, tmp_path, "--output", str(tmp_path / "audit.txt"))
     assert found.exit_code == 2 and "audit.txt: expected a name that ends in .html" in found.output
