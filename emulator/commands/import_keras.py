@@ -35,8 +35,8 @@ class DenseOrder(str, Enum):
 
 def import_keras(
     config: ConfigFile,
-    input: Annotated[Path, typer.Option(help="Keras model (.h5, .hdf5, .keras), weights alone (.h5), SavedModel folder, "
-                                             "frozen graph (.pb), pickle of arrays (.pkl).")],
+    input: Annotated[Path, typer.Option(help="Keras model (.h5, .hdf5, .keras), weights alone (.h5), SavedModel "
+                                             "folder, frozen graph (.pb), pickle of arrays (.pkl).")],
     output: Annotated[Path, typer.Option(help="weights.npz to write.")],
     architecture: Annotated[Path | None, typer.Option(help="Architecture of weights alone (JSON, YAML); default: the "
                                                            "one beside them.")] = None,
