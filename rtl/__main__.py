@@ -11,6 +11,7 @@ COMMANDS = {
     "activity": ("rtl.commands.activity:app", "Count how often the gates change on events."),
     "constant": ("rtl.commands.constant:constant", "Write the layers with weights as constants, by da4ml."),
     "decoder": ("rtl.commands.decoder:decoder", "Write a compact decoder with weights as constants, by da4ml."),
+    "place": ("rtl.commands.place:place", "Place and route a design on an FPGA, by open tools."),
     "formal": ("rtl.commands.formal:formal", "Prove that blocks equal a second description."),
 }
 app = lazy_app(__doc__, COMMANDS)

@@ -1,7 +1,11 @@
-"""Results of the RTL side: rtl_*.json of `econ-t rtl synth` and `activity`, constant.json of `constant`."""
+"""Results of the RTL side.
+
+rtl_*.json of `econ-t rtl synth` and `activity`, constant.json of `constant` and `decoder`, placed_*.json of `place`.
+"""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -9,7 +13,7 @@ from pydantic import Field, computed_field
 
 from models.hardware import Implementation
 from models.notebook import html_table
-from models.result import Result
+from models.result import Result, Rounded
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -27,6 +31,8 @@ class Design(Result):
     """From charges to words."""
     redundant: bool
     """Registers in three copies."""
+    pipelined: bool = False
+    """More registers than the folded encoder needs."""
 
 
 class MappedDesign(Result):
@@ -131,3 +137,78 @@ class ConstantSynthesis(Result):
     """Of the encoder's spec, whose weights are beside the file, or of the compact decoder."""
     stages: int
     implementations: tuple[Implementation, ...]
+
+
+class PathPart(Result):
+    """A station of a critical path."""
+
+    block: str
+    """Instance, from the top of the encoder block down."""
+    cells_ns: float
+    wires_ns: float
+    """On the way to its cells."""
+
+
+class Utilisation(Result):
+    """Cells of a device: used and available."""
+
+    lut: int
+    """Each with four inputs; a carry of two bits takes two."""
+    lut_available: int
+    ff: int
+    ff_available: int
+    pins: int
+    pins_available: int
+
+
+class PlacedSeed(Result):
+    """One place and route."""
+
+    seed: int
+    fmax_mhz: Rounded
+    """After routing."""
+    critical_path: tuple[PathPart, ...]
+    seconds: Rounded
+
+
+class Placement(Result):
+    """A routed design, with a number of seeds of the placer."""
+
+    made_from: str
+    """Digest of the RTL, the versions of the tools and their options."""
+    name: str
+    digest: str
+    """Of the spec, or of the compact decoder."""
+    design: Design | None
+    """Of the encoder block."""
+    device: str
+    tool: str
+    target_mhz: float
+    levels: Positive
+    """Cells on the longest path of the mapped netlist, as in `Synthesis`."""
+    interval_clocks: Positive
+    latency_clocks: Positive
+    utilisation: Utilisation
+    synthesis_seconds: Rounded
+    seeds: tuple[PlacedSeed, ...]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def fmax_mhz(self) -> float:
+        """Median over the seeds."""
+        return statistics.median(seed.fmax_mhz for seed in self.seeds)
+
+    @property
+    def spread_mhz(self) -> tuple[float, float]:
+        """The slowest and the fastest seed."""
+        found = [seed.fmax_mhz for seed in self.seeds]
+        return min(found), max(found)
+
+    @property
+    def events_per_second(self) -> float:
+        """Back to back, at the median of the clocks."""
+        return 1e6 * self.fmax_mhz / self.interval_clocks
+
+    def factor(self, level_ns: float) -> float:
+        """Measured period over that of `levels` of so many nanoseconds each, without wires."""
+        return 1000 / self.fmax_mhz / (self.levels * level_ns)

@@ -40,6 +40,6 @@ def activity(
     chosen, codes = load_configured(weights, config)
     chosen.encoder.check_same(design.digest, f"{json_}: made")
     calq = read_calq(input, column_order(order, chosen.data.order)).calq[:events]
-    top = chip(chosen, "asic", design.redundant, design.fold)
+    top = chip(chosen, "asic", design.redundant, design.fold, design.pipelined)
     found = measure(top, netlists, codes, calq)
     design.model_copy(update={"activity": found}).save(json_)

@@ -16,7 +16,12 @@ TargetName = Annotated[Literal["asic", "fpga"],
 Fold = Annotated[int | None, typer.Option("--fold", min=1,
                                           help="Clocks per event; default: rtl.fold of the configuration.")]
 
+Pipelined = Annotated[bool, typer.Option("--pipelined/--no-pipelined",
+                                         help="The folded encoder with more registers, for a faster clock.")]
 
-def chip(config: Config, target: Target, redundant: bool, fold: int | None) -> AutoencoderChip:
+
+def chip(
+    config: Config, target: Target, redundant: bool, fold: int | None, pipelined: bool = False
+) -> AutoencoderChip:
     """The encoder block that these options choose."""
-    return AutoencoderChip(config.encoder, target, redundant, fold or config.rtl.fold)
+    return AutoencoderChip(config.encoder, target, redundant, fold or config.rtl.fold, pipelined)

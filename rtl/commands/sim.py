@@ -11,7 +11,7 @@ from models.calq_io import column_order, read_calq, write_latents
 from models.configured import load_configured
 from models.files import atomic_directory
 from models.options import CalqFile, LatentFile, Order, WeightsConfig, WeightsFile
-from rtl.commands.options import Fold, Redundant, TargetName, chip
+from rtl.commands.options import Fold, Pipelined, Redundant, TargetName, chip
 from rtl.simulation.events import simulate_events
 
 
@@ -24,6 +24,7 @@ def sim(
     target: TargetName = "asic",
     redundant: Redundant = False,
     fold: Fold = None,
+    pipelined: Pipelined = False,
     order: Order = None,
 ) -> None:
     """Load the weights over the register bus, run every event through the simulated Verilog, and write the latents.
@@ -33,7 +34,7 @@ def sim(
     """
     chosen, codes = load_configured(weights, config)
     calq = read_calq(input, column_order(order, chosen.data.order)).calq
-    top = chip(chosen, target, redundant, fold)
+    top = chip(chosen, target, redundant, fold, pipelined)
     with atomic_directory(build, guarded=True) as folder:
         # Run here, not in `build`: another command may put its own model there.
         found = simulate_events(top, codes, calq, folder)

@@ -13,7 +13,7 @@ from models.config import Config
 from models.errors import InputError
 from models.files import check_replaced
 from models.options import ConfigFile, Force
-from rtl.commands.options import Fold, Redundant, chip
+from rtl.commands.options import Fold, Pipelined, Redundant, chip
 from rtl.mapping.synthesis import SILICON, design_digest, synthesise_chip
 from rtl.results import ChipSynthesis, Design
 
@@ -28,6 +28,7 @@ def synth(
                           typer.Option(help="Target technology.")] = "xc7",
     redundant: Redundant = False,
     fold: Fold = None,
+    pipelined: Pipelined = False,
     netlists: Annotated[Path | None, typer.Option(help="Folder for the mapped blocks, for `activity`.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Time limit for each block, in seconds.")] = 600,
     force: Force = False,
@@ -37,7 +38,7 @@ def synth(
     Example: econ-t rtl synth --config configs/econ_t_5elink.yaml --technology xc7 --json rtl_xc7.json
     """
     target: Literal["asic", "fpga"] = "asic" if technology in SILICON else "fpga"
-    top = chip(Config.load(config), target, redundant, fold)
+    top = chip(Config.load(config), target, redundant, fold, pipelined)
     kept = _older(Path(json_), technology, top.describe())
     if kept is None:
         check_replaced(json_, force)

@@ -10,7 +10,7 @@ import typer
 from models.config import Config
 from models.files import atomic_path
 from models.options import ConfigFile
-from rtl.commands.options import Fold, Redundant, TargetName, chip
+from rtl.commands.options import Fold, Pipelined, Redundant, TargetName, chip
 from rtl.mapping.yosys import write_verilog
 
 
@@ -20,10 +20,11 @@ def verilog(
     target: TargetName = "asic",
     redundant: Redundant = False,
     fold: Fold = None,
+    pipelined: Pipelined = False,
 ) -> None:
     """Write the Verilog of a configuration's encoder block.
 
     Example: econ-t rtl verilog --config configs/econ_t_5elink.yaml --output encoder.v
     """
     with atomic_path(output) as temporary:
-        write_verilog(chip(Config.load(config), target, redundant, fold), temporary)
+        write_verilog(chip(Config.load(config), target, redundant, fold, pipelined), temporary)

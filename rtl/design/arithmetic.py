@@ -89,10 +89,10 @@ def _select(m: Module, digit: Value, code: Multiples) -> Term:
     return Term(wire(m, Mux(digit[1], high, low), "row"), code.thrice.largest)
 
 
-def sum_of_products(start: Term, products: Sequence[CutProduct], target: Target) -> Value:
-    """The unsigned sum of `start` and of products that have the same number of rows."""
+def sum_of_products(start: Term | None, products: Sequence[CutProduct], target: Target) -> Value:
+    """The unsigned sum of `start`, if there is one, and of products that have the same number of rows."""
     if target == "asic":
-        return _tree([start.value] + [row.value for product in products for row in product.rows]
+        return _tree(([start.value] if start else []) + [row.value for product in products for row in product.rows]
                      + [carry for product in products for carry in product.carries])
     chains = [_chain(None if first else start, products[first : first + _CHAIN])
               for first in range(0, max(len(products), 1), _CHAIN)]

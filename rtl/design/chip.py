@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from typing_extensions import override
 
 from models.chip import LINK_BITS
+from models.errors import InputError
 from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from rtl.design import encoder, formatter
@@ -16,6 +17,7 @@ from rtl.design.block import Block
 from rtl.design.encoder import ParallelEncoder
 from rtl.design.folded import FoldedEncoder
 from rtl.design.formatter import Formatter, n_words
+from rtl.design.pipelined import PipelinedEncoder
 from rtl.design.registers import ADDRESS_BITS, RegisterFile
 from rtl.results import Design
 
@@ -36,16 +38,24 @@ class AutoencoderChip(Block):
 
     clocked = True
 
-    def __init__(self, spec: EncoderSpec, target: Target = "asic", redundant: bool = False, fold: int = 1) -> None:
-        """`fold` is 1 for an event every clock, else the number of slices of the folded encoder."""
-        self.spec, self.target, self.redundant, self.fold = spec, target, redundant, fold
+    def __init__(self, spec: EncoderSpec, target: Target = "asic", redundant: bool = False, fold: int = 1,
+                 pipelined: bool = False) -> None:
+        """`fold` is 1 for an event every clock, else the number of slices of the folded encoder.
+
+        `pipelined` chooses the folded encoder with more registers. Raises InputError for it without slices.
+        """
+        if pipelined and fold == 1:
+            raise InputError("a pipelined encoder works on slices: choose a fold of at least 2")
+        self.spec, self.target, self.redundant, self.fold, self.pipelined = spec, target, redundant, fold, pipelined
         self.register_file = RegisterFile(spec, redundant)
         n_bits = len(self.register_file.weights)
-        self._encoder: ParallelEncoder | FoldedEncoder = (
-            ParallelEncoder(spec, n_bits, target) if fold == 1 else FoldedEncoder(spec, n_bits, target, fold))
-        self.interval, self.latency = self._encoder.interval, self._encoder.latency + formatter.LATENCY
+        self._encoder: ParallelEncoder | FoldedEncoder | PipelinedEncoder = (
+            ParallelEncoder(spec, n_bits, target) if fold == 1
+            else (PipelinedEncoder if pipelined else FoldedEncoder)(spec, n_bits, target, fold))
         self.observed = self._encoder.observed
         outputs, width = spec.dense.outputs, spec.dense.output.width
+        self._formatter = Formatter(outputs * width, pipelined)
+        self.interval, self.latency = self._encoder.interval, self._encoder.latency + self._formatter.latency
         super().__init__("autoencoder_chip", {
             "valid": In(1),
             "orbit_start": In(1),
@@ -64,7 +74,7 @@ class AutoencoderChip(Block):
         })
         self.uses(self.register_file)
         self.uses(self._encoder)
-        self._formatter = self.uses(Formatter(outputs * width))
+        self.uses(self._formatter)
 
     @override
     def elaborate(self, platform: object) -> Module:
@@ -90,7 +100,7 @@ class AutoencoderChip(Block):
     def describe(self) -> Design:
         return Design(digest=self.spec.digest(), architecture="parallel" if self.fold == 1 else "folded",
                       fold=self.fold, interval_clocks=self.interval, latency_clocks=self.latency,
-                      redundant=self.redundant)
+                      redundant=self.redundant, pipelined=self.pipelined)
 
     def _accept(self, m: Module) -> Value:
         """Whether the charges are taken; `ready` is then low for the rest of the interval."""

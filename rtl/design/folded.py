@@ -10,6 +10,7 @@ clock 0: module sum; 1: input codes; 2 + p: window of slice p; 3 + p: its hidden
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout
@@ -86,6 +87,33 @@ class Window(Block):
         return m
 
 
+def pixels_of_slots(spec: EncoderSpec, fold: int) -> list[list[list[tuple[int, int]]]]:
+    """The live cells of all pixels that a slot computes one after the other, for each slot.
+
+    Raises InputError if the pixels of the convolution are not a multiple of `fold`.
+    """
+    n_pixels = spec.conv.size**2
+    if n_pixels % fold:
+        possible = ", ".join(str(n) for n in range(1, n_pixels + 1) if n_pixels % n == 0)
+        raise InputError(f"rtl.fold {fold} does not divide the {n_pixels} pixels of the convolution, "
+                         f"expected one of {possible}")
+    cells, n_slots = live_cells(spec), n_pixels // fold
+    return [cells[slot::n_slots] for slot in range(n_slots)]
+
+
+def encoder_ports(spec: EncoderSpec, weight_bits: int, n_slots: int) -> dict[str, Any]:
+    """Ports of an encoder with slices."""
+    return {
+        "start": In(1),
+        "calq": In(ArrayLayout(unsigned(CALQ_BITS), N_TRIGGER_CELLS)),
+        "weights": In(unsigned(weight_bits)),
+        "image_code": Out(ArrayLayout(unsigned(spec.input.width), N_TRIGGER_CELLS)),
+        "hidden_code": Out(ArrayLayout(unsigned(spec.conv.output.width), n_slots * spec.conv.filters)),
+        "output_code": Out(ArrayLayout(unsigned(spec.dense.output.width), spec.dense.outputs)),
+        "module_sum": Out(unsigned(CALQ_BITS)),
+    }
+
+
 class FoldedEncoder(Block):
     """An encoder that takes a new event, marked by `start`, every `fold` clocks.
 
@@ -97,28 +125,13 @@ class FoldedEncoder(Block):
 
     def __init__(self, spec: EncoderSpec, weight_bits: int, target: Target, fold: int) -> None:
         """Raises InputError if the pixels of the convolution are not a multiple of `fold`."""
-        conv, n_pixels = spec.conv, spec.conv.size**2
-        if n_pixels % fold:
-            possible = ", ".join(str(n) for n in range(1, n_pixels + 1) if n_pixels % n == 0)
-            raise InputError(f"rtl.fold {fold} does not divide the {n_pixels} pixels of the convolution, "
-                             f"expected one of {possible}")
+        conv, slots = spec.conv, pixels_of_slots(spec, fold)
         self.spec, self.interval, self.latency = spec, fold, fold + 5
         self.observed = {"image_code": range(2, 3), "hidden_code": range(4, 4 + fold),
                          "output_code": range(self.latency, self.latency + 1)}
-        self._n_slots = n_pixels // fold
-        super().__init__("folded_encoder", {
-            "start": In(1),
-            "calq": In(ArrayLayout(unsigned(CALQ_BITS), N_TRIGGER_CELLS)),
-            "weights": In(unsigned(weight_bits)),
-            "image_code": Out(ArrayLayout(unsigned(spec.input.width), N_TRIGGER_CELLS)),
-            "hidden_code": Out(ArrayLayout(unsigned(conv.output.width), self._n_slots * conv.filters)),
-            "output_code": Out(ArrayLayout(unsigned(spec.dense.output.width), spec.dense.outputs)),
-            "module_sum": Out(unsigned(CALQ_BITS)),
-        })
+        super().__init__("folded_encoder", encoder_ports(spec, weight_bits, len(slots)))
         self._sum = self.uses(ModuleSum())
         self._shifter = self.uses(ChannelShifter(spec.input))
-        cells = live_cells(spec)
-        slots = [cells[slot :: self._n_slots] for slot in range(self._n_slots)]
         any_code = InputCode.of(range(spec.input.max_code + 1))
         self._windows = [self.uses(Window(f"window_{k}", pixels, spec)) for k, pixels in enumerate(slots)]
         self._filters = [self.uses(Neuron(conv, spec.input, [any_code] * len(window.cells), target))

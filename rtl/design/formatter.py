@@ -17,7 +17,7 @@ HEADER_BITS = COUNTER_BITS + SUM_EXPONENT_BITS + SUM_MANTISSA_BITS
 ELINK_BITS = MAX_ELINKS.bit_length()
 
 LATENCY = 2
-"""Clocks from encoder outputs to link words."""
+"""Clocks from encoder outputs to link words; one more with more registers."""
 
 
 def n_words(payload_bits: int) -> int:
@@ -30,12 +30,13 @@ class MaskSteps(Block):
 
     A kept bit moves down by the number of 0s below it in the mask, in steps of 1, 2, 4, ... The parity of that number
     decides the first step, the parity of every second 0 the next, and so on. Small steps come first, so that no two
-    bits collide.
+    bits collide. `registered` puts a register after each step: the bits then settle in as many clocks.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, registered: bool = False) -> None:
         self.n_steps = (width - 1).bit_length()
-        super().__init__(f"mask_steps_{width}", {
+        self.clocked = self.static = registered
+        super().__init__(f"mask_steps_{width}{'_registered' * registered}", {
             "mask": In(unsigned(width)),
             "moves": Out(ArrayLayout(unsigned(width), self.n_steps)),
         })
@@ -48,11 +49,19 @@ class MaskSteps(Block):
         counted = wire(m, (~self.mask << 1)[:width], "counted")
         for step in range(self.n_steps):
             odd = wire(m, _prefix_parity(m, counted), f"odd_{step}")
-            moves = self.moves[step]
-            m.d.comb += moves.eq(odd & mask)
-            mask = wire(m, (mask ^ moves) | (moves >> (1 << step)), f"mask_{step}")
-            counted = wire(m, counted & ~odd, f"counted_{step}")
+            moves = wire(m, odd & mask, f"moves_{step}")
+            mask = self._kept(m, (mask ^ moves) | (moves >> (1 << step)), f"mask_{step}")
+            counted = self._kept(m, counted & ~odd, f"counted_{step}")
+            m.d.comb += self.moves[step].eq(self._kept(m, moves, f"kept_moves_{step}"))
         return m
+
+    def _kept(self, m: Module, value: Value, name: str) -> Value:
+        """The value, in a register if there are any: a reset, which leaves the mask alone, leaves it alone too."""
+        if not self.clocked:
+            return wire(m, value, name)
+        kept = Signal(len(value), name=name, reset_less=True)
+        m.d.sync += kept.eq(value)
+        return kept
 
 
 def _prefix_parity(m: Module, bits: Value) -> Value:
@@ -66,11 +75,15 @@ def _prefix_parity(m: Module, bits: Value) -> Value:
 
 
 class MaskPacker(Block):
-    """Keeps the bits whose mask bit is 1 and packs them toward the low end; zeros follow at the high end."""
+    """Keeps the bits whose mask bit is 1 and packs them toward the low end; zeros follow at the high end.
 
-    def __init__(self, steps: MaskSteps) -> None:
+    `registered` puts a register in the middle: it then takes two clocks to a register after it.
+    """
+
+    def __init__(self, steps: MaskSteps, registered: bool = False) -> None:
         width = len(steps.mask)
-        super().__init__(f"mask_packer_{width}", {
+        self.clocked = registered
+        super().__init__(f"mask_packer_{width}{'_registered' * registered}", {
             "payload": In(unsigned(width)),
             "mask": In(unsigned(width)),
             "moves": In(ArrayLayout(unsigned(width), steps.n_steps)),
@@ -84,6 +97,10 @@ class MaskPacker(Block):
         for step in range(self.moves.shape().length):
             moved = wire(m, kept & self.moves[step], f"moved_{step}")
             kept = wire(m, (kept ^ moved) | (moved >> (1 << step)), f"kept_{step}")
+            if self.clocked and step == self.moves.shape().length // 2 - 1:
+                middle = Signal(len(kept))
+                m.d.sync += middle.eq(kept)
+                kept = middle
         m.d.comb += self.packed.eq(kept)
         return m
 
@@ -122,12 +139,13 @@ class FrameWords(Block):
 
 
 class Formatter(Block):
-    """BX counter, sum code, mask and frame; `valid` and `orbit_start` arrive with the data, LATENCY clocks early."""
+    """BX counter, sum code, mask and frame; `valid` and `orbit_start` arrive with the data, `latency` clocks early."""
 
     clocked = True
 
-    def __init__(self, payload_bits: int) -> None:
-        super().__init__(f"formatter_{payload_bits}", {
+    def __init__(self, payload_bits: int, pipelined: bool = False) -> None:
+        self.latency = LATENCY + pipelined
+        super().__init__(f"formatter_{payload_bits}{'_pipelined' * pipelined}", {
             "valid": In(1),
             "orbit_start": In(1),
             "module_sum": In(unsigned(CALQ_BITS)),
@@ -138,8 +156,8 @@ class Formatter(Block):
             "words_valid": Out(1),
         })
         self._sum_encoder = self.uses(FloatEncoder(CALQ_BITS, SUM_EXPONENT_BITS, SUM_MANTISSA_BITS))
-        self._steps = self.uses(MaskSteps(payload_bits))
-        self._packer = self.uses(MaskPacker(self._steps))
+        self._steps = self.uses(MaskSteps(payload_bits, pipelined))
+        self._packer = self.uses(MaskPacker(self._steps, pipelined))
         self._frame = self.uses(FrameWords(payload_bits))
 
     @override
@@ -153,16 +171,15 @@ class Formatter(Block):
         sum_code = self.place(m, "sum_encoder", self._sum_encoder, value=self.module_sum)["code"]
         moves = self.place(m, "mask_steps", self._steps, mask=self.mask)["moves"]
         packed = self.place(m, "mask_packer", self._packer, payload=self.payload, mask=self.mask, moves=moves)["packed"]
-        found = {"sum_code": sum_code, "payload": packed}
-        kept = {name: Signal.like(value, name=f"kept_{name}") for name, value in found.items()}
-        counter = Signal(COUNTER_BITS, name="kept_counter")
-        kept_valid = Signal()
-        m.d.sync += [
-            *(kept[name].eq(value) for name, value in found.items()),
-            counter.eq(Mux(bx == 0, 31, bx[:4])),
-            kept_valid.eq(self.valid),
-            self.words_valid.eq(kept_valid),
-        ]
-        words = self.place(m, "frame", self._frame, counter=counter, n_links=self.n_links, **kept)["words"]
+        found = {"sum_code": sum_code, "counter": Mux(bx == 0, 31, bx[:4]), "valid": self.valid}
+        for clock in range(2, self.latency):  # with the payload, which is in a register of the packer
+            earlier = {name: Signal(len(value), name=f"{name}_{clock}") for name, value in found.items()}
+            m.d.sync += [earlier[name].eq(value) for name, value in found.items()]
+            found = dict(earlier)
+        found["payload"] = packed
+        kept = {name: Signal(len(value), name=f"kept_{name}") for name, value in found.items()}
+        m.d.sync += [*(kept[name].eq(value) for name, value in found.items()), self.words_valid.eq(kept["valid"])]
+        kept_valid = kept.pop("valid")
+        words = self.place(m, "frame", self._frame, n_links=self.n_links, **kept)["words"]
         m.d.sync += self.words.eq(Mux(kept_valid, words.as_value(), 0))
         return m

@@ -166,6 +166,57 @@ class PartialSum(Block):
         return m
 
 
+class Products(Block):
+    """The cut products of one output, each as one number."""
+
+    large = True
+
+    def __init__(self, sums: Sums, inputs: Sequence[InputCode], target: Target) -> None:
+        self.sums, self.inputs, self.target = sums, tuple(inputs), target
+        largest_weight = (1 << sums.layer.weight.width) - 1
+        self.largest = tuple(largest_weight * known.largest >> sums.cut for known in self.inputs)
+        self.width = max(self.largest, default=0).bit_length()
+        super().__init__(f"products_{len(inputs)}_{_digest(sums, self.inputs, target)}", {
+            **product_ports(sums.layer, sums.data, len(inputs)),
+            "product": Out(ArrayLayout(unsigned(self.width), len(inputs))),
+        })
+
+    @override
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for k, known in enumerate(self.inputs):
+            product = cut_product(m, _unsigned(self.weight[k]), known.multiples(self.code[k], self.thrice[k]),
+                                  self.sums.cut)
+            m.d.comb += self.product[k].eq(sum_of_products(None, [product], self.target))
+        return m
+
+
+class ProductSum(Block):
+    """The sum of the results of `Products`, to which `with_start` adds the bias, its code at `start`."""
+
+    large = True
+
+    def __init__(self, products: Products, with_start: bool) -> None:
+        self.products, self.with_start = products, with_start
+        sums = products.sums
+        super().__init__(f"{products.module_name}_sum{'_from_bias' * with_start}", {
+            **({"product": In(products.product.shape())} if products.inputs else {}),
+            **({"start": In(signed(sums.layer.bias.width))} if with_start else {}),
+            "total": Out(unsigned(sums.width)),
+        })
+
+    @override
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        terms = [Term(self.product[k], largest) for k, largest in enumerate(self.products.largest)]
+        if self.with_start:
+            terms.insert(0, self.products.sums.start(self.start))
+        while len(terms) > 1:
+            terms = [a.plus(b) for a, b in zip(terms[0::2], terms[1::2], strict=False)] + terms[len(terms) & ~1 :]
+        m.d.comb += self.total.eq(terms[0].value)
+        return m
+
+
 class Activation(Block):
     """The output code of a complete sum."""
 

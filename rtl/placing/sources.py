@@ -1,0 +1,49 @@
+"""What is placed: the encoder block, or a project of layers with constant weights."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from models.errors import InputError
+from rtl.design.chip import AutoencoderChip
+from rtl.mapping import yosys
+from rtl.placing.flow import Source
+from rtl.placing.harness import ConstantHarness, EncoderHarness
+from rtl.results import ConstantSynthesis
+
+_MODULE = "constant_layers"
+
+
+def encoder_source(chip: AutoencoderChip, folder: Path) -> Source:
+    """The encoder block between shift registers; its RTL is written to `folder`."""
+    harness = EncoderHarness(chip)
+    files = yosys.export(harness, folder)
+    kind = "pipelined" if chip.pipelined else "folded" if chip.fold > 1 else "parallel"
+    copies = ", registers in three copies" if chip.redundant else ""
+    return Source(f"RTL, {kind}, N = {chip.fold}{copies}", chip.spec.digest(), chip.describe(), harness.module_name,
+                  chip.interval, chip.latency, ("read_rtlil",) * len(files), tuple(files))
+
+
+def project_source(project: Path, folder: Path) -> Source:
+    """A project of `econ-t rtl decoder` or `constant` between shift registers, whose RTL is written to `folder`.
+
+    Raises InputError if it is none.
+    """
+    kept = ConstantSynthesis.load(project / "constant.json")
+    path = project / "src" / f"{_MODULE}.v"
+    if not path.is_file():
+        raise InputError(f"{path}: not found, expected the Verilog of `econ-t rtl decoder` or `econ-t rtl constant`")
+    text = path.read_text(encoding="utf-8")
+    bits = [re.search(rf"{way} \[(\d+):0\] {port}\b", text)
+            for way, port in (("input", "model_inp"), ("output reg", "model_out"))]
+    if None in bits:
+        raise InputError(f"{path}: no port model_inp or model_out, expected both as vectors")
+    harness = ConstantHarness(_MODULE, *(int(found[1]) + 1 for found in bits if found))
+    own = yosys.export(harness, folder)
+    sources = sorted((project / "src").glob("**/*.v"))
+    # Deferred: some of da4ml's modules are complete only with their parameters.
+    reading = ("read_verilog -defer",) * len(sources) + ("read_rtlil",) * len(own)
+    first = kept.implementations[0]
+    return Source(first.name, kept.digest, None, harness.module_name, first.interval_cycles or 1, kept.stages + 1,
+                  reading, (*sources, *own))
