@@ -23,6 +23,7 @@ N       ?= 20000
 RUNS    ?=
 EVENTS  ?= 2000
 SECONDS ?= 30
+SEEDS   ?= 3
 READER  ?=
 VECTORS ?= $(wildcard ../shared/data/econt_vectors ../shared/data/econt_vectors_production)
 KILLS   ?= 50
@@ -55,7 +56,7 @@ done = @printf '%s\n' 'The report, verdict first: '$(call quoted,$(1)/report.htm
 .DELETE_ON_ERROR:
 # Each step reads what the one before it wrote, and steps use both cores by themselves: -j changes nothing.
 .NOTPARALLEL:
-.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-constant seu compare size distill report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
+.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-place rtl-constant seu compare size distill report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
 
 main: ## set up, then the whole loop for BUDGETS="2 3 4 5" links on the same modules, and one report; CONFIG=... for one run
 ifeq ($(origin CONFIG)$(origin RUN),filefile)
@@ -145,6 +146,10 @@ rtl-synth: $(READY) ## gates and look-up tables of every block, by Yosys: TECHNO
 	    $(PYTHON) -m rtl synth $(with_config) --technology $$technology $(if $(FOLD),--fold $(FOLD)) \
 	        --json $(run)/rtl_$$technology$(FOLDED).json $(ARGS); \
 	done
+
+rtl-place: $(READY) ## the encoder block on a Lattice ECP5: routed clock, size, critical path; FOLD=16 SEEDS=3, within an hour
+	$(PYTHON) -m rtl place $(with_config) --fold $(or $(FOLD),16) --seeds $(SEEDS) --build $(run)/placed \
+	    --json $(run)/placed_fold$(or $(FOLD),16).json $(ARGS)
 
 pareto: $(READY) ## area vs. EMD over bit widths, resumable: ARGS="--weight-bits 3,4,5,6,7,8 --input-bits 4,5,6,7,8 --epochs 20"
 	$(PYTHON) -m training pareto $(with_config) --output $(run)/pareto $(call each,$(DATA),--data) $(ARGS)

@@ -9,7 +9,7 @@ from models.bit_comparison import BackendComparison, BitComparison, StageCompari
 from models.config import Config
 from models.provenance import Provenance
 from models.spec import EncoderSpec
-from rtl.results import BlockResult, ChipSynthesis, Resources
+from rtl.results import BlockResult, ChipSynthesis, Design, PathPart, PlacedSeed, Placement, Resources, Utilisation
 from training.results.evaluation import EmdMetrics, Evaluation
 from training.results.pareto import ParetoPoint, ParetoScan
 
@@ -23,6 +23,18 @@ def chip_synthesis(spec: EncoderSpec, **changes: Any) -> ChipSynthesis:
         "register_bits": 6, "digest": spec.digest(), "architecture": "parallel", "fold": 1, "interval_clocks": 1,
         "latency_clocks": 4, "redundant": False}
     return ChipSynthesis(**fields | changes)
+
+
+def placement(spec: EncoderSpec, *mhz: float) -> Placement:
+    """An encoder block with slices after place and route, a seed for each clock."""
+    seeds = tuple(PlacedSeed(seed=k, fmax_mhz=one, critical_path=(PathPart(block="encoder", cells_ns=4, wires_ns=8),),
+                             seconds=100) for k, one in enumerate(mhz, 1))
+    used = Utilisation(lut=60000, lut_available=83640, ff=18000, ff_available=83640, pins=151, pins_available=365)
+    design = Design(digest=spec.digest(), architecture="folded", fold=16, interval_clocks=16, latency_clocks=32,
+                    redundant=False, pipelined=True)
+    return Placement(made_from="0", name="RTL, pipelined, N = 16", digest=spec.digest(), design=design, device="LFE5U",
+                     tool="nextpnr", target_mhz=80, levels=20, interval_clocks=16, latency_clocks=32, utilisation=used,
+                     synthesis_seconds=60, seeds=seeds)
 
 
 def bit_comparison(config: Config, weights: str, backend: str = "vitis", first_mismatch: str | None = None

@@ -234,6 +234,10 @@ class Run:
         """All gate counts of the RTL in a technology, including those of folded and redundant designs."""
         return sorted(self.folder.glob(f"rtl_{technology}*.json"))
 
+    def placed_files(self) -> list[Path]:
+        """All results of place and route of the RTL."""
+        return sorted(self.folder.glob("placed*.json"))
+
     def hls_projects(self) -> dict[str, Path]:
         """Existing folders of C++ projects, by backend."""
         return {path.name.removeprefix("hls_"): path for path in sorted(self.folder.glob("hls_*"))}

@@ -15,7 +15,7 @@ from models.chip import BX_NS
 from models.config import Config
 from models.hardware import Implementation
 from models.weights import EncoderWeights
-from rtl.results import ChipSynthesis, ConstantSynthesis
+from rtl.results import ChipSynthesis, ConstantSynthesis, Placement
 from training.results.pareto import ParetoScan
 from training.results.report import Hardware
 from training.results.size import Size
@@ -41,7 +41,8 @@ def hardware(run: Run, found: Size | None = None) -> Hardware:
     config = run.config
     kept = found or Size.find(run.size_file)
     kept = kept if kept and kept.is_of(run.weights.digest()) else None
-    rows = (CHIP, *_rtl_rows(run, kept), *_constant_rows(run, kept), *implementations(run.hls_projects(), config))
+    rows = (CHIP, *_rtl_rows(run, kept), *_placed_rows(run), *_constant_rows(run, kept),
+            *implementations(run.hls_projects(), config))
     return Hardware(counted=tuple(counted(config)), implementations=rows, pareto=_pareto(config, run.pareto_file),
                     decoders=kept.decoders if kept else ())
 
@@ -73,7 +74,7 @@ def rtl_row(config: Config, path: Path, title: str) -> Implementation:
 def synthesis_row(found: ChipSynthesis, title: str) -> Implementation:
     """Row for a count in a technology of this title."""
     total, level_ns = found.total, LEVEL_NS.get(found.technology)
-    kind = f"folded, N = {found.fold}" if found.fold > 1 else "parallel"
+    kind = f"{'pipelined' if found.pipelined else 'folded'}, N = {found.fold}" if found.fold > 1 else "parallel"
     registers = ", registers in three copies" if found.redundant else ""
     fmax = f"; fmax by {level_ns:.3f} ns a level, cells alone" if level_ns else ""
     unused = None if total.lut is None else 0  # the FPGA flow uses neither DSP nor block RAM
@@ -85,6 +86,23 @@ def synthesis_row(found: ChipSynthesis, title: str) -> Implementation:
         latency_cycles=found.latency_clocks, interval_cycles=found.interval_clocks,
         clock_ns=BX_NS / found.interval_clocks,  # required for one event per bunch crossing
         fmax_mhz=1000 / (level_ns * found.levels) if level_ns else None)
+
+
+def _placed_rows(run: Run) -> Iterable[Implementation]:
+    """Rows of `econ-t rtl place`, which have a clock with wires."""
+    for path in run.placed_files():
+        found = Placement.load(path)
+        run.config.encoder.check_same(found.digest, f"{path}: made", "run make rtl-place again")
+        slowest, fastest = found.spread_mhz
+        yield Implementation(
+            name=f"{found.name}, placed in {found.device}",
+            tool=f"{found.tool}; fmax after routing, median of {len(found.seeds)} seeds, {slowest:.0f} to "
+                 f"{fastest:.0f} MHz",
+            lut=found.utilisation.lut, ff=found.utilisation.ff, dsp=0, bram=0, fmax_mhz=found.fmax_mhz,
+            latency_cycles=found.latency_clocks, interval_cycles=found.interval_clocks,
+            clock_ns=1000 / found.fmax_mhz)
+    if not run.placed_files():
+        yield Implementation(name="RTL, placed in Lattice ECP5", tool="not run: make rtl-place (an hour)")
 
 
 def _constant_rows(run: Run, estimated: Size | None) -> Iterable[Implementation]:

@@ -30,10 +30,14 @@ from rtl.simulation.simulate import Records, pack
 AE_SETS = sorted(path.parent.name for path in (SHARED_DATA / "econt_vectors" / "mcDataset").glob("AE*/init.yaml"))
 
 
-@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow), 16], ids="fold{}".format)
+@pytest.fixture(scope="module", params=[
+    pytest.param((1, False), id="fold1"), pytest.param((2, False), id="fold2", marks=pytest.mark.slow),
+    pytest.param((16, False), id="fold16"), pytest.param((2, True), id="pipelined2", marks=pytest.mark.slow),
+    pytest.param((16, True), id="pipelined16", marks=pytest.mark.slow)])
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """The whole chip with each encoder, compiled once."""
-    top = AutoencoderChip(CHIP, fold=request.param)
+    fold, pipelined = request.param
+    top = AutoencoderChip(CHIP, fold=fold, pipelined=pipelined)
     return Bench(top, build(top, tmp_path_factory.mktemp("chip")))
 
 
@@ -131,7 +135,8 @@ def test_latency_and_interval(bench: Bench) -> None:
     """One event among empty clocks: words appear `latency` clocks after it, and nowhere else."""
     fold, latency = bench.top.fold, bench.top.latency
     assert (encoder.LATENCY, formatter.LATENCY, LATENCY) == (2, 2, 4)
-    assert (bench.top.interval, latency) == ((1, 2 + 2) if fold == 1 else (fold, fold + 5 + 2))
+    after_slices = 13 + 3 if bench.top.pipelined else 5 + 2
+    assert (bench.top.interval, latency) == ((1, 2 + 2) if fold == 1 else (fold, fold + after_slices))
     weights = EncoderWeights.random(CHIP, 9, density=0.3)
     setup, event = loaded(bench, weights), charges(1, 7)
     outputs = run(bench, setup, bench.simulation.idle(6), bench.events(event, orbit_start=0),
@@ -207,14 +212,18 @@ def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> 
     assert_frames(bench.frames(outputs, start, len(calq)), EconT(registers).run_calq(calq).etx)
 
 
-@pytest.mark.parametrize(("base", "stride", "fold"), [
-    (CHIP, 3, 3), *(pytest.param(QKERAS, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9), (2, 8)))])
-def test_folds_of_other_geometries(base: EncoderSpec, stride: int, fold: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("base", "stride", "fold", "pipelined"), [
+    (CHIP, 3, 3, False), (CHIP, 3, 3, True),
+    *(pytest.param(QKERAS, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9, False), (2, 8, False))),
+    *(pytest.param(QKERAS, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9, True), (2, 2, True)))])
+def test_folds_of_other_geometries(
+    base: EncoderSpec, stride: int, fold: int, pipelined: bool, tmp_path: Path
+) -> None:
     """Few filters and outputs; 9 pixels in 3 and 9 slices, and exact products."""
     spec = base.evolve(conv={"filters": 2, "stride": stride}, dense={"outputs": 3})
-    top = AutoencoderChip(spec, fold=fold)
+    top = AutoencoderChip(spec, fold=fold, pipelined=pipelined)
     bench = Bench(top, build(top, tmp_path))
-    assert (top.interval, top.latency) == (fold, fold + 7)
+    assert (top.interval, top.latency) == (fold, fold + (16 if pipelined else 7))
     calq = charges(200, 14)
     for seed in range(5):
         weights = EncoderWeights.random(spec, seed)
@@ -226,3 +235,5 @@ def test_folds_of_other_geometries(base: EncoderSpec, stride: int, fold: int, tm
 def test_a_fold_that_leaves_pixels_over_is_refused() -> None:
     with pytest.raises(InputError, match=r"rtl\.fold 3 does not divide the 16 pixels .* one of 1, 2, 4, 8, 16$"):
         AutoencoderChip(CHIP, fold=3)
+    with pytest.raises(InputError, match="a pipelined encoder works on slices: choose a fold of at least 2"):
+        AutoencoderChip(CHIP, pipelined=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bitexact_tests.conftest import REPOSITORY
-from bitexact_tests.samples.results import chip_synthesis, pareto_point, pareto_scan
+from bitexact_tests.samples.results import chip_synthesis, pareto_point, pareto_scan, placement
 from bitexact_tests.samples.vendor_reports import CONFIG, write
 from hls.report import CHIP
 from models.errors import InputError
@@ -58,6 +58,16 @@ def test_rtl_files_become_rows(tmp_path: Path) -> None:
         rtl_row(CONFIG, tmp_path / "rtl_xc7.json", "")
 
 
+def test_a_placed_design_has_the_clock_of_its_median_seed(tmp_path: Path) -> None:
+    assert rows(hardware(Run(tmp_path, CONFIG)))["RTL, placed in Lattice ECP5"].tool == "not run: make rtl-place"
+    placement(CONFIG.encoder, 50.0, 40.0, 48.0).save(tmp_path / "placed_fold16.json")
+    found = rows(hardware(Run(tmp_path, CONFIG)))
+    row = found["RTL, pipelined, N = 16, placed in LFE5U"]
+    assert (row.fmax_mhz, row.lut, row.ff, row.interval_cycles, row.latency_ns) == (48.0, 60000, 18000, 16, 32e3 / 48)
+    assert row.tool == "nextpnr; fmax after routing, median of 3 seeds, 40 to 50 MHz"
+    assert "RTL, placed in Lattice ECP5" not in found
+
+
 def test_cells_of_silicon_have_an_area_and_no_blocks_of_an_fpga(tmp_path: Path) -> None:
     chip_synthesis(CONFIG.encoder, technology="osu018", resources=Resources(area_um2=2_500_000, ff=6)).save(
         tmp_path / "rtl_osu018.json")
@@ -78,6 +88,7 @@ def test_delay_of_a_level_is_that_of_the_path_and_the_levels_that_are_documented
 
 @pytest.mark.parametrize(("name", "content", "command"), [
     ("rtl_xc7.json", RTL, "make rtl-synth"),
+    ("placed_fold16.json", placement(CONFIG.encoder, 50.0), "make rtl-place"),
     ("pareto/pareto.json", pareto_scan(pareto_point(3, 8, 300, 1.0, "of other widths"),
                                        pareto_point(6, 8, 600, 0.8, CONFIG.encoder.digest())), "make pareto"),
 ])
