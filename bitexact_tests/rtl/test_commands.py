@@ -58,3 +58,19 @@ def test_unknown_proof_is_told_in_one_line() -> None:
     done = CliRunner().invoke(app, ["formal", "--only", "mask of 61 bits"])
     assert done.exit_code == 2
     assert "--only 'mask of 61 bits'; did you mean 'mask of 16 bits'?" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ([], "give either --config or --project"),
+    (["--config", "econ_t_5elink", "--project", "."], "give either --config or --project"),
+    (["--config", "econ_t_5elink", "--fold", "1"], "a pipelined encoder works on slices"),
+    (["--config", "econ_t_5elink", "--fold", "3", "--no-pipelined"], "rtl.fold 3 does not divide the 16 pixels"),
+    (["--config", "econ_t_5elink", "--fold", "16"], "placed.json: exists; choose another name, or give --force"),
+])
+def test_what_cannot_be_placed_is_told_before_any_work(tmp_path: Path, options: list[str], message: str) -> None:
+    (tmp_path / "placed.json").write_text("kept")
+    done = CliRunner().invoke(app, ["place", "--json", str(tmp_path / "placed.json"), "--build",
+                                    str(tmp_path / "build"), *options])
+    assert done.exit_code == 2 and message in done.stderr and done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["placed.json"]
+    assert (tmp_path / "placed.json").read_text() == "kept"

@@ -93,11 +93,17 @@ class ConstantProject:
     def run(self, simulation: Simulation, input_code: IntArray, folder: Path) -> npt.NDArray[np.int64]:
         """Run an event in every clock: input codes (n, inputs) -> output codes (n, outputs)."""
         clocks = simulation.idle(len(input_code) + self.latency)
-        field = clocks["model_inp"]
+        clocks["model_inp"][: len(input_code)] = self.packed(input_code, clocks["model_inp"].shape[1])
+        return self.unpacked(simulation.run(clocks, folder)["model_out"][self.latency :])
+
+    def packed(self, input_code: IntArray, n_bytes: int) -> npt.NDArray[np.uint8]:
+        """Input codes (n, inputs) as the bytes of `model_inp`, (n, n_bytes)."""
         columns = [input_code[:, [k]] >> np.arange(n_bits) & 1 for k, n_bits in enumerate(self.input_bits)]
-        field[: len(input_code)] = pack(np.concatenate(columns, axis=1), 1, field.shape[1])
-        found = simulation.run(clocks, folder)["model_out"][self.latency :]
-        bits = np.unpackbits(found, axis=1, bitorder="little").astype(np.int64)
+        return pack(np.concatenate(columns, axis=1), 1, n_bytes)
+
+    def unpacked(self, field: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Output codes (n, outputs) from the bytes of `model_out`."""
+        bits = np.unpackbits(field, axis=1, bitorder="little").astype(np.int64)
         outputs, start = [], 0
         for wires, zeros in self.output_formats:
             outputs.append(bits[:, start : start + wires] @ (1 << np.arange(wires)) << zeros)

@@ -47,7 +47,7 @@ class AutoencoderChip(Block):
         if pipelined and fold == 1:
             raise InputError("a pipelined encoder works on slices: choose a fold of at least 2")
         self.spec, self.target, self.redundant, self.fold, self.pipelined = spec, target, redundant, fold, pipelined
-        self.register_file = RegisterFile(spec, redundant)
+        self.register_file = RegisterFile(spec, redundant, pipelined)
         n_bits = len(self.register_file.weights)
         self._encoder: ParallelEncoder | FoldedEncoder | PipelinedEncoder = (
             ParallelEncoder(spec, n_bits, target) if fold == 1

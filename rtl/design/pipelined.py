@@ -17,6 +17,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out
 from typing_extensions import override
 
+from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from rtl.design.arithmetic import Target, leading_one
@@ -30,6 +31,31 @@ _CODES, _WINDOW, _CONV, _HIDDEN, _DENSE = 3, 4, 6, 8, 10
 """Clock of the input codes; for slice 0, those of window, products, hidden codes, and products of the dense layer."""
 _TOTAL = 12
 _CHARGES_PER_SUM = 8  # three levels of adders
+
+
+class ShiftedChannel(Block):
+    """The input code of a channel, a clock after its shift: each channel has a copy of that."""
+
+    clocked = True
+
+    def __init__(self, data: FixedPoint) -> None:
+        shifter = ChannelShifter(data)
+        super().__init__("shifted_channel", {
+            "charge": In(unsigned(CALQ_BITS)),
+            "shift": In(unsigned(SHIFT_BITS)),
+            "enable": In(1),
+            "code": Out(unsigned(data.width)),
+        })
+        self._shifter = self.uses(shifter)
+
+    @override
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        found = self.place(m, "shifter", self._shifter, charge=self.charge,
+                           shift=_registered(m, self.shift, "own_shift"),
+                           enable=_registered(m, self.enable, "own_enable"))
+        m.d.comb += self.code.eq(found["code"])
+        return m
 
 
 class SelectedWeights(Block):
@@ -76,7 +102,7 @@ class PipelinedEncoder(Block):
         super().__init__("pipelined_encoder", encoder_ports(spec, weight_bits, len(slots)))
         self._slots = [[dict(pixel) for pixel in pixels] for pixels in slots]
         self._cells = [sorted({cell for pixel in pixels for cell in pixel}) for pixels in self._slots]
-        self._shifter = self.uses(ChannelShifter(spec.input))
+        self._channel = self.uses(ShiftedChannel(spec.input))
         any_code = InputCode.of(range(spec.input.max_code + 1))
         conv, dense = spec.conv, spec.dense
         self._conv_sums = [Sums(conv, spec.input, len(cells)) for cells in self._cells]
@@ -112,8 +138,6 @@ class PipelinedEncoder(Block):
                  for first, last in _ranges(N_TRIGGER_CELLS, _CHARGES_PER_SUM)]
         module_sum = _registered(m, wrapping_sum(parts, CALQ_BITS), "sum_of_charges")
         position, nonzero = leading_one(module_sum)
-        shift = _registered(m, position, "shift")[:SHIFT_BITS]
-        enable = _registered(m, nonzero, "nonzero")
         calq, clock = self.calq, 0
         while clock < _CODES:
             # What one event in `interval` clocks leaves unchanged need not move in each of them.
@@ -123,7 +147,7 @@ class PipelinedEncoder(Block):
             calq, clock = kept, clock + self.interval
         codes = Signal.like(self.image_code)
         for k in range(N_TRIGGER_CELLS):
-            channel = self.place(m, f"channel_{k}", self._shifter, charge=calq[k], shift=shift, enable=enable)
+            channel = self.place(m, f"channel_{k}", self._channel, charge=calq[k], shift=position, enable=nonzero)
             m.d.comb += codes[k].eq(channel["code"])
         sum_of_codes = Signal(CALQ_BITS)
         with m.If(_delayed(m, self.start, _CODES, "start_of_codes")):

@@ -122,18 +122,40 @@ class TripleBank(Block):
         return m
 
 
+class BankBus(Block):
+    """The bus of one bank, a clock later: one register would drive all banks at once."""
+
+    clocked = True
+
+    def __init__(self, index_bits: int) -> None:
+        self._widths = {"clear": 1, "refresh": 1, "write": 1, "index": index_bits, "data": 8}
+        super().__init__(f"bank_bus_{index_bits}", {
+            **{name: In(unsigned(width)) for name, width in self._widths.items()},
+            **{f"{name}_later": Out(unsigned(width)) for name, width in self._widths.items()},
+        })
+
+    @override
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.sync += [getattr(self, f"{name}_later").eq(getattr(self, name)) for name in self._widths]
+        return m
+
+
 class RegisterFile(Block):
-    """All registers of the encoder: weights in register order, output mask, number of links."""
+    """All registers of the encoder: weights in register order, output mask, number of links.
+
+    `pipelined` puts a register before each bank: writes arrive a clock later.
+    """
 
     clocked = True
     static = True
 
-    def __init__(self, spec: EncoderSpec, redundant: bool) -> None:
-        self.redundant = redundant
+    def __init__(self, spec: EncoderSpec, redundant: bool, pipelined: bool = False) -> None:
+        self.redundant, self.pipelined = redundant, pipelined
         self.weight_spans = weight_spans(spec)
         self.mask_span, self.links_span = Span.of(*MASK), Span.of(LINKS)
         self.mask_bits = spec.dense.outputs * spec.dense.output.width
-        super().__init__(f"register_file{'_tmr' * redundant}", {
+        super().__init__(f"register_file{'_tmr' * redundant}{'_pipelined' * pipelined}", {
             "clear": In(1),
             "refresh": In(1),
             "write": In(1),
@@ -147,6 +169,7 @@ class RegisterFile(Block):
             span.name: self.uses(TripleBank(span.reset) if redundant else RegisterBank(span.reset))
             for span in (*self.weight_spans, self.mask_span, self.links_span)
         }
+        self._buses = {name: self.uses(BankBus(len(bank.index))) for name, bank in self._banks.items() if pipelined}
 
     @property
     def n_bits(self) -> int:
@@ -172,9 +195,12 @@ class RegisterFile(Block):
         bank = self._banks[span.name]
         index = self.address - span.address
         selected = (self.address >= span.address) & (self.address < span.address + len(span.reset))
-        inputs = {"clear": self.clear, "write": self.write & selected, "index": index[: len(bank.index)],
-                  "data": self.data}
-        if self.redundant:
-            inputs["refresh"] = self.refresh
+        inputs = {"clear": self.clear, "refresh": self.refresh, "write": self.write & selected,
+                  "index": index[: len(bank.index)], "data": self.data}
+        if self.pipelined:
+            later = self.place(m, f"bus_{span.name}", self._buses[span.name], **inputs)
+            inputs = {name: later[f"{name}_later"] for name in inputs}
+        if not self.redundant:
+            del inputs["refresh"]
         value: Value = self.place(m, span.name, bank, **inputs)["value"]
         return value

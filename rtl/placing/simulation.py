@@ -1,19 +1,22 @@
-"""Events through a routed netlist, from the pins of the harness to the words of the frames."""
+"""Events through a routed netlist, from the pins of the harness and back to them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import IntArray
 from models.chip import LINK_BITS
 from models.errors import InputError
 from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from models.weights import EncoderWeights
+from rtl.constant.project import TOP, ConstantProject
+from rtl.design.block import Block
 from rtl.design.chip import AutoencoderChip
 from rtl.design.formatter import n_words
-from rtl.placing.harness import CHANNELS_PER_CLOCK, EncoderHarness
+from rtl.placing.harness import CHANNELS_PER_CLOCK, PORT_BITS, ConstantHarness, EncoderHarness
 from rtl.placing.nextpnr import ROUTED_FILE
 from rtl.placing.routed import write_verilog
 from rtl.simulation.bench import Bench, format_writes, weight_writes
@@ -31,10 +34,7 @@ def routed_frames(
 
     The netlist is compiled in `folder`. Raises InputError if it is of another design.
     """
-    harness = EncoderHarness(chip)
-    write_verilog(routed / ROUTED_FILE, folder / "routed.v")
-    simulation = Simulation.compile(["routed.v"], _TOP, ports_of(harness), folder, clocked=True,
-                                    timeout_seconds=timeout_seconds)
+    simulation = _compiled(EncoderHarness(chip), routed, folder, timeout_seconds)
     bench = Bench(chip, simulation)
     clocks = [bench.writing(weight_writes(weights)),
               bench.writing(format_writes(chip.spec.ae_mask, chip.spec.n_elinks)),
@@ -47,6 +47,31 @@ def routed_frames(
         raise InputError(f"{routed / ROUTED_FILE}: {words.size} words for {len(calq)} events, expected {count} each: "
                          "a netlist of another design")
     return words.reshape(len(calq), count)
+
+
+def routed_codes(
+    project: ConstantProject, routed: Path, input_code: IntArray, folder: Path, timeout_seconds: float = 3600
+) -> npt.NDArray[np.int64]:
+    """Output codes (n, outputs) of a project of constant layers, by its routed netlist, compiled in `folder`."""
+    input_bits, output_bits = sum(project.input_bits), sum(wires for wires, _ in project.output_formats)
+    harness = ConstantHarness(TOP, input_bits, output_bits)
+    simulation = _compiled(harness, routed, folder, timeout_seconds)
+    ways_in, ways_out = (-(-bits // PORT_BITS) for bits in (input_bits, output_bits))
+    load = ways_in + 1 + project.latency  # with registers at the pins
+    out = load + 2
+    clocks = simulation.idle((out + ways_out) * len(input_code)).reshape(len(input_code), -1)
+    given = project.packed(input_code, ways_in * PORT_BITS // 8)
+    clocks["inputs"][:, :ways_in] = given.reshape(len(given), ways_in, -1)
+    clocks["shift"][:, :ways_in] = 1
+    clocks["load"][:, load] = 1
+    found = simulation.run(clocks.reshape(-1), folder, timeout_seconds)["outputs"]
+    return project.unpacked(found.reshape(*clocks.shape, -1)[:, out:].reshape(len(input_code), -1))
+
+
+def _compiled(harness: Block, routed: Path, folder: Path, timeout_seconds: float) -> Simulation:
+    write_verilog(routed / ROUTED_FILE, folder / "routed.v")
+    return Simulation.compile(["routed.v"], _TOP, ports_of(harness), folder, clocked=True,
+                              timeout_seconds=timeout_seconds)
 
 
 def _events(simulation: Simulation, chip: AutoencoderChip, calq: IntArray) -> Records:

@@ -6,13 +6,12 @@ import re
 from pathlib import Path
 
 from models.errors import InputError
+from rtl.constant.project import TOP
 from rtl.design.chip import AutoencoderChip
 from rtl.mapping import yosys
 from rtl.placing.flow import Source
 from rtl.placing.harness import ConstantHarness, EncoderHarness
 from rtl.results import ConstantSynthesis
-
-_MODULE = "constant_layers"
 
 
 def encoder_source(chip: AutoencoderChip, folder: Path) -> Source:
@@ -31,7 +30,7 @@ def project_source(project: Path, folder: Path) -> Source:
     Raises InputError if it is none.
     """
     kept = ConstantSynthesis.load(project / "constant.json")
-    path = project / "src" / f"{_MODULE}.v"
+    path = project / "src" / f"{TOP}.v"
     if not path.is_file():
         raise InputError(f"{path}: not found, expected the Verilog of `econ-t rtl decoder` or `econ-t rtl constant`")
     text = path.read_text(encoding="utf-8")
@@ -39,7 +38,7 @@ def project_source(project: Path, folder: Path) -> Source:
             for way, port in (("input", "model_inp"), ("output reg", "model_out"))]
     if None in bits:
         raise InputError(f"{path}: no port model_inp or model_out, expected both as vectors")
-    harness = ConstantHarness(_MODULE, *(int(found[1]) + 1 for found in bits if found))
+    harness = ConstantHarness(TOP, *(int(found[1]) + 1 for found in bits if found))
     own = yosys.export(harness, folder)
     sources = sorted((project / "src").glob("**/*.v"))
     # Deferred: some of da4ml's modules are complete only with their parameters.

@@ -9,21 +9,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from bitexact_tests.conftest import missing
 from bitexact_tests.rtl.placing.test_nextpnr import REPORT
 from bitexact_tests.samples.charges import charges
+from bitexact_tests.samples.decoders import fields, sized
 from bitexact_tests.samples.rtl import CHIP
 from emulator import encode
 from emulator.codes import FINE_SUM
+from emulator.compact_decoder import charge_codes
+from models.compact_decoder import CompactDecoder
 from models.errors import InputError, ToolMissing
 from models.weights import EncoderWeights
+from rtl.__main__ import app
+from rtl.constant.project import ConstantProject
 from rtl.design.chip import AutoencoderChip
 from rtl.placing import flow, nextpnr
 from rtl.placing.flow import Clock, Source, place
 from rtl.placing.routed import write_verilog
-from rtl.placing.simulation import routed_frames
+from rtl.placing.simulation import routed_codes, routed_frames
 from rtl.placing.sources import encoder_source, project_source
+from rtl.results import Placement
 
 SMALL = CHIP.evolve(conv={"filters": 1, "stride": 3}, dense={"outputs": 2})
 
@@ -118,13 +125,42 @@ def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
         project_source(tmp_path, tmp_path / "rtl")
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("_yosys")
-def test_a_routed_encoder_computes_what_the_emulator_computes(tmp_path: Path) -> None:
+def require_nextpnr() -> None:
     try:
         nextpnr.version()
     except ToolMissing as error:
         missing(str(error))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_yosys")
+def test_a_routed_decoder_computes_its_integers(tmp_path: Path) -> None:
+    """A small one, by the commands."""
+    require_nextpnr()
+    spec = sized(2, 200, 1)
+    decoder, (latent, total) = CompactDecoder.random(spec, 4, density=0.2), fields(spec)
+    decoder.save(tmp_path / "compact_200.npz")
+    folder, build, result = tmp_path / "project", tmp_path / "build", tmp_path / "placed.json"
+    for command in (["decoder", "--decoder", tmp_path / "compact_200.npz", "--output", folder, "--stages", "2",
+                     "--no-synthesise"],
+                    ["place", "--project", folder, "--build", build, "--json", result, "--seeds", "1"]):
+        done = CliRunner().invoke(app, list(map(str, command)))
+        assert done.exit_code == 0, done.output
+    assert "seed 1 (1 of 1): routing" in done.stderr and "RTL, compact_200 with weights as constants" in done.stdout
+    found = Placement.load(result)
+    assert (found.digest, found.interval_clocks, found.latency_clocks) == (decoder.digest(), 1, 3)
+    assert found.fmax_mhz > 20 and 100 < found.utilisation.lut < 5000 and found.levels > 3
+    assert sum(part.cells_ns + part.wires_ns for part in found.seeds[0].critical_path) == pytest.approx(
+        1000 / found.fmax_mhz, abs=0.1)
+    project = ConstantProject.write(decoder, tmp_path / "again", 2, "xcvu13p-flga2577-2-e", 25.0)
+    codes = routed_codes(project, build / found.made_from / "seed_1", np.column_stack([latent, total]), tmp_path)
+    np.testing.assert_array_equal(codes, charge_codes(decoder, latent, total))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_yosys")
+def test_a_routed_encoder_computes_what_the_emulator_computes(tmp_path: Path) -> None:
+    require_nextpnr()
     chip = AutoencoderChip(SMALL, "fpga", fold=9, pipelined=True)
     source = encoder_source(chip, tmp_path / "rtl")
     said: list[str] = []
