@@ -49,10 +49,12 @@ class MaskSteps(Block):
         counted = wire(m, (~self.mask << 1)[:width], "counted")
         for step in range(self.n_steps):
             odd = wire(m, _prefix_parity(m, counted), f"odd_{step}")
-            moves = wire(m, odd & mask, f"moves_{step}")
+            moves = Signal(width, name=f"moves_{step}") if self.clocked else self.moves[step]
+            m.d.comb += moves.eq(odd & mask)
             mask = self._kept(m, (mask ^ moves) | (moves >> (1 << step)), f"mask_{step}")
             counted = self._kept(m, counted & ~odd, f"counted_{step}")
-            m.d.comb += self.moves[step].eq(self._kept(m, moves, f"kept_moves_{step}"))
+            if self.clocked:
+                m.d.sync += self.moves[step].eq(moves)
         return m
 
     def _kept(self, m: Module, value: Value, name: str) -> Value:
@@ -171,15 +173,22 @@ class Formatter(Block):
         sum_code = self.place(m, "sum_encoder", self._sum_encoder, value=self.module_sum)["code"]
         moves = self.place(m, "mask_steps", self._steps, mask=self.mask)["moves"]
         packed = self.place(m, "mask_packer", self._packer, payload=self.payload, mask=self.mask, moves=moves)["packed"]
-        found = {"sum_code": sum_code, "counter": Mux(bx == 0, 31, bx[:4]), "valid": self.valid}
-        for clock in range(2, self.latency):  # with the payload, which is in a register of the packer
-            earlier = {name: Signal(len(value), name=f"{name}_{clock}") for name, value in found.items()}
-            m.d.sync += [earlier[name].eq(value) for name, value in found.items()]
-            found = dict(earlier)
-        found["payload"] = packed
-        kept = {name: Signal(len(value), name=f"kept_{name}") for name, value in found.items()}
-        m.d.sync += [*(kept[name].eq(value) for name, value in found.items()), self.words_valid.eq(kept["valid"])]
-        kept_valid = kept.pop("valid")
-        words = self.place(m, "frame", self._frame, n_links=self.n_links, **kept)["words"]
+        counted, valid = Mux(bx == 0, 31, bx[:4]), self.valid
+        if self.latency > LATENCY:  # with the payload, which is in a register of the packer
+            first = {name: Signal(len(value), name=f"first_{name}")
+                     for name, value in (("sum_code", sum_code), ("counter", counted), ("valid", valid))}
+            m.d.sync += [first["sum_code"].eq(sum_code), first["counter"].eq(counted), first["valid"].eq(valid)]
+            sum_code, counted, valid = first.values()
+        found = {"sum_code": sum_code, "payload": packed}
+        kept = {name: Signal.like(value, name=f"kept_{name}") for name, value in found.items()}
+        counter = Signal(COUNTER_BITS, name="kept_counter")
+        kept_valid = Signal()
+        m.d.sync += [
+            *(kept[name].eq(value) for name, value in found.items()),
+            counter.eq(counted),
+            kept_valid.eq(valid),
+            self.words_valid.eq(kept_valid),
+        ]
+        words = self.place(m, "frame", self._frame, counter=counter, n_links=self.n_links, **kept)["words"]
         m.d.sync += self.words.eq(Mux(kept_valid, words.as_value(), 0))
         return m

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from bitexact_tests.samples.rtl import CHIP, build
 from emulator.algorithms.autoencoder import Autoencoder
@@ -18,16 +19,17 @@ from rtl.design import formatter
 from rtl.simulation.simulate import pack, unpack
 
 
-def test_formatter_over_an_orbit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pipelined", [False, True])
+def test_formatter_over_an_orbit(tmp_path: Path, pipelined: bool) -> None:
     """The formatter alone, with any outputs of an encoder and clocks without an event, against the emulator's."""
     rng = np.random.default_rng(15)
-    top = formatter.Formatter(144)
+    top = formatter.Formatter(144, pipelined)
     simulation = build(top, tmp_path)
     n, n_links, mask = 8000, 4, int.from_bytes(rng.bytes(18), "little")
-    taken = np.flatnonzero(rng.random(n) < 0.95)
+    taken = np.flatnonzero((rng.random(n) < 0.95) & (np.arange(n) > 8 * pipelined))  # the mask settles in 8 clocks
     output = rng.integers(0, 1 << 9, (n, 16))
     module_sum = rng.integers(0, 1 << CALQ_BITS, n) >> rng.integers(0, CALQ_BITS + 1, n)
-    clocks = simulation.idle(n + formatter.LATENCY)
+    clocks = simulation.idle(n + top.latency)
     clocks["valid"][taken] = 1
     clocks["orbit_start"][taken[[0, -100]]] = 1
     for name, values, width in (("payload", output, 9), ("module_sum", module_sum, CALQ_BITS)):
@@ -41,6 +43,6 @@ def test_formatter_over_an_orbit(tmp_path: Path) -> None:
     stages = {"output_code": output[taken], "sum_code": FINE_SUM.encode(module_sum[taken])}
     words = block.packets(stages, bx_counter(bx)).words[:, : 2 * n_links]
     expected = np.zeros((len(outputs), 5), dtype=np.int64)
-    expected[taken + formatter.LATENCY, :n_links] = join_words(words)
+    expected[taken + top.latency, :n_links] = join_words(words)
     np.testing.assert_array_equal(unpack(outputs["words"], LINK_BITS, 5), expected)
-    np.testing.assert_array_equal(np.flatnonzero(outputs["words_valid"]), taken + formatter.LATENCY)
+    np.testing.assert_array_equal(np.flatnonzero(outputs["words_valid"]), taken + top.latency)
