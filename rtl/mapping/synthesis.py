@@ -23,7 +23,8 @@ from rtl.results import BlockResult, ChipSynthesis, MappedDesign, Resources, Syn
 
 DESIGN_FILE = "design.json"
 """Provenance stored with kept netlists."""
-TO_ALU = f"techmap -map {yosys.quoted(Path(__file__).with_name('add_to_alu.v'))}"
+ALU_MAP = Path(__file__).with_name("add_to_alu.v")
+TO_ALU = f"techmap -map {yosys.quoted(ALU_MAP)}"
 """A pass that keeps adders on carry chains."""
 # Names are purged: those of array elements (`code[0]`) would collide with the names that Yosys gives single bits.
 _PREPARE = ("proc", "opt", "wreduce", "opt_clean -purge")
@@ -94,7 +95,9 @@ def synthesise_chip(
 def design_digest(top: Block, technology: str) -> str:
     """16 hex digits of all that the counts depend on but the version of Yosys: the blocks' RTLIL and the passes."""
     target = TECHNOLOGIES[technology]
-    state = hashlib.sha256("\n".join((*_PREPARE, *target.passes, target.stat)).encode())
+    passes = "\n".join((*_PREPARE, *target.passes, target.stat))
+    # What the map says, and not where this installation has it.
+    state = hashlib.sha256(passes.replace(str(ALU_MAP), ALU_MAP.read_text(encoding="utf-8")).encode())
     with tempfile.TemporaryDirectory() as folder:
         for path in yosys.export(top, Path(folder)):
             state.update(path.read_bytes())

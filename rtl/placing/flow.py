@@ -16,7 +16,7 @@ from pathlib import Path
 from models.files import atomic_directory
 from models.result import Result, Rounded
 from rtl.mapping import yosys
-from rtl.mapping.synthesis import TO_ALU
+from rtl.mapping.synthesis import ALU_MAP, TO_ALU
 from rtl.placing import nextpnr
 from rtl.results import Design, PlacedSeed, Placement
 
@@ -49,7 +49,8 @@ class Source:
 
     def made_from(self, target_mhz: float) -> str:
         """Digest of the content of all files, the tools and their options."""
-        passes = [command for command in _PASSES if command != TO_ALU]  # names a file of this machine
+        # What the map of adders says, and not where this installation has it.
+        passes = "\n".join(_PASSES).replace(str(ALU_MAP), ALU_MAP.read_text(encoding="utf-8"))
         state = hashlib.sha256(repr((yosys.version(), nextpnr.version(), passes, nextpnr.OPTIONS,
                                      target_mhz)).encode())
         for command, path in zip(self.reading, self.files, strict=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from bitexact_tests.conftest import REPOSITORY
 from models.fixed_point import FixedPoint
 from models.spec import EncoderSpec
 from rtl.design.normaliser import ChannelShifter
+from rtl.mapping import synthesis
 from rtl.mapping.measured import measured, shipped
 from rtl.mapping.synthesis import synthesise
 from training.report.hardware import ASKED_FOR
@@ -25,6 +28,18 @@ def test_count_is_of_the_rtl_as_it_is_now(technology: str) -> None:
     found = measured(spec, technology)
     assert found is not None and kept is not None
     assert (found.total, found.digest, found.latency_clocks) == (kept.total, spec.digest(), 4)
+
+
+def test_a_digest_does_not_tell_where_the_project_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    block, target = ChannelShifter(FixedPoint.parse("U1.7")), synthesis.TECHNOLOGIES["xc7"]
+    here, copy = synthesis.design_digest(block, "xc7"), tmp_path / "map.v"
+    copy.write_text(synthesis.ALU_MAP.read_text())
+    passes = tuple(command.replace(str(synthesis.ALU_MAP), str(copy)) for command in target.passes)
+    monkeypatch.setattr(synthesis, "ALU_MAP", copy)
+    monkeypatch.setitem(synthesis.TECHNOLOGIES, "xc7", replace(target, passes=passes))
+    assert passes != target.passes and synthesis.design_digest(block, "xc7") == here
+    copy.write_text("another map")
+    assert synthesis.design_digest(block, "xc7") != here
 
 
 @pytest.mark.parametrize("technology", ["gates", "xc7"])

@@ -1,4 +1,4 @@
-"""What is kept of a place and route; a small encoder through the real tools, and its routed netlist on events."""
+"""What is kept of a place and route; a small decoder through the real tools, and its routed netlist on events."""
 
 from __future__ import annotations
 
@@ -13,26 +13,18 @@ from typer.testing import CliRunner
 
 from bitexact_tests.conftest import missing
 from bitexact_tests.rtl.placing.test_nextpnr import REPORT
-from bitexact_tests.samples.charges import charges
 from bitexact_tests.samples.decoders import fields, sized
-from bitexact_tests.samples.rtl import CHIP
-from emulator import encode
-from emulator.codes import FINE_SUM
 from emulator.compact_decoder import charge_codes
 from models.compact_decoder import CompactDecoder
 from models.errors import InputError, ToolMissing
-from models.weights import EncoderWeights
 from rtl.__main__ import app
 from rtl.constant.project import ConstantProject
-from rtl.design.chip import AutoencoderChip
 from rtl.placing import flow, nextpnr
 from rtl.placing.flow import Clock, Source, place
 from rtl.placing.routed import write_verilog
-from rtl.placing.simulation import routed_codes, routed_frames
-from rtl.placing.sources import encoder_source, project_source
+from rtl.placing.simulation import routed_codes
+from rtl.placing.sources import project_source
 from rtl.results import Placement
-
-SMALL = CHIP.evolve(conv={"filters": 1, "stride": 3}, dense={"outputs": 2})
 
 
 @pytest.fixture
@@ -155,24 +147,3 @@ def test_a_routed_decoder_computes_its_integers(tmp_path: Path) -> None:
     project = ConstantProject.write(decoder, tmp_path / "again", 2, "xcvu13p-flga2577-2-e", 25.0)
     codes = routed_codes(project, build / found.made_from / "seed_1", np.column_stack([latent, total]), tmp_path)
     np.testing.assert_array_equal(codes, charge_codes(decoder, latent, total))
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_yosys")
-def test_a_routed_encoder_computes_what_the_emulator_computes(tmp_path: Path) -> None:
-    require_nextpnr()
-    chip = AutoencoderChip(SMALL, "fpga", fold=9, pipelined=True)
-    source = encoder_source(chip, tmp_path / "rtl")
-    said: list[str] = []
-    found = place(source, tmp_path / "build", [1], 80, Clock(600), said.append)
-    assert found.fmax_mhz > 20 and 1000 < found.utilisation.lut < 20_000 and found.levels > 5
-    assert sum(part.cells_ns + part.wires_ns for part in found.seeds[0].critical_path) == pytest.approx(
-        1000 / found.fmax_mhz, abs=0.1)
-    assert "seed 1 (1 of 1): placing" in said and "seed 1 (1 of 1): routing" in said
-    weights, calq = EncoderWeights.random(SMALL, 3, density=0.5), charges(100, 4)
-    frames = routed_frames(chip, tmp_path / "build" / found.made_from / "seed_1", weights, calq, tmp_path)
-    trace, bits = encode(weights, calq), SMALL.latent_bits
-    header, payload = frames[:, 0] >> 18, frames[:, 1]
-    np.testing.assert_array_equal(np.stack([payload >> bits * i & (1 << bits) - 1 for i in range(2)], axis=1),
-                                  trace["latent_code"])
-    np.testing.assert_array_equal(header & 511, FINE_SUM.encode(trace["module_sum"]))
