@@ -310,11 +310,11 @@ class Config(_Section):
 
     def with_settings(self, settings: Iterable[str]) -> Config:
         """A copy with `section.key=value` strings applied (values in YAML); raises InputError if one is not valid."""
-        content = self.model_dump()
+        content, paths = self.model_dump(), []
         for setting in settings:
             key, equals, text = setting.partition("=")
             *parents, name = key.split(".")
-            check_not_staged(self, (*parents, name))
+            paths.append((*parents, name))
             section: Any = content
             for parent in parents:
                 section = section.get(parent) if isinstance(section, dict) else None
@@ -324,7 +324,10 @@ class Config(_Section):
                 section[name] = yaml.safe_load(text)
             except BAD_YAML:
                 raise InputError(f"--set {setting}: '{text}' is not a YAML value") from None
-        return _valid(content, "--set")
+        found = _valid(content, "--set")
+        for path in paths:
+            check_not_staged(found, path)  # in the stages that are now set
+        return found
 
     def stages(self) -> tuple[Stage, ...]:
         """The trainings that this configuration describes, one after another: one, unless it has `training.stages`.

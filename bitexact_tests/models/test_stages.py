@@ -74,6 +74,10 @@ def test_an_option_that_a_stage_would_hide_is_refused(tmp_path: Path) -> None:
         config.with_settings(["training.augment.cut=0"])
     with pytest.raises(InputError, match=r"^data\.n_modules: also set by stage 2"):
         config.override(data={"n_modules": 100})
+    alone = config.with_settings(["training.stages=[]", "training.epochs=1"])
+    assert [stage.config.training.epochs for stage in alone.stages()] == [1]
+    with pytest.raises(InputError, match=r"^training\.epochs: also set by stage 1"):
+        config.with_settings(["training.epochs=1", "training.stages=[{epochs: 2}]"])
     changed = config.with_settings(["training.augment.mix=0.2"]).override(training={"seed": 5})
     assert [stage.config.training.seed for stage in changed.stages()] == [5, 5, 5]
     assert changed.stages()[0].config.training.augment.cut == 0.1
