@@ -200,9 +200,9 @@ fuzz: $(READY) ## broken files for every reader, guided by coverage: SECONDS=30 
 kill-test: $(READY) ## jobs killed at KILLS=50 random points end as if undisturbed; a full disk; many minutes
 	KILLS=$(KILLS) $(PYTHON) -m pytest bitexact_tests/project/test_kill.py bitexact_tests/project/test_disk.py -s $(ARGS)
 
-docs: export NO_MKDOCS_2_WARNING = 1
-docs: $(READY) ## the documentation site, into site/ (ARGS=... go to mkdocs)
-	$(PYTHON) -m mkdocs build --strict --quiet $(ARGS)
+docs: $(READY) ## the documentation site, into site/, to open as a file; ARGS=... go to zensical
+	@$(PYTHON) -m zensical build --clean --strict $(ARGS)
+	@echo "The site: site/index.html"
 
 lint: $(READY) ## style, types and import contracts
 	$(PYTHON) -m pytest bitexact_tests/project/test_architecture.py
@@ -221,7 +221,7 @@ check-lock: $(READY) ## fails if the lock is not of pyproject.toml; shows which 
 	    runs/versions.requirements.lock runs/versions.newest; then echo "every package is the newest that fits"; fi
 
 clean: ## remove caches and the site; runs and the virtual environment stay
-	rm -rf site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -1,4 +1,4 @@
-"""Hooks of the documentation site: the reference of commands is written from the commands themselves."""
+"""The reference of commands, written from the commands themselves: an extension of Markdown for the site's builder."""
 
 from __future__ import annotations
 
@@ -6,20 +6,38 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer.main
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
 
 from models.command_line import LazyGroup, econ_t, to_paste
 
 MARK = "<!-- commands -->"
+_BEFORE_ALL_OTHERS = 100
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Called by mkdocs for each page."""
-    return markdown.replace(MARK, "\n".join(commands())) if MARK in markdown else markdown
+class CommandReference(Extension):
+    """Puts all commands where a page has the mark."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  (its name in the library)
+        """Called by the library."""
+        md.preprocessors.register(_Mark(md), "commands", _BEFORE_ALL_OTHERS)
+
+
+class _Mark(Preprocessor):
+    def run(self, lines: list[str]) -> list[str]:
+        return [new for line in lines for new in (commands() if line.strip() == MARK else [line])]
+
+
+def makeExtension(**_: Any) -> Extension:  # noqa: N802  (its name in the library)
+    """Called by the library for the name of this module in mkdocs.yml."""
+    return CommandReference()
 
 
 def commands() -> Iterator[str]:
     """Markdown lines for every command."""
-    yield from _commands(typer.main.get_command(econ_t()), "econ-t", 2)
+    for block in _commands(typer.main.get_command(econ_t()), "econ-t", 2):
+        yield from block.split("\n")
 
 
 def _commands(group: LazyGroup, name: str, level: int) -> Iterator[str]:

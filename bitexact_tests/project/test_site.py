@@ -1,0 +1,85 @@
+"""The documentation site: built without network or warning, and searched in a browser that opens it as files."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+from typing import Any
+
+import pytest
+
+from bitexact_tests.conftest import REPOSITORY, missing
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project whose site is built."""
+    if importlib.util.find_spec("zensical") is None:
+        missing("package zensical is not installed")
+    folder = tmp_path_factory.mktemp("site") / "clone"
+    copytree(REPOSITORY, folder, ignore=ignore_patterns(".*", "runs", "site"))
+    done = build(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "zensical", "build", "--clean", "--strict"], cwd=folder,
+                          env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Any]:
+    """A page without network in the system's Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        missing("chromium not found")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+        yield browser.new_context(offline=True, viewport={"width": 1280, "height": 900}).new_page()
+        browser.close()
+
+
+def test_references_are_written_from_the_code(clone: Path) -> None:
+    commands = (clone / "site" / "reference" / "commands.html").read_text(encoding="utf-8")
+    assert 'id="econ-t-train"' in commands and 'id="econ-t-chip-decode"' in commands and "--retrain" in commands
+    assert 'id="models.spec.EncoderSpec"' in (clone / "site" / "reference" / "python.html").read_text(encoding="utf-8")
+
+
+def test_no_page_asks_for_anything_from_elsewhere(clone: Path) -> None:
+    pages = list((clone / "site").rglob("*.html"))
+    assert len(pages) > 20
+    assert [page.name for page in pages if re.search(
+        r'<(?:script|link|img)\b[^>]+(?:src|href)="https?://', page.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.slow
+def test_a_broken_link_fails(clone: Path) -> None:
+    page = clone / "docs" / "tutorial.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text + "\n[nowhere](nowhere.md)\n", encoding="utf-8")
+    done = build(clone)
+    page.write_text(text, encoding="utf-8")
+    assert done.returncode != 0 and "page does not exist" in done.stdout + done.stderr
+
+
+def test_search_works_in_pages_that_are_opened_as_files(clone: Path, page: Any) -> None:
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("request", lambda request: heard.append(request.url) if not request.url.startswith("file:") else None)
+    page.goto((clone / "site" / "how-to" / "batch.html").as_uri())
+    page.get_by_role("button", name="Search").click()
+    page.get_by_placeholder("Search").fill("saturate")
+    page.locator("a", has_text="The QKeras quantiser").click()
+    page.wait_for_url(re.compile(r"^file:.*/reference/python\.html#models\.fixed_point\.FixedPoint\.as_qkeras$"))
+    assert heard == []
