@@ -59,7 +59,8 @@ def test_rtl_files_become_rows(tmp_path: Path) -> None:
 
 
 def test_a_placed_design_has_the_clock_of_its_median_seed(tmp_path: Path) -> None:
-    assert rows(hardware(Run(tmp_path, CONFIG)))["RTL, placed in Lattice ECP5"].tool == "not run: make rtl-place (an hour)"
+    absent = rows(hardware(Run(tmp_path, CONFIG)))["RTL, placed in Lattice ECP5"]
+    assert absent.tool == "not run: make rtl-place (an hour)"
     placement(CONFIG.encoder, 50.0, 40.0, 48.0).save(tmp_path / "placed_fold16.json")
     found = rows(hardware(Run(tmp_path, CONFIG)))
     row = found["RTL, pipelined, N = 16, placed in LFE5U"]
