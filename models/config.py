@@ -206,6 +206,11 @@ class TrainingConfig(_Section):
     passes: int = Field(1, ge=1, le=10_000)
     batch_size: int = Field(256, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
+    optimizer: Literal["adam", "adamw", "lion"] = "adam"
+    weight_decay: float = Field(0.0, ge=0, lt=1)
+    """Part of the learning rate by which all weights shrink in a step, of `adamw` and `lion`."""
+    schedule: Literal["cosine", "restarts", "step", "exponential", "constant"] = "cosine"
+    """How the learning rate falls to a hundredth; `restarts`: three cosines, each twice as long as the one before."""
     clip_norm: float | None = Field(None, gt=0)
     """Largest norm of the gradient of a step, over all weights."""
     patience: int = Field(10, ge=1)
@@ -221,7 +226,15 @@ class TrainingConfig(_Section):
 
     @model_serializer(mode="wrap")
     def _without_no_stages(self, plain: Any) -> dict[str, Any]:
-        return {key: value for key, value in plain(self).items() if key not in ("stages", "bare_floor") or value}
+        default = {"stages": (), "bare_floor": False, "optimizer": "adam", "weight_decay": 0.0, "schedule": "cosine"}
+        return {key: value for key, value in plain(self).items()
+                if key not in default or getattr(self, key) != default[key]}
+
+    @model_validator(mode="after")
+    def _decay_of_an_optimizer(self) -> TrainingConfig:
+        if self.weight_decay and self.optimizer == "adam":
+            raise ValueError(f"weight_decay {self.weight_decay} with optimizer adam: expected adamw or lion")
+        return self
 
     @model_validator(mode="after")
     def _conditions_of_known_modules(self) -> TrainingConfig:

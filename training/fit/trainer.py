@@ -18,6 +18,7 @@ from models.trigger_cells import to_image_order, to_trigger_cells
 from training.data.augment import augment
 from training.data.dataset import Dataset
 from training.data.selection import occupancy_weights
+from training.fit.optimizer import optimizer_of, state_of
 from training.losses.find import find_loss
 from training.networks.chip_encoder import ExactEncoder, image_codes
 from training.networks.decoder import TrainedOutputs, build_decoder, context_width, seen_context
@@ -28,10 +29,8 @@ from training.results.run import Epoch
 
 # isort: split
 import tensorflow as tf
-import tf_keras
 
 _LEAST = 1e-9  # of a sum of fractions
-_LAST_RATE = 0.01  # the learning rate falls along a cosine to this fraction of its initial value
 
 log = logging.getLogger(__name__)
 
@@ -55,18 +54,11 @@ class Trainer:
         self._outputs = TrainedOutputs.of(decoder)
         training, n_modules = config.training, len(dataset.split.train)
         self.n_steps = max(training.passes * n_modules // training.batch_size, 1)
-        rate = tf_keras.optimizers.schedules.CosineDecay(
-            training.learning_rate, self.n_steps * training.epochs, alpha=_LAST_RATE)
-        # Losses are quadratic or cubic in charge fractions: the usual epsilon of 1e-7 would swamp their gradients.
-        # The legacy class updates a variable with one kernel instead of ten, which saves 7% of an epoch.
-        self.optimizer = tf_keras.optimizers.legacy.Adam(rate, epsilon=1e-12)
         # A decoder that refines holds the encoder.
         known = {id(variable) for variable in encoder.trainable_weights}
         own = [variable for variable in decoder.trainable_weights if id(variable) not in known]
         self.variables = [*encoder.trainable_weights, *own]
-        # A step with zero gradients creates the optimiser's variables, which a traced function cannot do.
-        self.optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in self.variables])
-        self.optimizer.iterations.assign(0)
+        self.optimizer = optimizer_of(training, self.n_steps * training.epochs, self.variables)
         self.best = [variable.numpy() for variable in self.variables]
         self.history: list[Epoch] = []
         self._functions: dict[str, Callable[..., Tensor]] = {}
@@ -98,7 +90,7 @@ class Trainer:
     @property
     def state(self) -> list[Any]:
         """All variables: the trained ones, then those of the optimiser."""
-        return [*self.variables, *self.optimizer.weights]
+        return [*self.variables, *state_of(self.optimizer)]
 
     def fit(self, report: EpochReport | None = None) -> None:
         """Train all epochs, then restore encoder and decoder of the best one.
