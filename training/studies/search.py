@@ -62,7 +62,7 @@ def search(
     held-out rows. Raises InputError if the folder holds a search with another configuration, or is locked by another
     process.
     """
-    optuna = _optuna()
+    optuna = optuna_or_missing()
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # `report` announces trials, and we raise errors
     Dataset.from_config(config)  # raise errors of the data before anything is written
     with locked(output):
@@ -129,7 +129,8 @@ def _results(optuna: Any, study: Any) -> list[SearchedEncoder]:
     return sorted(found, key=lambda one: one.val_emd)
 
 
-def _optuna() -> Any:
+def optuna_or_missing() -> Any:
+    """The module Optuna; raises ToolMissing if it is not installed."""
     try:
         import optuna  # noqa: PLC0415  (of the extra "search")
     except ImportError:
