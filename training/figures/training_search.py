@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from training.figures.style import COLOURS, ink
 from training.results.training_search import TrainingSearch
@@ -22,7 +23,8 @@ def study_curves(search: TrainingSearch) -> Figure:
     for label, line in (("best", {"color": ink(), "linewidth": 2}), ("finished", {"color": "#808080"}),
                         ("stopped", {"color": "#808080", "linestyle": ":"})):
         curves.plot([], [], label=label, **line)
-    curves.set(xlabel="epoch", ylabel="validation EMD [sensor-cell pitch]", yscale="log")
+    curves.set(xlabel="epoch", ylabel="validation EMD [sensor-cell pitch]")
+    curves.xaxis.set_major_locator(MaxNLocator(integer=True))
     curves.legend()
     for name, colour in optimizers.items():
         shown = [one for one in search.trials if one.options["optimizer"] == name and not one.pruned]
