@@ -16,12 +16,13 @@ from training.production.farm import Outcome, Part
 from training.production.geometry_file import read_module_list
 from training.production.modules import ModuleTable
 from training.production.ntuple import WaferFiles, is_address, open_tree, read_modules
+from training.production.placed import with_modules
 from training.production.stream import data_files, distinct_names, open_writer
 from training.production.wafers import WaferBranches, find_wafer_branches, read_wafers
 
 
 def generate_parts(sample: Sample, first: int, n_events: int, output: Path, *, events_per_part: int, suffix: str,
-                   order: Order, cache: Path) -> list[Part]:
+                   order: Order, cache: Path, modules: Path | None = None) -> list[Part]:
     """Parts of `events_per_part` events, aligned to multiples of that number so that overlapping ranges share parts."""
     parts = []
     start = first
@@ -30,18 +31,23 @@ def generate_parts(sample: Sample, first: int, n_events: int, output: Path, *, e
         name = f"events_{start:09d}-{stop - 1:09d}"
         parts.append(Part(name, generate, {
             "sample": sample, "first": start, "last": stop, "order": order, "cache": cache,
-            "output": output / (name + suffix)}, outputs=(output / (name + suffix),), source=repr(sample),
+            "output": output / (name + suffix), **({"modules": modules} if modules else {})},
+            inputs=(modules,) if modules else (), outputs=(output / (name + suffix),), source=repr(sample),
             span=(start, stop)))
         start = stop
     return parts
 
 
 def generate(sample: Sample, first: int, last: int, output: Path, *, order: Order, cache: Path,
-             erx_output: Path | None = None) -> Outcome:
-    """Simulate the events first..last-1 into one file, and also write link words to `erx_output` if given."""
+             erx_output: Path | None = None, modules: Path | None = None) -> Outcome:
+    """Simulate the events first..last-1 into one file, and also write link words to `erx_output` if given.
+
+    `modules`: list of modules or geometry file with their links, see `training.production.placed`.
+    """
     table = ModuleTable.join([simulate(sample, event, cache) for event in range(first, last)])
     with open_writer(output, may_be_empty=True) as writer:
-        writer.write(table.to_arrow(order))
+        rows = table.to_arrow(order)
+        writer.write(with_modules(rows, read_module_list(modules)) if modules else rows)
     if erx_output is not None:
         table.write_erx(erx_output)
     return Outcome({"events": last - first, "modules": len(table)}, [*_there(output), *_there(erx_output)])

@@ -69,7 +69,7 @@ def split(
         for table in read_tables([path]):
             layer, u, v = columns_of(table, PLACE, str(path))
             number = signal_links(layer) if links is None else links.links_of(layer, u, v)
-            numbered = _set_column(table, "n_elinks", number)
+            numbered = set_column(table, "n_elinks", number)
             if isinstance(links, GeometryFile):
                 numbered = with_geometry(numbered, links, (layer, u, v))
             kind = np.minimum(number, max(LATENT_BITS)) if per_bit_width else number
@@ -94,15 +94,16 @@ def with_geometry(table: pa.Table, links: GeometryFile, place: tuple[IntArray, I
     """Add what the geometry file knows of the modules."""
     row = links.row_of(*place)
     bits = links.cells_of(*place) @ (1 << np.arange(N_TRIGGER_CELLS, dtype=np.int64))
-    table = _set_column(table, "wafertype", np.where(row >= 0, links.wafer_type[row], -1))
-    table = _set_column(table, "cells", bits)
+    table = set_column(table, "wafertype", np.where(row >= 0, links.wafer_type[row], -1))
+    table = set_column(table, "cells", bits)
     if "eta" not in table.column_names:
         side = table["zside"].to_numpy() if "zside" in table.column_names else 1
         table = table.append_column("eta", pa.array(plane_eta(*place) * side))
     return table
 
 
-def _set_column(table: pa.Table, name: str, values: IntArray) -> pa.Table:
+def set_column(table: pa.Table, name: str, values: IntArray) -> pa.Table:
+    """Set or append a column of integers."""
     column = pa.array(values.astype(np.int64))
     if name in table.column_names:
         return table.set_column(table.column_names.index(name), name, column)

@@ -12,13 +12,15 @@ from models.config import DataConfig
 from models.errors import InputError
 from models.files import check_replaced
 from training.commands.console import log_to_console, show_distributions
-from training.commands.data.options import ColumnOrder, Farm, Force, Format, Seed, Workers
+from training.commands.data.options import ColumnOrder, Farm, Force, Format, ModuleList, Seed, Workers
 from training.commands.data.parts import run_parts
 from training.data.modules import load_modules
 from training.production import CACHE, steps
 from training.production.calorimeter import Sample
 from training.production.distributions import compare
 from training.production.geometry import trigger_layers
+from training.production.geometry_file import read_module_list
+from training.production.placed import placed
 from training.production.pythia_events import check_process
 
 
@@ -36,6 +38,7 @@ def generate(
     pile_up: Annotated[float, typer.Option(min=0, help="Mean number of pile-up collisions per event.")] = 200.0,
     pool_size: Annotated[int, typer.Option(min=1, help="Number of minimum-bias collisions.")] = 2000,
     layers: Annotated[str | None, typer.Option(help="Comma-separated layers to keep: 9 or 7,9,11.")] = None,
+    modules: ModuleList = None,
     erx: Annotated[Path | None, typer.Option(help="Also write the input link words, as the chip reads them.")] = None,
     events_per_part: Annotated[int, typer.Option(min=1, help="Number of events per file of the output folder.")] = 25,
     format: Format = "parquet",
@@ -48,6 +51,8 @@ def generate(
 
     Examples: econ-t data generate --n-modules 20000 --seed 1 --output calq.csv
 
+    econ-t data generate --source toy --modules geometry_hgcal.txt --output calq.parquet
+
     econ-t data generate --process ttbar --events 1000 --output ttbar --workers 2
     """
     log_to_console()
@@ -58,6 +63,8 @@ def generate(
             raise InputError("--erx needs --events")
         check_replaced(output, force)
         table = load_modules(DataConfig(source=source, n_modules=n_modules, seed=seed), n_elinks, cache)
+        if modules:
+            table = placed(table, read_module_list(modules), seed)
         calq = table.calq
         write_calq(output, calq, columns, table.extra)
     elif source == "toy":
@@ -71,12 +78,12 @@ def generate(
             for path in (output, *([erx] if erx else ())):
                 check_replaced(path, force)
             steps.generate(sample, first_event, first_event + events, Path(output), order=columns, cache=cache,
-                           erx_output=erx)
+                           erx_output=erx, modules=modules)
         elif erx is not None:
             raise InputError(f"--erx needs a file as --output, {', '.join(SUFFIXES)}")
         else:
             parts = steps.generate_parts(sample, first_event, events, Path(output), events_per_part=events_per_part,
-                                         suffix=f".{format}", order=columns, cache=cache)
+                                         suffix=f".{format}", order=columns, cache=cache, modules=modules)
             run_parts(parts, Path(output), workers, farm, force)
             return
         calq = read_calq(output, columns).calq
