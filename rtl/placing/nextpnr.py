@@ -68,14 +68,13 @@ def route(netlist: Path, folder: Path, seed: int, target_mhz: float, timeout_sec
     clock = threading.Timer(timeout_seconds, process.kill)
     clock.start()
     try:
-        lines = _followed(process, report)
+        lines = _followed(process, folder / LOG_FILE, report)
         late = process.wait() != 0 and not clock.is_alive()
     finally:
         clock.cancel()
         process.kill()  # where it was interrupted
         process.wait()
         local.unlink()
-    (folder / LOG_FILE).write_text("".join(lines), encoding="utf-8")
     if late:
         raise TimeoutError(f"nextpnr took more than {timeout_seconds:g} s with seed {seed}")
     if process.returncode:
@@ -83,15 +82,17 @@ def route(netlist: Path, folder: Path, seed: int, target_mhz: float, timeout_sec
         raise ToolFailed(f"nextpnr: {(complaints or lines[-1:] or ['no message'])[0]}")
 
 
-def _followed(process: subprocess.Popen[str], report: Callable[[str], None]) -> list[str]:
-    """All lines of the log; tells of a stage when its first line comes."""
+def _followed(process: subprocess.Popen[str], log: Path, report: Callable[[str], None]) -> list[str]:
+    """All lines of the log, in a file as they come; tells of a stage at its first line."""
     lines, stages = [], dict(_STAGES)
     assert process.stderr is not None
-    for line in process.stderr:
-        lines.append(line)
-        begun = next((text for text in stages if text in line), None)
-        if begun:
-            report(stages.pop(begun))
+    with log.open("w", encoding="utf-8", buffering=1) as stream:
+        for line in process.stderr:
+            stream.write(line)
+            lines.append(line)
+            begun = next((text for text in stages if text in line), None)
+            if begun:
+                report(stages.pop(begun))
     return lines
 
 

@@ -8,14 +8,50 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import IntArray
+from models.chip import LINK_BITS
+from models.errors import InputError
+from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
+from models.weights import EncoderWeights
 from rtl.constant.project import TOP, ConstantProject
 from rtl.design.block import Block
-from rtl.placing.harness import PORT_BITS, ConstantHarness
+from rtl.design.chip import AutoencoderChip
+from rtl.design.formatter import n_words
+from rtl.placing.harness import CHANNELS_PER_CLOCK, PORT_BITS, ConstantHarness, EncoderHarness
 from rtl.placing.nextpnr import ROUTED_FILE
 from rtl.placing.routed import write_verilog
-from rtl.simulation.simulate import Simulation, ports_of
+from rtl.simulation.bench import Bench, format_writes, weight_writes
+from rtl.simulation.simulate import Records, Simulation, pack, ports_of, unpack
 
 _TOP = "top"  # what nextpnr calls every design
+_AROUND = 8  # clocks that the harness takes beside the block, at most
+
+
+def routed_frames(
+    chip: AutoencoderChip, routed: Path, weights: EncoderWeights, calq: IntArray, folder: Path,
+    timeout_seconds: float = 3600,
+) -> IntArray:
+    """Frames (n, words) of charges (n, 48) in image order, by the routed netlist in folder `routed` with these weights.
+
+    The netlist is compiled in `folder`. Raises InputError if it is of another design.
+    """
+    return frames(chip, _compiled(EncoderHarness(chip), routed, folder, timeout_seconds), weights, calq, folder)
+
+
+def frames(
+    chip: AutoencoderChip, simulation: Simulation, weights: EncoderWeights, calq: IntArray, folder: Path
+) -> IntArray:
+    """The same by any model of the harness, from pins to pins."""
+    bench = Bench(chip, simulation)
+    idle = simulation.idle(_AROUND + chip.latency)
+    outputs = simulation.run(np.concatenate([
+        bench.writing(weight_writes(weights)), bench.writing(format_writes(chip.spec.ae_mask, chip.spec.n_elinks)),
+        idle, _events(simulation, chip, calq), idle]), folder)
+    words = unpack(outputs["word"][outputs["word_valid"][:, 0] == 1], LINK_BITS, 1)
+    count = n_words(chip.spec.dense.outputs * chip.spec.dense.output.width)
+    if words.size != count * len(calq):
+        raise InputError(f"{simulation.program}: {words.size} words for {len(calq)} events, expected {count} each: a "
+                         "netlist of another design")
+    return words.reshape(len(calq), count)
 
 
 def routed_codes(
@@ -41,3 +77,17 @@ def _compiled(harness: Block, routed: Path, folder: Path, timeout_seconds: float
     write_verilog(routed / ROUTED_FILE, folder / "routed.v")
     return Simulation.compile(["routed.v"], _TOP, ports_of(harness), folder, clocked=True,
                               timeout_seconds=timeout_seconds)
+
+
+def _events(simulation: Simulation, chip: AutoencoderChip, calq: IntArray) -> Records:
+    """An event as often as block and pins allow."""
+    shifts = N_TRIGGER_CELLS // CHANNELS_PER_CLOCK
+    interval = max(chip.interval, shifts)
+    clocks = simulation.idle(interval * len(calq))
+    by_clock = calq.reshape(len(calq), shifts, CHANNELS_PER_CLOCK)
+    for shift in range(shifts):
+        clocks["charges"][shift::interval] = pack(by_clock[:, shift], CALQ_BITS, clocks["charges"].shape[1])
+        clocks["shift"][shift::interval] = 1
+    clocks["valid"][shifts - 1 :: interval] = 1
+    clocks["orbit_start"][shifts - 1] = 1
+    return clocks

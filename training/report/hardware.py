@@ -33,6 +33,10 @@ LEVEL_NS = {"xc7": 18.5 / 61}
 path has 61 levels. `sta` prints two lines per cell of a path, the cell and its net."""
 
 
+WIRES = 4.0
+"""How many times longer than by LEVEL_NS the clock of a routed block in ECP5 is; from docs/hardware.md."""
+
+
 def hardware(run: Run, found: Size | None = None) -> Hardware:
     """Gather the whole table; raises InputError for a file that cannot be read or belongs to another spec.
 
@@ -76,7 +80,7 @@ def synthesis_row(found: ChipSynthesis, title: str) -> Implementation:
     total, level_ns = found.total, LEVEL_NS.get(found.technology)
     kind = f"{'pipelined' if found.pipelined else 'folded'}, N = {found.fold}" if found.fold > 1 else "parallel"
     registers = ", registers in three copies" if found.redundant else ""
-    fmax = f"; fmax by {level_ns:.3f} ns a level, cells alone" if level_ns else ""
+    fmax = f"; fmax by {level_ns:.3f} ns a level, cells alone; {WIRES:.1f} times slower with wires" if level_ns else ""
     unused = None if total.lut is None else 0  # the FPGA flow uses neither DSP nor block RAM
     return Implementation(
         name=f"RTL, {kind}{registers}, in {title}",

@@ -13,18 +13,27 @@ from typer.testing import CliRunner
 
 from bitexact_tests.conftest import missing
 from bitexact_tests.rtl.placing.test_nextpnr import REPORT
+from bitexact_tests.samples.charges import charges
 from bitexact_tests.samples.decoders import fields, sized
+from bitexact_tests.samples.rtl import CHIP, build
+from emulator import encode
+from emulator.codes import FINE_SUM
 from emulator.compact_decoder import charge_codes
 from models.compact_decoder import CompactDecoder
 from models.errors import InputError, ToolMissing
+from models.weights import EncoderWeights
 from rtl.__main__ import app
 from rtl.constant.project import ConstantProject
+from rtl.design.chip import AutoencoderChip
 from rtl.placing import flow, nextpnr
 from rtl.placing.flow import Clock, Source, place
+from rtl.placing.harness import EncoderHarness
 from rtl.placing.routed import write_verilog
-from rtl.placing.simulation import routed_codes
+from rtl.placing.simulation import frames, routed_codes
 from rtl.placing.sources import project_source
 from rtl.results import Placement
+
+SMALL = CHIP.evolve(conv={"filters": 1, "stride": 3}, dense={"outputs": 2})
 
 
 @pytest.fixture
@@ -147,3 +156,15 @@ def test_a_routed_decoder_computes_its_integers(tmp_path: Path) -> None:
     project = ConstantProject.write(decoder, tmp_path / "again", 2, "xcvu13p-flga2577-2-e", 25.0)
     codes = routed_codes(project, build / found.made_from / "seed_1", np.column_stack([latent, total]), tmp_path)
     np.testing.assert_array_equal(codes, charge_codes(decoder, latent, total))
+
+
+def test_harness_of_an_encoder_passes_events_and_words(tmp_path: Path) -> None:
+    """Before it is mapped."""
+    chip = AutoencoderChip(SMALL, "fpga", fold=9, pipelined=True)
+    weights, calq = EncoderWeights.random(SMALL, 3, density=0.5), charges(100, 4)
+    found = frames(chip, build(EncoderHarness(chip), tmp_path), weights, calq, tmp_path)
+    trace, bits = encode(weights, calq), SMALL.latent_bits
+    header, payload = found[:, 0] >> 18, found[:, 1]
+    np.testing.assert_array_equal(np.stack([payload >> bits * i & (1 << bits) - 1 for i in range(2)], axis=1),
+                                  trace["latent_code"])
+    np.testing.assert_array_equal(header & 511, FINE_SUM.encode(trace["module_sum"]))

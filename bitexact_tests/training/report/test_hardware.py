@@ -18,7 +18,7 @@ from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
 from rtl.results import ConstantSynthesis, Resources
 from training.fit.run import Run
-from training.report.hardware import CONSTANTS, LEVEL_NS, hardware, rtl_row
+from training.report.hardware import CONSTANTS, LEVEL_NS, WIRES, hardware, rtl_row
 from training.results.report import Hardware
 
 RTL = chip_synthesis(CONFIG.encoder)
@@ -85,6 +85,16 @@ def test_delay_of_a_level_is_that_of_the_path_and_the_levels_that_are_documented
     assert (level_ns, fmax_mhz) == (round(path_ns / levels, 3), round(1000 / path_ns))
     sizes = (REPOSITORY / "docs" / "rtl.md").read_text()
     assert re.search(rf"^\| xcup \| parallel \|.*\| {levels:g} \| \d+ \|$", sizes, re.MULTILINE), "levels of rtl.md"
+
+
+def test_what_wires_add_is_what_is_documented() -> None:
+    text = (REPOSITORY / "docs" / "hardware.md").read_text()
+    found = re.search(r"^\| encoder, .*\| (\d+) \| ([\d.]+) ns \| ([\d.]+) ns \| ([\d.]+) MHz \| ([\d.]+) \|$", text,
+                      re.MULTILINE)
+    assert found is not None
+    levels, estimate_ns, routed_ns, fmax_mhz, factor = map(float, found.groups())
+    assert estimate_ns == round(levels * LEVEL_NS["xc7"], 2) and routed_ns == round(1000 / fmax_mhz, 1)
+    assert factor == WIRES == round(routed_ns / estimate_ns, 1)
 
 
 @pytest.mark.parametrize(("name", "content", "command"), [
