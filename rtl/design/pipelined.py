@@ -149,9 +149,9 @@ class PipelinedEncoder(Block):
         for k in range(N_TRIGGER_CELLS):
             channel = self.place(m, f"channel_{k}", self._channel, charge=calq[k], shift=position, enable=nonzero)
             m.d.comb += codes[k].eq(channel["code"])
-        sum_of_codes = Signal(CALQ_BITS)
+        sum_of_codes, sum_of_shift = Signal(CALQ_BITS), _registered(m, module_sum, "sum_of_shift")
         with m.If(_delayed(m, self.start, _CODES, "start_of_codes")):
-            m.d.sync += [self.image_code.eq(codes), sum_of_codes.eq(_registered(m, module_sum, "sum_of_shift"))]
+            m.d.sync += [self.image_code.eq(codes), sum_of_codes.eq(sum_of_shift)]
         return sum_of_codes
 
     def _conv(self, m: Module, phase: Value) -> None:
