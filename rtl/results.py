@@ -210,5 +210,5 @@ class Placement(Result):
         return 1e6 * self.fmax_mhz / self.interval_clocks
 
     def factor(self, level_ns: float) -> float:
-        """Measured period over that of `levels` of so many nanoseconds each, without wires."""
+        """Measured period over that of `levels` of this many nanoseconds each, without wires."""
         return 1000 / self.fmax_mhz / (self.levels * level_ns)

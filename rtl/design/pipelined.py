@@ -214,7 +214,7 @@ def _registered(m: Module, value: Value, name: str) -> Value:
 
 
 def _delayed(m: Module, value: Value, clocks: int, name: str) -> Value:
-    """`value` of so many clocks before."""
+    """`value` of this many clocks before."""
     for clock in range(clocks):
         later = Signal(len(value), name=f"{name}_after_{clock + 1}")
         m.d.sync += later.eq(value)
