@@ -24,7 +24,10 @@ def _show_rates(terminalreporter: Any, rows: list[Any]) -> None:
     for bench in rows:
         rate = bench.extra_info["events_per_s"]
         share = rate / best[bench.group]
-        terminalreporter.write_line(f"{bench.group:24} {bench.name:44} {rate:12,.0f}  {share:6.3f} of best")
+        limit = bench.extra_info.get("of_limit")
+        flops = bench.extra_info.get("limit_flops", 0) / 1e9
+        of_limit = "" if limit is None else f"  {limit:6.3f} of {flops:,.0f} GFLOP per CPU second in matrix products"
+        terminalreporter.write_line(f"{bench.group:24} {bench.name:44} {rate:12,.0f}  {share:6.3f} of best{of_limit}")
 
 
 def _show_ratios(terminalreporter: Any, rows: list[Any]) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from bitexact_tests.bench.encoder_kernel import compile_kernel
+from bitexact_tests.bench.side_by_side import side_by_side
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.matrix import FAMILIES, charges
 from emulator import encode
 from hls.backends import BACKENDS
 from hls.cache import compiled
@@ -35,6 +39,24 @@ def measure(benchmark: Any, function: Callable[[], object], n_events: int) -> No
     benchmark(function)
     if benchmark.stats:
         benchmark.extra_info["events_per_s"] = round(n_events / benchmark.stats.stats.median)
+
+
+def test_limit(benchmark: Any, gxx: str, tmp_path: Path) -> None:
+    """Theirs is plain C++ compiled for this machine, the practical limit of one core: it finds the same latents."""
+    config = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml")
+    for family, make in FAMILIES.items():
+        weights = make(config.encoder)
+        kernel = compile_kernel(weights, tmp_path / f"{family}.so", gxx)
+        expected = encode(weights, charges(), keep=["latent_code"])["latent_code"]
+        np.testing.assert_array_equal(kernel(charges()), expected, err_msg=family)
+    weights = EncoderWeights.random(config.encoder, 1, density=0.5)
+    kernel = compile_kernel(weights, tmp_path / "random.so", gxx)
+    calq = CALQ if benchmark.enabled else CALQ[:1001]
+    benchmark.group = "emulator and C++ kernel"
+    found, limit = side_by_side(
+        benchmark, lambda: encode(weights, calq, keep=["latent_code"])["latent_code"], lambda: kernel(calq), len(calq))
+    assert found.any()
+    np.testing.assert_array_equal(found, limit)
 
 
 @pytest.mark.parametrize("name", ["econ_t_5elink", "qkeras_5elink"])

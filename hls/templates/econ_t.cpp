@@ -73,7 +73,8 @@ void format_frame(bx_t bx, charge_t module_sum, shift_t length, const result_t o
     }
     bits<WORD_BITS * MAX_WORDS> header = bx == 0 ? bits<5>(31) : bits<5>(bx & bx_t(15));
     header <<= 9;
-    header |= code_5e4m(module_sum, length);
+    // Of one width: ap_int writes a warning about others, in simulation for each event.
+    header |= bits<WORD_BITS * MAX_WORDS>(code_5e4m(module_sum, length));
     header <<= capacity;
     frame |= header;
     #pragma hls_unroll yes
