@@ -52,6 +52,9 @@ export PYTHONUNBUFFERED = 1
 done = @printf '%s\n' 'The report, verdict first: '$(call quoted,$(1)/report.html) \
     'One module on its way:     $(VENV)/bin/econ-t show --run '$(call quoted,$(1))' --row 17 --algorithm all'
 
+# Before the steps of the main job, in one shell.
+resumable = trap 'echo "Interrupted. The same command continues: finished trainings stay, an unfinished one resumes from its checkpoint." >&2; exit 130' INT TERM; set -e;
+
 .DEFAULT_GOAL := main
 .DELETE_ON_ERROR:
 # Each step reads what the one before it wrote, and steps use both cores by themselves: -j changes nothing.
@@ -60,7 +63,7 @@ done = @printf '%s\n' 'The report, verdict first: '$(call quoted,$(1)/report.htm
 
 main: ## set up, then the whole loop for BUDGETS="2 3 4 5" links on the same modules, and one report; CONFIG=... for one run
 ifeq ($(origin CONFIG)$(origin RUN),filefile)
-	@trap 'echo "interrupted: make goes on from here" >&2; exit 130' INT TERM; set -e; for links in $(BUDGETS); do \
+	@$(resumable) for links in $(BUDGETS); do \
 	    config=configs/econ_t_$${links}elink.yaml; \
 	    $(MAKE) --no-print-directory CONFIG=$$config ARGS=$(call quoted,$(SAME_MODULES) $(ARGS)) train; \
 	    $(MAKE) --no-print-directory CONFIG=$$config ARGS= hls compare evaluate; \
@@ -69,8 +72,8 @@ ifeq ($(origin CONFIG)$(origin RUN),filefile)
 	    RUNS="$(BUDGETS:%=runs/econ_t_%elink)" physics distill size report
 	$(call done,runs/econ_t_$(lastword $(BUDGETS))elink)
 else
-	@$(MAKE) --no-print-directory train
-	@$(MAKE) --no-print-directory ARGS= hls compare evaluate physics distill size report
+	@$(resumable) $(MAKE) --no-print-directory train; \
+	$(MAKE) --no-print-directory ARGS= hls compare evaluate physics distill size report
 	$(call done,$(RUN))
 endif
 

@@ -3,16 +3,20 @@
 On pages where a block has a title ("takes minutes", "needs ...") programs stand first on PATH that are not those of a
 user: a `python` that gives commands smaller numbers (`samples/shortened.py`), vendor tools and a batch system that do
 nothing but what these pages need of them.
+
+A block of text titled "output" shows what the block before it prints: the test compares them. `...` stands for what is
+left out, as in doctest; only times may differ.
 """
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
@@ -36,17 +40,29 @@ BLOCK = re.compile(r"^```(\w*)(?: +([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DO
 NO_CODE = {"text", "yaml"}
 
 
+OUTPUT = 'title="output"'
+TIME = re.compile(r"\b\d+(\.\d+)? (s|min)\b")
+
+
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, what stands behind it, and the code."""
+    """A fenced block: its language, what stands behind it, the code, and what the page says that it prints."""
 
     language: str
     title: str
     code: str
+    output: str | None = None
 
 
 def blocks(page: Path) -> list[Block]:
-    return [Block(*groups) for groups in BLOCK.findall(page.read_text(encoding="utf-8"))]
+    found: list[Block] = []
+    for block in (Block(*groups) for groups in BLOCK.findall(page.read_text(encoding="utf-8"))):
+        if block.title == OUTPUT:
+            assert found and found[-1].language in ("bash", "python"), f"{page}: output of no code: {block.code}"
+            found[-1] = replace(found[-1], output=block.code)
+        else:
+            found.append(block)
+    return found
 
 
 def code(page: Path) -> list[Block]:
@@ -109,9 +125,17 @@ def run_block(block: Block, folder: Path) -> None:
     if (first / "python").exists():
         environment["MAKEFLAGS"] += f" PYTHON={first / 'python'}"
     command = ["bash", "-euo", "pipefail", "-c"] if block.language == "bash" else [sys.executable, "-c"]
-    done = subprocess.run([*command, block.code], cwd=folder, env=environment, capture_output=True, text=True,
-                          check=False)
-    assert done.returncode == 0, f"{block.code}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    done = subprocess.run([*command, block.code], cwd=folder, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, f"{block.code}\n{done.stdout[-4000:]}"
+    if block.output is not None:
+        assert same_output(block.output, done.stdout), f"{block.code}\nprints\n{done.stdout}\nand not\n{block.output}"
+
+
+def same_output(told: str, printed: str) -> bool:
+    """Whether a page tells what is printed, but for times and what it leaves out."""
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    return doctest.OutputChecker().check_output(TIME.sub("TIME", told), TIME.sub("TIME", printed), flags)
 
 
 @pytest.mark.parametrize("page", [
@@ -163,6 +187,24 @@ def test_only_options_are_added(program: list[str]) -> None:
     ["-m", "training", "compare", "--run", "train"]], ids=" ".join)
 def test_other_commands_stay_as_they_are(given: list[str]) -> None:
     assert shortened.shortened(given) == (given, {})
+
+
+@pytest.mark.parametrize(("told", "same"), [
+    ("EMD 1.25 after 3.5 s\n", True), ("EMD 1.25\n...\n4 V\n", False), ("...1.25...\n", True),
+    ("EMD   1.25 after 12 s\n", True), ("EMD 1.25 after a while\n", False), ("EMD 1.26 after 3.5 s\n", False), ("", False)])
+def test_output_that_differs_is_found(told: str, same: bool) -> None:
+    assert same_output(told, "EMD 1.25 after 4 s\n") is same
+    block = Block("bash", "", "echo EMD 1.25 after 4 s >&2", told)
+    if same:
+        run_block(block, REPOSITORY)
+    else:
+        with pytest.raises(AssertionError, match="prints"):
+            run_block(block, REPOSITORY)
+
+
+def test_every_step_of_the_tutorial_shows_its_output() -> None:
+    setup, *steps = code(REPOSITORY / "docs" / "tutorial.md")
+    assert "make setup" in setup.code and steps and [step.code for step in steps if step.output is None] == []
 
 
 def test_block_that_fails_is_shown(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,6 +63,26 @@ def test_every_budget_on_the_same_modules(tmp_path: Path) -> None:
     given = notes[-4]
     assert [run for word, run in pairwise(given) if word == "--run"] == ["runs/econ_t_2elink", "runs/econ_t_5elink"]
     assert given[given.index("--input") + 1] == "runs/econ_t_5elink/test.csv"
+
+
+@pytest.mark.parametrize("which", ["all budgets", "one configuration"])
+def test_an_interrupted_main_job_says_how_to_continue(tmp_path: Path, which: str) -> None:
+    """As by Ctrl-C, which all processes of the terminal get."""
+    fake, ready = tmp_path / "python", tmp_path / "ready"
+    fake.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexec sleep 60\n")
+    fake.chmod(0o755)
+    ready.touch()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", f"PYTHON={fake}", f"READY={ready}", *([f"RUN={tmp_path}/run"] * (which != "all budgets"))]
+    with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, start_new_session=True) as job:
+        give_up = time.monotonic() + 60
+        while not (tmp_path / "started").exists() and time.monotonic() < give_up:
+            time.sleep(0.05)
+        os.killpg(job.pid, signal.SIGINT)
+        printed, told = job.communicate(timeout=30)
+    assert job.returncode != 0
+    assert "Interrupted. The same command continues" in told and "report" not in printed
 
 
 def test_named_steps_follow_one_another_too(tmp_path: Path) -> None:
