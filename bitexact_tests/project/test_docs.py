@@ -191,7 +191,8 @@ def test_other_commands_stay_as_they_are(given: list[str]) -> None:
 
 @pytest.mark.parametrize(("told", "same"), [
     ("EMD 1.25 after 3.5 s\n", True), ("EMD 1.25\n...\n4 V\n", False), ("...1.25...\n", True),
-    ("EMD   1.25 after 12 s\n", True), ("EMD 1.25 after a while\n", False), ("EMD 1.26 after 3.5 s\n", False), ("", False)])
+    ("EMD   1.25 after 12 s\n", True), ("EMD 1.25 after a while\n", False), ("EMD 1.26 after 3.5 s\n", False),
+    ("", False)])
 def test_output_that_differs_is_found(told: str, same: bool) -> None:
     assert same_output(told, "EMD 1.25 after 4 s\n") is same
     block = Block("bash", "", "echo EMD 1.25 after 4 s >&2", told)

@@ -28,6 +28,24 @@ def _looks(schemes: Sequence[SchemeResult]) -> Iterator[tuple[SchemeResult, dict
                     "label": one.name}
 
 
+def by_budget(comparison: Comparison) -> Figure:
+    """Draw mean EMD vs. number of links: the best scheme of each algorithm but RPT, with its error."""
+    figure = Figure(figsize=(6.4, 3.8))
+    axes = figure.add_subplot()
+    budgets = np.array(comparison.budgets)
+    for algorithm, colour in ALGORITHM_COLOURS.items():
+        best = [next((one.emd for one in comparison.table(n) if one.algorithm == algorithm), None) for n in budgets]
+        mean = np.array([one.mean if one else np.nan for one in best], dtype=np.float64)
+        error = np.array([one.error or 0 if one else 0 for one in best])
+        if algorithm != "RPT" and not np.isnan(mean).all():
+            axes.errorbar(budgets, mean, yerr=error, color=colour, marker=_MARKER[algorithm], markersize=6,
+                          label=algorithm, linestyle="-", zorder=3 if algorithm == "AE" else 2)
+    axes.set(xlabel="links of a module", ylabel="mean EMD [sensor-cell pitch]", xticks=budgets, ylim=(0, None))
+    axes.tick_params(axis="x", which="minor", length=0)
+    axes.legend(title="best of each algorithm", loc="upper right")
+    return figure
+
+
 def pareto(comparison: Comparison) -> Figure:
     """Draw mean EMD vs. bits per BX: a point per scheme and budget, and a line through those that no other beats."""
     figure = Figure(figsize=(7.6, 4.4))

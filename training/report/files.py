@@ -41,6 +41,7 @@ def all_figures(content: ReportContent) -> Iterator[Plot]:
         yield Plot("learning_curves", learning_curves(content.history), "Loss and EMD by epoch")
     if content.physics:
         yield Plot("pareto", figures.pareto(content.physics), "All schemes")
+        yield Plot("emd_by_links", figures.by_budget(content.physics), "EMD vs. links")
         for n_elinks in content.physics.budgets:
             yield from _budget(content.physics, n_elinks)
 

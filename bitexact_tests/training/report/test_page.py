@@ -271,7 +271,8 @@ def test_figures_as_files(run: Path, tmp_path: Path, figure_format: str, magic: 
     names = {plot.name for plot in all_figures(gather(Run(tmp_path, CONFIG)))}
     assert {"weights", "kernels", "learning_curves"} <= names
     assert not n_elinks or {
-        "pareto", "wafer_5_links_0", "image_5_links_0", "profile_5_links_occupancy", "profile_5_links_module_sum",
+        "pareto", "emd_by_links",
+        "wafer_5_links_0", "image_5_links_0", "profile_5_links_occupancy", "profile_5_links_module_sum",
         "profile_5_links_layer", "profile_5_links_occupancy_energy_response", "slices_5_links", "histogram_5_links_emd",
     } <= names
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {f"{name}.{figure_format}" for name in names}
