@@ -222,9 +222,9 @@ class Run:
         """Path of the checkpoint of its training."""
         return self.compact_file(macs).with_suffix(".checkpoint.npz")
 
-    def compact_constant_file(self, macs: int) -> Path:
-        """Path of its size as constant logic."""
-        return self.compact_file(macs).with_suffix("") / "constant.json"
+    def compact_constant_file(self, compact: Path) -> Path:
+        """Path of the size of a compact decoder as constant logic, in the folder of its name."""
+        return compact.with_suffix("") / "constant.json"
 
     def rtl_file(self, technology: str) -> Path:
         """Path of the gate count of the RTL in a technology."""

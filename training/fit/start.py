@@ -65,7 +65,7 @@ class EncoderFile:
     @property
     def decoder_file(self) -> Path | None:
         """The decoder beside weights.npz that was trained with these weights, if there is one."""
-        beside = self.path.parent / "decoder.npz"
+        beside = Run(self.path.parent, new=True).decoder_file
         if self.path.suffix != ".npz" or not beside.exists():
             return None
         return beside if trained_with(beside) == load_weights(self.path).digest() else None

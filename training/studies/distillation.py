@@ -100,7 +100,7 @@ def distil(
                     weight_bits=options.weight_bits, digest=decoder.digest(), epochs=trainer.epoch,
                     val_emd=trainer.history[trainer.best_epoch - 1].val_emd,
                     metrics=evaluate(run.weights, decoder, modules.calq))
-            made = _implementations(folder.compact_constant_file(budget), point.digest)
+            made = _implementations(folder.compact_constant_file(folder.compact_file(budget)), point.digest)
             point = point.model_copy(update={"implementations": made})
             result = result.model_copy(update={"points": (*result.points, point)})
             result.save(folder.distillation_file)

@@ -24,7 +24,7 @@ PARTS = (64, 16, 4)
 """One of this many training modules is left; each is seen as many times more often."""
 
 RESULT_FILE = "limits.json"
-_CHOOSING = 2000  # modules that choose the best epoch of a training on few, and as many that it tests on
+CHOOSING = 2000  # modules that choose the best epoch of a training on few, and as many that it tests on
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def variants(config: Config, n_rows: int) -> list[Variant]:
               for k in REFINEMENTS if k != training.decoder.refinements]
     for part in PARTS if not config.data.files else ():
         rows = max(n_rows // part, 1)
-        n = rows + 2 * _CHOOSING
+        n = rows + 2 * CHOOSING
         found.append(Variant("modules", rows, config.evolve(
             data={"n_modules": n, "seed": config.data.seed + 1},
-            training={"passes": part * training.passes, "validation_fraction": _CHOOSING / n,
-                      "test_fraction": _CHOOSING / n})))
+            training={"passes": part * training.passes, "validation_fraction": CHOOSING / n,
+                      "test_fraction": CHOOSING / n})))
     own: dict[Curve, int] = {"bits": spec.latent_bits, "latents": spec.dense.outputs,
                              "refinements": training.decoder.refinements, "modules": n_rows}
     varied = {one.curve for one in found}

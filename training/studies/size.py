@@ -80,7 +80,7 @@ def _name(run: Run, path: Path) -> str:
 def _compact_rows(run: Run, path: Path, decoder: CompactDecoder) -> tuple[Implementation, ...]:
     """What `econ-t rtl decoder` found, or da4ml's estimate if it takes seconds, or the command."""
     folder = path.with_suffix("")
-    made = ConstantSynthesis.find(folder / "constant.json")
+    made = ConstantSynthesis.find(run.compact_constant_file(path))
     if made and made.digest == decoder.digest():
         return made.implementations
     name = f"RTL, {_name(run, path)} with weights as constants"

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import missing
-from bitexact_tests.rtl.placing.test_nextpnr import REPORT
 from bitexact_tests.samples.charges import charges
 from bitexact_tests.samples.decoders import fields, sized
+from bitexact_tests.samples.placed import REPORT
 from bitexact_tests.samples.rtl import CHIP, build
 from emulator import encode
 from emulator.codes import FINE_SUM

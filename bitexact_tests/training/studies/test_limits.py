@@ -71,7 +71,7 @@ def test_a_study_trains_and_is_not_repeated(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(limits, "LATENTS", (16,))
     monkeypatch.setattr(limits, "REFINEMENTS", (0,))
     monkeypatch.setattr(limits, "PARTS", (4,))
-    monkeypatch.setattr(limits, "_CHOOSING", 20)
+    monkeypatch.setattr(limits, "CHOOSING", 20)
     config = small(epochs=1, final_fraction=0)
     lines: list[str] = []
     found = run_limits(config, tmp_path, (2,), lines.append)
