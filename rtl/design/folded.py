@@ -39,10 +39,11 @@ class WeightSelect(Block):
     """The weights of one dense output that belong to slice `phase`."""
 
     large = True
+    kind = "weight_select"
 
     def __init__(self, width: int, n_weights: int, fold: int) -> None:
         self.word = width * n_weights // fold
-        super().__init__(f"weight_select_{n_weights}_by_{fold}", {
+        super().__init__(f"{self.kind}_{n_weights}_by_{fold}", {
             "weights": In(unsigned(width * n_weights)),
             "phase": In(range(fold)),
             "weight": Out(unsigned(self.word)),
@@ -51,9 +52,12 @@ class WeightSelect(Block):
     @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        words = [self.weights[k : k + self.word] for k in range(0, len(self.weights), self.word)]
-        m.d.comb += self.weight.eq(select(self.phase, words))
+        m.d.comb += self.weight.eq(self.selected(self.phase))
         return m
+
+    def selected(self, phase: Value) -> Value:
+        """The weights that belong to slice `phase`."""
+        return select(phase, [self.weights[k : k + self.word] for k in range(0, len(self.weights), self.word)])
 
 
 class Window(Block):

@@ -23,7 +23,7 @@ from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from rtl.design.arithmetic import Target, leading_one
 from rtl.design.block import Block
 from rtl.design.encoder import WeightBits, hidden_codes, sum_of
-from rtl.design.folded import encoder_ports, pixels_of_slots, select
+from rtl.design.folded import WeightSelect, encoder_ports, pixels_of_slots, select
 from rtl.design.layers import Activation, InputCode, Products, ProductSum, Sums
 from rtl.design.normaliser import SHIFT_BITS, ChannelShifter, wrapping_sum
 
@@ -58,29 +58,20 @@ class ShiftedChannel(Block):
         return m
 
 
-class SelectedWeights(Block):
+class SelectedWeights(WeightSelect):
     """The weights of one dense output that belong to slice `phase`, two clocks later.
 
     Each output has a copy of the phase, which would otherwise drive the selection of every weight.
     """
 
     clocked = True
-    large = True
-
-    def __init__(self, width: int, n_weights: int, fold: int) -> None:
-        self.word = width * n_weights // fold
-        super().__init__(f"selected_weights_{n_weights}_by_{fold}", {
-            "weights": In(unsigned(width * n_weights)),
-            "phase": In(range(fold)),
-            "weight": Out(unsigned(self.word)),
-        })
+    kind = "selected_weights"
 
     @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        words = [self.weights[k : k + self.word] for k in range(0, len(self.weights), self.word)]
         own_phase = Signal.like(self.phase)
-        m.d.sync += [own_phase.eq(self.phase), self.weight.eq(select(own_phase, words))]
+        m.d.sync += [own_phase.eq(self.phase), self.weight.eq(self.selected(own_phase))]
         return m
 
 
