@@ -78,6 +78,7 @@ def test_what_is_not_an_encoder_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.pkl"
     for content, message in ((pickle.dumps({"a": 1}), "no array of numbers"), (b"", "not readable as a pickle"),
                              (b"no pickle", "not readable as a pickle"),
+                             (b"hi\n.", "not readable as a pickle of arrays: it takes value 105 again"),
                              (pickle.dumps({"a": np.zeros(3)}), "no array of shape"),
                              (pickle.dumps({1, 2}), "instruction EMPTY_SET, expected"),
                              (pickle.dumps(Path("x")), "names pathlib")):

@@ -52,7 +52,10 @@ def read_pickle(path: Path) -> dict[str, FloatArray]:
         content = _Machine().run(path.read_bytes())
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+    except KeyError as error:
+        raise InputError(f"{path}: not readable as a pickle of arrays: it takes value {error} again, which it did not "
+                         "store") from None
+    except (ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: not readable as a pickle of arrays: {' '.join(str(error).split())[:200]}") from None
     found = dict(_arrays(content))
     if not found:
