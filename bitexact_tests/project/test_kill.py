@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -110,8 +111,9 @@ def kill(job: Job, data: Path, out: Path, seconds: float) -> bool:
 
 
 def content(out: Path) -> dict[str, bytes]:
-    """All files that are in sight, without the name of the folder: what a killed writer leaves is hidden."""
-    return {str(path.relative_to(out)): path.read_bytes().replace(str(out).encode(), b"{out}")
+    """All files that are in sight, without the folder's name and the time it took: a killed writer's are hidden."""
+    return {str(path.relative_to(out)): re.sub(rb'"seconds": \d+', b"{seconds}",
+                                               path.read_bytes().replace(str(out).encode(), b"{out}"))
             for path in sorted(out.rglob("*"))
             if path.is_file() and not any(part.startswith(".") for part in path.relative_to(out).parts)}
 
