@@ -28,6 +28,7 @@ from training.networks.model_file import check_count, fill, read_model, write_mo
 from training.networks.refining import CORRECTION_LAYERS, EARLY_WEIGHT, EncodedGuess, refined
 
 # isort: split
+import tensorflow as tf
 import tf_keras
 
 _MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of runs
@@ -141,6 +142,25 @@ def context(module_sum: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]
     exponent = bit_length(carried) - 1
     logarithm = np.log2(carried)
     return np.stack([logarithm / 8 - 1, logarithm - exponent - 0.5], axis=1).astype(np.float32)
+
+
+class Compiled:
+    """A decoder as a graph, for `decode`: faster by a third for many modules, after half a second for one that refines.
+
+    Sums are taken in another order than in the model itself; the cuts of a refining decoder turn that into differences
+    of up to 0.01 of the module sum, in either direction.
+    """
+
+    def __init__(self, model: Any) -> None:
+        """Compile a tf_keras model; later changes of its weights count."""
+        self.inputs = model.inputs
+        signature = [tf.TensorSpec(part.shape, tf.float32) for part in model.inputs]
+        graph = tf.function(lambda *inputs: model(list(inputs)), input_signature=signature)
+        self._call = graph.get_concrete_function()
+
+    def __call__(self, inputs: list[Any]) -> Any:
+        """Charge fractions, (n, 48)."""
+        return self._call(*map(tf.constant, inputs))
 
 
 def decode(

@@ -59,9 +59,9 @@ class Cells:
         return Cells(self.n_groups, self.group[rows], self.x[rows], self.y[rows], self.layer[rows], self.charge[rows])
 
 
-def cells(events: Events, charge: FloatArray) -> Cells:
-    """Cells of all events from charges (n, 48) of the rows of `events`, in CALQ."""
-    row, cell = np.nonzero(charge > 0)
+def cells(events: Events, charge: FloatArray, least: float = 0.0) -> Cells:
+    """Cells of all events from charges (n, 48) of the rows of `events`, in CALQ; `least`: charge in transverse MIP."""
+    row, cell = np.nonzero((charge >= least * CALQ_PER_MIPT) & (charge > 0))
     endcap, module = events.endcap[row], events.module[row]
     where = positions()
     group = 2 * (events.event[row] - events.numbers.start) + endcap

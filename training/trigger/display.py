@@ -10,7 +10,7 @@ from training.trigger import events
 from training.trigger.cells import Cells, cells, sums
 from training.trigger.clusters import Clusters, cluster
 from training.trigger.events import GUNS, MINIMUM_BIAS, Events, EventSample
-from training.trigger.study import Job, front_end, weights_of
+from training.trigger.study import Job, front_end, sets_of
 from training.trigger.system import System
 
 PITCH = 0.0125
@@ -42,7 +42,8 @@ def _places(eta: FloatArray, phi: FloatArray, pt: FloatArray) -> list[tuple[floa
 
 
 def _shown(here: Events, system: System) -> DisplayCells:
-    found = cells(here, front_end(system, weights_of(system)).receive(here).charge)
+    received = front_end(system, sets_of(system)).receive(here)
+    found = cells(here, received.charge, system.clusters.least_charge)
     found = found.select(np.flatnonzero(found.group == _ENDCAP))
     x, y, charge = _summed(found)
     clusters: Clusters = cluster(found, 0, system.clusters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +13,10 @@ from emulator.algorithms.super_trigger_cell import TYPES
 from emulator.algorithms.threshold_frames import LENGTHS
 from models.arrays import BoolArray, FloatArray, Int64Array, IntArray
 from models.chip import LINK_BITS, MAX_ELINKS, WORD_BITS, Algorithm
+from models.compact_decoder import CompactDecoder
 from models.trigger_cells import N_TRIGGER_CELLS
 from training.fit.run import Run
-from training.physics.schemes import BUFFER_BX, Scheme, classical_schemes, load_autoencoder, threshold_sum
+from training.physics.schemes import BUFFER_BX, Decoder, Scheme, autoencoder, classical_schemes, threshold_sum
 from training.production.geometry import modules
 from training.trigger.events import Events, exists
 from training.trigger.system import Rule, System
@@ -107,7 +108,7 @@ def scheme(rule: Rule, n_links: int) -> Scheme | None:
     if rule.algorithm == "all":
         return None
     if rule.algorithm == "AE":
-        return load_autoencoder(Run(rule.run_of(n_links)))
+        return autoencoder_of(rule, n_links)
     if rule.algorithm == "TS":
         return threshold_sum(MAX_ELINKS, 0, rule.threshold)
     known = {one.name: one for one in classical_schemes(n_links, 0, ())}
@@ -116,6 +117,35 @@ def scheme(rule: Rule, n_links: int) -> Scheme | None:
     number = stc_type(n_links) if rule.stc_type is None else rule.stc_type
     spread = rule.spread or not TYPES[number].address_bits
     return known[f"{TYPES[number].name} {'spread' if spread else 'at largest'}"]
+
+
+def autoencoder_of(rule: Rule, n_links: int) -> Scheme:
+    """The autoencoder of a rule; its decoder, most of the work, sees equal frames once and small sums not at all."""
+    from training.networks.decoder import Compiled, load_decoder  # noqa: PLC0415  (starts TensorFlow)
+
+    run, path = Run(rule.run_of(n_links)), rule.decoder_of(n_links)
+    decoder = load_decoder(path, run.config.encoder, run.weights)
+    if isinstance(decoder, CompactDecoder):
+        decoder.check_encoder(run.weights.digest(), path)
+    else:
+        decoder = Compiled(decoder)
+    whole = autoencoder(f"AE {run.name}", run.weights, decoder)
+    assert whole.decoder is not None
+    return replace(whole, decoder=once_for_equal_frames(whole.decoder, rule.least_sum))
+
+
+def once_for_equal_frames(decoder: Decoder, least_sum: int) -> Decoder:
+    """A decoder that decodes each different frame once, and frames of smaller module sums to nothing."""
+
+    def decoded(latent: IntArray, module_sum: IntArray) -> FloatArray:
+        fractions = np.zeros((len(latent), N_TRIGGER_CELLS))
+        rows = np.flatnonzero(module_sum >= max(least_sum, 1))
+        frames, which = np.unique(np.column_stack([latent, module_sum])[rows], axis=0, return_inverse=True)
+        if len(frames):
+            fractions[rows] = decoder(frames[:, :-1], frames[:, -1])[which.ravel()]
+        return fractions
+
+    return decoded
 
 
 def stc_type(n_links: int) -> int:

@@ -24,12 +24,12 @@ from training.trigger.cells import cells
 from training.trigger.clusters import Clusters, cluster
 from training.trigger.events import EVENTS_PER_PART, MINIMUM_BIAS, EventSample, Truth
 from training.trigger.frames import FrontEnd
-from training.trigger.system import System
+from training.trigger.system import Rule, System
 
 _PER_MILLION = 1_000_000
 
-Weights = tuple[tuple[str, str], ...]
-"""Names of runs and the digests of their weights."""
+Sets = tuple[tuple[str, str], ...]
+"""Names of runs and the digests of their weights; files of decoders and their digests."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def with_rates(samples: Sequence[EventSample]) -> tuple[EventSample, ...]:
 def check(job: Job) -> None:
     """Raise InputError, before anything takes long, if a system does not fit the modules or a run cannot be read."""
     for system in job.systems:
-        weights_of(system)
+        sets_of(system)
     for sample in job.samples:
         if sample.ntuple is not None:
             ntuple_events.check(sample.ntuple, job.n_events)
@@ -100,25 +100,36 @@ def _sum(counts: Sequence[Counts]) -> Counts:
 
 def _parts(job: Job, system: System, sample: EventSample) -> list[Part]:
     """Parts of whole files of events; other settings or other weights have other folders."""
-    found, weights = [], weights_of(system)
-    key = system.digest() + (f"-{hashlib.sha256(repr(weights).encode()).hexdigest()[:8]}" if weights else "")
+    found, sets = [], sets_of(system)
+    key = system.digest() + (f"-{hashlib.sha256(repr(sets).encode()).hexdigest()[:8]}" if sets else "")
     folder = job.output / "clusters" / key / sample.folder(job.events).name
     for first in range(0, job.n_events, EVENTS_PER_PART):
         source = events.part_file(sample.folder(job.events), first)
         output = folder / source.name
         found.append(Part(f"{key}-{folder.name}-{source.stem}", reconstruct_part, {
-            "system": system, "weights": weights, "source": source, "output": output}, inputs=(source,),
+            "system": system, "sets": sets, "source": source, "output": output}, inputs=(source,),
             outputs=(output,), source=f"{key}/{folder.name}", span=(first, first + EVENTS_PER_PART)))
     return found
 
 
-def weights_of(system: System) -> Weights:
+def sets_of(system: System) -> Sets:
+    """Runs of the encoders of a system with the digests of their weights, and the same of their decoders."""
+    decoders = {rule.decoder_of(n) for rule, n in _encoders(system)}
+    return (*weights_of(system), *((str(path), _file_digest(system, path)) for path in sorted(decoders)))
+
+
+def weights_of(system: System) -> Sets:
     """Runs of the encoders of a system and digests of their weights."""
+    names = {rule.run_of(n) for rule, n in _encoders(system)}
+    return tuple((name, _digest(system, name)) for name in sorted(names))
+
+
+def _encoders(system: System) -> list[tuple[Rule, int]]:
+    """Rules of the autoencoder, with each number of links that they get."""
     links = system.links.of_modules()
     chosen = system.rules_of_modules(links)
-    names = {rule.run_of(int(n)) for index, rule in enumerate(system.rules) if rule.algorithm == "AE"
-             for n in np.unique(links[chosen == index])}
-    return tuple((name, _digest(system, name)) for name in sorted(names))
+    return [(rule, n) for index, rule in enumerate(system.rules) if rule.algorithm == "AE"
+            for n in np.unique(links[chosen == index]).tolist()]
 
 
 def _digest(system: System, name: str) -> str:
@@ -131,19 +142,26 @@ def _digest(system: System, name: str) -> str:
                          "run") from None
 
 
+def _file_digest(system: System, path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError:
+        raise InputError(f"{system.where}: decoder: {path}: no such file; expected a decoder of the run") from None
+
+
 @lru_cache(maxsize=1)
-def front_end(system: System, _weights: Weights) -> FrontEnd:
+def front_end(system: System, _sets: Sets) -> FrontEnd:
     """All chips of a system; the last one is kept, as decoders take seconds to load."""
     return FrontEnd(system)
 
 
-def reconstruct_part(system: System, weights: Weights, source: Path, output: Path) -> Outcome:
+def reconstruct_part(system: System, sets: Sets, source: Path, output: Path) -> Outcome:
     """Send all events of a file through a system and write its clusters."""
-    chips = front_end(system, weights)
+    chips = front_end(system, sets)
     here = events.read(source)
     n_events = len(here.numbers)
     received = chips.receive(here)
-    found = cluster(cells(here, received.charge), here.numbers.start, system.clusters)
+    found = cluster(cells(here, received.charge, system.clusters.least_charge), here.numbers.start, system.clusters)
     with atomic_path(output) as temporary:
         pa_parquet.write_table(_to_arrow(found), temporary, compression="zstd")
     return Outcome({

@@ -52,7 +52,7 @@ def _analyse(
     clusters = {sample.name: study.clusters_of(job, system, sample) for sample in job.samples}
     ordinary = clusters.get(MINIMUM_BIAS) if job.samples[0].pile_up else None
     rates = None
-    chips, resampled, parts = study.front_end(system, study.weights_of(system)), {}, []
+    chips, resampled, parts = study.front_end(system, study.sets_of(system)), {}, []
     for sample in job.samples:
         name = sample.name
         found, points, roc = None, [], None

@@ -20,6 +20,7 @@ from models.chip import AE_MAX_ELINKS, MAX_ELINKS
 from models.errors import InputError, nearest
 from models.validation import explain
 from models.yaml_file import named_file, read_yaml
+from training.fit.run import Run
 from training.production.allocation import FEWEST_ELINKS, signal_links
 from training.production.geometry import N_LAYERS, modules
 from training.production.geometry_file import read_module_list
@@ -60,8 +61,8 @@ class Links(_Strict):
 class Rule(_Strict):
     """What modules with these numbers of links, in these layers (first and last) and of this density run.
 
-    `weights` names a run for the autoencoder, `{links}` standing for the number of links (at most 5). `all` sends every
-    charge as it is, without a chip.
+    `weights` names a run for the autoencoder; there and in `decoder`, `{links}` stands for the number of links (at most
+    5). `all` sends every charge as it is, without a chip.
     """
 
     algorithm: Literal["AE", "BC", "STC", "TS", "RPT", "all"]
@@ -69,6 +70,10 @@ class Rule(_Strict):
     layers: tuple[_Layer, _Layer] | None = None
     high_density: bool | None = None
     weights: str | None = None
+    decoder: str | None = None
+    """Decoder in place of that of the run: a file in its folder such as compact_3k.npz, or a path."""
+    least_sum: Annotated[int, Field(ge=0)] = 0
+    """Module sum in CALQ from which frames of the autoencoder are decoded; the charge of smaller ones is dropped."""
     threshold: Annotated[int, Field(ge=0)] = 47
     """Threshold of TS in CALQ."""
     stc_type: Annotated[int, Field(ge=0, lt=_N_STC_TYPES)] | None = None
@@ -80,12 +85,22 @@ class Rule(_Strict):
     def _has_weights(self) -> Self:
         if (self.algorithm == "AE") != (self.weights is not None):
             raise ValueError("weights are for AE, which needs them")
+        if self.algorithm != "AE" and (self.decoder is not None or self.least_sum):
+            raise ValueError("decoder and least_sum are for AE")
         return self
 
     def run_of(self, n_links: int) -> str:
         """Name of the run for a number of links."""
         assert self.weights is not None
         return self.weights.replace("{links}", str(min(n_links, AE_MAX_ELINKS)))
+
+    def decoder_of(self, n_links: int) -> Path:
+        """File of the decoder for a number of links."""
+        run = Run(self.run_of(n_links))
+        if self.decoder is None:
+            return run.decoder_file
+        chosen = Path(self.decoder.replace("{links}", str(min(n_links, AE_MAX_ELINKS))))
+        return run.folder / chosen if chosen.parent == Path() else chosen
 
 
 class ClusterSettings(_Strict):
@@ -103,6 +118,8 @@ class ClusterSettings(_Strict):
     radii: tuple[float, ...] = (*(0.015,) * 7, *(0.020,) * 7, *(0.030,) * 7, *(0.040,) * 7, *(0.040,) * 6,
                                 *(0.050,) * 16)
     """Largest distance of a cell to its seed, by layer."""
+    least_charge: Annotated[float, Field(ge=0)] = 0.0
+    """Charge from which cells are used; by default all."""
     least_pt: float = 0.5
     """GeV, by the weights of `trigger.cells`."""
     cells_per_bin: Annotated[int, Field(ge=1)] | None = 80

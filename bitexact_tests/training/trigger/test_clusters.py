@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from bitexact_tests.samples.trigger import hand_made
+from bitexact_tests.samples.trigger import busy, hand_made
 from training.production.geometry import trigger_layers
-from training.trigger.cells import Cells, energy_per_mip, positions
+from training.trigger.cells import Cells, cells, energy_per_mip, positions
 from training.trigger.clusters import cluster, longest_run, nearest_seed
 from training.trigger.seeds import CELL_AREA, Seeds, bin_area, bin_numbers, enter, find_seeds, smooth
 from training.trigger.system import ClusterSettings
@@ -40,6 +40,16 @@ def test_published_settings() -> None:
 def test_area_of_a_trigger_cell() -> None:
     """As published with the seeding, 4.91e-5."""
     assert pytest.approx(4.91e-5, rel=0.01) == CELL_AREA
+
+
+def test_cells_from_a_charge_on() -> None:
+    """From a MIP on, 35 CALQ; a cell without a charge is none, whatever the least charge."""
+    events = busy()
+    found = cells(events, events.calq.astype(np.float32), 1.0)
+    expected = events.calq[events.calq >= 35]
+    assert 0 < len(expected) < (events.calq > 0).sum()
+    assert_array_equal(found.charge, (expected / 35).astype(np.float32))
+    assert len(cells(events, events.calq.astype(np.float32))) == (events.calq > 0).sum()
 
 
 def test_a_flat_density_stays_flat() -> None:

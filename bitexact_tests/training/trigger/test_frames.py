@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bitexact_tests.samples.trigger import busy, shot
-from emulator.codes import CHARGE
+from emulator.codes import CHARGE, FINE_SUM
+from models.compact_decoder import CompactDecoder, CompactSpec
 from models.errors import InputError
-from training.physics.schemes import load_autoencoder, threshold_sum
+from training.fit.run import Run
+from training.physics.schemes import compact_autoencoder, load_autoencoder, threshold_sum
 from training.production.geometry import modules
 from training.trigger.cells import cells
 from training.trigger.clusters import cluster
 from training.trigger.events import Events
-from training.trigger.frames import FrontEnd, on_silicon, stc_type, truncated
+from training.trigger.frames import FrontEnd, on_silicon, once_for_equal_frames, stc_type, truncated
 from training.trigger.system import Links, Rule, System
 
 EVENTS = busy()
@@ -144,8 +147,6 @@ def test_autoencoder_is_that_of_the_run_for_the_links(random_runs: list[Path], t
     chosen = system(Rule(algorithm="AE", links=(2, 5), weights=f"{tmp_path}/run_{{links}}"), Rule(algorithm="all"))
     received = receive(chosen)
     links = chosen.links.of_modules()[EVENTS.module]
-    from training.fit.run import Run
-
     for n in (2, 5):
         rows = np.flatnonzero((links == n) & ~modules().partial[EVENTS.module])
         expected = load_autoencoder(Run(tmp_path / f"run_{n}")).run(EVENTS.calq[rows].astype(np.int64)).charge
@@ -161,3 +162,46 @@ def test_occupancy_counts_modules_without_charge() -> None:
     assert occupancies[0] == pytest.approx(occupancies[1])
     assert 0.9 < occupancies[0] <= 1
     assert FrontEnd(on("TS", 2)).occupancy(few, FrontEnd(on("TS", 2)).receive(few)) < 0.3
+
+
+def test_equal_frames_are_decoded_once_and_small_sums_not_at_all() -> None:
+    seen: list[np.ndarray] = []
+
+    def decoder(latent: np.ndarray, module_sum: np.ndarray) -> np.ndarray:
+        seen.append(np.column_stack([latent, module_sum]))
+        return np.repeat((latent[:, :1] + module_sum[:, None]) / 100, 48, axis=1)
+
+    latent, module_sum = np.repeat([[3], [3], [5], [3], [7], [7]], 16, axis=1), np.array([40, 40, 40, 60, 39, 0])
+    found = once_for_equal_frames(decoder, 40)(latent, module_sum)
+    assert_array_equal(found[:, 0], np.array([43, 43, 45, 63, 0, 0]) / 100)
+    assert_array_equal(seen[0][:, [0, 16]], [[3, 40], [3, 60], [5, 40]])
+    assert once_for_equal_frames(decoder, 100)(latent, module_sum).max() == 0 and len(seen) == 1
+
+
+def test_frames_of_small_sums_give_no_charge(random_runs: list[Path]) -> None:
+    rules = [Rule(algorithm="AE", weights=str(random_runs[0]), least_sum=least) for least in (0, 9_000)]
+    every, some = (FrontEnd(system(rule)).receive(EVENTS) for rule in rules)
+    carried = FINE_SUM.decode(FINE_SUM.encode(EVENTS.calq.sum(axis=1)))
+    assert 0.1 < (carried >= 9_000).mean() < 0.9
+    assert_allclose(some.charge, np.where((carried >= 9_000)[:, None], every.charge, 0), rtol=1e-3, atol=1e-2)
+    assert_array_equal(some.bits, every.bits)
+
+
+def test_another_decoder_for_the_same_frames(random_runs: list[Path], tmp_path: Path) -> None:
+    """A compact decoder, by its path with the number of links, and beside the weights."""
+    run = Run(random_runs[0])
+    spec = run.config.encoder
+    compact = replace(CompactDecoder.random(CompactSpec.largest(spec.latent, spec.dense.outputs, 1000), 1),
+                      encoder=run.weights.digest())
+    shutil.copytree(run.folder, tmp_path / "run")
+    for path in (*(tmp_path / f"brief_{n}.npz" for n in (2, 3, 4, 5)), tmp_path / "run" / "brief.npz"):
+        compact.save(path)
+    here = replace(EVENTS, module=np.full(len(EVENTS), int(np.flatnonzero(~modules().partial)[0])))
+    expected = compact_autoencoder(run, compact, "").run(EVENTS.calq.astype(np.int64))
+    for name in (str(tmp_path / "brief_{links}.npz"), "brief.npz"):
+        rule = Rule(algorithm="AE", weights=str(tmp_path / "run"), decoder=name)
+        received = FrontEnd(system(rule)).receive(here)
+        assert_array_equal(received.charge, expected.charge.astype(np.float32))
+    CompactDecoder.random(compact.spec, 1).save(tmp_path / "run" / "brief.npz")
+    with pytest.raises(InputError, match=r"brief\.npz: decoder of the encoder 0000000000000001, expected one of"):
+        FrontEnd(system(rule)).receive(here)

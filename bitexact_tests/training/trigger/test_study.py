@@ -156,6 +156,18 @@ def test_other_weights_have_other_clusters(random_runs: list[Path], tmp_path: Pa
         found[0].layer_charge, found[1].layer_charge)
 
 
+def test_another_decoder_has_other_clusters(random_runs: list[Path], tmp_path: Path) -> None:
+    """Also in the same file, as of a training that goes on."""
+    shutil.copytree(random_runs[0], tmp_path / "run")
+    system = System.model_validate({"name": "a", "rules": [{"algorithm": "AE", "weights": str(tmp_path / "run")}]})
+    before = study.sets_of(system)
+    (tmp_path / "run" / "decoder.npz").write_bytes(b"another")
+    assert study.sets_of(system) != before
+    (tmp_path / "run" / "decoder.npz").unlink()
+    with pytest.raises(InputError, match=r"the system: decoder: .*decoder.npz: no such file; expected a decoder"):
+        study.check(job(tmp_path, systems=(system,)))
+
+
 def test_lost_part_is_made_again(done: tuple[Job, TriggerStudy]) -> None:
     one, result = done
     lost = next((one.output / "clusters").rglob("events_0000010.parquet"))

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from models.errors import InputError
 from training.production.allocation import signal_links
 from training.production.geometry import modules
-from training.trigger.system import SYSTEMS, Links, System
+from training.trigger.system import SYSTEMS, Links, Rule, System
 
 GOOD = "name: a\nrules:\n  - {algorithm: BC}\n"
 
@@ -60,6 +60,13 @@ def test_weights_by_number_of_links() -> None:
     assert [rule.run_of(n) for n in (2, 5, 9)] == ["econ_t_2elink", "econ_t_5elink", "econ_t_5elink"]
 
 
+def test_decoder_by_number_of_links() -> None:
+    rule = Rule(algorithm="AE", weights="runs/{links}", decoder="compact_3k.npz")
+    assert rule.decoder_of(9) == Path("runs/5/compact_3k.npz")
+    assert rule.model_copy(update={"decoder": "other/{links}.npz"}).decoder_of(3) == Path("other/3.npz")
+    assert rule.model_copy(update={"decoder": None}).decoder_of(3) == Path("runs/3/decoder.npz")
+
+
 def test_digest_is_of_every_setting(tmp_path: Path) -> None:
     digests = set()
     for number, more in enumerate(("", "links: {add: 1}\n", "clusters: {seed_threshold: 8.5}\n")):
@@ -76,6 +83,7 @@ def test_digest_is_of_every_setting(tmp_path: Path) -> None:
     (GOOD.replace("BC}", "BC, link: [2]}"), ":3: unknown key 'link'; did you mean 'links'"),
     (GOOD.replace("BC}", "AE}"), ":3: rules.0: weights are for AE, which needs them"),
     (GOOD.replace("BC}", "BC, weights: x}"), ":3: rules.0: weights are for AE"),
+    (GOOD.replace("BC}", "BC, least_sum: 3}"), ":3: rules.0: decoder and least_sum are for AE"),
     (GOOD.replace("BC}", "BC, links: [14]}"), r":3: rules\.0\.links\.0: Input should be less than or equal to 13"),
     (GOOD + "clusters: {n_rz: 40}\n", "clusters: phi_windows: expected 40 odd numbers"),
     (GOOD + "clusters: {radii: [1.0]}\n", "clusters: radii: expected 50 numbers"),
