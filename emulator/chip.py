@@ -52,6 +52,15 @@ class Frames:
 
     `trace` has the charges `calq` (n, 48) and the results of the algorithm; `next_bx` and `waiting` are the state from
     which the next call goes on. `n_lost` (n,) counts the words of each frame that the output buffer lost.
+
+        >>> import numpy as np
+        >>> from emulator import EconT
+        >>> from models import Registers
+        >>> frames = EconT(Registers.reset()).run_calq(np.full((4, 48), 1000))
+        >>> frames
+        <Frames of 4 bunch crossings before BX 4: 2 links with data, 36 words waiting>
+        >>> frames.etx.shape, int(frames.n_lost.sum())
+        ((4, 13), 0)
     """
 
     etx: npt.NDArray[np.uint32]
@@ -68,7 +77,18 @@ class Frames:
 
 @dataclass(frozen=True)
 class EconT:
-    """A chip with its settings; it keeps no state, `run` hands it from call to call."""
+    """A chip with its settings; it keeps no state, `run` hands it from call to call.
+
+        >>> import numpy as np
+        >>> from emulator import EconT
+        >>> from models.register_weights import for_encoder
+        >>> from models import load_weights
+        >>> chip = EconT(for_encoder(load_weights("econ_t_5elink")))
+        >>> chip
+        <EconT: p1 chip, AE on 5 links (registers)>
+        >>> chip.run(np.zeros((4, 12), dtype=int)).etx.shape
+        (4, 13)
+    """
 
     registers: Registers
 

@@ -26,6 +26,14 @@ def decode(registers: Registers, etx: IntArray, first_bx: int = 0) -> Decoded:
 
     TS frames that end after the last BX are absent, and so are those of which the output buffer lost words (`n_lost`).
     Raises InputError where the words are not frames of these settings.
+
+        >>> import numpy as np
+        >>> from emulator import EconT, decode
+        >>> from models import Algorithm, Registers
+        >>> settings = Registers.reset().with_values({"MFC_ALGORITHM_SEL_DENSITY.algo.select": Algorithm.BEST_CHOICE})
+        >>> frames = EconT(settings).run_calq(np.full((4, 48), 1024))
+        >>> decode(settings, frames.etx).module_sum.tolist()  # 49152 in the frame's floating code
+        [51200, 51200, 51200, 51200]
     """
     return Decoded.concatenate(list(decode_stream(registers, [etx], first_bx)))
 

@@ -31,6 +31,13 @@ def encode(weights: EncoderWeights, calq: IntArray, keep: Collection[str] = STAG
     `keep`: module_sum (n,), shift (n,), image_code (n, 8, 8), conv_sum (n, rows, columns, filters), hidden_code
     (n, hidden), dense_sum (n, outputs), output_code (n, outputs) and latent_code (n, outputs), all codes of the formats
     of `weights.spec`. Raises ValueError on a wrong shape, type or range.
+
+        >>> import numpy as np
+        >>> from emulator import encode
+        >>> from models import load_weights
+        >>> trace = encode(load_weights("econ_t_5elink"), np.full((2, 48), 100))
+        >>> trace["module_sum"].tolist(), trace["latent_code"].shape
+        ([4800, 4800], (2, 16))
     """
     calq = np.asarray(calq)
     if calq.shape[1:] != (N_TRIGGER_CELLS,) or calq.dtype.kind not in "iu":

@@ -63,6 +63,17 @@ class Decoded:
     order after the mux, or None for AE, whose latents need a trained decoder. `fields.ABSENT` (-1) stands where a frame
     does not carry a number or could not be read; the charge of a cell that was not sent is 0. n_lost: the frames that
     could not be read because the output buffer lost words, of them or of those just before.
+
+        >>> import numpy as np
+        >>> from emulator import EconT, decode
+        >>> from models import load_weights
+        >>> from models.register_weights import for_encoder
+        >>> chip = EconT(for_encoder(load_weights("econ_t_5elink")))
+        >>> decoded = decode(chip.registers, chip.run_calq(np.full((4, 48), 100)).etx)
+        >>> decoded
+        <Decoded 4 frames: bx_counter, module_sum, latent, output, module_sum_calq>
+        >>> decoded.columns["latent"].shape, decoded.module_sum.tolist()  # 4800 in the frame's floating code
+        ((4, 16), [4736, 4736, 4736, 4736])
     """
 
     columns: dict[str, npt.NDArray[np.int64]]

@@ -13,12 +13,24 @@ from models.notebook import array_rows, html_table
 STAGES = (
     "module_sum", "shift", "image_code", "conv_sum", "hidden_code", "dense_sum", "output_code", "latent_code"
 )
-"""Stages of the encoder, in the order in which data passes them."""
+"""Stages of the encoder, in the order in which data passes them.
+
+    >>> from emulator import STAGES
+    >>> STAGES[0], STAGES[-1], len(STAGES)
+    ('module_sum', 'latent_code', 8)
+"""
 
 
 @dataclass(frozen=True)
 class Trace(Mapping[str, IntArray]):
-    """Stage name -> integer array whose first axis is the event."""
+    """Stage name -> integer array whose first axis is the event.
+
+        >>> import numpy as np
+        >>> from emulator import encode
+        >>> from models import load_weights
+        >>> encode(load_weights("econ_t_2elink"), np.zeros((3, 48), dtype=int), keep=("shift", "latent_code"))
+        <Trace of 3 events: shift, latent_code>
+    """
 
     stages: dict[str, IntArray]
 

@@ -79,7 +79,20 @@ def find_sets(folders: Iterable[str | Path]) -> list[Path]:
 
 
 def verify_sets(folders: Iterable[Path], revision: Revision | None = None) -> Iterator[SetResult]:
-    """Run each set, on the chip that its settings tell unless `revision` does; sets of one input read it once."""
+    """Run each set, on the chip that its settings tell unless `revision` does; sets of one input read it once.
+
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from emulator import EconT, verify_sets
+        >>> from emulator.links import ERX, ETX
+        >>> from models import Registers
+        >>> settings, erx = Registers.reset(), np.zeros((4, 12), dtype=int)
+        >>> settings.save("init.yaml")
+        >>> _ = Path("testInput.csv").write_text(ERX.header() + ERX.rows(erx))
+        >>> _ = Path("testOutput.csv").write_text(ETX.header() + ETX.rows(EconT(settings).run(erx).etx))
+        >>> [(one.status, one.n_exact) for one in verify_sets([Path()])]
+        [('exact', 4)]
+    """
     inputs: dict[Path, IntArray] = {}
     for folder in folders:
         try:

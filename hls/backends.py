@@ -98,6 +98,12 @@ BACKENDS = {
                  "firmware/nnet_utils"), ("catapult",), "catapult.tcl"),
     )
 }
+"""The C++ dialects, by name.
+
+    >>> from hls import BACKENDS
+    >>> list(BACKENDS)
+    ['vitis', 'catapult']
+"""
 
 
 def project_backend(project: Path) -> str:

@@ -47,6 +47,13 @@ def convert(
 
     With `weights`, its testbench data holds them. A project with vendor reports stays and gets these weights; if it is
     of another configuration, it is only replaced with `force`. Raises ToolMissing without hls4ml.
+
+        >>> from pathlib import Path
+        >>> from hls import convert
+        >>> from models import Config
+        >>> convert(Config.load("econ_t_2elink"), "hls_vitis", "vitis")
+        >>> sorted(file.name for file in Path("hls_vitis").glob("*.h"))
+        ['econ_t.h', 'econ_t_types.h']
     """
     chosen = BACKENDS[backend]
     reports = find_reports(Path(output))

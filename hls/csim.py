@@ -33,6 +33,14 @@ def run_csim(
     shapes of the emulator. The program runs on at most `events_per_run` events at a time, which bounds its files and
     lets cores share the work; `progress` is called with the number of events of each finished run. Raises InputError
     for weights of another spec, and ToolMissing without g++.
+
+        >>> import numpy as np
+        >>> from hls import run_csim
+        >>> from models import Config, load_weights
+        >>> config, weights = Config.load("econ_t_2elink"), load_weights("econ_t_2elink")
+        >>> stages = run_csim(config, weights, np.full((3, 48), 100), "vitis")
+        >>> stages["module_sum"].tolist(), stages["latent_code"].shape
+        ([4800, 4800, 4800], (3, 16))
     """
     spec = config.encoder
     spec.check_same(weights.spec, "the weights are")

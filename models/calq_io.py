@@ -80,6 +80,12 @@ def read_calq(
     """Read files and folders of CSV (with or without header) or Parquet; `-` is CSV from stdin.
 
     `nrows_per_file` keeps the first rows of each file. Raises InputError naming file, line, column and value.
+
+        >>> import numpy as np
+        >>> from models import read_calq, write_calq
+        >>> write_calq("calq.csv", np.full((3, 48), 35))
+        >>> read_calq("calq.csv").calq.shape
+        (3, 48)
     """
     sources = [paths] if isinstance(paths, str | Path) else list(paths)
     files = list(_files(sources))
@@ -197,7 +203,14 @@ def _read_csv(path: str, nrows: int | None) -> pa.Table:
 def write_calq(
     path: str | Path, calq: npt.NDArray[np.integer[Any]], order: Order = "tc", extra: pd.DataFrame | None = None
 ) -> None:
-    """Write charges given in image order, (n, 48), as columns in `order`, followed by the columns of `extra`."""
+    """Write charges given in image order, (n, 48), as columns in `order`, followed by the columns of `extra`.
+
+        >>> import numpy as np
+        >>> from models import read_calq, write_calq
+        >>> write_calq("calq.parquet", np.arange(96).reshape(2, 48))
+        >>> read_calq("calq.parquet").calq[1, :4].tolist()
+        [48, 49, 50, 51]
+    """
     columns = np.argsort(image_order()) if order == "tc" else np.arange(N_TRIGGER_CELLS)
     arrays = {name: pa.array(calq[:, channel]) for name, channel in zip(CALQ_COLUMNS, columns, strict=True)}
     if extra is not None:

@@ -50,7 +50,12 @@ CODES_PER_LINK = 4
 
 
 class Revision(str, Enum):
-    """The first chip and the one that is being installed; whatever differs between them is said here."""
+    """The first chip and the one that is being installed; whatever differs between them is said here.
+
+        >>> from models import Revision
+        >>> [(str(one), one.highest_code_first) for one in Revision]
+        [('p1', False), ('production', True)]
+    """
 
     P1 = "p1"
     PRODUCTION = "production"
@@ -75,7 +80,12 @@ def other_mux_number(number: int) -> int:
 
 
 class Algorithm(IntEnum):
-    """Values of `MFC_ALGORITHM_SEL_DENSITY.algo.select`."""
+    """Values of `MFC_ALGORITHM_SEL_DENSITY.algo.select`.
+
+        >>> from models import Algorithm
+        >>> [f"{int(one)} {one.short_name}" for one in Algorithm]
+        ['0 TS', '1 STC', '2 BC', '3 RPT', '4 AE']
+    """
 
     THRESHOLD_SUM = 0
     SUPER_TRIGGER_CELL = 1

@@ -278,7 +278,13 @@ class RtlConfig(_Section):
 
 
 class Config(_Section):
-    """A whole configuration file."""
+    """A whole configuration file.
+
+        >>> from models import Config
+        >>> config = Config.load("econ_t_5elink").override(training={"epochs": 3}, data={"source": "toy"})
+        >>> config.name, config.encoder.n_elinks, config.training.epochs
+        ('econ_t_5elink', 5, 3)
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     encoder: EncoderSpec

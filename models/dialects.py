@@ -23,7 +23,12 @@ BARE = ""
 
 
 class Dialect(str, Enum):
-    """P1 files as the first vectors have them, P1 settings in the form of 2024, and files of the production chip."""
+    """P1 files as the first vectors have them, P1 settings in the form of 2024, and files of the production chip.
+
+        >>> from models import Dialect
+        >>> [(str(one), str(one.revision)) for one in Dialect]
+        [('p1-nested', 'p1'), ('p1-flat', 'p1'), ('production', 'production')]
+    """
 
     P1_NESTED = "p1-nested"
     P1_FLAT = "p1-flat"

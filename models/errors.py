@@ -18,6 +18,13 @@ class InputError(ValueError):
     """Bad input from a user; the message is one line that names the place, the value and what was expected.
 
     Whatever the input was, the line stays one, printable and short enough to read.
+
+        >>> from models import Config, InputError
+        >>> try:
+        ...     Config.load("econ_t_6elink")
+        ... except InputError as error:
+        ...     print(str(error).partition(";")[0])
+        econ_t_6elink: no such file and no configuration of this name
     """
 
     def __init__(self, message: str) -> None:

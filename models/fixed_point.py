@@ -29,7 +29,15 @@ _AC = {"floor": "AC_TRN", "half_even": "AC_RND_CONV", "wrap": "AC_WRAP", "satura
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """A fixed-point format. `integer_bits` counts the sign bit, as in `ap_fixed<width, integer_bits>`."""
+    """A fixed-point format. `integer_bits` counts the sign bit, as in `ap_fixed<width, integer_bits>`.
+
+        >>> from models import FixedPoint
+        >>> weight = FixedPoint.parse("S1.5")
+        >>> weight.width, weight.min_code, weight.max_code
+        (6, -32, 31)
+        >>> weight.quantize([0.5, -0.25]).tolist(), weight.value([16, -8]).tolist()
+        ([16, -8], [0.5, -0.25])
+    """
 
     width: int
     integer_bits: int

@@ -36,6 +36,14 @@ class Registers:
     """Settings of one chip of a revision, with its own numbers in the mux.
 
     `given` are the slots that a file set; all others have their value after reset.
+
+        >>> from models import Algorithm, Registers
+        >>> settings = Registers.reset().with_values({"MFC_ALGORITHM_SEL_DENSITY.algo.select": Algorithm.BEST_CHOICE})
+        >>> settings.algorithm.short_name
+        'BC'
+        >>> settings.save("init.yaml")
+        >>> Registers.load("init.yaml").algorithm.short_name
+        'BC'
     """
 
     memory: bytes

@@ -113,7 +113,15 @@ class DenseFormats(LayerFormats):
 
 
 class EncoderSpec(_Strict):
-    """A whole encoder: image -> conv -> ReLU -> flatten (row, column, filter) -> dense -> ReLU -> latent bits sent."""
+    """A whole encoder: image -> conv -> ReLU -> flatten (row, column, filter) -> dense -> ReLU -> latent bits sent.
+
+        >>> from models import EncoderSpec
+        >>> spec = EncoderSpec.chip(2)
+        >>> spec.n_hidden, spec.latent_bits, spec.weight_shapes["dense_kernel"]
+        (128, 3, (128, 16))
+        >>> spec.evolve(conv={"filters": 4}).n_hidden
+        64
+    """
 
     n_elinks: Annotated[int, Field(ge=1, le=MAX_ELINKS)]
     input: Format

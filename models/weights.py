@@ -35,7 +35,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EncoderWeights:
-    """Integer codes of the four arrays of an encoder, shapes as `spec.weight_shapes`."""
+    """Integer codes of the four arrays of an encoder, shapes as `spec.weight_shapes`.
+
+        >>> from models import EncoderSpec, EncoderWeights
+        >>> weights = EncoderWeights.random(EncoderSpec.chip(5), seed=1)
+        >>> weights.save("weights.npz")
+        >>> weights.conv_kernel.shape, EncoderWeights.load("weights.npz").digest() == weights.digest()
+        ((3, 3, 1, 8), True)
+    """
 
     spec: EncoderSpec
     conv_kernel: IntArray

@@ -34,6 +34,12 @@ class AutoencoderChip(Block):
     `address` of the chip's register map. `rst` empties the pipeline and leaves the registers alone; `registers_clear`
     sets them to their values after a reset of the chip. `refresh` rewrites every redundant register with the vote of
     its copies.
+
+        >>> from models import EncoderSpec
+        >>> from rtl import AutoencoderChip
+        >>> chip = AutoencoderChip(EncoderSpec.chip(2), fold=16)
+        >>> chip.latency, chip.interval  # in clocks
+        (23, 16)
     """
 
     clocked = True

@@ -108,6 +108,13 @@ def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: 
     """Map every block of `top` once and count its cells; each Yosys run may take `timeout_seconds`.
 
     `keep` is a folder for the mapped netlists, BLOCK.netlist (Yosys JSON), and DESIGN_FILE; it is replaced as a whole.
+
+        >>> from models import FixedPoint
+        >>> from rtl import synthesise
+        >>> from rtl.design.normaliser import ChannelShifter
+        >>> synthesis = synthesise(ChannelShifter(FixedPoint.parse("U1.7")), "xc7")
+        >>> synthesis.technology, [row.block for row in synthesis.blocks], synthesis.total.counts["lut"] > 0
+        ('xc7', ['channel_shifter'], True)
     """
     if technology == "osu018" and not OSU018.exists():
         raise ToolMissing(f"{OSU018} not found; install the Debian package qflow-tech-osu018")

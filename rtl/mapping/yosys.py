@@ -76,7 +76,16 @@ def version() -> str:
 
 
 def write_verilog(top: Block, target: Path) -> None:
-    """Write one Verilog file with `top` and all its blocks."""
+    """Write one Verilog file with `top` and all its blocks.
+
+        >>> from pathlib import Path
+        >>> from models import FixedPoint
+        >>> from rtl import write_verilog
+        >>> from rtl.design.normaliser import ChannelShifter
+        >>> write_verilog(ChannelShifter(FixedPoint.parse("U1.7")), Path("shifter.v"))
+        >>> Path("shifter.v").read_text().count("endmodule")
+        1
+    """
     with tempfile.TemporaryDirectory() as folder:
         files = export(top, Path(folder))
         out = Path(folder) / "all.v"

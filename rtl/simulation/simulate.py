@@ -60,7 +60,18 @@ def _record(ports: list[Port]) -> np.dtype[Any]:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A compiled model of a block."""
+    """A compiled model of a block.
+
+        >>> from pathlib import Path
+        >>> from models import FixedPoint
+        >>> from rtl import Simulation
+        >>> from rtl.design.normaliser import ChannelShifter
+        >>> simulation = Simulation.build(ChannelShifter(FixedPoint.parse("U1.7")), Path("shifter"))
+        >>> clocks = simulation.idle(1)
+        >>> clocks["charge"], clocks["enable"] = 1, 1
+        >>> int(simulation.run(clocks, Path("shifter"))["code"][0, 0])
+        128
+    """
 
     program: Path
     ports: tuple[Port, ...]

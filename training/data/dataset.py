@@ -41,7 +41,12 @@ class Split:
 class Dataset:
     """All modules that a configuration selects, split into parts; charges are in image order, as everywhere in memory.
 
-    Example: `Dataset.from_config(Config.load("econ_t_5elink")).test.calq`.
+        >>> from models import Config
+        >>> from training import Dataset
+        >>> config = Config.load("econ_t_5elink").override(data={"source": "toy", "n_modules": 100})
+        >>> data = Dataset.from_config(config)
+        >>> [part.calq.shape for part in (data.train, data.validation, data.test)]
+        [(65, 48), (10, 48), (25, 48)]
     """
 
     config: Config
@@ -140,6 +145,13 @@ def split_rows(calq: IntArray, config: Config, events: npt.NDArray[Any] | None =
 
     With `events` (n,), whole events are held out: modules of one event are alike. Empty modules teach nothing and are
     left out of the training and validation rows. Raises InputError if no row is left to train, to validate or to test.
+
+        >>> from models import Config
+        >>> from training import generate
+        >>> from training.data import split_rows
+        >>> split = split_rows(generate(100, seed=1), Config.load("econ_t_5elink"))
+        >>> len(split.train), len(split.validation), len(split.test)
+        (65, 10, 25)
     """
     training = config.training
     if events is None:

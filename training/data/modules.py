@@ -21,6 +21,12 @@ def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> Ca
     """Load the configured files; without files, generate modules of `n_elinks` links with the configured source.
 
     Without Pythia, warns and uses the simple generator. Modules from Pythia are cached in `cache`.
+
+        >>> from models import Config
+        >>> from training.data import load_modules
+        >>> config = Config.load("econ_t_5elink").override(data={"source": "toy", "n_modules": 100})
+        >>> load_modules(config.data).calq.shape
+        (100, 48)
     """
     if data.files:
         return read_calq(data.files, data.order, data.nrows_per_file)

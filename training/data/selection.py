@@ -24,6 +24,16 @@ def select(table: CalqTable, data: DataConfig) -> CalqTable:
     """Apply `mask_partials` and `mask_energies`.
 
     Raises InputError if a column that they need is missing or does not hold numbers.
+
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from models import Config
+        >>> from models.calq_io import CalqTable
+        >>> from training.data import select
+        >>> table = CalqTable(np.ones((3, 48), dtype=np.uint32), pd.DataFrame({"SimEnergyFraction": [0.01, 0.2, 0.9]}))
+        >>> config = Config.load("econ_t_5elink").override(data={"mask_energies": 0.05})
+        >>> select(table, config.data).calq.shape
+        (2, 48)
     """
     keep = np.ones(len(table.calq), dtype=bool)
     if data.mask_partials:
@@ -64,6 +74,13 @@ def occupancy_weights(calq: IntArray, power: float) -> npt.NDArray[np.float32]:
 
     It is proportional to the number of modules of the same occupancy to the power of -`power`; the occupancy is the
     number of cells above one transverse MIP.
+
+        >>> import numpy as np
+        >>> from training.data import occupancy_weights
+        >>> calq = np.zeros((4, 48), dtype=int)
+        >>> calq[:2] = 100  # two modules of 48 cells above the limit, two of none
+        >>> occupancy_weights(calq, power=1).tolist()
+        [1.0, 1.0, 1.0, 1.0]
     """
     occupancy = (calq > CALQ_PER_MIPT).sum(axis=1)
     weight = np.bincount(occupancy, minlength=N_TRIGGER_CELLS + 1)[occupancy] ** -float(power)

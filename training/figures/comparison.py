@@ -84,7 +84,15 @@ def pareto(comparison: Comparison) -> Figure:
 
 
 def profile(comparison: Comparison, n_elinks: int, coordinate: Coordinate, metric: str = "emd") -> Figure:
-    """Draw mean and error of a metric in bins of a coordinate, overlaying the best scheme of each algorithm."""
+    """Draw mean and error of a metric in bins of a coordinate, overlaying the best scheme of each algorithm.
+
+        >>> from training import compare
+        >>> from training.data.modules import generated_modules
+        >>> result = compare([], generated_modules(100, seed=1), n_elinks=(2,))
+        >>> from training.figures import profile
+        >>> profile(result, 2, result.coordinates[0]).axes[0].get_ylabel()
+        'mean EMD'
+    """
     figure = Figure(figsize=(4.4, 3.2))
     axes = figure.add_subplot()
     edges = np.array(coordinate.edges)
@@ -100,7 +108,15 @@ def profile(comparison: Comparison, n_elinks: int, coordinate: Coordinate, metri
 
 
 def slices(comparison: Comparison, n_elinks: int) -> Figure | None:
-    """Draw EMD vs. occupancy in slices of the module sum, one panel each; None without slices."""
+    """Draw EMD vs. occupancy in slices of the module sum, one panel each; None without slices.
+
+        >>> from training import compare
+        >>> from training.data.modules import generated_modules
+        >>> result = compare([], generated_modules(100, seed=1), n_elinks=(2,))
+        >>> from training.figures import slices
+        >>> len(slices(result, 2).axes)  # one panel for each slice of the module sum
+        3
+    """
     sliced = comparison.sliced
     if not sliced:
         return None
@@ -127,7 +143,15 @@ def _arrays(profile: Profile) -> tuple[Float64Array, Float64Array]:
 
 
 def histogram(comparison: Comparison, n_elinks: int, metric: str) -> Figure:
-    """Draw the distribution of a metric over the modules, with mean and sigma of each scheme in the legend."""
+    """Draw the distribution of a metric over the modules, with mean and sigma of each scheme in the legend.
+
+        >>> from training import compare
+        >>> from training.data.modules import generated_modules
+        >>> result = compare([], generated_modules(100, seed=1), n_elinks=(2,))
+        >>> from training.figures import histogram
+        >>> histogram(result, 2, "emd").axes[0].get_xlabel()
+        'EMD'
+    """
     figure = Figure(figsize=(4.4, 3.2))
     axes = figure.add_subplot()
     about = comparison.metrics[metric]

@@ -14,6 +14,16 @@ def area_against_emd(scan: ParetoScan) -> Figure:
     """Draw mean EMD vs. gates, with weight widths and input widths as two series that cross at the configuration.
 
     Points without an EMD are left out.
+
+        >>> from training.figures import area_against_emd
+        >>> from training.results.pareto import ParetoPoint, ParetoScan
+        >>> points = [
+        ...     ParetoPoint(name=f"{bits} bits", weight_bits=bits, input_bits=8, digest="", own=bits == 6, ff=20_000,
+        ...                 nand2=bits * 200_000, emd_mean=2 - bits / 10, emd_median=1.0, n_modules=500)
+        ...     for bits in (4, 5, 6)]
+        >>> figure = area_against_emd(ParetoScan(config="econ_t_5elink", epochs=20, tool="Yosys", points=tuple(points)))
+        >>> figure.axes[0].get_xlabel()
+        'area of the whole block [million NAND2]'
     """
     figure = Figure(figsize=(7.6, 4.4))
     axes = figure.add_subplot()

@@ -22,7 +22,18 @@ _MOST_TICKS = 11
 
 
 def critical_bits(bits: Sequence[RegisterUpsets], spec: EncoderSpec) -> Figure:
-    """Draw the mean change of the EMD: by array and bit position, by weight of the dense layer, and ranked."""
+    """Draw the mean change of the EMD: by array and bit position, by weight of the dense layer, and ranked.
+
+        >>> from models import EncoderSpec
+        >>> from training.figures import critical_bits
+        >>> from training.results.upsets import BitEffects, RegisterUpsets
+        >>> zero, change = (0.0,) * 12288, tuple(bit % 6 / 10 for bit in range(12288))
+        >>> effects = BitEffects(latent_changed=zero, code_difference=zero, frame_changed=zero, sum_changed=zero,
+        ...                      emd_change=change)
+        >>> dense = RegisterUpsets(name="dense_kernel", kind="weights", place=tuple(range(6)) * 2048, effects=effects)
+        >>> critical_bits([dense], EncoderSpec.chip(5)).axes[0].get_xlabel()
+        'bit of the code, 0 the lowest'
+    """
     known = [(one, one.effects) for one in bits if one.effects]
     largest = max(max(effects.emd_change) for _, effects in known)
     norm = SymLogNorm(linthresh=max(largest, 1e-6) / 1000, vmin=0, vmax=max(largest, 1e-6))

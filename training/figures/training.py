@@ -13,7 +13,14 @@ from training.results.run import History
 
 
 def learning_curves(history: History) -> Figure:
-    """Draw the loss, and the EMD if recorded, vs. epoch; mark the kept epoch, and the jump between two losses."""
+    """Draw the loss, and the EMD if recorded, vs. epoch; mark the kept epoch, and the jump between two losses.
+
+        >>> from training.figures import learning_curves
+        >>> from training.results.run import History
+        >>> history = History(loss=(3.0, 2.0, 1.0), val_loss=(3.1, 2.2, 1.3))
+        >>> learning_curves(history).axes[0].get_xlabel()
+        'epoch'
+    """
     has_emd = bool(history.val_emd)
     deciding = history.val_emd if has_emd else history.val_loss
     best = int(np.argmin(deciding))
@@ -39,7 +46,19 @@ def learning_curves(history: History) -> Figure:
 
 
 def weight_histograms(arrays: Mapping[str, WeightCodes]) -> Figure:
-    """Draw how often each code of the four arrays occurs; codes at the ends are saturated."""
+    """Draw how often each code of the four arrays occurs; codes at the ends are saturated.
+
+        >>> from models import load_weights
+        >>> from training.figures import weight_histograms
+        >>> from training.results.report import WeightCodes
+        >>> weights = load_weights("econ_t_5elink")
+        >>> arrays = {
+        ...     name: WeightCodes(format=str(form), min_code=form.min_code, max_code=form.max_code,
+        ...                       codes=tuple(weights.arrays[name].ravel().tolist()))
+        ...     for name, form in weights.spec.weight_formats.items()}
+        >>> [axes.get_title() for axes in weight_histograms(arrays).axes][1]
+        'conv_bias: 8 codes of S1.5 floor wrap'
+    """
     figure = Figure(figsize=(7.6, 4.4))
     grid = figure.subplots(2, 2, sharex=True)
     for axes, (name, array) in zip(grid.ravel(), arrays.items(), strict=True):
@@ -55,7 +74,14 @@ def weight_histograms(arrays: Mapping[str, WeightCodes]) -> Figure:
 
 
 def kernels(codes: Sequence[int], n_filters: int) -> Figure:
-    """Draw the convolution kernels as 3x3 maps; codes in register order: row, column, filter."""
+    """Draw the convolution kernels as 3x3 maps; codes in register order: row, column, filter.
+
+        >>> from models import load_weights
+        >>> from training.figures import kernels
+        >>> figure = kernels(load_weights("econ_t_5elink").conv_kernel.ravel().tolist(), n_filters=8)
+        >>> len(figure.axes)  # a map for each filter, and the scale
+        9
+    """
     kernel = np.asarray(codes).reshape(-1, n_filters)
     size = round(len(kernel) ** 0.5)
     figure = Figure(figsize=(7.6, 1.6))

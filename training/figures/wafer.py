@@ -55,7 +55,15 @@ def _outline(hexagons: FloatArray) -> FloatArray:
 
 
 def draw_wafer(axes: Axes, charge: npt.ArrayLike, colour_map: str, low: float, high: float) -> PolyCollection:
-    """Draw charges (48,) in trigger-cell order on the wafer; cells of exactly 0 stay open."""
+    """Draw charges (48,) in trigger-cell order on the wafer; cells of exactly 0 stay open.
+
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from training.figures import draw_wafer
+        >>> cells = draw_wafer(Figure().add_subplot(), np.arange(48), "viridis", 0, 47)
+        >>> len(cells.get_paths())
+        48
+    """
     values = np.ma.masked_equal(np.asarray(charge, dtype=np.float64), 0.0)
     colours = colormaps[colour_map].with_extremes(bad=(0.5, 0.5, 0.5, 0.15))
     cells = PolyCollection(list(outlines()), array=values, cmap=colours, norm=Normalize(low, high),
@@ -68,7 +76,16 @@ def draw_wafer(axes: Axes, charge: npt.ArrayLike, colour_map: str, low: float, h
 
 
 def wafer_display(display: Display) -> Figure:
-    """Draw input, received map, their difference, and the maps of BC and STC, on one scale for all charges."""
+    r"""Draw input, received map, their difference, and the maps of BC and STC, on one scale for all charges.
+
+        >>> from training.figures import wafer_display
+        >>> from training.results.comparison import Display, Map
+        >>> received = Map(scheme="AE mine", algorithm="AE", emd=0.5, charge=(10,) * 48)
+        >>> display = Display(n_elinks=5, reason="typical", row=0, true=(9,) * 48, latent=(7,) * 16, subject="AE mine",
+        ...                   maps=(received,))
+        >>> [axes.get_title() for axes in wafer_display(display).axes][:3]
+        ['input', 'AE mine\nEMD 0.50', 'received - input']
+    """
     true = np.asarray(display.true, dtype=np.float64)
     subject = display.subject_map
     others = [one for algorithm in ("BC", "STC", "TS") for one in display.maps
@@ -100,7 +117,16 @@ def draw_scales(axes: Axes, scales: Mapping[str, tuple[PolyCollection, float]], 
 
 
 def image_display(display: Display) -> Figure:
-    """Draw the encoder's view: 8x8 input, 16 latents and 8x8 received map; pixels without a cell stay open."""
+    """Draw the encoder's view: 8x8 input, 16 latents and 8x8 received map; pixels without a cell stay open.
+
+        >>> from training.figures import image_display
+        >>> from training.results.comparison import Display, Map
+        >>> received = Map(scheme="AE mine", algorithm="AE", emd=0.5, charge=(10,) * 48)
+        >>> display = Display(n_elinks=5, reason="typical", row=0, true=(9,) * 48, latent=(7,) * 16, subject="AE mine",
+        ...                   maps=(received,))
+        >>> [axes.get_title() for axes in image_display(display).axes]
+        ['input [CALQ]', 'latents [code]', 'received [CALQ]']
+    """
     top = max(*display.true, 1)
     figure = Figure(figsize=(5.2, 2.1))
     panels = figure.subplots(1, 3)

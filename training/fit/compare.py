@@ -44,7 +44,11 @@ def compare(
     bunch crossings of one chip. Raises InputError if two runs have one name, if a budget leaves a run out, if a decoder
     belongs to none of the runs, or if no module is selected.
 
-    Example: `compare([run], run.test).verdict(5).winner.name`.
+        >>> from training import compare
+        >>> from training.data.modules import generated_modules
+        >>> result = compare([], generated_modules(100, seed=1), n_elinks=(2, 5))  # with runs: [Run("runs/mine"), ...]
+        >>> result.budgets, result.scheme("BC", 2).links_used
+        ((2, 5), 2)
     """
     encoders = [*(load_autoencoder(run) for run in runs), *(_with_decoder(path, runs) for path in decoders)]
     names = [scheme.name for scheme in encoders]

@@ -34,8 +34,13 @@ PARETO_FILE = "pareto.json"
 class Run:
     """A run folder, or a shipped set; only this class knows the names of its files. Each is read once, on first use.
 
-    Example: `run = Run("runs/econ_t_5elink")`, then `run.weights`, `run.test.calq`, `run.evaluate()`.
-    `Run("econ_t_5elink")` is the shipped set, unless there is a folder of this name.
+    `Run("runs/mine")` has `weights`, `test`, `evaluate()`; `Run("econ_t_5elink")` is the shipped set, unless there is a
+    folder of this name.
+
+        >>> from training import Run
+        >>> run = Run("econ_t_5elink")
+        >>> run.config.encoder.latent_bits, run.weights.dense_kernel.shape
+        (9, (128, 16))
     """
 
     def __init__(self, folder: str | Path, config: Config | None = None, *, new: bool = False) -> None:

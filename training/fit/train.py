@@ -43,6 +43,15 @@ def train(
     `training.stages`, the last stage is the run in `output`, and the earlier ones are runs in stages/1, stages/2, ...
     What another training left in `output` is only replaced with `retrain`.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process has locked a folder.
+
+        >>> from models import Config
+        >>> from training import Run, train
+        >>> config = Config.load("econ_t_2elink").override(
+        ...     data={"source": "toy", "n_modules": 200},
+        ...     training={"epochs": 1, "augment": {"pool": 100}, "decoder": {"width": 16}})
+        >>> _ = train(config, "short")
+        >>> Run("short").weights.flat.shape, len(Run("short").history.loss)
+        ((2144,), 1)
     """
     if start:
         check_start(find_start(start, config.encoder), config)

@@ -42,7 +42,15 @@ EpochReport = Callable[[int, Epoch], None]
 class Trainer:
     """Encoder, decoder and optimiser of a training, with the whole state needed to resume it.
 
-    Example: `trainer = Trainer.from_config(config, Dataset.from_config(config))`, then `trainer.fit()`.
+        >>> from models import Config
+        >>> from training import Dataset, Trainer
+        >>> config = Config.load("econ_t_2elink").override(
+        ...     data={"source": "toy", "n_modules": 200},
+        ...     training={"epochs": 1, "augment": {"pool": 100}, "decoder": {"width": 16}})
+        >>> trainer = Trainer.from_config(config, Dataset.from_config(config))
+        >>> _ = trainer.fit()
+        >>> trainer.finished, trainer.encoder.codes().flat.shape
+        (True, (2144,))
     """
 
     def __init__(self, config: Config, encoder: Any, decoder: Any, dataset: Dataset) -> None:

@@ -32,7 +32,15 @@ _SMALLEST = 1e-12  # keeps square roots and logarithms differentiable; far below
 
 
 def weighted_mse(true: Tensor, pred: Tensor) -> Tensor:
-    """Mean over the cells of (true - pred)^2 * max(true, pred), so that large charges count more."""
+    """Mean over the cells of (true - pred)^2 * max(true, pred), so that large charges count more.
+
+        >>> import numpy as np
+        >>> from training.losses import weighted_mse
+        >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
+        >>> loss = weighted_mse(true, pred).numpy()
+        >>> loss.shape, bool(loss[1] > loss[0])
+        ((2,), True)
+    """
     return tf.reduce_mean(tf.square(true - pred) * tf.maximum(true, pred), axis=-1)
 
 
@@ -41,6 +49,13 @@ def telescope(true: Tensor, pred: Tensor) -> Tensor:
 
     All three image geometries, 8x8, 4x4x3 and 6x6x3, share it: telescope.py of Ecoder (github.com/kakwok/Ecoder and its
     forks) reads the 48 cells back from each of them, repeated edges of 6x6x3 once, before it sums.
+
+        >>> import numpy as np
+        >>> from training.losses import telescope
+        >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
+        >>> loss = telescope(true, pred).numpy()
+        >>> loss.shape, bool(loss[1] > loss[0])
+        ((2,), True)
     """
     groups = np.zeros((N_TRIGGER_CELLS, len(SUPER_CELLS)), np.float32)
     groups[SUPER_CELLS.ravel(), np.repeat(np.arange(len(SUPER_CELLS)), SUPER_CELLS.shape[1])] = 1
@@ -57,6 +72,13 @@ def kernel(true: Tensor, pred: Tensor) -> Tensor:
     For one width it is the square root of sum_ij d_i K_ij d_j, with d = true - pred and K a Gaussian of the distance
     between cells i and j: both maps are blurred, then compared. Together, the widths see charge misplaced by any
     distance; the weights keep the largest widths from dominating the sum.
+
+        >>> import numpy as np
+        >>> from training.losses import kernel
+        >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
+        >>> loss = kernel(true, pred).numpy()
+        >>> loss.shape, bool(loss[1] > loss[0])
+        ((2,), True)
     """
     squared = np.square(distance_matrix())
     difference = true - pred
@@ -69,7 +91,15 @@ def kernel(true: Tensor, pred: Tensor) -> Tensor:
 
 
 def sinkhorn(true: Tensor, pred: Tensor) -> Tensor:
-    """Cost of the entropy-regularised transport plan (Sinkhorn's iteration in logarithms), slightly above the EMD."""
+    """Cost of the entropy-regularised transport plan (Sinkhorn's iteration in logarithms), slightly above the EMD.
+
+        >>> import numpy as np
+        >>> from training.losses import sinkhorn
+        >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
+        >>> loss = sinkhorn(true, pred).numpy()
+        >>> loss.shape, bool(loss[1] > loss[0])
+        ((2,), True)
+    """
     cost = tf.constant(distance_matrix(), tf.float32)
     reduced = -cost / SINKHORN_REGULARISATION
     log_true, log_pred = tf.math.log(true + _SMALLEST), tf.math.log(pred + _SMALLEST)
@@ -85,6 +115,13 @@ def emd(true: Tensor, pred: Tensor) -> Tensor:
     """Exact earth mover's distance; 0 for an empty module.
 
     Its gradient is the potential of the dual problem: the cost of a little more charge in a cell.
+
+        >>> import numpy as np
+        >>> from training.losses import emd
+        >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
+        >>> loss = emd(true, pred).numpy()
+        >>> loss.shape, bool(loss[1] > loss[0])
+        ((2,), True)
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types

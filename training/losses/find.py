@@ -14,6 +14,10 @@ def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
     """Return a loss by name; emd_loss1, ... are read from a folder written by `econ-t emd-loss`.
 
     Raises InputError if that folder does not hold the loss.
+
+        >>> from training.losses import find_loss
+        >>> find_loss("telescope", "runs").__name__
+        'telescope'
     """
     if name in LOSSES:
         return LOSSES[name]

@@ -110,6 +110,16 @@ def train_family(
     `options`. Networks are ranked by their mean absolute error on the same pairs of `held_out`. Writes emd_loss1.npz
     (the best) to emd_lossN.npz and emd_loss.json into `output`, all or nothing. `report` is called after each epoch of
     each network.
+
+        >>> from pathlib import Path
+        >>> from models.config import AugmentConfig
+        >>> from training import generate
+        >>> from training.losses import train_family
+        >>> modules = generate(300, seed=1)
+        >>> found = train_family(modules[:200], modules[200:], AugmentConfig(generated=0), Path("losses"), epochs=1,
+        ...                      n_models=2, best=1, n_pairs=200, seed=1)
+        >>> sorted(file.name for file in Path("losses").iterdir())
+        ['emd_loss.json', 'emd_loss1.npz']
     """
     tf.config.experimental.enable_op_determinism()
     n_pairs = max(n_pairs, _BATCH)
@@ -165,6 +175,17 @@ def load_emd_loss(folder: Path, name: str) -> Loss:
     """Load the loss `name` from a folder written by `train_family`; its weights are frozen.
 
     Raises InputError if the file is missing, naming the losses in the folder, or if it is not such a network.
+
+        >>> from pathlib import Path
+        >>> from models.config import AugmentConfig
+        >>> from training import generate
+        >>> from training.losses import load_emd_loss, train_family
+        >>> modules = generate(300, seed=1)
+        >>> found = train_family(modules[:200], modules[200:], AugmentConfig(generated=0), Path("losses"), epochs=1,
+        ...                      n_models=2, best=1, n_pairs=200, seed=1)
+        >>> loss = load_emd_loss(Path("losses"), "emd_loss1")
+        >>> tuple(loss(modules[:3], modules[3:6]).shape)
+        (3,)
     """
     model = load_model(folder, name)
     return lambda true, pred: model([true, pred])[:, 0]

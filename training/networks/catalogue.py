@@ -31,7 +31,13 @@ _CHIP_CONV = {"filters": 8, "kernel": _KERNEL, "stride": 2}
 
 @dataclass(frozen=True)
 class Network:
-    """An encoder: image -> [conv -> [2x2 max pooling] -> ReLU] -> dense layers with ReLU -> latents with ReLU."""
+    """An encoder: image -> [conv -> [2x2 max pooling] -> ReLU] -> dense layers with ReLU -> latents with ReLU.
+
+        >>> from training.networks import Network
+        >>> network = Network("8x8", "telescope", stride=2, formats="chip")
+        >>> network.on_chip, network.n_parameters()
+        (True, 2144)
+    """
 
     image: Image
     loss: str
@@ -78,7 +84,12 @@ NETWORKS = {
     "8x8_c8_S2_qK_RTL": Network("8x8", "weighted_mse", stride=2, formats="chip"),
     **{f"{name}_quantized": replace(network, formats="qkeras") for name, network in _PLAIN.items()},
 }
-"""All networks by name."""
+"""All networks by name.
+
+    >>> from training.networks import NETWORKS
+    >>> len(NETWORKS), NETWORKS["8x8_c8_S2_qK_RTL"].formats
+    (15, 'chip')
+"""
 
 
 def find(name: str, quantize: bool = False) -> tuple[str, Network]:
@@ -94,6 +105,11 @@ def configure(config: Config, name: str, quantize: bool = False) -> Config:
     """Return `config` with encoder and loss of a network; links, data and all other options stay.
 
     Raises InputError for an unknown name, or if a network in the chip's formats gets a configuration with others.
+
+        >>> from models import Config
+        >>> from training.networks import configure
+        >>> configure(Config.load("qkeras_5elink"), "8x8_c8_S2_tele").training.loss
+        'telescope'
     """
     name, network = find(name, quantize)
     spec = config.encoder

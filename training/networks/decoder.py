@@ -50,6 +50,12 @@ def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder:
     softmax, so that fractions sum to 1. Several `members` differ only in their seed, and their fractions are averaged:
     the EMD of a mean is at most the mean of the EMDs. With `refinements`, the model contains `encoder` (default: a new
     one) and its weights.
+
+        >>> from models import Config
+        >>> from training.networks import build_decoder
+        >>> config = Config.load("econ_t_5elink").override(training={"decoder": {"width": 32, "refinements": 0}})
+        >>> build_decoder(config.encoder, config.training.decoder, seed=1).output_shape
+        (None, 48)
     """
     layers = tf_keras.layers
     inputs = [layers.Input((spec.dense.outputs,), name="latent")]
@@ -170,6 +176,13 @@ def decode(
 
     `decoder`: a tf_keras model, or a CompactDecoder. `columns`: what is known of the modules; conditions that are not
     among them are 0, and cells that do not exist (`cells`, (n, 48)) get no charge.
+
+        >>> import numpy as np
+        >>> from training import Run
+        >>> from training.networks import decode
+        >>> fractions = decode(Run("econ_t_5elink").decoder, np.zeros((3, 16)), np.full(3, 1000))
+        >>> fractions.shape, fractions.sum(axis=1).round(3).tolist()
+        ((3, 48), [1.0, 1.0, 1.0])
     """
     if isinstance(decoder, CompactDecoder):
         return compact_fractions(decoder, latent_value, module_sum)
@@ -206,6 +219,15 @@ def save_decoder(
     """Write a decoder built with these options; `half` stores its weights in half precision.
 
     `encoder`: digest of the weights that it was trained with.
+
+        >>> from pathlib import Path
+        >>> from models import Config
+        >>> from training.networks import build_decoder, load_decoder, save_decoder
+        >>> config = Config.load("econ_t_5elink").override(training={"decoder": {"width": 32, "refinements": 0}})
+        >>> spec, options = config.encoder, config.training.decoder
+        >>> save_decoder(build_decoder(spec, options, seed=1), options, Path("decoder.npz"))
+        >>> load_decoder(Path("decoder.npz"), spec).output_shape
+        (None, 48)
     """
     size = {"latents": decoder.inputs[0].shape[-1], **({"encoder": encoder} if encoder else {}),
             **options.model_dump()}
@@ -217,6 +239,15 @@ def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None =
 
     `weights`: those of the encoder; a decoder that refines with another encoder is refused. Raises InputError if the
     file does not hold a decoder, or one for other latents.
+
+        >>> from pathlib import Path
+        >>> from models import Config
+        >>> from training.networks import build_decoder, load_decoder, save_decoder
+        >>> config = Config.load("econ_t_5elink").override(training={"decoder": {"width": 32, "refinements": 0}})
+        >>> spec, options = config.encoder, config.training.decoder
+        >>> save_decoder(build_decoder(spec, options, seed=1), options, Path("decoder.npz"))
+        >>> load_decoder(Path("decoder.npz"), spec).output_shape
+        (None, 48)
     """
     if CompactDecoder.is_in(path):
         compact = CompactDecoder.load(path)

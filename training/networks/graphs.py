@@ -71,6 +71,15 @@ def export_graphs(spec: EncoderSpec, weights: EncoderWeights, decoder: Any, outp
 
     Raises RuntimeError if the outputs of a file differ from those of the model: the encoder must agree bit for bit, the
     decoder, whose floating-point sums depend on their order, within DECODER_ERROR.
+
+        >>> from pathlib import Path
+        >>> from models import Config, load_weights
+        >>> from training.networks import build_decoder, export_graphs
+        >>> config = Config.load("econ_t_5elink").override(training={"decoder": {"width": 16, "refinements": 0}})
+        >>> decoder = build_decoder(config.encoder, config.training.decoder, seed=1)
+        >>> export_graphs(config.encoder, load_weights("econ_t_5elink"), decoder, Path("graphs"))
+        >>> sorted(file.name for file in Path("graphs").iterdir())
+        ['decoder', 'decoder.onnx', 'decoder.pb', 'encoder', 'encoder.onnx', 'encoder.pb']
     """
     rng = np.random.default_rng(1)
     for module, name, output_name, error in (

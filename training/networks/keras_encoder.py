@@ -83,7 +83,13 @@ def _size(spec: EncoderSpec, network: Network) -> dict[str, Any]:
 
 
 def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:
-    """Build the untrained encoder of a configuration: the chip's, unless `training.network` names another."""
+    """Build the untrained encoder of a configuration: the chip's, unless `training.network` names another.
+
+        >>> from models import Config
+        >>> from training.networks import training_encoder
+        >>> type(training_encoder(Config.load("econ_t_5elink"))).__name__
+        'ExactEncoder'
+    """
     spec, seed = config.encoder, config.training.seed
     if config.training.network:
         _, network = find(config.training.network)

@@ -74,6 +74,13 @@ def compare(
     extra: further columns of the file, (n,), of which `layer` and `eta` give profiles; data: source of the modules in
     words. Means are over the modules with a cell above `min_charge`, but all rows go through the chip. Needs about
     15 kB of memory per module. Raises InputError if no module is selected or a coordinate is not a number.
+
+        >>> from models.trigger_cells import to_trigger_cells
+        >>> from training import generate
+        >>> from training.physics import Options, compare
+        >>> result = compare(to_trigger_cells(generate(100, seed=1)), {}, [], Options(n_elinks=(5,)))
+        >>> result.n_modules, result.budgets
+        (100, (5,))
     """
     selected = np.flatnonzero(calq.max(axis=1, initial=0) > options.min_charge)
     if not len(selected):

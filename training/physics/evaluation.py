@@ -33,6 +33,12 @@ def evaluate(
     """Evaluate an encoder on charges (n, 48) in image order, with the latents of the NumPy emulator.
 
     Raises InputError for a compact decoder of another encoder.
+
+        >>> from training import Run, evaluate, generate
+        >>> run = Run("econ_t_5elink")
+        >>> metrics = evaluate(run.weights, run.decoder, generate(50, seed=1))
+        >>> metrics.n_modules, metrics.n_empty_output
+        (50, 0)
     """
     check_encoder(decoder, weights.digest(), "decoder")
     module_sum, latent_value = _latents(weights, calq)
@@ -48,6 +54,12 @@ def evaluate_run(
     `extra`: further columns of the modules, from which a decoder takes its conditions.
 
     Raises InputError if a file cannot be read or belongs to another configuration.
+
+        >>> from training import Run, generate
+        >>> from training.physics import evaluate_run
+        >>> run = Run("econ_t_5elink")
+        >>> evaluate_run(run.config, run.weights_file, run.decoder_file, generate(50, seed=1)).n_modules
+        50
     """
     from training.networks.decoder import load_decoder  # noqa: PLC0415  (starts TensorFlow)
 

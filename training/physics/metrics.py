@@ -43,7 +43,12 @@ METRICS = {
         title="occupancy kept", short="occup.", best="one", span=(0.0, 1.0),
         meaning="fraction of the cells above one transverse MIP that are also received above it"),
 }
-"""All metrics of a comparison, in the order of its tables."""
+"""All metrics of a comparison, in the order of its tables.
+
+    >>> from training.physics import METRICS
+    >>> METRICS["emd"].best, METRICS["energy_response"].best
+    ('low', 'one')
+"""
 
 
 def event_metrics(
@@ -53,6 +58,13 @@ def event_metrics(
 
     true, received: (n, 48); module_sum: (n,) as carried by the frames, NaN where they do not. No true map may be empty.
     A cell above `min_charge` counts as occupied.
+
+        >>> import numpy as np
+        >>> from training.physics import event_metrics
+        >>> true = np.full((2, 48), 70.0)
+        >>> metrics = event_metrics(true, true / 2, true.sum(axis=1), min_charge=35)
+        >>> metrics["energy_response"].tolist(), metrics["occupancy_kept"].tolist()
+        ([0.5, 0.5], [0.0, 0.0])
     """
     total = true.sum(axis=1)
     largest = true.argmax(axis=1)[:, None]

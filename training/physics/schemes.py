@@ -71,6 +71,11 @@ class Scheme:
     `n_elinks` is the budget; the chip may run on fewer links (`registers.n_elinks`) if more are of no use. `order` is
     the trigger cell at each channel after the mux; `spread` distributes an STC sum evenly over its group instead of
     putting it at the address sent. An AE has a decoder and the digest of its weights.
+
+        >>> from training.physics import Scheme, classical_schemes
+        >>> best_choice = classical_schemes(2, dropped_bits=0, thresholds=(47,))[1]
+        >>> isinstance(best_choice, Scheme), best_choice.name, best_choice.registers.n_elinks
+        (True, 'BC', 2)
     """
 
     name: str
@@ -141,7 +146,12 @@ class Scheme:
 
 
 def classical_schemes(n_elinks: int, dropped_bits: int, thresholds: tuple[int, ...]) -> list[Scheme]:
-    """Classical schemes on a budget of links: TS at each threshold, BC, every type of STC, and RPT."""
+    """Classical schemes on a budget of links: TS at each threshold, BC, every type of STC, and RPT.
+
+        >>> from training.physics import classical_schemes
+        >>> [one.name for one in classical_schemes(2, dropped_bits=0, thresholds=(47,))][:4]
+        ['TS 47', 'BC', 'RPT', 'STC4 9-bit at largest']
+    """
     order = np.arange(N_TRIGGER_CELLS)
     schemes = [threshold_sum(n_elinks, dropped_bits, threshold) for threshold in thresholds]
     for algorithm, detail in ((Algorithm.BEST_CHOICE, "the largest cells"), (Algorithm.REPEATER, "the first cells")):
@@ -220,7 +230,14 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
 
 
 def load_autoencoder(run: Run) -> Scheme:
-    """AE with the weights and the decoder of a run, named after its folder."""
+    """AE with the weights and the decoder of a run, named after its folder.
+
+        >>> from training import Run
+        >>> from training.physics import load_autoencoder
+        >>> scheme = load_autoencoder(Run("econ_t_5elink"))
+        >>> scheme.name, scheme.n_elinks, scheme.latent_bits
+        ('AE econ_t_5elink (shipped)', 5, 9)
+    """
     return autoencoder(f"AE {run.name}", run.weights, run.decoder)
 
 

@@ -16,6 +16,12 @@ class Bootstrap:
     """Bootstrap resampling of n modules.
 
     Equal seeds resample alike, so that the difference of two algorithms on the same modules has its own, smaller error.
+
+        >>> import numpy as np
+        >>> from training.physics import Bootstrap
+        >>> mean, error = Bootstrap(n_modules=4).mean_and_error(np.array([1.0, 1.0, 1.0, 1.0]))
+        >>> float(mean), float(error)
+        (1.0, 0.0)
     """
 
     n_modules: int
@@ -70,7 +76,14 @@ def bin_numbers(coordinate: FloatArray, edges: FloatArray) -> npt.NDArray[np.int
 def profile(
     values: FloatArray, bins: npt.NDArray[np.int64], n_bins: int, bootstrap: Bootstrap
 ) -> tuple[FloatArray, FloatArray]:
-    """Mean and error of values (n, ...) in each bin, (n_bins, ...), NaN for an empty bin; bin -1 is left out."""
+    """Mean and error of values (n, ...) in each bin, (n_bins, ...), NaN for an empty bin; bin -1 is left out.
+
+        >>> import numpy as np
+        >>> from training.physics import Bootstrap, profile
+        >>> values, bins = np.array([1.0, 3.0, 5.0]), np.array([0, 0, 2])
+        >>> profile(values, bins, 3, Bootstrap(3))[0].tolist()
+        [2.0, nan, 5.0]
+    """
     shape = (n_bins, *np.shape(values)[1:])
     mean, error = np.full(shape, np.nan), np.full(shape, np.nan)
     for number in range(n_bins):

@@ -38,6 +38,10 @@ def write_report(
     makes it. `json_path` gets all that the page shows; `figures` is a folder for every figure in the style of
     experiments, under `label`; `umap` adds a map of the latents by UMAP. Raises InputError if a file of the run cannot
     be read, or one about hardware belongs to another spec.
+
+        >>> from training import Run, write_report
+        >>> write_report(Run("econ_t_5elink")).as_posix()
+        'runs/shipped/econ_t_5elink/report.html'
     """
     if figure_format not in FORMATS:
         raise InputError(f"--format {figure_format}, expected {' or '.join(FORMATS)}")

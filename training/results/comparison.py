@@ -25,7 +25,12 @@ _SHOWN_ALONE = ("emd", "energy_response", "occupancy_kept")  # metrics that the 
 
 
 class Options(Result):
-    """Options of a comparison."""
+    """Options of a comparison.
+
+        >>> from training.physics import Options
+        >>> Options(n_elinks=(2, 5)).thresholds  # of TS, in CALQ
+        (47,)
+    """
 
     n_elinks: Annotated[tuple[int, ...], Field(min_length=1)] = (2, 3, 4, 5)
     """Link budgets."""
