@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from training.production.geometry import trigger_layers
 from training.trigger import events, ntuple_events
 from training.trigger.cells import cells
 from training.trigger.clusters import Clusters, cluster
-from training.trigger.events import EVENTS_PER_PART, MINIMUM_BIAS, EventSample, Truth
+from training.trigger.events import EVENTS_PER_PART, MINIMUM_BIAS, Events, EventSample, Truth
 from training.trigger.frames import FrontEnd
 from training.trigger.system import Rule, System
 
@@ -85,7 +86,9 @@ def simulate(job: Job, farm: FarmConfig | None = None, done: Done | None = None)
 def reconstruct(job: Job, farm: FarmConfig | None = None, done: Done | None = None) -> dict[str, dict[str, Counts]]:
     """Send all events through all systems; returns the summed counts by digest of the system and sample."""
     found: dict[str, dict[str, Counts]] = {}
-    parts = [part for system in job.systems for sample in job.samples for part in _parts(job, system, sample)]
+    by_system = [_parts(job, system, sample) for system in job.systems for sample in job.samples]
+    # All systems of a file, then those of the next: a process reads a file once for the systems that it runs.
+    parts = sorted(itertools.chain.from_iterable(by_system), key=lambda part: part.inputs)
     # Parts of a system stand under its digest; those of another number of events or of other weights are made again.
     counts = run(parts, job.output / "clusters", farm, done, force=True)
     for system in job.systems:
@@ -149,16 +152,22 @@ def _file_digest(system: System, path: Path) -> str:
         raise InputError(f"{system.where}: decoder: {path}: no such file; expected a decoder of the run") from None
 
 
-@lru_cache(maxsize=1)
+@cache
 def front_end(system: System, _sets: Sets) -> FrontEnd:
-    """All chips of a system; the last one is kept, as decoders take seconds to load."""
+    """All chips of a system; they are kept, as decoders take seconds to load."""
     return FrontEnd(system)
+
+
+@lru_cache(maxsize=1)
+def _read_events(source: Path, _size_and_time: tuple[int, int]) -> Events:
+    """Events of a file; the last one is kept for the next system."""
+    return events.read(source)
 
 
 def reconstruct_part(system: System, sets: Sets, source: Path, output: Path) -> Outcome:
     """Send all events of a file through a system and write its clusters."""
-    chips = front_end(system, sets)
-    here = events.read(source)
+    chips, state = front_end(system, sets), source.stat()
+    here = _read_events(source, (state.st_size, state.st_mtime_ns))
     n_events = len(here.numbers)
     received = chips.receive(here)
     found = cluster(cells(here, received.charge, system.clusters.least_charge), here.numbers.start, system.clusters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import fields, replace
 from pathlib import Path
@@ -209,3 +210,20 @@ def test_minimum_bias_is_added_for_rates() -> None:
     assert study.with_rates([EventSample("jets", 50.0)]) == (EventSample("jets", 50.0), EventSample("minbias", 50.0))
     both = [EventSample("minbias", 50.0), EventSample("jets", 50.0)]
     assert study.with_rates(both) == tuple(both)
+
+
+def test_a_file_is_read_once_for_all_systems(done: tuple[Job, TriggerStudy], monkeypatch: pytest.MonkeyPatch,
+                                             tmp_path: Path) -> None:
+    """And again after it has changed."""
+    one, _ = done
+    copied = job(tmp_path, output=tmp_path / "out", n_events=14)
+    shutil.copytree(one.events, copied.events)
+    files: list[Path] = []
+    monkeypatch.setattr(events, "read", lambda path: files.append(path) or read(path))
+    counts = reconstruct(copied)
+    folder = SAMPLES[0].folder(copied.events)
+    assert files == [part_file(folder, 0), part_file(folder, 10)]
+    assert counts == reconstruct(one)
+    os.utime(files[1], (0, 0))
+    reconstruct(copied)
+    assert files[2:] == [part_file(folder, 10)]
