@@ -34,7 +34,11 @@ _CHARGES_PER_SUM = 8  # three levels of adders
 
 
 class ShiftedChannel(Block):
-    """The input code of a channel, a clock after its shift: each channel has a copy of that."""
+    """The input code of a channel, kept until the next event's.
+
+    The shift of charges arrives two clocks after them, with `valid`. Each channel has copies of shift and `valid`, and
+    delays its charges without an enable: one that all channels share would be the slowest net.
+    """
 
     clocked = True
 
@@ -44,6 +48,7 @@ class ShiftedChannel(Block):
             "charge": In(unsigned(CALQ_BITS)),
             "shift": In(unsigned(SHIFT_BITS)),
             "enable": In(1),
+            "valid": In(1),
             "code": Out(unsigned(data.width)),
         })
         self._shifter = self.uses(shifter)
@@ -51,10 +56,11 @@ class ShiftedChannel(Block):
     @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        found = self.place(m, "shifter", self._shifter, charge=self.charge,
+        found = self.place(m, "shifter", self._shifter, charge=_delayed(m, self.charge, _CODES, "charge"),
                            shift=_registered(m, self.shift, "own_shift"),
                            enable=_registered(m, self.enable, "own_enable"))
-        m.d.comb += self.code.eq(found["code"])
+        with m.If(_registered(m, self.valid, "own_valid")):
+            m.d.sync += self.code.eq(found["code"])
         return m
 
 
@@ -129,20 +135,14 @@ class PipelinedEncoder(Block):
                  for first, last in _ranges(N_TRIGGER_CELLS, _CHARGES_PER_SUM)]
         module_sum = _registered(m, wrapping_sum(parts, CALQ_BITS), "sum_of_charges")
         position, nonzero = leading_one(module_sum)
-        calq, clock = self.calq, 0
-        while clock < _CODES:
-            # What one event in `interval` clocks leaves unchanged need not move in each of them.
-            with m.If(_delayed(m, self.start, clock, f"start_of_{clock}")):
-                kept = Signal.like(self.calq, name=f"calq_{clock}")
-                m.d.sync += kept.eq(calq)
-            calq, clock = kept, clock + self.interval
-        codes = Signal.like(self.image_code)
+        shifted = _delayed(m, self.start, _CODES - 1, "start_of_shift")
         for k in range(N_TRIGGER_CELLS):
-            channel = self.place(m, f"channel_{k}", self._channel, charge=calq[k], shift=position, enable=nonzero)
-            m.d.comb += codes[k].eq(channel["code"])
+            channel = self.place(m, f"channel_{k}", self._channel, charge=self.calq[k], shift=position, enable=nonzero,
+                                 valid=shifted)
+            m.d.comb += self.image_code[k].eq(channel["code"])
         sum_of_codes, sum_of_shift = Signal(CALQ_BITS), _registered(m, module_sum, "sum_of_shift")
-        with m.If(_delayed(m, self.start, _CODES, "start_of_codes")):
-            m.d.sync += [self.image_code.eq(codes), sum_of_codes.eq(sum_of_shift)]
+        with m.If(_registered(m, shifted, "start_of_codes")):
+            m.d.sync += sum_of_codes.eq(sum_of_shift)
         return sum_of_codes
 
     def _conv(self, m: Module, phase: Value) -> None:
