@@ -9,6 +9,7 @@ COMMANDS = {
     "sim": ("rtl.commands.sim:sim", "Run charges through the simulated Verilog."),
     "synth": ("rtl.commands.synth:app", "Count gates or look-up tables of every block, by Yosys."),
     "activity": ("rtl.commands.activity:app", "Count how often the gates change on events."),
+    "timing": ("rtl.commands.timing:timing", "Find the slack of every register in standard cells, by OpenSTA."),
     "constant": ("rtl.commands.constant:constant", "Write the layers with weights as constants, by da4ml."),
     "decoder": ("rtl.commands.decoder:decoder", "Write a compact decoder with weights as constants, by da4ml."),
     "place": ("rtl.commands.place:place", "Place and route a design on an FPGA, by open tools."),

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, computed_field
 
+from models.errors import InputError
 from models.hardware import Implementation
 from models.notebook import html_table
 from models.result import Result, Rounded
@@ -40,6 +42,13 @@ class MappedDesign(Result):
 
     technology: str
     design: Design | None
+
+    def check_same(self, technology: str, design: Design | None, path: Path) -> None:
+        """Raise InputError, naming `path`, unless the netlists are those of this design in this technology."""
+        for key, wanted in {"technology": technology, **dict(design or ())}.items():
+            given = getattr(self if key == "technology" else self.design, key, None)
+            if given != wanted:
+                raise InputError(f"{path}: {key} {given}, expected {wanted}")
 
 
 class Resources(Result):
@@ -106,6 +115,23 @@ class Synthesis(Result):
         return html_table(f"{self.technology}, by {self.tool}", ("block", "instances", *names, "levels"), rows)
 
 
+class Energy(Result):
+    """Dynamic energy per event in pJ in the cells of a library, without wires, clock tree and glitches."""
+
+    volts: float
+    by_block_pj: dict[str, float]
+    """Of changes of gates and flip-flops."""
+    clock_pins_pj: float
+    register_clock_pins_pj: float
+    """Of the registers that the bus writes: without a gated clock."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def total_pj(self) -> float:
+        """Everything."""
+        return sum(self.by_block_pj.values()) + self.clock_pins_pj + self.register_clock_pins_pj
+
+
 class Activity(Result):
     """Means per event; a change is one of the output of one gate or flip-flop."""
 
@@ -117,6 +143,49 @@ class Activity(Result):
     """Clock pins that see an edge: flip-flops, those of the registers too, times clocks per event."""
     changes_per_net_and_clock: float
     by_block: dict[str, float]
+    energy: Energy | None = None
+    """For standard cells."""
+
+
+class PathPart(Result):
+    """A station of a critical path."""
+
+    block: str
+    """Instance, from the top of the encoder block down."""
+    cells_ns: float
+    wires_ns: float
+    """On the way to its cells."""
+
+
+class StageTiming(Result):
+    """The slowest path of an event to one register."""
+
+    register_name: str
+    """Instance and register."""
+    bits: int
+    slack_ns: float
+    cells: int
+    buffers: int
+    """Among the cells."""
+    path: tuple[PathPart, ...]
+    """Without wires: their times are 0."""
+
+
+class StaticTiming(Result):
+    """Static timing of a design in standard cells, without wires."""
+
+    tool: str
+    library: str
+    clock_ns: float
+    fan_out: int
+    """Pins that a cell drives at most; more are behind buffers."""
+    buffers: int
+    stages: tuple[StageTiming, ...]
+
+    @property
+    def shortest_clock_ns(self) -> float:
+        """The period at which the slowest register has no slack."""
+        return self.clock_ns - min(stage.slack_ns for stage in self.stages)
 
 
 class ChipSynthesis(Synthesis, Design):
@@ -124,6 +193,7 @@ class ChipSynthesis(Synthesis, Design):
 
     levels: Positive
     activity: Activity | None = None
+    static_timing: StaticTiming | None = None
     made_from: str | None = None
     """Digest of all that the counts depend on, where they are kept to be used again."""
     seconds: int | None = None
@@ -137,16 +207,6 @@ class ConstantSynthesis(Result):
     """Of the encoder's spec, whose weights are beside the file, or of the compact decoder."""
     stages: int
     implementations: tuple[Implementation, ...]
-
-
-class PathPart(Result):
-    """A station of a critical path."""
-
-    block: str
-    """Instance, from the top of the encoder block down."""
-    cells_ns: float
-    wires_ns: float
-    """On the way to its cells."""
 
 
 class Utilisation(Result):

@@ -13,6 +13,7 @@ from models.configured import load_configured
 from models.errors import InputError
 from models.options import CalqFile, Order, WeightsConfig, WeightsFile
 from rtl.commands.options import chip
+from rtl.mapping.synthesis import SILICON
 from rtl.results import ChipSynthesis
 from rtl.simulation.activity import measure
 
@@ -23,23 +24,23 @@ app = typer.Typer(add_completion=False)
 def activity(
     weights: WeightsFile,
     input: CalqFile,
-    netlists: Annotated[Path, typer.Option(help="Folder written by `synth --technology gates --netlists`.")],
+    netlists: Annotated[Path, typer.Option(help="Folder written by `synth --technology gates --netlists`, or osu018.")],
     json_: Annotated[Path, typer.Option("--json", help="Summary of the same `synth`; the activity is added to it.")],
     config: WeightsConfig = None,
     events: Annotated[int, typer.Option(min=1, help="Number of events, from the first on.")] = 6000,
     order: Order = None,
 ) -> None:
-    """Count how often the gates of a mapped design change: a measure of power that needs no cell library.
+    """Count how often the gates of a mapped design change: a measure of power; in cells of osu018 also their energy.
 
     Example: econ-t rtl activity --weights runs/econ_t_5elink/weights.npz --input calq.csv --netlists gates
     --json rtl_gates.json
     """
     design = ChipSynthesis.load(json_)
-    if design.technology != "gates":
-        raise InputError(f"{json_}: technology {design.technology}, expected gates")
+    if design.technology not in SILICON:
+        raise InputError(f"{json_}: technology {design.technology}, expected {' or '.join(SILICON)}")
     chosen, codes = load_configured(weights, config)
     chosen.encoder.check_same(design.digest, f"{json_}: made")
     calq = read_calq(input, column_order(order, chosen.data.order)).calq[:events]
     top = chip(chosen, "asic", design.redundant, design.fold, design.pipelined)
-    found = measure(top, netlists, codes, calq)
+    found = measure(top, netlists, codes, calq, design.technology)
     design.model_copy(update={"activity": found}).save(json_)

@@ -44,7 +44,7 @@ def synth(
         check_replaced(json_, force)
     found = synthesise_chip(top, technology, timeout, netlists)
     found = found.model_copy(update={"made_from": design_digest(top, technology)})
-    others = {"activity": None, "made_from": found.made_from, "seconds": found.seconds}
+    others = {"activity": None, "static_timing": None, "made_from": found.made_from, "seconds": found.seconds}
     if kept and kept.model_copy(update=others) == found:
         found = kept  # with the activity that was measured on it
     found.save(json_)

@@ -41,7 +41,25 @@ _GATES: dict[str, tuple[str, Callable[..., Bits]]] = {
     "$_OAI4_": ("ABCD", lambda a, b, c, d: ~((a | b) & (c | d))),
 }
 """Yosys' gates: their inputs, and the output as a function of them."""
-_FLIP_FLOP = "$_DFF_P_"
+# Cells of osu018 that Yosys chooses or `fan_out` adds; a multiplexer inverts.
+_GATES |= {
+    "BUFX4": _GATES["$_BUF_"],
+    "INVX1": _GATES["$_NOT_"],
+    "AND2X1": _GATES["$_AND_"],
+    "NAND2X1": _GATES["$_NAND_"],
+    "NAND3X1": ("ABC", lambda a, b, c: ~(a & b & c)),
+    "OR2X1": _GATES["$_OR_"],
+    "NOR2X1": _GATES["$_NOR_"],
+    "NOR3X1": ("ABC", lambda a, b, c: ~(a | b | c)),
+    "XOR2X1": _GATES["$_XOR_"],
+    "XNOR2X1": _GATES["$_XNOR_"],
+    "MUX2X1": ("ABS", lambda a, b, s: ~((a & s) | (b & ~s))),
+    "AOI21X1": _GATES["$_AOI3_"],
+    "OAI21X1": _GATES["$_OAI3_"],
+    "AOI22X1": _GATES["$_AOI4_"],
+    "OAI22X1": _GATES["$_OAI4_"],
+}
+FLIP_FLOPS = ("$_DFF_P_", "DFFPOSX1")
 _MOST_LEVELS = 10_000
 _CONSTANTS = {"0": 0, "1": 1, "x": 0}  # nets 0 and 1; an undriven net is 0
 
@@ -77,12 +95,12 @@ class _Template:
         for name, cell in module["cells"].items():
             connections = {port: nets(bits) for port, bits in cell["connections"].items()}
             kind = cell["type"]
-            if kind == _FLIP_FLOP:
+            if kind in FLIP_FLOPS:
                 gates[kind].append([connections["D"][0], connections["Q"][0]])
             elif kind in _GATES:
                 gates[kind].append([connections[port][0] for port in (*_GATES[kind][0], "Y")])
             elif kind.startswith("$"):
-                raise InputError(f"{path}: {name} is a {kind}, expected one of {', '.join([_FLIP_FLOP, *_GATES])}")
+                raise InputError(f"{path}: {name} is a {kind}, expected one of {', '.join([*FLIP_FLOPS, *_GATES])}")
             else:
                 children.append((name, kind, connections))
         return cls(len(numbers), ports, {kind: np.array(rows) for kind, rows in gates.items()}, children)
@@ -157,7 +175,8 @@ class Netlist:
     @cached_property
     def flip_flops(self) -> npt.NDArray[np.int64]:
         """Rows of input, output and block number."""
-        return self.gates.get(_FLIP_FLOP, np.zeros((0, 3), dtype=np.int64))
+        none = np.zeros((0, 3), dtype=np.int64)
+        return np.concatenate([self.gates.get(kind, none) for kind in FLIP_FLOPS])
 
     @cached_property
     def owner(self) -> npt.NDArray[np.int64]:
@@ -171,7 +190,7 @@ class Netlist:
     def schedule(self) -> list[tuple[str, npt.NDArray[np.int64]]]:
         """The gates as (type, rows), level by level; raises YosysError for a loop."""
         level = np.zeros(self.n_nets, dtype=np.int64)
-        logic = {kind: rows for kind, rows in self.gates.items() if kind != _FLIP_FLOP}
+        logic = {kind: rows for kind, rows in self.gates.items() if kind not in FLIP_FLOPS}
         for _ in range(self.n_nets):
             before = level.copy()
             for rows in logic.values():
@@ -184,6 +203,11 @@ class Netlist:
         for n in range(1, int(level.max()) + 1):
             steps += [(kind, found) for kind, rows in logic.items() if len(found := rows[level[rows[:, -2]] == n])]
         return steps
+
+
+def pins(kind: str) -> str:
+    """Input pins of a gate or the data pin of a flip-flop, in the order of their nets in `Netlist.gates`."""
+    return "D" if kind in FLIP_FLOPS else _GATES[kind][0]
 
 
 class GateSimulation:

@@ -6,6 +6,7 @@ back at the design's interval, in the netlist whose gates `econ-t rtl synth` cou
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,11 @@ from models.errors import InputError
 from models.trigger_cells import CALQ_BITS
 from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
+from rtl.mapping.energy import energy
+from rtl.mapping.fan_out import buffered_design
 from rtl.mapping.gates import GateSimulation, Netlist
-from rtl.mapping.synthesis import DESIGN_FILE
+from rtl.mapping.liberty import Library
+from rtl.mapping.synthesis import DESIGN_FILE, OSU018
 from rtl.results import Activity, MappedDesign
 from rtl.simulation.bench import format_writes, weight_writes
 
@@ -24,19 +28,23 @@ from rtl.simulation.bench import format_writes, weight_writes
 class GateBench:
     """The netlist of a chip with loaded registers, and streams of events through it."""
 
-    def __init__(self, top: AutoencoderChip, netlists: Path, weights: EncoderWeights, n_words: int = 4) -> None:
-        """Load the netlists of `top`; raises InputError if they are of another design or not of gates.
+    def __init__(
+        self, top: AutoencoderChip, netlists: Path, weights: EncoderWeights, n_words: int = 4, technology: str = "gates"
+    ) -> None:
+        """Load the netlists of `top`; raises InputError if they are of another design or technology.
+
+        Standard cells (osu018) get buffers where a net drives many pins.
 
         The registers are not simulated: their outputs are the given weights and the mask and links of the spec.
         """
         self.top = top
-        found = MappedDesign.load(netlists / DESIGN_FILE)
-        for key, wanted in {"technology": "gates", **dict(top.describe())}.items():
-            given = getattr(found if key == "technology" else found.design, key, None)
-            if given != wanted:
-                raise InputError(f"{netlists / DESIGN_FILE}: {key} {given}, expected {wanted}")
+        MappedDesign.load(netlists / DESIGN_FILE).check_same(technology, top.describe(), netlists / DESIGN_FILE)
         registers = top.register_file
-        self.netlist = Netlist.load(netlists, top.module_name, [registers.module_name])
+        with tempfile.TemporaryDirectory() as folder:
+            if technology != "gates":
+                buffered_design(top, netlists, Path(folder))
+                netlists = Path(folder)
+            self.netlist = Netlist.load(netlists, top.module_name, [registers.module_name])
         self.simulation = GateSimulation(self.netlist, n_words)
         mask, links = (data for _, data in format_writes(top.spec.ae_mask, top.spec.n_elinks))
         contents = {"weights": b"".join(data for _, data in weight_writes(weights)), "mask": mask,
@@ -77,13 +85,17 @@ class GateBench:
         return codes @ (1 << np.arange(width))
 
 
-def measure(top: AutoencoderChip, netlists: Path, weights: EncoderWeights, calq: IntArray) -> Activity:
-    """Activity on events (n, 48), split into streams of consecutive ones; the first of each fill the pipeline.
+def measure(
+    top: AutoencoderChip, netlists: Path, weights: EncoderWeights, calq: IntArray, technology: str = "gates"
+) -> Activity:
+    """Activity, and for standard cells energy, on events (n, 48).
+
+    They are split into streams of consecutive ones, the first of which fill the pipeline.
 
     The output codes are not checked here: a test shows that the netlists compute what the emulator computes, which this
     package must not import. Raises InputError if there are too few events.
     """
-    bench = GateBench(top, netlists, weights)
+    bench = GateBench(top, netlists, weights, technology=technology)
     n_filling = -(-top.latency // top.interval)
     per_stream = len(calq) // bench.n_streams
     if per_stream <= n_filling:
@@ -101,4 +113,6 @@ def measure(top: AutoencoderChip, netlists: Path, weights: EncoderWeights, calq:
         clocked_flip_flops=n_flip_flops * top.interval,
         changes_per_net_and_clock=float(by_block.sum() / driven.sum() / top.interval),
         by_block=dict(zip(netlist.blocks, by_block.tolist(), strict=True)),
+        energy=energy(netlist, toggles / n_events, Library.read(OSU018), top.interval, top.register_file.n_bits)
+        if technology != "gates" else None,
     )

@@ -33,7 +33,7 @@ LEVEL_NS = {"xc7": 18.5 / 61}
 path has 61 levels. `sta` prints two lines per cell of a path, the cell and its net."""
 
 
-WIRES = 4.0
+WIRES = 4.2
 """How many times longer than by LEVEL_NS the clock of a routed block in ECP5 is; from docs/hardware.md."""
 
 
@@ -82,14 +82,20 @@ def synthesis_row(found: ChipSynthesis, title: str) -> Implementation:
     registers = ", registers in three copies" if found.redundant else ""
     fmax = f"; fmax by {level_ns:.3f} ns a level, cells alone; {WIRES:.1f} times slower with wires" if level_ns else ""
     unused = None if total.lut is None else 0  # the FPGA flow uses neither DSP nor block RAM
+    fmax_mhz = 1000 / (level_ns * found.levels) if level_ns else None
+    if found.static_timing:
+        fmax_mhz = 1000 / found.static_timing.shortest_clock_ns
+        fmax = f"; fmax by {found.static_timing.tool}, cells alone"
+    energy = found.activity and found.activity.energy
     return Implementation(
         name=f"RTL, {kind}{registers}, in {title}",
         tool=f"{found.tool}, before placement; {found.levels} levels on the longest path{fmax}",
         lut=total.lut, ff=total.ff, nand2=total.nand2, dsp=unused, bram=unused,
         area=None if total.area_um2 is None else f"{total.area_um2 / 1e6:.3g} mm2 of cells",
+        power=f"{energy.total_pj / 1000:.3g} nJ per event in cells" if energy else None,
         latency_cycles=found.latency_clocks, interval_cycles=found.interval_clocks,
         clock_ns=BX_NS / found.interval_clocks,  # required for one event per bunch crossing
-        fmax_mhz=1000 / (level_ns * found.levels) if level_ns else None)
+        fmax_mhz=fmax_mhz)
 
 
 def _placed_rows(run: Run) -> Iterable[Implementation]:

@@ -16,7 +16,7 @@ from models.hardware import Implementation
 from models.result import Result
 from models.weights import EncoderWeights
 from rtl.design.chip import AutoencoderChip
-from rtl.results import ConstantSynthesis, Resources
+from rtl.results import Activity, ConstantSynthesis, Energy, Resources, StageTiming, StaticTiming
 from training.fit.run import Run
 from training.report.hardware import CONSTANTS, LEVEL_NS, WIRES, hardware, rtl_row
 from training.results.report import Hardware
@@ -74,6 +74,20 @@ def test_cells_of_silicon_have_an_area_and_no_blocks_of_an_fpga(tmp_path: Path) 
         tmp_path / "rtl_osu018.json")
     row = rtl_row(CONFIG, tmp_path / "rtl_osu018.json", "180 nm cells")
     assert (row.area, row.ff, row.lut, row.dsp, row.bram, row.fmax_mhz) == ("2.5 mm2 of cells", 6, *[None] * 4)
+
+
+def test_slack_and_energy_in_cells_of_silicon_are_part_of_their_row(tmp_path: Path) -> None:
+    stages = tuple(StageTiming(register_name=name, bits=1, slack_ns=slack, cells=9, buffers=0, path=())
+                   for name, slack in (("first", 9.0), ("second", 5.0)))
+    timing = StaticTiming(tool="OpenSTA 2.0.17", library="cells", clock_ns=25, fan_out=10, buffers=0, stages=stages)
+    energy = Energy(volts=1.8, by_block_pj={"block": 900.0}, clock_pins_pj=300, register_clock_pins_pj=34)
+    activity = Activity(events=1, changes=1, flip_flop_changes=1, clocked_flip_flops=1, changes_per_net_and_clock=0.1,
+                        by_block={"block": 1}, energy=energy)
+    chip_synthesis(CONFIG.encoder, technology="osu018", resources=Resources(area_um2=2_500_000, ff=6),
+                   static_timing=timing, activity=activity).save(tmp_path / "rtl_osu018.json")
+    row = rtl_row(CONFIG, tmp_path / "rtl_osu018.json", "180 nm cells")
+    assert (row.fmax_mhz, row.power) == (50, "1.23 nJ per event in cells")
+    assert row.tool.endswith("; fmax by OpenSTA 2.0.17, cells alone")
 
 
 def test_delay_of_a_level_is_that_of_the_path_and_the_levels_that_are_documented() -> None:

@@ -1,0 +1,36 @@
+"""The command `timing`: static timing of a design in standard cells."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.config import Config
+from models.errors import InputError
+from models.options import ConfigFile
+from rtl.commands.options import chip
+from rtl.mapping.static_timing import static_timing
+from rtl.results import ChipSynthesis
+
+
+def timing(
+    config: ConfigFile,
+    netlists: Annotated[Path, typer.Option(help="Folder written by `synth --technology osu018 --netlists`.")],
+    json_: Annotated[Path, typer.Option("--json", help="Summary of the same `synth`; the timing is added to it.")],
+) -> None:
+    """Find the slack of every register at 25 ns in standard cells, without wires, by OpenSTA.
+
+    Example: econ-t rtl timing --config econ_t_5elink --netlists osu018 --json rtl_osu018.json
+    """
+    design = ChipSynthesis.load(json_)
+    if design.technology != "osu018":
+        raise InputError(f"{json_}: technology {design.technology}, expected osu018")
+    chosen = Config.load(config)
+    chosen.encoder.check_same(design.digest, f"{json_}: made")
+    found = static_timing(chip(chosen, "asic", design.redundant, design.fold, design.pipelined), netlists)
+    design.model_copy(update={"static_timing": found}).save(json_)
+    for stage in sorted(found.stages, key=lambda stage: stage.slack_ns):
+        sys.stdout.write(f"{stage.slack_ns:7.2f} ns  {stage.register_name} ({stage.bits} bits, {stage.cells} cells)\n")
