@@ -53,6 +53,7 @@ class Frames:
     `trace` has the charges `calq` (n, 48) and the results of the algorithm; `next_bx` and `waiting` are the state from
     which the next call goes on. `n_lost` (n,) counts the words of each frame that the output buffer lost.
 
+    Examples:
         >>> import numpy as np
         >>> from emulator import EconT
         >>> from models import Registers
@@ -79,6 +80,7 @@ class Frames:
 class EconT:
     """A chip with its settings; it keeps no state, `run` hands it from call to call.
 
+    Examples:
         >>> import numpy as np
         >>> from emulator import EconT
         >>> from models.register_weights import for_encoder

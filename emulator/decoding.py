@@ -27,6 +27,7 @@ def decode(registers: Registers, etx: IntArray, first_bx: int = 0) -> Decoded:
     TS frames that end after the last BX are absent, and so are those of which the output buffer lost words (`n_lost`).
     Raises InputError where the words are not frames of these settings.
 
+    Examples:
         >>> import numpy as np
         >>> from emulator import EconT, decode
         >>> from models import Algorithm, Registers

@@ -32,6 +32,7 @@ def encode(weights: EncoderWeights, calq: IntArray, keep: Collection[str] = STAG
     (n, hidden), dense_sum (n, outputs), output_code (n, outputs) and latent_code (n, outputs), all codes of the formats
     of `weights.spec`. Raises ValueError on a wrong shape, type or range.
 
+    Examples:
         >>> import numpy as np
         >>> from emulator import encode
         >>> from models import load_weights

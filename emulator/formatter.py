@@ -64,6 +64,7 @@ class Decoded:
     does not carry a number or could not be read; the charge of a cell that was not sent is 0. n_lost: the frames that
     could not be read because the output buffer lost words, of them or of those just before.
 
+    Examples:
         >>> import numpy as np
         >>> from emulator import EconT, decode
         >>> from models import load_weights

@@ -15,6 +15,7 @@ STAGES = (
 )
 """Stages of the encoder, in the order in which data passes them.
 
+Examples:
     >>> from emulator import STAGES
     >>> STAGES[0], STAGES[-1], len(STAGES)
     ('module_sum', 'latent_code', 8)
@@ -25,6 +26,7 @@ STAGES = (
 class Trace(Mapping[str, IntArray]):
     """Stage name -> integer array whose first axis is the event.
 
+    Examples:
         >>> import numpy as np
         >>> from emulator import encode
         >>> from models import load_weights

@@ -81,6 +81,7 @@ def find_sets(folders: Iterable[str | Path]) -> list[Path]:
 def verify_sets(folders: Iterable[Path], revision: Revision | None = None) -> Iterator[SetResult]:
     """Run each set, on the chip that its settings tell unless `revision` does; sets of one input read it once.
 
+    Examples:
         >>> from pathlib import Path
         >>> import numpy as np
         >>> from emulator import EconT, verify_sets

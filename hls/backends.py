@@ -100,6 +100,7 @@ BACKENDS = {
 }
 """The C++ dialects, by name.
 
+Examples:
     >>> from hls import BACKENDS
     >>> list(BACKENDS)
     ['vitis', 'catapult']

@@ -48,6 +48,7 @@ def convert(
     With `weights`, its testbench data holds them. A project with vendor reports stays and gets these weights; if it is
     of another configuration, it is only replaced with `force`. Raises ToolMissing without hls4ml.
 
+    Examples:
         >>> from pathlib import Path
         >>> from hls import convert
         >>> from models import Config

@@ -34,6 +34,7 @@ def run_csim(
     lets cores share the work; `progress` is called with the number of events of each finished run. Raises InputError
     for weights of another spec, and ToolMissing without g++.
 
+    Examples:
         >>> import numpy as np
         >>> from hls import run_csim
         >>> from models import Config, load_weights

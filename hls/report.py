@@ -42,6 +42,7 @@ def implementations(projects: Mapping[str, Path], config: Config) -> list[Implem
     `projects` maps a backend to the folder of its project. Raises InputError for an unreadable report, and for a folder
     that does not hold a project of `config`.
 
+    Examples:
         >>> from hls import implementations
         >>> from models import Config
         >>> [row.name for row in implementations({}, Config.load("econ_t_5elink"))]  # of no project yet

@@ -81,6 +81,7 @@ def read_calq(
 
     `nrows_per_file` keeps the first rows of each file. Raises InputError naming file, line, column and value.
 
+    Examples:
         >>> import numpy as np
         >>> from models import read_calq, write_calq
         >>> write_calq("calq.csv", np.full((3, 48), 35))
@@ -205,6 +206,7 @@ def write_calq(
 ) -> None:
     """Write charges given in image order, (n, 48), as columns in `order`, followed by the columns of `extra`.
 
+    Examples:
         >>> import numpy as np
         >>> from models import read_calq, write_calq
         >>> write_calq("calq.parquet", np.arange(96).reshape(2, 48))

@@ -52,6 +52,7 @@ CODES_PER_LINK = 4
 class Revision(str, Enum):
     """The first chip and the one that is being installed; whatever differs between them is said here.
 
+    Examples:
         >>> from models import Revision
         >>> [(str(one), one.highest_code_first) for one in Revision]
         [('p1', False), ('production', True)]
@@ -82,6 +83,7 @@ def other_mux_number(number: int) -> int:
 class Algorithm(IntEnum):
     """Values of `MFC_ALGORITHM_SEL_DENSITY.algo.select`.
 
+    Examples:
         >>> from models import Algorithm
         >>> [f"{int(one)} {one.short_name}" for one in Algorithm]
         ['0 TS', '1 STC', '2 BC', '3 RPT', '4 AE']

@@ -280,6 +280,7 @@ class RtlConfig(_Section):
 class Config(_Section):
     """A whole configuration file.
 
+    Examples:
         >>> from models import Config
         >>> config = Config.load("econ_t_5elink").override(training={"epochs": 3}, data={"source": "toy"})
         >>> config.name, config.encoder.n_elinks, config.training.epochs

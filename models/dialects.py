@@ -25,6 +25,7 @@ BARE = ""
 class Dialect(str, Enum):
     """P1 files as the first vectors have them, P1 settings in the form of 2024, and files of the production chip.
 
+    Examples:
         >>> from models import Dialect
         >>> [(str(one), str(one.revision)) for one in Dialect]
         [('p1-nested', 'p1'), ('p1-flat', 'p1'), ('production', 'production')]

@@ -19,6 +19,7 @@ class InputError(ValueError):
 
     Whatever the input was, the line stays one, printable and short enough to read.
 
+    Examples:
         >>> from models import Config, InputError
         >>> try:
         ...     Config.load("econ_t_6elink")

@@ -31,6 +31,7 @@ _AC = {"floor": "AC_TRN", "half_even": "AC_RND_CONV", "wrap": "AC_WRAP", "satura
 class FixedPoint:
     """A fixed-point format. `integer_bits` counts the sign bit, as in `ap_fixed<width, integer_bits>`.
 
+    Examples:
         >>> from models import FixedPoint
         >>> weight = FixedPoint.parse("S1.5")
         >>> weight.width, weight.min_code, weight.max_code

@@ -64,6 +64,7 @@ def load_weights(path: str | Path, spec: EncoderSpec | None = None) -> EncoderWe
     Raises InputError if they are not for `spec`; without one they are for the spec that the file holds, or for the
     chip's own encoder on the links of the register file.
 
+    Examples:
         >>> from models import load_weights
         >>> weights = load_weights("econ_t_2elink")  # a shipped set
         >>> weights.flat.shape, weights.spec.n_elinks

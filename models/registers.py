@@ -37,6 +37,7 @@ class Registers:
 
     `given` are the slots that a file set; all others have their value after reset.
 
+    Examples:
         >>> from models import Algorithm, Registers
         >>> settings = Registers.reset().with_values({"MFC_ALGORITHM_SEL_DENSITY.algo.select": Algorithm.BEST_CHOICE})
         >>> settings.algorithm.short_name

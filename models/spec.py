@@ -115,6 +115,7 @@ class DenseFormats(LayerFormats):
 class EncoderSpec(_Strict):
     """A whole encoder: image -> conv -> ReLU -> flatten (row, column, filter) -> dense -> ReLU -> latent bits sent.
 
+    Examples:
         >>> from models import EncoderSpec
         >>> spec = EncoderSpec.chip(2)
         >>> spec.n_hidden, spec.latent_bits, spec.weight_shapes["dense_kernel"]

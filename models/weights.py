@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 class EncoderWeights:
     """Integer codes of the four arrays of an encoder, shapes as `spec.weight_shapes`.
 
+    Examples:
         >>> from models import EncoderSpec, EncoderWeights
         >>> weights = EncoderWeights.random(EncoderSpec.chip(5), seed=1)
         >>> weights.save("weights.npz")

@@ -35,6 +35,7 @@ class AutoencoderChip(Block):
     sets them to their values after a reset of the chip. `refresh` rewrites every redundant register with the vote of
     its copies.
 
+    Examples:
         >>> from models import EncoderSpec
         >>> from rtl import AutoencoderChip
         >>> chip = AutoencoderChip(EncoderSpec.chip(2), fold=16)

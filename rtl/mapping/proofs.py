@@ -158,6 +158,7 @@ PROOFS: Mapping[str, Proof] = {
 }
 """All proofs, by name.
 
+Examples:
     >>> from rtl import PROOFS
     >>> list(PROOFS)[:2]
     ['5E4M encoder', 'shift normaliser']
@@ -167,6 +168,7 @@ PROOFS: Mapping[str, Proof] = {
 def prove(proof: Proof, timeout_seconds: float = 300) -> float:
     """Run a proof and return the seconds it took; raises Disproved with the inputs, or TimeoutError.
 
+    Examples:
         >>> from rtl import PROOFS, prove
         >>> prove(PROOFS["mask of 16 bits"]) > 0  # seconds; a wrong one raises Disproved
         True

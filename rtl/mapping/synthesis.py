@@ -109,6 +109,7 @@ def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: 
 
     `keep` is a folder for the mapped netlists, BLOCK.netlist (Yosys JSON), and DESIGN_FILE; it is replaced as a whole.
 
+    Examples:
         >>> from models import FixedPoint
         >>> from rtl import synthesise
         >>> from rtl.design.normaliser import ChannelShifter

@@ -78,6 +78,7 @@ def version() -> str:
 def write_verilog(top: Block, target: Path) -> None:
     """Write one Verilog file with `top` and all its blocks.
 
+    Examples:
         >>> from pathlib import Path
         >>> from models import FixedPoint
         >>> from rtl import write_verilog

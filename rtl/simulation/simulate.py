@@ -62,6 +62,7 @@ def _record(ports: list[Port]) -> np.dtype[Any]:
 class Simulation:
     """A compiled model of a block.
 
+    Examples:
         >>> from pathlib import Path
         >>> from models import FixedPoint
         >>> from rtl import Simulation

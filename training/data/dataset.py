@@ -41,6 +41,7 @@ class Split:
 class Dataset:
     """All modules that a configuration selects, split into parts; charges are in image order, as everywhere in memory.
 
+    Examples:
         >>> from models import Config
         >>> from training import Dataset
         >>> config = Config.load("econ_t_5elink").override(data={"source": "toy", "n_modules": 100})
@@ -146,6 +147,7 @@ def split_rows(calq: IntArray, config: Config, events: npt.NDArray[Any] | None =
     With `events` (n,), whole events are held out: modules of one event are alike. Empty modules teach nothing and are
     left out of the training and validation rows. Raises InputError if no row is left to train, to validate or to test.
 
+    Examples:
         >>> from models import Config
         >>> from training import generate
         >>> from training.data import split_rows

@@ -22,6 +22,7 @@ def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> Ca
 
     Without Pythia, warns and uses the simple generator. Modules from Pythia are cached in `cache`.
 
+    Examples:
         >>> from models import Config
         >>> from training.data import load_modules
         >>> config = Config.load("econ_t_5elink").override(data={"source": "toy", "n_modules": 100})

@@ -25,6 +25,7 @@ def select(table: CalqTable, data: DataConfig) -> CalqTable:
 
     Raises InputError if a column that they need is missing or does not hold numbers.
 
+    Examples:
         >>> import numpy as np
         >>> import pandas as pd
         >>> from models import Config
@@ -75,6 +76,7 @@ def occupancy_weights(calq: IntArray, power: float) -> npt.NDArray[np.float32]:
     It is proportional to the number of modules of the same occupancy to the power of -`power`; the occupancy is the
     number of cells above one transverse MIP.
 
+    Examples:
         >>> import numpy as np
         >>> from training.data import occupancy_weights
         >>> calq = np.zeros((4, 48), dtype=int)

@@ -86,6 +86,7 @@ def pareto(comparison: Comparison) -> Figure:
 def profile(comparison: Comparison, n_elinks: int, coordinate: Coordinate, metric: str = "emd") -> Figure:
     """Draw mean and error of a metric in bins of a coordinate, overlaying the best scheme of each algorithm.
 
+    Examples:
         >>> from training import compare
         >>> from training.data.modules import generated_modules
         >>> result = compare([], generated_modules(100, seed=1), n_elinks=(2,))
@@ -110,6 +111,7 @@ def profile(comparison: Comparison, n_elinks: int, coordinate: Coordinate, metri
 def slices(comparison: Comparison, n_elinks: int) -> Figure | None:
     """Draw EMD vs. occupancy in slices of the module sum, one panel each; None without slices.
 
+    Examples:
         >>> from training import compare
         >>> from training.data.modules import generated_modules
         >>> result = compare([], generated_modules(100, seed=1), n_elinks=(2,))
@@ -145,6 +147,7 @@ def _arrays(profile: Profile) -> tuple[Float64Array, Float64Array]:
 def histogram(comparison: Comparison, n_elinks: int, metric: str) -> Figure:
     """Draw the distribution of a metric over the modules, with mean and sigma of each scheme in the legend.
 
+    Examples:
         >>> from training import compare
         >>> from training.data.modules import generated_modules
         >>> result = compare([], generated_modules(100, seed=1), n_elinks=(2,))

@@ -15,6 +15,7 @@ def area_against_emd(scan: ParetoScan) -> Figure:
 
     Points without an EMD are left out.
 
+    Examples:
         >>> from training.figures import area_against_emd
         >>> from training.results.pareto import ParetoPoint, ParetoScan
         >>> points = [

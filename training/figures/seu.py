@@ -24,6 +24,7 @@ _MOST_TICKS = 11
 def critical_bits(bits: Sequence[RegisterUpsets], spec: EncoderSpec) -> Figure:
     """Draw the mean change of the EMD: by array and bit position, by weight of the dense layer, and ranked.
 
+    Examples:
         >>> from models import EncoderSpec
         >>> from training.figures import critical_bits
         >>> from training.results.upsets import BitEffects, RegisterUpsets

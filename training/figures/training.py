@@ -15,6 +15,7 @@ from training.results.run import History
 def learning_curves(history: History) -> Figure:
     """Draw the loss, and the EMD if recorded, vs. epoch; mark the kept epoch, and the jump between two losses.
 
+    Examples:
         >>> from training.figures import learning_curves
         >>> from training.results.run import History
         >>> history = History(loss=(3.0, 2.0, 1.0), val_loss=(3.1, 2.2, 1.3))
@@ -48,6 +49,7 @@ def learning_curves(history: History) -> Figure:
 def weight_histograms(arrays: Mapping[str, WeightCodes]) -> Figure:
     """Draw how often each code of the four arrays occurs; codes at the ends are saturated.
 
+    Examples:
         >>> from models import load_weights
         >>> from training.figures import weight_histograms
         >>> from training.results.report import WeightCodes
@@ -76,6 +78,7 @@ def weight_histograms(arrays: Mapping[str, WeightCodes]) -> Figure:
 def kernels(codes: Sequence[int], n_filters: int) -> Figure:
     """Draw the convolution kernels as 3x3 maps; codes in register order: row, column, filter.
 
+    Examples:
         >>> from models import load_weights
         >>> from training.figures import kernels
         >>> figure = kernels(load_weights("econ_t_5elink").conv_kernel.ravel().tolist(), n_filters=8)

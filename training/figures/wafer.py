@@ -57,6 +57,7 @@ def _outline(hexagons: FloatArray) -> FloatArray:
 def draw_wafer(axes: Axes, charge: npt.ArrayLike, colour_map: str, low: float, high: float) -> PolyCollection:
     """Draw charges (48,) in trigger-cell order on the wafer; cells of exactly 0 stay open.
 
+    Examples:
         >>> import numpy as np
         >>> from matplotlib.figure import Figure
         >>> from training.figures import draw_wafer
@@ -78,6 +79,7 @@ def draw_wafer(axes: Axes, charge: npt.ArrayLike, colour_map: str, low: float, h
 def wafer_display(display: Display) -> Figure:
     r"""Draw input, received map, their difference, and the maps of BC and STC, on one scale for all charges.
 
+    Examples:
         >>> from training.figures import wafer_display
         >>> from training.results.comparison import Display, Map
         >>> received = Map(scheme="AE mine", algorithm="AE", emd=0.5, charge=(10,) * 48)
@@ -119,6 +121,7 @@ def draw_scales(axes: Axes, scales: Mapping[str, tuple[PolyCollection, float]], 
 def image_display(display: Display) -> Figure:
     """Draw the encoder's view: 8x8 input, 16 latents and 8x8 received map; pixels without a cell stay open.
 
+    Examples:
         >>> from training.figures import image_display
         >>> from training.results.comparison import Display, Map
         >>> received = Map(scheme="AE mine", algorithm="AE", emd=0.5, charge=(10,) * 48)

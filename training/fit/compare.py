@@ -44,6 +44,7 @@ def compare(
     bunch crossings of one chip. Raises InputError if two runs have one name, if a budget leaves a run out, if a decoder
     belongs to none of the runs, or if no module is selected.
 
+    Examples:
         >>> from training import compare
         >>> from training.data.modules import generated_modules
         >>> result = compare([], generated_modules(100, seed=1), n_elinks=(2, 5))  # with runs: [Run("runs/mine"), ...]

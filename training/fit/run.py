@@ -37,6 +37,7 @@ class Run:
     `Run("runs/mine")` has `weights`, `test`, `evaluate()`; `Run("econ_t_5elink")` is the shipped set, unless there is a
     folder of this name.
 
+    Examples:
         >>> from training import Run
         >>> run = Run("econ_t_5elink")
         >>> run.config.encoder.latent_bits, run.weights.dense_kernel.shape

@@ -44,6 +44,7 @@ def train(
     What another training left in `output` is only replaced with `retrain`.
     Raises InputError for bad data, if a weight is not exactly a code, or if another process has locked a folder.
 
+    Examples:
         >>> from models import Config
         >>> from training import Run, train
         >>> config = Config.load("econ_t_2elink").override(

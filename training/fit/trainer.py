@@ -42,6 +42,7 @@ EpochReport = Callable[[int, Epoch], None]
 class Trainer:
     """Encoder, decoder and optimiser of a training, with the whole state needed to resume it.
 
+    Examples:
         >>> from models import Config
         >>> from training import Dataset, Trainer
         >>> config = Config.load("econ_t_2elink").override(

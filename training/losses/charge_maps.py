@@ -34,6 +34,7 @@ _SMALLEST = 1e-12  # keeps square roots and logarithms differentiable; far below
 def weighted_mse(true: Tensor, pred: Tensor) -> Tensor:
     """Mean over the cells of (true - pred)^2 * max(true, pred), so that large charges count more.
 
+    Examples:
         >>> import numpy as np
         >>> from training.losses import weighted_mse
         >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
@@ -50,6 +51,7 @@ def telescope(true: Tensor, pred: Tensor) -> Tensor:
     All three image geometries, 8x8, 4x4x3 and 6x6x3, share it: telescope.py of Ecoder (github.com/kakwok/Ecoder and its
     forks) reads the 48 cells back from each of them, repeated edges of 6x6x3 once, before it sums.
 
+    Examples:
         >>> import numpy as np
         >>> from training.losses import telescope
         >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
@@ -73,6 +75,7 @@ def kernel(true: Tensor, pred: Tensor) -> Tensor:
     between cells i and j: both maps are blurred, then compared. Together, the widths see charge misplaced by any
     distance; the weights keep the largest widths from dominating the sum.
 
+    Examples:
         >>> import numpy as np
         >>> from training.losses import kernel
         >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
@@ -93,6 +96,7 @@ def kernel(true: Tensor, pred: Tensor) -> Tensor:
 def sinkhorn(true: Tensor, pred: Tensor) -> Tensor:
     """Cost of the entropy-regularised transport plan (Sinkhorn's iteration in logarithms), slightly above the EMD.
 
+    Examples:
         >>> import numpy as np
         >>> from training.losses import sinkhorn
         >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]
@@ -116,6 +120,7 @@ def emd(true: Tensor, pred: Tensor) -> Tensor:
 
     Its gradient is the potential of the dual problem: the cost of a little more charge in a cell.
 
+    Examples:
         >>> import numpy as np
         >>> from training.losses import emd
         >>> true, pred = np.eye(48, dtype=np.float32)[[0, 0]], np.eye(48, dtype=np.float32)[[0, 1]]

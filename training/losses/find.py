@@ -15,6 +15,7 @@ def find_loss(name: str, emd_loss_models: str | Path) -> Loss:
 
     Raises InputError if that folder does not hold the loss.
 
+    Examples:
         >>> from training.losses import find_loss
         >>> find_loss("telescope", "runs").__name__
         'telescope'

@@ -111,6 +111,7 @@ def train_family(
     (the best) to emd_lossN.npz and emd_loss.json into `output`, all or nothing. `report` is called after each epoch of
     each network.
 
+    Examples:
         >>> from pathlib import Path
         >>> from models.config import AugmentConfig
         >>> from training import generate
@@ -176,6 +177,7 @@ def load_emd_loss(folder: Path, name: str) -> Loss:
 
     Raises InputError if the file is missing, naming the losses in the folder, or if it is not such a network.
 
+    Examples:
         >>> from pathlib import Path
         >>> from models.config import AugmentConfig
         >>> from training import generate

@@ -33,6 +33,7 @@ _CHIP_CONV = {"filters": 8, "kernel": _KERNEL, "stride": 2}
 class Network:
     """An encoder: image -> [conv -> [2x2 max pooling] -> ReLU] -> dense layers with ReLU -> latents with ReLU.
 
+    Examples:
         >>> from training.networks import Network
         >>> network = Network("8x8", "telescope", stride=2, formats="chip")
         >>> network.on_chip, network.n_parameters()
@@ -86,6 +87,7 @@ NETWORKS = {
 }
 """All networks by name.
 
+Examples:
     >>> from training.networks import NETWORKS
     >>> len(NETWORKS), NETWORKS["8x8_c8_S2_qK_RTL"].formats
     (15, 'chip')
@@ -106,6 +108,7 @@ def configure(config: Config, name: str, quantize: bool = False) -> Config:
 
     Raises InputError for an unknown name, or if a network in the chip's formats gets a configuration with others.
 
+    Examples:
         >>> from models import Config
         >>> from training.networks import configure
         >>> configure(Config.load("qkeras_5elink"), "8x8_c8_S2_tele").training.loss

@@ -51,6 +51,7 @@ def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder:
     the EMD of a mean is at most the mean of the EMDs. With `refinements`, the model contains `encoder` (default: a new
     one) and its weights.
 
+    Examples:
         >>> from models import Config
         >>> from training.networks import build_decoder
         >>> config = Config.load("econ_t_5elink").override(training={"decoder": {"width": 32, "refinements": 0}})
@@ -177,6 +178,7 @@ def decode(
     `decoder`: a tf_keras model, or a CompactDecoder. `columns`: what is known of the modules; conditions that are not
     among them are 0, and cells that do not exist (`cells`, (n, 48)) get no charge.
 
+    Examples:
         >>> import numpy as np
         >>> from training import Run
         >>> from training.networks import decode
@@ -220,6 +222,7 @@ def save_decoder(
 
     `encoder`: digest of the weights that it was trained with.
 
+    Examples:
         >>> from pathlib import Path
         >>> from models import Config
         >>> from training.networks import build_decoder, load_decoder, save_decoder
@@ -240,6 +243,7 @@ def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None =
     `weights`: those of the encoder; a decoder that refines with another encoder is refused. Raises InputError if the
     file does not hold a decoder, or one for other latents.
 
+    Examples:
         >>> from pathlib import Path
         >>> from models import Config
         >>> from training.networks import build_decoder, load_decoder, save_decoder

@@ -72,6 +72,7 @@ def export_graphs(spec: EncoderSpec, weights: EncoderWeights, decoder: Any, outp
     Raises RuntimeError if the outputs of a file differ from those of the model: the encoder must agree bit for bit, the
     decoder, whose floating-point sums depend on their order, within DECODER_ERROR.
 
+    Examples:
         >>> from pathlib import Path
         >>> from models import Config, load_weights
         >>> from training.networks import build_decoder, export_graphs

@@ -85,6 +85,7 @@ def _size(spec: EncoderSpec, network: Network) -> dict[str, Any]:
 def training_encoder(config: Config) -> ExactEncoder | NetworkEncoder:
     """Build the untrained encoder of a configuration: the chip's, unless `training.network` names another.
 
+    Examples:
         >>> from models import Config
         >>> from training.networks import training_encoder
         >>> type(training_encoder(Config.load("econ_t_5elink"))).__name__

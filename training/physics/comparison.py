@@ -75,6 +75,7 @@ def compare(
     words. Means are over the modules with a cell above `min_charge`, but all rows go through the chip. Needs about
     15 kB of memory per module. Raises InputError if no module is selected or a coordinate is not a number.
 
+    Examples:
         >>> from models.trigger_cells import to_trigger_cells
         >>> from training import generate
         >>> from training.physics import Options, compare

@@ -35,6 +35,7 @@ def emd(
     NaN where one of the maps has no charge. By default, `n_processes` is chosen by the number of maps, at most the
     number of CPUs; 1 stays in this process. Raises ValueError on wrong shapes and on negative or non-finite charges.
 
+    Examples:
         >>> import numpy as np
         >>> from training import emd
         >>> one, other = np.eye(48)[[0]], np.eye(48)[[1]]

@@ -34,6 +34,7 @@ def evaluate(
 
     Raises InputError for a compact decoder of another encoder.
 
+    Examples:
         >>> from training import Run, evaluate, generate
         >>> run = Run("econ_t_5elink")
         >>> metrics = evaluate(run.weights, run.decoder, generate(50, seed=1))
@@ -55,6 +56,7 @@ def evaluate_run(
 
     Raises InputError if a file cannot be read or belongs to another configuration.
 
+    Examples:
         >>> from training import Run, generate
         >>> from training.physics import evaluate_run
         >>> run = Run("econ_t_5elink")

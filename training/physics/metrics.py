@@ -45,6 +45,7 @@ METRICS = {
 }
 """All metrics of a comparison, in the order of its tables.
 
+Examples:
     >>> from training.physics import METRICS
     >>> METRICS["emd"].best, METRICS["energy_response"].best
     ('low', 'one')
@@ -59,6 +60,7 @@ def event_metrics(
     true, received: (n, 48); module_sum: (n,) as carried by the frames, NaN where they do not. No true map may be empty.
     A cell above `min_charge` counts as occupied.
 
+    Examples:
         >>> import numpy as np
         >>> from training.physics import event_metrics
         >>> true = np.full((2, 48), 70.0)

@@ -72,6 +72,7 @@ class Scheme:
     the trigger cell at each channel after the mux; `spread` distributes an STC sum evenly over its group instead of
     putting it at the address sent. An AE has a decoder and the digest of its weights.
 
+    Examples:
         >>> from training.physics import Scheme, classical_schemes
         >>> best_choice = classical_schemes(2, dropped_bits=0, thresholds=(47,))[1]
         >>> isinstance(best_choice, Scheme), best_choice.name, best_choice.registers.n_elinks
@@ -148,6 +149,7 @@ class Scheme:
 def classical_schemes(n_elinks: int, dropped_bits: int, thresholds: tuple[int, ...]) -> list[Scheme]:
     """Classical schemes on a budget of links: TS at each threshold, BC, every type of STC, and RPT.
 
+    Examples:
         >>> from training.physics import classical_schemes
         >>> [one.name for one in classical_schemes(2, dropped_bits=0, thresholds=(47,))][:4]
         ['TS 47', 'BC', 'RPT', 'STC4 9-bit at largest']
@@ -232,6 +234,7 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
 def load_autoencoder(run: Run) -> Scheme:
     """AE with the weights and the decoder of a run, named after its folder.
 
+    Examples:
         >>> from training import Run
         >>> from training.physics import load_autoencoder
         >>> scheme = load_autoencoder(Run("econ_t_5elink"))

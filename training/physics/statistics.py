@@ -17,6 +17,7 @@ class Bootstrap:
 
     Equal seeds resample alike, so that the difference of two algorithms on the same modules has its own, smaller error.
 
+    Examples:
         >>> import numpy as np
         >>> from training.physics import Bootstrap
         >>> mean, error = Bootstrap(n_modules=4).mean_and_error(np.array([1.0, 1.0, 1.0, 1.0]))
@@ -78,6 +79,7 @@ def profile(
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and error of values (n, ...) in each bin, (n_bins, ...), NaN for an empty bin; bin -1 is left out.
 
+    Examples:
         >>> import numpy as np
         >>> from training.physics import Bootstrap, profile
         >>> values, bins = np.array([1.0, 3.0, 5.0]), np.array([0, 0, 2])

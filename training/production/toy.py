@@ -27,6 +27,7 @@ def generate(n_modules: int, seed: int) -> npt.NDArray[np.uint32]:
 
     A larger sample starts with the modules of a smaller one with the same seed.
 
+    Examples:
         >>> from training import generate
         >>> generate(20, seed=1).shape
         (20, 48)

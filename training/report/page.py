@@ -39,6 +39,7 @@ def write_report(
     experiments, under `label`; `umap` adds a map of the latents by UMAP. Raises InputError if a file of the run cannot
     be read, or one about hardware belongs to another spec.
 
+    Examples:
         >>> from training import Run, write_report
         >>> write_report(Run("econ_t_5elink")).as_posix()
         'runs/shipped/econ_t_5elink/report.html'

@@ -27,6 +27,7 @@ _SHOWN_ALONE = ("emd", "energy_response", "occupancy_kept")  # metrics that the 
 class Options(Result):
     """Options of a comparison.
 
+    Examples:
         >>> from training.physics import Options
         >>> Options(n_elinks=(2, 5)).thresholds  # of TS, in CALQ
         (47,)
