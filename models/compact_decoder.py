@@ -25,6 +25,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
+from models import shipped
 from models.arrays import IntArray
 from models.errors import InputError, parsing
 from models.fixed_point import FixedPoint
@@ -230,7 +231,8 @@ class CompactDecoder:
 
     @classmethod
     def load(cls, path: Path) -> CompactDecoder:
-        """Read an `npz` file; raises InputError if it does not hold a compact decoder."""
+        """Read an `npz` file, or NAME/FILE of a shipped set; raises InputError if it holds no compact decoder."""
+        path = shipped.find(path)
         content = read_npz(path, _FILE_ARRAYS)
         with parsing(path, "the spec of a compact decoder"):
             fields: Any = json.loads(str(content["spec"]))

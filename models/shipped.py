@@ -1,6 +1,7 @@
 """Trained sets that come with the project, and the one place that finds a set by its name.
 
-Wherever a run or weights are asked for, the bare name of a shipped set is taken, unless it is a path that exists.
+Wherever a run or weights are asked for, the bare name of a shipped set is taken, and NAME/FILE for one of its files,
+unless it is a path that exists.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ def names() -> tuple[str, ...]:
 
 
 def find(path: str | Path) -> Path:
-    """The folder of a shipped set for its bare name, any other path as it is; says if a path hides a set."""
+    """The folder of a shipped set for its bare name, a file of a set for NAME/FILE, any other path as it is.
+
+    Says if a path hides a set.
+    """
     path = Path(path)
-    if path.parent != Path() or path.name not in names():
+    if len(path.parts) not in {1, 2} or path.parts[0] not in names() or not (FOLDER / path).exists():
         return path
-    if path.exists():
-        log.warning("%s: taking what is in this folder, not the shipped set of the same name", path)
+    if Path(path.parts[0]).exists():
+        log.warning("%s: taking what is in this folder, not the shipped set of the same name", path.parts[0])
         return path
-    return FOLDER / path.name
+    return FOLDER / path
 
 
 def find_weights(path: str | Path) -> Path:

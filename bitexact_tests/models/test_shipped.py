@@ -58,9 +58,18 @@ def test_a_folder_of_the_same_name_wins_and_it_is_said(folder: Path, caplog: pyt
     assert caplog.messages[0] == "mine: taking what is in this folder, not the shipped set of the same name"
 
 
-@pytest.mark.parametrize("path", ["./mine/weights.npz", "runs/mine", "mine.npz", "half"])
-def test_only_a_bare_name_is_looked_up(path: str, folder: Path) -> None:
+@pytest.mark.parametrize("path", ["mine/decoder.npz", "runs/mine", "runs/mine/weights.npz", "mine.npz", "half",
+                                  "half/weights.npz"])
+def test_only_a_bare_name_and_a_file_of_a_set_are_looked_up(path: str, folder: Path) -> None:
     assert shipped.find(path) == Path(path)
+
+
+def test_a_file_of_a_set_by_name(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert shipped.find("mine/weights.npz") == folder / "mine" / "weights.npz"
+    Path("mine").mkdir()
+    with caplog.at_level(logging.WARNING):
+        assert shipped.find("mine/weights.npz") == Path("mine/weights.npz"), "never one file of each"
+    assert caplog.messages == ["mine: taking what is in this folder, not the shipped set of the same name"]
 
 
 def test_an_unknown_name_is_one_line(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,18 @@ from bitexact_tests.conftest import REPOSITORY
 from models import shipped
 from models.command_line import econ_t
 from training.fit.run import Run
-from training.report.cards import cards_table
+from training.report.cards import cards_table, compact_table
+from training.results.card import Card
 
 PAGE = REPOSITORY / "docs" / "shipped-weights.md"
 
 
-def test_the_table_is_that_of_the_cards() -> None:
-    (shown,) = re.findall(r"<!-- shipped sets -->\n(.*?)\n<!-- end -->", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.parametrize(("part", "table"), [("shipped sets", cards_table), ("compact decoders", compact_table)],
+                         ids=["sets", "compact"])
+def test_the_tables_are_those_of_the_cards(part: str, table: Callable[[Sequence[Card]], str]) -> None:
+    (shown,) = re.findall(rf"<!-- {part} -->\n(.*?)\n<!-- end -->", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     cards = [Run(shipped.FOLDER / name).card for name in shipped.names()]
-    assert shown == cards_table(cards), "expected what training.report.cards.cards_table gives"
+    assert shown == table(cards), f"expected what {table.__module__}.{table.__name__} gives"
 
 
 @pytest.mark.slow
@@ -29,6 +33,10 @@ def test_the_card_is_reproduced_on_the_held_out_published_modules(
     name: str, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(econ_t(), ["evaluate", "--weights", name, "--input", str(shared_data / "CALQ_output.csv"),
-                                         "--held-out", "--check-card"])
-    assert done.exit_code == 0, done.output
+    compact = [f"{name}/{one.name}.npz" for one in Run(name).card.compact]
+    assert compact
+    published = str(shared_data / "CALQ_output.csv")
+    for decoder in ([], *(["--decoder", one] for one in compact)):
+        done = CliRunner().invoke(econ_t(), ["evaluate", "--weights", name, "--input", published, "--held-out",
+                                             "--check-card", *decoder])
+        assert done.exit_code == 0, done.output

@@ -58,6 +58,8 @@ def evaluate(
     if decoder:
         decoder = find(decoder)
         decoder = Run(decoder).decoder_file if decoder.is_dir() else decoder
+    compact = decoder.stem if decoder and decoder.parent.resolve() == run.folder.resolve() else None
+    on_card = run.is_shipped and (decoder is None or compact is not None)
     # The card knows the mean of modules with a cell above 35 CALQ, and that of all.
     known = ["emd_mean", "emd_mean_all"] if min_charge is None else ["emd_mean"] * (min_charge <= CALQ_PER_MIPT)
     if check_card and not known:
@@ -67,7 +69,7 @@ def evaluate(
     samples = []
     for table in tables:
         modules = held_out_rows(table) if held_out else table
-        sample = run.card.sample_of(charges_digest(modules.calq)) if run.is_shipped and not decoder else None
+        sample = run.card.sample_of(charges_digest(modules.calq), compact) if on_card else None
         if check_card and not sample:
             raise InputError(f"{modules.source}: modules that the card of {run.name} does not know, expected those of "
                              f"one of its samples: {', '.join(one.name for one in run.card.samples)}")

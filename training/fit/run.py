@@ -220,8 +220,8 @@ class Run:
         return self.folder / f"compact_{f'{macs // 1000}k' if macs % 1000 == 0 else macs}.npz"
 
     def compact_files(self) -> list[Path]:
-        """All compact decoders of `econ-t distill` and of the short training of `make`."""
-        return sorted(path for folder in (self.results_folder, self.brief_folder)
+        """All compact decoders: of `econ-t distill`, of the short training of `make`, and those shipped with a set."""
+        return sorted(path for folder in {self.folder, self.results_folder, self.brief_folder}
                       for path in folder.glob("compact_*.npz"))
 
     def compact_checkpoint_file(self, macs: int) -> Path:

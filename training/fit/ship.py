@@ -1,4 +1,7 @@
-"""Shipping of a finished run: integer weights, decoder in half precision, configuration, and the card."""
+"""Shipping of a finished run: integer weights, decoders, configuration, and the card.
+
+The decoder is in half precision; compact decoders of the run go with it as they are, in integers.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from models import __version__, shipped
 from models.arrays import IntArray
 from models.calq_io import read_calq
+from models.compact_decoder import CompactDecoder
 from models.config import CONFIG_FILE, Config
 from models.errors import InputError
 from models.files import atomic_directory
@@ -18,7 +22,8 @@ from training.fit.run import Run
 from training.networks.decoder import known_encoder, save_decoder
 from training.physics.emd import Progress
 from training.physics.evaluation import evaluate_run
-from training.results.card import Card, Sample, SampleName, Training
+from training.results.card import Card, CompactCard, Sample, SampleName, Training
+from training.results.distillation import Distillation
 
 MAX_DECODER_BYTES = 6_000_000
 _PACKAGES = ("tensorflow", "tf-keras", "numpy", "POT")  # what the last digits of a training depend on
@@ -28,7 +33,8 @@ def ship(run: Run, published: Path | None = None, sparse: Path | None = None, pr
     """Write the shipped set of a finished run under the name of its configuration, and return its card.
 
     `published`, `sparse`: measured modules, on which the set is evaluated; without them the card has the held-out rows
-    of the training alone. Raises InputError if the training saw any file, or if the decoder is too large.
+    of the training alone. Raises InputError if the training saw any file, if the decoder is too large, or if a compact
+    decoder in the folder is of other weights, or not in its distillation.json.
     """
     config = run.config
     if config.training.network:
@@ -55,15 +61,22 @@ def ship(run: Run, published: Path | None = None, sparse: Path | None = None, pr
                              f"{MAX_DECODER_BYTES:,}")
         config.save(folder / CONFIG_FILE)
         # With the files as shipped, so that whoever has them finds the same.
-        metrics = {name: evaluate_run(config, made.weights_file, made.decoder_file, calq, progress=progress)
-                   for name, calq in samples.items()}
+        def measured(decoder: Path) -> tuple[Sample, ...]:
+            found = {name: evaluate_run(config, made.weights_file, decoder, calq, progress=progress)
+                     for name, calq in samples.items()}
+            return tuple(Sample(name=name, digest=charges_digest(samples[name]),
+                                **metrics.model_dump(exclude={"config", "weights"})) for name, metrics in found.items())
+
+        compact = []
+        for path, decoder in _compact_decoders(run).items():
+            decoder.save(folder / path.name)
+            compact.append(_compact_card(run, path, decoder, measured(folder / path.name)))
         card = Card(
             name=config.name, n_elinks=config.encoder.n_elinks, latent_bits=config.encoder.latent_bits,
             arithmetic=config.encoder.arithmetic, spec=config.encoder.digest(), weights=run.weights.digest(),
             decoder=hashlib.sha256(content).hexdigest()[:16], decoder_bytes=len(content),
             decoder_parameters=made.decoder.count_params(), trained_on=trained_on,
-            samples=tuple(Sample(name=name, digest=charges_digest(samples[name]),
-                                 **found.model_dump(exclude={"config", "weights"})) for name, found in metrics.items()),
+            samples=measured(made.decoder_file), compact=tuple(compact),
             fingerprint=run.summary.fingerprint, command=f"econ-t weights make {config.name}",
             versions={"econ-t": __version__, "python": platform.python_version()}
             | {package: version(package) for package in _PACKAGES})
@@ -78,8 +91,24 @@ def is_up_to_date(run: Run, published: Path | None = None, sparse: Path | None =
     if not (folder / shipped.CARD_FILE).exists():
         return False
     card = Run(folder).card
+    compact = {path.stem: decoder.digest() for path, decoder in _compact_decoders(run).items()}
     return (card.weights, card.fingerprint) == (run.weights.digest(), run.summary.fingerprint) and wanted <= {
-        sample.name for sample in card.samples}
+        sample.name for sample in card.samples} and compact == {one.name: one.digest for one in card.compact}
+
+
+def _compact_decoders(run: Run) -> dict[Path, CompactDecoder]:
+    """Finished compact decoders in the folder of a run, smallest first."""
+    found = {path: CompactDecoder.load(path) for path in run.folder.glob("compact_*.npz") if CompactDecoder.is_in(path)}
+    return dict(sorted(found.items(), key=lambda item: item[1].spec.macs))
+
+
+def _compact_card(run: Run, path: Path, decoder: CompactDecoder, samples: tuple[Sample, ...]) -> CompactCard:
+    known = Distillation.find(run.distillation_file)
+    point = known.point(decoder.digest()) if known else None
+    if point is None:
+        raise InputError(f"{path}: not in {run.distillation_file}, expected a decoder that 'econ-t distill' finished")
+    return CompactCard(name=path.stem, digest=decoder.digest(), macs=point.macs, weight_bits=point.weight_bits,
+                       val_emd=point.val_emd, samples=samples)
 
 
 def _trainings(run: Run) -> tuple[Training, ...]:

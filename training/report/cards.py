@@ -8,6 +8,7 @@ from models.trigger_cells import CALQ_PER_MIPT
 from training.results.card import TITLES, TOLERANCE, Card, Sample
 
 SET_TITLES = ("set", "links", "bits per latent", "decoder's weights", *TITLES.values())
+COMPACT_TITLES = ("set", "compact decoder", "multiply-accumulates", "bits of a weight", *TITLES.values())
 
 
 def cards_table(cards: Sequence[Card]) -> str:
@@ -21,6 +22,16 @@ def cards_rows(cards: Sequence[Card]) -> list[list[str]]:
              *(_mean(card.sample(name)) for name in TITLES)] for card in cards]
 
 
+def compact_table(cards: Sequence[Card]) -> str:
+    """A table of the compact decoders of these sets, with the same means as in the table of the sets."""
+    return _table(COMPACT_TITLES, [[f"`{card.name}`", *row] for card in cards for row in _compact_rows(card)])
+
+
+def _compact_rows(card: Card) -> list[list[str]]:
+    return [[f"`{one.name}`", f"{one.macs:,}", str(one.weight_bits),
+             *(_mean(card.sample(name, one.name)) for name in TITLES)] for one in card.compact]
+
+
 def card_page(card: Card) -> str:
     """The card as a page."""
     stages = [[str(number), stage.run, stage.modules, f"{stage.n_train:,}", stage.loss, f"{stage.learning_rate:g}",
@@ -28,6 +39,8 @@ def card_page(card: Card) -> str:
               for number, stage in enumerate(card.trained_on, 1)]
     samples = [[TITLES[one.name], f"{one.n_modules:,}", f"{one.n_selected:,}", _mean(one), _value(one.emd_median),
                 _value(one.emd_q68), _value(one.emd_mean_all), one.digest] for one in card.samples]
+    compact = ["## Compact decoders", "", "Mean EMD as above; the files are beside the decoder.", "",
+               _table(COMPACT_TITLES[1:], _compact_rows(card)), ""] if card.compact else []
     packages = ", ".join(f"{name} {number}" for name, number in card.versions.items())
     return "\n".join([
         f"# {card.name}", "",
@@ -39,6 +52,7 @@ def card_page(card: Card) -> str:
         f"Sensor-cell pitches; mean, median and 68% quantile are over the modules with a cell above {CALQ_PER_MIPT} "
         "CALQ.", "",
         _table(["modules", "number", "selected", "mean", "median", "68%", "mean of all", "digest"], samples), "",
+        *compact,
         "## Made and checked", "",
         f"`{card.command}` makes it, `econ-t evaluate --weights {card.name} --input FILE --check-card` checks the mean "
         f"EMD within {TOLERANCE:g}.", "",

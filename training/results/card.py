@@ -46,6 +46,21 @@ class Sample(EmdMetrics):
     """Of the charges."""
 
 
+class CompactCard(Result):
+    """What is known of a compact decoder of a shipped set."""
+
+    name: str
+    """Of its file, without the suffix."""
+    digest: str
+    """Of its spec, its weights and its encoder."""
+    macs: int
+    """Multiply-accumulates for one module."""
+    weight_bits: int
+    val_emd: float
+    """Mean of the validation rows after the epoch that was kept, in sensor-cell pitches."""
+    samples: tuple[Sample, ...]
+
+
 class Card(Result):
     """What belongs to a shipped set."""
 
@@ -63,18 +78,29 @@ class Card(Result):
     decoder_parameters: int
     trained_on: tuple[Training, ...]
     samples: tuple[Sample, ...]
+    compact: tuple[CompactCard, ...] = ()
+    """Decoders of a few thousand multiply-accumulates, in integers."""
     fingerprint: str
     """Of the training."""
     command: str
     versions: dict[str, str]
 
-    def sample(self, name: SampleName) -> Sample | None:
-        """The metrics of one sample, if it was at hand when the set was shipped."""
-        return next((one for one in self.samples if one.name == name), None)
+    def samples_of(self, decoder: str | None) -> tuple[Sample, ...]:
+        """The metrics with a compact decoder of the set, by the name of its file without the suffix.
 
-    def sample_of(self, digest: str) -> Sample | None:
-        """The metrics of the modules with this digest."""
-        return next((one for one in self.samples if one.digest == digest), None)
+        None is the decoder in floating point; there are no metrics with a decoder that is not of the set.
+        """
+        if decoder is None:
+            return self.samples
+        return next((one.samples for one in self.compact if one.name == decoder), ())
+
+    def sample(self, name: SampleName, decoder: str | None = None) -> Sample | None:
+        """The metrics of one sample, if it was at hand when the set was shipped; `decoder`: as in `samples_of`."""
+        return next((one for one in self.samples_of(decoder) if one.name == name), None)
+
+    def sample_of(self, digest: str, decoder: str | None = None) -> Sample | None:
+        """The metrics of the modules with this digest, with a decoder as in `samples_of`."""
+        return next((one for one in self.samples_of(decoder) if one.digest == digest), None)
 
     def problem(self, sample: Sample, found: Evaluation, metrics: Sequence[str]) -> str | None:
         """What an evaluation of the same modules does not reproduce, in words; None if it agrees with the card."""

@@ -33,6 +33,7 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write("econ_t_5elink", folder, stages=[{}, {"learning_rate": 0.002}])
     monkeypatch.setattr(shipped, "RECIPES", folder)
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "trained")
+    monkeypatch.setattr("training.fit.recipes.COMPACT", ("--macs", "1000", "--share", "0", "--epochs", "1"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return folder
@@ -42,6 +43,7 @@ def write(name: str, folder: Path, **training: object) -> None:
     small(name, epochs=1, decoder=DECODER, **training).override(data={"n_modules": 100}).save(folder / f"{name}.yaml")
 
 
+@pytest.mark.slow
 def test_all_are_trained_and_shipped_and_nothing_twice(recipes: Path, tmp_path: Path) -> None:
     write_calq(tmp_path / "published.csv", generate(60, 3))
     arguments = ["weights", "make", "--published", str(tmp_path / "published.csv")]
@@ -54,6 +56,7 @@ def test_all_are_trained_and_shipped_and_nothing_twice(recipes: Path, tmp_path: 
         one = Run(shipped.FOLDER / name)
         assert one.card.weights == Run(OUTPUT / name).weights.digest()
         assert [sample.name for sample in one.card.samples] == ["held_out", "published", "generated"]
+        assert [compact.name for compact in one.card.compact] == ["compact_1k"]
     assert {path.name for path in Path().iterdir()} == {"runs"} and {path.name for path in OUTPUT.iterdir()} == {
         "econ_t_4elink", "econ_t_5elink", "econ_t_4elink.log", "econ_t_5elink.log"}
     before = {path: path.stat().st_mtime_ns for path in [*shipped.FOLDER.rglob("*"), *OUTPUT.rglob("*.npz")]}
@@ -98,6 +101,7 @@ def test_as_many_as_asked_for_run_at_a_time_on_one_core_each(
     for name in ("qkeras_2elink", "qkeras_3elink", "qkeras_4elink"):
         write(name, recipes)
     python("import os, sys, time\n"
+           "if 'distill' in sys.argv:\n    sys.exit()\n"
            "name = os.path.basename(sys.argv[-1])\n"
            "open(name + '.' + os.environ['TF_NUM_INTRAOP_THREADS'], 'w').close()\n"
            "print(len([one for one in os.listdir('.') if one.endswith('.1')]))\n"
@@ -117,6 +121,16 @@ def test_a_training_that_fails_is_named_and_the_others_end(
     with pytest.raises(ToolFailed, match=r"^2 of 3 trainings failed; econ_t_5elink: error: out of luck$"):
         train_recipes(paths(recipes), 1, said.append)
     assert "qkeras_2elink: trained" in said and not any("econ_t_4elink: training" in line for line in said)
+
+
+def test_compact_decoders_follow_their_run_and_their_failure_is_one_too(
+    recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python("import sys\nprint(sys.argv[3])\nif 'distill' in sys.argv and '4elink' in sys.argv[-1]:\n"
+           "    sys.exit('error: too small\\n')", monkeypatch, tmp_path)
+    with pytest.raises(ToolFailed, match=r"^1 of 2 trainings failed; econ_t_4elink: error: too small$"):
+        train_recipes(paths(recipes), 2, lambda line: None)
+    assert (OUTPUT / "econ_t_5elink.log").read_text().splitlines() == ["train", "distill"]
 
 
 def test_recipes_that_start_from_each_other_are_refused(recipes: Path) -> None:

@@ -17,6 +17,7 @@ from bitexact_tests.samples.runs import small
 from models import shipped
 from models.calq_io import read_calq, write_calq
 from models.command_line import econ_t
+from models.compact_decoder import CompactDecoder
 from models.errors import InputError
 from models.npz import read_npz
 from training.__main__ import app
@@ -31,6 +32,7 @@ from training.fit.run import Run
 from training.fit.ship import is_up_to_date, ship
 from training.fit.train import train
 from training.physics.evaluation import evaluate
+from training.studies.distillation import Options, distil
 
 CONFIG = small("econ_t_2elink", epochs=1, stages=[{"epochs": 2}, {"learning_rate": 0.001, "final_fraction": 1}],
                decoder={"width": 8, "layers": 1, "refinements": 1, "refinement_width": 8})
@@ -52,12 +54,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
     write_calq(root / "published.csv", generate(200, 9))
     run = Run(root / "run")
     train(CONFIG, run.folder)
+    distil(run, run.config.evolve(training={"stages": (), "epochs": 1}), Options(macs=(2500, 1000), share=0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipped, "FOLDER", root / "trained")
         patch.chdir(root / "work")
         yield Shipped(run, ship(run, root / "published.csv"), root / "published.csv")
         assert {path.name for path in (root / "trained" / "econ_t_2elink").iterdir()} == {
-            "weights.npz", "decoder.npz", "config.yaml", "card.json"}, "a command wrote into the shipped set"
+            "weights.npz", "decoder.npz", "config.yaml", "card.json", "compact_1k.npz",
+            "compact_2500.npz"}, "a command wrote into the shipped set"
 
 
 def econ(*arguments: str) -> Result:
@@ -91,6 +95,36 @@ def test_the_card_has_the_metrics_of_the_files_as_shipped(made: Shipped) -> None
 
 def held_out(n: int) -> Any:
     return np.sort(np.random.default_rng(1).permutation(n)[: round(0.25 * n)])
+
+
+def test_compact_decoders_are_shipped_with_metrics_of_their_own(made: Shipped) -> None:
+    assert [one.name for one in made.card.compact] == ["compact_1k", "compact_2500"], "smallest first"
+    assert [one.macs for one in made.card.compact] == sorted(one.macs for one in made.card.compact)
+    assert [path.stem for path in Run("econ_t_2elink").compact_files()] == [one.name for one in made.card.compact]
+    modules = read_calq(made.published).calq
+    for one in made.card.compact:
+        decoder = CompactDecoder.load(Path(f"econ_t_2elink/{one.name}.npz"))
+        np.testing.assert_array_equal(decoder.flat, CompactDecoder.load(made.run.folder / f"{one.name}.npz").flat)
+        assert (one.digest, one.macs) == (decoder.digest(), decoder.spec.macs)
+        assert made.card.samples_of(one.name) == one.samples != made.card.samples == made.card.samples_of(None)
+        sample = made.card.sample_of(charges_digest(modules), one.name)
+        assert sample and dict(sample).items() >= dict(evaluate(made.run.weights, decoder, modules)).items()
+        done = econ("evaluate", "--weights", "econ_t_2elink", "--decoder", f"econ_t_2elink/{one.name}.npz", "--input",
+                    str(made.published), "--check-card")
+        assert done.exit_code == 0 and f"{sample.emd_mean:.4f}: difference +0.0000" in done.output, done.output
+    assert made.card.samples_of("compact_9k") == ()
+
+
+def test_only_compact_decoders_of_the_run_are_shipped(made: Shipped, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(made.run.folder, tmp_path / "run"))
+    assert is_up_to_date(run)
+    known = run.distillation_file.read_text()
+    run.distillation_file.write_text(known.replace(made.card.compact[0].digest, "0" * 16))
+    with pytest.raises(InputError, match=r"compact_1k\.npz: not in .*distillation\.json, expected a decoder that"):
+        ship(run)
+    run.distillation_file.write_text(known)
+    (run.folder / "compact_1k.npz").unlink()
+    assert not is_up_to_date(run), "the card has a decoder that the run has not"
 
 
 def test_the_card_says_what_it_was_trained_on(made: Shipped) -> None:
