@@ -26,6 +26,7 @@ import tf_keras
 
 Tensor = Any
 _EXACT_BITS = 24
+_MANY_TERMS = 32  # measured by `make bench ARGS="-k floored"`
 
 
 class ExactEncoder(tf_keras.layers.Layer):  # type: ignore[misc]
@@ -135,9 +136,14 @@ def floored_products(code: Tensor, weight: Tensor, scale: float) -> Tensor:
             to_weight = tf.matmul(flat, tf.reshape(scaled, (-1, tf.shape(weight)[1])), transpose_a=True)
             return tf.matmul(scaled, weight, transpose_b=True), to_weight
 
-        # (..., 1, k) * (m, k): the sum runs over the last axis, which is contiguous.
-        products = code[..., None, :] * tf.transpose(weight * scale)
-        return tf.reduce_sum(tf.floor(products), axis=-1), gradient
+        scaled = weight * scale
+        if weight.shape[0] >= _MANY_TERMS:
+            # (..., 1, k) * (m, k): the sum runs over the last axis, which is contiguous.
+            return tf.reduce_sum(tf.floor(code[..., None, :] * tf.transpose(scaled)), axis=-1), gradient
+        # (k, 1, n) * (k, m, 1): of a few terms, it is faster to add long rows.
+        flat = tf.transpose(tf.reshape(code, (-1, weight.shape[0])))
+        total = tf.transpose(tf.reduce_sum(tf.floor(flat[:, None] * scaled[..., None]), axis=0))
+        return tf.reshape(total, tf.concat([tf.shape(code)[:-1], weight.shape[1:]], axis=0)), gradient
 
     return forward(code, weight)
 
