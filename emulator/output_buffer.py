@@ -81,13 +81,13 @@ class OutputBuffer:
         return np.array(start, dtype=np.int64), np.array(cut, dtype=np.int64), n_waiting
 
 
-def overflow_warning(registers: Registers, n_lost: IntArray) -> list[str]:
-    """A warning if the buffer of TS can overflow under these settings; n_lost (n,) are the words that frames lost."""
+def overflow_warning(registers: Registers, n_losing: int, n_frames: int) -> list[str]:
+    """A warning if the buffer of TS can overflow under these settings; `n_losing` of `n_frames` lost words."""
     t1 = registers.buffer_thresholds[0]
     if registers.algorithm is not Algorithm.THRESHOLD_SUM or t1 <= SAFE_T1:
         return []
     return [f"buff_t1 = {t1} is above {SAFE_T1}, the {CAPACITY} words of the output buffer less a frame: "
-            f"{int((n_lost > 0).sum())} of {len(n_lost)} frames lost words"]
+            f"{n_losing} of {n_frames} frames lost words"]
 
 
 def _stale(slots: Words, lost: IntArray, per_bx: int) -> Words:

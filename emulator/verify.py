@@ -137,7 +137,7 @@ def verify_set(folder: Path, erx: IntArray, revision: Revision | None = None) ->
     if len(erx) != len(expected):
         notes.append(f"{n} BX compared: {len(erx)} in the input, {len(expected)} in the output")
     frames = EconT(registers).run(erx[:n])
-    notes += overflow_warning(registers, frames.n_lost)
+    notes += overflow_warning(registers, int((frames.n_lost > 0).sum()), n)
     exact = (expected[:n] == frames.etx).all(axis=1)
     n_exact = int(exact.sum())
     if n_exact == n:

@@ -100,13 +100,16 @@ class CsvFile:
             batches = list(self.batches(types))
             return pa.Table.from_batches(batches, schema=batches[0].schema)
 
-    def batches(self, types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-        """The rows piece by piece, in bounded memory. Raises InputError naming line, column and value."""
+    def batches(self, types: Mapping[str, pa.DataType], only: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+        """The rows piece by piece, in bounded memory. Raises InputError naming line, column and value.
+
+        `only`: columns to read; default: all.
+        """
         done = 0
         for as_floats in (False, True):
             seen = 0
             try:
-                for batch in self._batches(types, as_floats):
+                for batch in self._batches(types, only, as_floats):
                     new = batch.slice(max(done - seen, 0))
                     seen += batch.num_rows
                     if new.num_rows:
@@ -117,9 +120,11 @@ class CsvFile:
                 if as_floats or "onversion error" not in str(error):
                     raise self.diagnose(error) from None
 
-    def _batches(self, types: Mapping[str, pa.DataType], as_floats: bool) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, types: Mapping[str, pa.DataType], only: Sequence[str], as_floats: bool
+    ) -> Iterator[pa.RecordBatch]:
         whole = {name: kind for name, kind in types.items() if as_floats and pa.types.is_integer(kind)}
-        options = _conversion({**types, **dict.fromkeys(whole, pa.float64())})
+        options = _conversion({**types, **dict.fromkeys(whole, pa.float64())}, only)
         with self._stream() as source, pa_csv.open_csv(
             source, read_options=self._options, convert_options=options
         ) as reader:
@@ -164,8 +169,8 @@ def no_rows(path: str) -> InputError:
     return InputError(f"{path}: a header but no rows, expected {N_TRIGGER_CELLS} charges per row")
 
 
-def _conversion(types: Mapping[str, pa.DataType]) -> pa_csv.ConvertOptions:
-    return pa_csv.ConvertOptions(column_types=dict(types), strings_can_be_null=False)
+def _conversion(types: Mapping[str, pa.DataType], only: Sequence[str] = ()) -> pa_csv.ConvertOptions:
+    return pa_csv.ConvertOptions(column_types=dict(types), strings_can_be_null=False, include_columns=list(only))
 
 
 def _is_header(names: Sequence[str]) -> bool:

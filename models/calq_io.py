@@ -7,8 +7,9 @@ columns of a file stand: `tc` (trigger cell 0..47) or `image` (after the chip's 
 from __future__ import annotations
 
 import gzip
+import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,8 @@ Order = Literal["tc", "image"]
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 """Of data files."""
 _MOST_ROWS = 1 << 25
-_CALQ_TYPES = {name: pa.uint32() for name in CALQ_COLUMNS}
+CALQ_TYPES = {name: pa.uint32() for name in CALQ_COLUMNS}
+"""How the charges of a CSV file are read."""
 
 
 def column_order(given: str | None, configured: Order) -> Order:
@@ -89,17 +91,12 @@ def read_calq(
         (3, 48)
     """
     sources = [paths] if isinstance(paths, str | Path) else list(paths)
-    files = list(_files(sources))
+    files = input_files(sources)
     tables = [_read_file(path, nrows_per_file) for path in files]
-    if not tables:
-        raise InputError("no input file given, expected CALQ files (.csv, .csv.gz, .parquet) or a folder of them")
-    columns = image_order() if order == "tc" else np.arange(N_TRIGGER_CELLS)
     calq = np.empty((sum(len(table) for table in tables), N_TRIGGER_CELLS), dtype=np.uint32)
     start = 0
     for table in tables:
-        part = calq[start : start + len(table)]
-        for channel, column in enumerate(columns):
-            part[:, channel] = table[CALQ_COLUMNS[column]].to_numpy()
+        charges_of(table, order, calq[start : start + len(table)])
         start += len(table)
     extras = []
     for path, table in zip(files, tables, strict=True):
@@ -109,16 +106,32 @@ def read_calq(
     return CalqTable(calq, extra, ", ".join(map(str, sources)))
 
 
-def _files(sources: Sequence[str | Path]) -> Iterator[str]:
-    for source in map(str, sources):
+def charges_of(
+    table: pa.Table, order: Order, into: npt.NDArray[np.uint32] | None = None
+) -> npt.NDArray[np.uint32]:
+    """Charges (n, 48) in image order from the columns of a table, which stand in `order`."""
+    columns = image_order() if order == "tc" else np.arange(N_TRIGGER_CELLS)
+    calq = np.empty((len(table), N_TRIGGER_CELLS), dtype=np.uint32) if into is None else into
+    for channel, column in enumerate(columns):
+        calq[:, channel] = table[CALQ_COLUMNS[column]].to_numpy()
+    return calq
+
+
+def input_files(paths: str | Path | Iterable[str | Path]) -> list[str]:
+    """Files and all data files of folders, `-` for stdin; raises InputError if there are none."""
+    files = []
+    for source in map(str, [paths] if isinstance(paths, str | Path) else paths):
         path = Path(source)
         if source == "-" or not path.is_dir():
-            yield source
+            files.append(source)
             continue
         found = sorted(str(file) for file in path.iterdir() if is_data_file(file))
         if not found:
             raise InputError(f"{source}: no data file in this folder, expected {', '.join(SUFFIXES)}")
-        yield from found
+        files += found
+    if not files:
+        raise InputError("no input file given, expected CALQ files (.csv, .csv.gz, .parquet) or a folder of them")
+    return files
 
 
 def is_data_file(file: Path) -> bool:
@@ -189,9 +202,9 @@ def _read_parquet(path: str) -> pa.Table:
 def _read_csv(path: str, nrows: int | None) -> pa.Table:
     file = CsvFile.open(path, sys.stdin.buffer.read() if path == "-" else None)
     if nrows is None:
-        return file.read(_CALQ_TYPES)
+        return file.read(CALQ_TYPES)
     batches, rows = [], 0
-    for batch in file.batches(_CALQ_TYPES):
+    for batch in file.batches(CALQ_TYPES):
         batches.append(batch)
         rows += batch.num_rows
         if rows >= nrows:
@@ -243,8 +256,11 @@ def open_to_write(path: Path) -> Iterator[IO[bytes]]:
         if path.suffix != ".gz":
             yield file
             return
+        # The buffer keeps the flushes of writers away from gzip, which would mark each of them in the file.
         with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-            yield cast(IO[bytes], packed)
+            whole = io.BufferedWriter(cast(io.RawIOBase, packed))
+            yield whole
+            whole.flush()
 
 
 def _write_csv(file: IO[bytes], table: pa.Table) -> None:

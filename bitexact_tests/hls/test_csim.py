@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bitexact_tests.comparison import compare_stages
@@ -20,6 +21,7 @@ from emulator import STAGES, encode
 from hls.backends import BACKENDS
 from hls.cache import compiled
 from hls.csim import run_csim
+from models.calq_stream import ROWS
 from models.config import Config
 from models.weights import EncoderWeights
 
@@ -107,6 +109,25 @@ def test_two_command_lines_write_the_same_file(projects: None, tmp_path: Path) -
     with np.load(tmp_path / "emulator.npz") as first, np.load(tmp_path / "hls.npz") as second:
         for stage in ("image_code", "hidden_code", "output_code", "digest"):
             np.testing.assert_array_equal(first[stage], second[stage])
+
+
+def test_files_longer_than_what_is_held_in_memory(gxx: str, tmp_path: Path) -> None:
+    """Both commands go on where a piece ends: the latents are those of the same events at once."""
+    from models.calq_io import write_calq
+
+    weights = EncoderWeights.random(LOADED["econ_t_3elink"].encoder, 9)
+    weights.save(tmp_path / "weights.npz")
+    calq = np.resize(CALQ, (ROWS + 1000, 48))
+    write_calq(tmp_path / "calq.parquet", calq)
+    expected = encode(weights, calq, keep=["latent_code"])["latent_code"]
+    common = ["--config", "configs/econ_t_3elink.yaml", "--weights", str(tmp_path / "weights.npz"),
+              "--input", str(tmp_path / "calq.parquet")]
+    for module, command, extra in (("emulator", "encode", []), ("hls", "csim", ["--backend", "catapult"])):
+        output = tmp_path / f"{module}.parquet"
+        result = subprocess.run([sys.executable, "-m", module, command, *common, *extra, "--output", str(output)],
+                                cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        np.testing.assert_array_equal(pd.read_parquet(output).to_numpy(), expected)
 
 
 def test_a_saturating_normaliser_saturates(gxx: str) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from models.calq_io import CALQ_COLUMNS, MAX_CALQ, read_calq, write_calq, write_latents
+from models.calq_stream import calq_pieces
 from models.errors import InputError
 from models.trigger_cells import image_order
 from training.production.stream import read_tables
@@ -191,6 +192,9 @@ def test_bad_csv_is_one_line(tmp_path: Path, case: str, nrows: int | None) -> No
     with pytest.raises(InputError, match=message) as error:
         read_calq(path, nrows_per_file=nrows)
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+    with pytest.raises(InputError) as by_pieces:
+        list(calq_pieces(path))
+    assert str(by_pieces.value) == str(error.value)
 
 
 def test_bad_parquet_is_one_line(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from emulator.chip import EconT
@@ -14,7 +13,6 @@ from emulator.commands.options import FirstBx
 from emulator.commands.progress import with_progress
 from emulator.commands.summary import show_chip
 from emulator.links import ERX, ETX, open_output
-from models.arrays import IntArray
 from models.command_line import lazy_app
 from models.errors import InputError
 from models.options import ChipRevision
@@ -43,13 +41,14 @@ def chip(
         raise InputError(f"{missing} is missing, expected --registers, --input and --output, or one of "
                          f"{', '.join(CHIP)}")
     econ_t = EconT.from_yaml(registers, revision)
-    n_lost: list[IntArray] = [np.zeros(0, dtype=np.int64)]
+    n_losing = n_frames = 0
     with open_output(output) as file:
         file.write(ETX.header())
         for frames in with_progress(econ_t.stream(ERX.read(input), first_bx)):
             file.write(ETX.rows(frames.etx))
-            n_lost.append(frames.n_lost)
-    show_chip(econ_t.registers, np.concatenate(n_lost))
+            n_losing += int((frames.n_lost > 0).sum())
+            n_frames += len(frames.etx)
+    show_chip(econ_t.registers, n_losing, n_frames)
 
 
 app = lazy_app(chip.__doc__, CHIP, options=chip, runs=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import typer
 
 from emulator.output_buffer import overflow_warning
-from models.arrays import IntArray
 from models.registers import Registers
 
 
-def show_chip(registers: Registers, n_lost: IntArray) -> None:
-    """Revision, algorithm and links in one line, and a warning where the buffer can overflow; n_lost (n,) by frame."""
-    typer.echo(f"{registers.summary()}: {len(n_lost)} frames", err=True)
-    for warning in overflow_warning(registers, n_lost):
+def show_chip(registers: Registers, n_losing: int, n_frames: int) -> None:
+    """Revision, algorithm and links in one line, and a warning where the buffer can overflow.
+
+    `n_losing` of the `n_frames` lost words.
+    """
+    typer.echo(f"{registers.summary()}: {n_frames} frames", err=True)
+    for warning in overflow_warning(registers, n_losing, n_frames):
         typer.echo(f"warning: {warning}", err=True)

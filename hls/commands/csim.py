@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from hls.cache import compiled
 from hls.commands.options import BackendName, backend_name
 from hls.csim import run_csim
 from hls.testbench import STAGES
 from models.calq_io import column_order, read_calq, write_latents
+from models.calq_stream import calq_pieces, write_latent_pieces
 from models.configured import load_configured
 from models.npz import write_npz
 from models.options import CalqFiles, LatentFile, Order, TraceFile, WeightsConfig, WeightsFile
@@ -30,12 +37,25 @@ def csim(
     """
     chosen, codes = load_configured(weights, config)
     name = backend_name(backend, chosen.hls.backend)
-    calq = read_calq(input, column_order(order, chosen.data.order)).calq
+    columns = column_order(order, chosen.data.order)
+    # What is wrong with the first events is said before g++ takes its time.
+    pieces = calq_pieces(input, columns) if trace is None else iter([read_calq(input, columns).calq])
+    first = next(pieces)
     compiled(chosen, name)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"csim ({name})", total=len(calq))
-        stages = run_csim(chosen, codes, calq, name, keep=STAGES if trace else ["latent_code"],
-                          progress=lambda n_events: bar.advance(task, n_events))
-    if trace:
-        write_npz(trace, digest=chosen.encoder.digest(), **stages)
+    shown = SpinnerColumn(), TextColumn(f"csim ({name}): {{task.completed:,.0f}} events"), TimeElapsedColumn()
+    with Progress(*shown, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("csim", total=None)
+        run = partial(run_csim, chosen, codes, backend=name, progress=lambda n_events: bar.advance(task, n_events))
+        if trace is None:
+            write_latent_pieces(output, _latents(run, chain([first], pieces)))
+            return
+        stages = run(first, keep=STAGES)
+    write_npz(trace, digest=chosen.encoder.digest(), **stages)
     write_latents(output, stages["latent_code"])
+
+
+def _latents(
+    run: Callable[..., dict[str, npt.NDArray[np.int32]]], pieces: Iterable[npt.NDArray[np.uint32]]
+) -> Iterator[npt.NDArray[np.int32]]:
+    for calq in pieces:
+        yield run(calq, keep=["latent_code"])["latent_code"]

@@ -13,6 +13,7 @@ import typer
 from emulator.file_encoder import FileEncoder
 from emulator.trace import STAGES
 from models.calq_io import column_order, read_calq, write_latents
+from models.calq_stream import calq_pieces, write_latent_pieces
 from models.errors import InputError
 from models.npz import write_npz
 from models.options import CalqFile, LatentFile, Order, TraceFile, WeightsConfig
@@ -53,10 +54,12 @@ def encode(
     if len(weights) > 1:
         raise InputError(f"{len(weights)} sets of weights, expected one; --per-module takes several")
     encoder = FileEncoder.load(weights[0], config)
-    table = read_calq(input, column_order(order, encoder.config.data.order))
-    latent, stages = encoder.encode(table.calq, STAGES if trace else ())
-    if trace:
-        write_npz(trace, digest=encoder.config.encoder.digest(), **stages)
+    columns = column_order(order, encoder.config.data.order)
+    if trace is None:
+        write_latent_pieces(output, (encoder.encode(calq)[0] for calq in calq_pieces(input, columns)))
+        return
+    latent, stages = encoder.encode(read_calq(input, columns).calq, STAGES)
+    write_npz(trace, digest=encoder.config.encoder.digest(), **stages)
     write_latents(output, latent)
 
 

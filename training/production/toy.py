@@ -35,9 +35,10 @@ def generate(n_modules: int, seed: int) -> npt.NDArray[np.uint32]:
         np.True_
     """
     seeds = np.random.SeedSequence(seed).spawn(-(-n_modules // _BLOCK))
-    blocks = [_block(np.random.default_rng(child)) for child in seeds]
-    calq: npt.NDArray[np.uint32] = np.concatenate(blocks)[:n_modules, image_order()] if blocks else np.empty(
-        (0, N_TRIGGER_CELLS), np.uint32)
+    calq = np.empty((n_modules, N_TRIGGER_CELLS), np.uint32)
+    for first, child in zip(range(0, n_modules, _BLOCK), seeds, strict=True):
+        part = calq[first : first + _BLOCK]
+        part[:] = _block(np.random.default_rng(child))[: len(part), image_order()]
     return calq
 
 
