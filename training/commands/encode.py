@@ -18,6 +18,7 @@ from models.errors import InputError
 from models.npz import write_npz
 from models.options import CalqFile, LatentFile, Order, TraceFile, WeightsConfig
 from training.commands.console import show_records
+from training.commands.data.options import Farm, Force, Workers
 from training.production.geometry_file import read_module_list
 from training.production.per_module import LinkClasses, encode_modules
 from training.production.stream import data_files, keep_inputs
@@ -37,6 +38,9 @@ def encode(
     modules: Annotated[Path | None, typer.Option(help="With --per-module: list of modules with their links (CSV: "
                                                       "Layer, ModU, ModV, ECONT_eTX) or geometry_hgcal.txt; default: "
                                                       "links by layer.")] = None,
+    workers: Workers = 1,
+    farm: Farm = None,
+    force: Force = False,
 ) -> None:
     """Encode module charges to latents: the codes that are sent, as `chip decode` reads them.
 
@@ -45,9 +49,35 @@ def encode(
 
     econ-t encode --per-module --weights econ_t_2elink --weights econ_t_5elink --modules geometry_hgcal.txt
     --input wafers --output latents.parquet
+
+    With --per-module and a folder as --output, each file becomes one of its own, on several processes if wanted:
+    econ-t encode --per-module --weights econ_t_2elink --weights econ_t_5elink --input wafers --output out --workers 2
     """
+    folder = per_module and not Path(output).suffix and output != "-"
+    if not folder:
+        for option, given in (("--workers", workers > 1), ("--farm", farm), ("--force", force)):
+            if given:
+                raise InputError(f"{option} needs --per-module and a folder as --output")
     if per_module:
-        _per_module(weights, input, output, config, trace, order, modules)
+        for option, other in (("--config", config), ("--trace", trace)):
+            if other:
+                raise InputError(f"{option} and --per-module exclude each other: every set has its own configuration")
+        if "-" in (input, output):
+            raise InputError("--per-module reads and writes files, not -")
+        classes = LinkClasses.of(map(FileEncoder.load, weights))
+        columns = column_order(order, classes.encoders[0].config.data.order)
+        if folder:
+            from training.commands.data.parts import run_parts  # noqa: PLC0415  (steps of the production, slow to import)
+            from training.production.steps import encode_parts  # noqa: PLC0415
+
+            parts = encode_parts([Path(input)], Path(output), weights, order=columns, modules=modules)
+            counts = run_parts(parts, Path(output), workers, farm, force)
+        else:
+            files = data_files([input])
+            keep_inputs([*files, *([modules] if modules else [])], [Path(output)])
+            counts = encode_modules(files, Path(output), classes, read_module_list(modules) if modules else None,
+                                    columns)
+        _show(output, classes, counts)
         return
     if modules:
         raise InputError("--modules needs --per-module")
@@ -63,20 +93,7 @@ def encode(
     write_latents(output, latent)
 
 
-def _per_module(
-    weights: list[Path], input: str, output: str, config: Path | None, trace: Path | None, order: str | None,
-    modules: Path | None,
-) -> None:
-    for option, given in (("--config", config), ("--trace", trace)):
-        if given:
-            raise InputError(f"{option} and --per-module exclude each other: every set has its own configuration")
-    if "-" in (input, output):
-        raise InputError("--per-module reads and writes files, not -")
-    classes = LinkClasses.of(map(FileEncoder.load, weights))
-    files = data_files([input])
-    keep_inputs([*files, *([modules] if modules else [])], [Path(output)])
-    counts = encode_modules(files, Path(output), classes, read_module_list(modules) if modules else None,
-                            column_order(order, classes.encoders[0].config.data.order))
+def _show(output: str, classes: LinkClasses, counts: dict[str, int]) -> None:
     total = sum(counts.values())
     rows = sorted((name for name in counts if name.startswith("links")), key=lambda name: int(name.split()[1]))
     show_records(f"{output}: {total - counts['left_out'] - counts.get('not_found', 0):,} of {total:,} modules", [

@@ -73,17 +73,18 @@ class LinkClasses:
 
 
 def encode_modules(
-    paths: Sequence[Path], output: Path, classes: LinkClasses, links: ModuleList | None, order: Order = "tc"
+    paths: Sequence[Path], output: Path, classes: LinkClasses, links: ModuleList | None, order: Order = "tc", *,
+    may_be_empty: bool = False,
 ) -> dict[str, int]:
     """Encode every module of files, and write latents, conditions, event, place and link class of each.
 
     `links`: the links of modules; None: by layer. `output`: Parquet or CSV, written piece by piece, or .npz, whose
     columns are held in memory. Returns the number of modules by links (`links 5`), those that are `not_found` in the
     list, and those that are `left_out` as they have fewer links than any encoder was made for. Raises InputError if a
-    file is bad, or if no module is left.
+    file is bad, or if no module is left unless the output `may_be_empty`: then there is no file.
     """
     counts = {"left_out": 0} | ({"not_found": 0} if links is not None else {})
-    with _writer(output) as writer:
+    with _writer(output, may_be_empty) as writer:
         for table in read_tables(paths, ROWS):
             layer, u, v = columns_of(table, PLACE, ", ".join(map(str, paths)))
             number = signal_links(layer) if links is None else links.links_of(layer, u, v)
@@ -133,11 +134,11 @@ class _Writes(Protocol):
 
 
 @contextmanager
-def _writer(output: Path) -> Iterator[_Writes]:
+def _writer(output: Path, may_be_empty: bool) -> Iterator[_Writes]:
     if output.suffix != ".npz":
         if not str(output).endswith(SUFFIXES):
             raise InputError(f"{output}: expected a name that ends in {', '.join(SUFFIXES)} or .npz")
-        with open_writer(output) as writer:
+        with open_writer(output, may_be_empty) as writer:
             yield writer
         return
     pieces = _Pieces()

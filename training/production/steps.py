@@ -7,15 +7,18 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from emulator.file_encoder import FileEncoder
 from models.calq_io import Order
 from models.errors import InputError, parsing
 from models.files import atomic_directory
+from models.shipped import find_weights
 from training.production import transform
 from training.production.calorimeter import Sample, simulate
 from training.production.farm import Outcome, Part
 from training.production.geometry_file import read_module_list
 from training.production.modules import ModuleTable
 from training.production.ntuple import WaferFiles, is_address, open_tree, read_modules
+from training.production.per_module import LinkClasses, encode_modules
 from training.production.placed import with_modules
 from training.production.stream import data_files, distinct_names, open_writer
 from training.production.wafers import WaferBranches, find_wafer_branches, read_wafers
@@ -167,10 +170,27 @@ def double(path: Path, output: Path, seed: int) -> Outcome:
     return Outcome(transform.double(path, output, seed), [str(output)])
 
 
+def encode_parts(paths: Iterable[Path], output: Path, weights: Iterable[Path], *, order: Order,
+                 modules: Path | None = None) -> list[Part]:
+    """Parts that encode every module of one file each with the weights for its links, see `per_module`."""
+    sets = tuple(map(find_weights, weights))
+    return [Part(name, encode, {
+        "path": path, "output": output / f"{name}.parquet", "weights": sets, "order": order, "modules": modules},
+        inputs=(path, *sets, *([modules] if modules else [])), outputs=(output / f"{name}.parquet",),
+        source=str(path.absolute())) for name, path in _named(paths)]
+
+
+def encode(path: Path, output: Path, weights: Iterable[Path], order: Order, modules: Path | None) -> Outcome:
+    """Encode one file."""
+    classes = LinkClasses.of(map(FileEncoder.load, weights))
+    links = read_module_list(modules) if modules else None
+    return Outcome(encode_modules([path], output, classes, links, order, may_be_empty=True), _there(output))
+
+
 def rows_written(counts: Mapping[str, int]) -> int:
     """Number of rows that a part wrote, from its counts."""
     return sum(number for name, number in counts.items()
-               if name in ("modules", "kept", "rows") or name.startswith("nElinks_"))
+               if name in ("modules", "kept", "rows") or name.startswith(("nElinks_", "links ")))
 
 
 def _named(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:

@@ -140,6 +140,35 @@ def test_command(modules: pd.DataFrame, sets: dict[int, EncoderWeights], tmp_pat
         assert status and message in " ".join(shown.split())
 
 
+def test_a_folder_of_files_on_two_workers(
+    modules: pd.DataFrame, sets: dict[int, EncoderWeights], tmp_path: Path
+) -> None:
+    """Each file becomes the file that it becomes alone; one without modules to encode becomes none."""
+    pytest.importorskip("distributed")
+    (tmp_path / "wafers").mkdir()
+    calq = generate(N, seed=3)
+    for k in range(3):
+        table = modules.assign(Layer=26, ModU=9, ModV=9) if k == 1 else modules
+        write_calq(tmp_path / "wafers" / f"part_{k}.parquet", np.roll(calq, k, axis=0), "tc", table)
+    links = str(tmp_path / "geometry.txt")
+    options = ["--per-module", *(f"--weights={tmp_path}/weights_{n}.npz" for n in (2, 5)), f"--modules={links}",
+               f"--input={tmp_path / 'wafers'}", f"--output={tmp_path / 'latents'}"]
+    status, shown = run(tmp_path, *options, "--workers=2")
+    assert status == 0 and "3 parts in" in shown and "links 3" in shown, shown
+    assert {path.name for path in (tmp_path / "latents").glob("*.parquet")} == {"part_0.parquet", "part_2.parquet"}
+    for k in (0, 2):
+        encode_modules([tmp_path / "wafers" / f"part_{k}.parquet"], tmp_path / "alone.parquet", classes(tmp_path, 2, 5),
+                       read_module_list(Path(links)))
+        assert (tmp_path / "latents" / f"part_{k}.parquet").read_bytes() == (tmp_path / "alone.parquet").read_bytes()
+    written = (tmp_path / "latents" / "part_0.parquet").stat().st_mtime_ns
+    assert run(tmp_path, *options)[0] == 0
+    assert (tmp_path / "latents" / "part_0.parquet").stat().st_mtime_ns == written, "a finished part is done again"
+    status, shown = run(tmp_path, *options, "--order=image")
+    assert status and "with other options" in shown
+    status, shown = run(tmp_path, *options, f"--output={tmp_path / 'latents.parquet'}", "--workers=2")
+    assert status and "--workers needs --per-module and a folder as --output" in shown
+
+
 def test_no_module_left_leaves_no_file(modules: pd.DataFrame, sets: dict[int, EncoderWeights], tmp_path: Path) -> None:
     write_calq(tmp_path / "calq.csv", generate(N, seed=3), "tc", modules)
     for name in ("found.parquet", "found.npz"):
