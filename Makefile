@@ -59,7 +59,7 @@ resumable = trap 'echo "Interrupted. The same command continues: finished traini
 .DELETE_ON_ERROR:
 # Each step reads what the one before it wrote, and steps use both cores by themselves: -j changes nothing.
 .NOTPARALLEL:
-.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-place rtl-constant seu compare size distill report evaluate vectors physics pareto test test-slow compat bench matrix faults fuzz kill-test docs lint lock check-lock clean help
+.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-place rtl-constant seu compare size distill report evaluate vectors physics pareto test test-slow compat bench bench-memory bench-scale matrix faults fuzz kill-test docs lint lock check-lock clean help
 
 main: ## set up, then the whole loop for BUDGETS="2 3 4 5" links on the same modules, and one report; CONFIG=... for one run
 ifeq ($(origin CONFIG)$(origin RUN),filefile)
@@ -195,6 +195,12 @@ faults: $(READY) ## put single faults into the code, one by one: a test must fin
 
 bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same run
 	$(PYTHON) -m pytest bitexact_tests/bench --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
+
+bench-memory: $(READY) ## largest memory of each command for 10^6 and 10^7 modules, as a table; many minutes
+	$(PYTHON) -m bitexact_tests.bench.memory $(ARGS)
+
+bench-scale: $(READY) ## collisions to latents on 1, 2 and 4 workers; 10^7 modules, killed once in every step; minutes
+	$(PYTHON) -m bitexact_tests.bench.scale $(ARGS)
 
 fuzz: $(READY) ## broken files for every reader, guided by coverage: SECONDS=30 each, READER="name ..."; needs Linux on x86_64, Python 3.11 or newer
 	@mkdir -p runs
