@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
@@ -41,6 +44,7 @@ Order = Literal["tc", "image"]
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 """Of data files."""
 _MOST_ROWS = 1 << 25
+_ROW_GROUP = 1 << 20  # rows that pyarrow writes together
 CALQ_TYPES = {name: pa.uint32() for name in CALQ_COLUMNS}
 """How the charges of a CSV file are read."""
 
@@ -227,26 +231,53 @@ def write_calq(
         [48, 49, 50, 51]
     """
     columns = np.argsort(image_order()) if order == "tc" else np.arange(N_TRIGGER_CELLS)
-    arrays = {name: pa.array(calq[:, channel]) for name, channel in zip(CALQ_COLUMNS, columns, strict=True)}
-    if extra is not None:
-        arrays |= {str(name): pa.array(extra[name]) for name in extra.columns}
-    _write_table(path, pa.table(arrays))
+
+    def table(start: int) -> pa.Table:
+        rows = slice(start, start + _ROW_GROUP)
+        arrays = {name: pa.array(calq[rows, channel]) for name, channel in zip(CALQ_COLUMNS, columns, strict=True)}
+        if extra is not None:
+            arrays |= {str(name): pa.array(extra[name].iloc[rows]) for name in extra.columns}
+        return pa.table(arrays)
+
+    _write_tables(path, map(table, range(0, max(len(calq), 1), _ROW_GROUP)))
 
 
 def write_latents(path: str | Path, latent_code: npt.NDArray[np.integer[Any]]) -> None:
     """Write latents (n, outputs) as integers with the header latent_0, latent_1, ..."""
-    _write_table(path, pa.table({f"latent_{i}": pa.array(column) for i, column in enumerate(latent_code.T)}))
+    write_latent_pieces(path, [latent_code])
 
 
-def _write_table(path: str | Path, table: pa.Table) -> None:
-    if str(path) == "-":
-        _write_csv(sys.stdout.buffer, table)
-        return
-    with atomic_path(path) as temporary, open_to_write(temporary) as file:
+def write_latent_pieces(path: str | Path, pieces: Iterable[npt.NDArray[np.integer[Any]]]) -> None:
+    """The same for latents that follow one another; nothing appears before all of them are there."""
+    _write_tables(path, (pa.table({f"latent_{i}": pa.array(column) for i, column in enumerate(piece.T)})
+                         for piece in pieces))
+
+
+def _write_tables(path: str | Path, tables: Iterator[pa.Table]) -> None:
+    with _whole_or_nothing(path) as file:
+        first = next(tables)
         if str(path).endswith(".parquet"):
-            pa_parquet.write_table(table, file)
+            writer: Any = pa_parquet.ParquetWriter(file, first.schema)
         else:
-            _write_csv(file, table)
+            file.write((",".join(first.column_names) + "\n").encode())  # pyarrow would quote every name
+            writer = pa_csv.CSVWriter(file, first.schema, write_options=pa_csv.WriteOptions(include_header=False))
+        with closing(writer):
+            for table in chain([first], tables):
+                writer.write_table(table)
+
+
+@contextmanager
+def _whole_or_nothing(path: str | Path) -> Iterator[IO[bytes]]:
+    """A file that appears when the block has succeeded; `-` is stdout."""
+    if str(path) != "-":
+        with atomic_path(path) as temporary, open_to_write(temporary) as file:
+            yield file
+        return
+    with tempfile.TemporaryFile() as spooled:
+        yield spooled
+        spooled.seek(0)
+        shutil.copyfileobj(spooled, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 @contextmanager
@@ -261,10 +292,3 @@ def open_to_write(path: Path) -> Iterator[IO[bytes]]:
             whole = io.BufferedWriter(cast(io.RawIOBase, packed))
             yield whole
             whole.flush()
-
-
-def _write_csv(file: IO[bytes], table: pa.Table) -> None:
-    # The header is written here because pyarrow would quote every name.
-    file.write((",".join(table.column_names) + "\n").encode())
-    pa_csv.write_csv(table, file, pa_csv.WriteOptions(include_header=False))
-    file.flush()

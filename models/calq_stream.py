@@ -1,25 +1,19 @@
-"""Module charges in, latents out, piece by piece, so that memory does not grow with the files."""
+"""Module charges piece by piece, in memory that does not grow with the files; `write_latent_pieces` is the other end."""
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from models.calq_csv import CALQ_COLUMNS, CsvFile, charge_names, check_columns, no_rows
-from models.calq_io import CALQ_TYPES, Order, charges_of, input_files, is_parquet, open_to_write, whole_charges
+from models.calq_io import CALQ_TYPES, Order, charges_of, input_files, is_parquet, whole_charges
 from models.errors import parsing
-from models.files import atomic_path
 from models.trigger_cells import N_TRIGGER_CELLS
 
 ROWS = 1 << 17
@@ -66,35 +60,3 @@ def _parquet(path: str, rows: int) -> Iterator[pa.RecordBatch]:
 def _csv(path: str, rows: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG001  (as for Parquet)
     file = CsvFile.open(path, sys.stdin.buffer.read() if path == "-" else None)
     yield from file.batches(CALQ_TYPES, CALQ_COLUMNS)
-
-
-def write_latent_pieces(path: str | Path, pieces: Iterable[npt.NDArray[np.integer[Any]]]) -> None:
-    """Write latents (n, outputs) that follow one another, as `write_latents` writes them at once; `-` is stdout.
-
-    Nothing appears before all pieces are there.
-    """
-    with _whole_or_nothing(path) as file:
-        tables = (pa.table({f"latent_{i}": pa.array(column) for i, column in enumerate(piece.T)}) for piece in pieces)
-        first = next(tables)
-        if str(path).endswith(".parquet"):
-            writer: Any = pa_parquet.ParquetWriter(file, first.schema)
-        else:
-            file.write((",".join(first.column_names) + "\n").encode())  # pyarrow would quote every name
-            writer = pa_csv.CSVWriter(file, first.schema, write_options=pa_csv.WriteOptions(include_header=False))
-        with closing(writer):
-            writer.write_table(first)
-            for table in tables:
-                writer.write_table(table)
-
-
-@contextmanager
-def _whole_or_nothing(path: str | Path) -> Iterator[IO[bytes]]:
-    if str(path) != "-":
-        with atomic_path(path) as temporary, open_to_write(temporary) as file:
-            yield file
-        return
-    with tempfile.TemporaryFile() as file:
-        yield file
-        file.seek(0)
-        shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()

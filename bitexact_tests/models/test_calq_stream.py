@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.calq_io import MAX_CALQ, read_calq, write_calq, write_latents
-from models.calq_stream import calq_pieces, write_latent_pieces
+from models.calq_io import MAX_CALQ, read_calq, write_calq, write_latent_pieces, write_latents
+from models.calq_stream import calq_pieces
 from models.errors import InputError
 
 CHARGES = np.random.default_rng(1).integers(0, MAX_CALQ + 1, (11, 48))

@@ -15,8 +15,8 @@ from hls.cache import compiled
 from hls.commands.options import BackendName, backend_name
 from hls.csim import run_csim
 from hls.testbench import STAGES
-from models.calq_io import column_order, read_calq, write_latents
-from models.calq_stream import calq_pieces, write_latent_pieces
+from models.calq_io import column_order, read_calq, write_latent_pieces, write_latents
+from models.calq_stream import calq_pieces
 from models.configured import load_configured
 from models.npz import write_npz
 from models.options import CalqFiles, LatentFile, Order, TraceFile, WeightsConfig, WeightsFile

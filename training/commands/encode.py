@@ -12,8 +12,8 @@ import typer
 
 from emulator.file_encoder import FileEncoder
 from emulator.trace import STAGES
-from models.calq_io import column_order, read_calq, write_latents
-from models.calq_stream import calq_pieces, write_latent_pieces
+from models.calq_io import column_order, read_calq, write_latent_pieces, write_latents
+from models.calq_stream import calq_pieces
 from models.errors import InputError
 from models.npz import write_npz
 from models.options import CalqFile, LatentFile, Order, TraceFile, WeightsConfig
