@@ -1,4 +1,4 @@
-"""Module charges piece by piece, in memory that does not grow with the files; `write_latent_pieces` is the other end."""
+"""Module charges piece by piece: memory does not grow with the files. `write_latent_pieces` is the other end."""
 
 from __future__ import annotations
 
