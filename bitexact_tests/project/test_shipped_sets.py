@@ -27,6 +27,17 @@ def test_the_tables_are_those_of_the_cards(part: str, table: Callable[[Sequence[
     assert shown == table(cards), f"expected what {table.__module__}.{table.__name__} gives"
 
 
+def test_the_readme_has_the_values_of_the_cards() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (\d) \| \d \|.* (\d\.\d+), (\d\.\d+), (\d\.\d+) \|$", text, re.MULTILINE)
+    expected = []
+    for links in range(1, 6):
+        card = Run(shipped.FOLDER / f"econ_t_{links}elink").card
+        samples = [card.sample("held_out"), card.sample("sparse"), card.sample("generated")]
+        expected.append((str(links), *(f"{one.emd_mean:.3f}" for one in samples if one)))
+    assert shown == expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", shipped.names())
 def test_the_card_is_reproduced_on_the_held_out_published_modules(
