@@ -48,7 +48,8 @@ def calq_pieces(
 
 
 def _parquet(path: str, rows: int) -> Iterator[pa.RecordBatch]:
-    with parsing(path, "Parquet"), pa_parquet.ParquetFile(path) as file:
+    # pre_buffer would keep every row group that was read.
+    with parsing(path, "Parquet"), pa_parquet.ParquetFile(path, pre_buffer=False) as file:
         given = file.schema_arrow.names
         names = charge_names(given)
         check_columns(path, names)

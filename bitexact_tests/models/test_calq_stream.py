@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
 import pytest
 
 from models.calq_io import MAX_CALQ, read_calq, write_calq, write_latent_pieces, write_latents
 from models.calq_stream import calq_pieces
 from models.errors import InputError
+from training.production.stream import read_tables
 
 CHARGES = np.random.default_rng(1).integers(0, MAX_CALQ + 1, (11, 48))
 LATENTS = np.random.default_rng(2).integers(0, 512, (11, 16), dtype=np.int32)
@@ -43,6 +46,20 @@ def test_a_piece_is_there_before_the_rest_is_read(tmp_path: Path, suffix: str) -
     np.testing.assert_array_equal(next(pieces), calq[:100])
     with pytest.raises(InputError, match=f"row {len(calq)}, column CALQ_47: {MAX_CALQ + 1}, expected an integer"):
         list(pieces)
+
+
+@pytest.mark.parametrize("reader", [calq_pieces, read_tables])
+def test_row_groups_that_were_read_are_not_kept(
+    tmp_path: Path, reader: Callable[..., Iterator[np.ndarray | pa.Table]]
+) -> None:
+    """15 MB of charges that do not pack, of which a piece and a row group take less than one."""
+    charges = np.random.default_rng(1).integers(0, MAX_CALQ + 1, (80_000, 48), dtype=np.uint32)
+    table = pa.table({f"CALQ_{i}": column for i, column in enumerate(charges.T)})
+    pa_parquet.write_table(table, tmp_path / "calq.parquet", row_group_size=2000, use_dictionary=False)
+    del table
+    before = pa.total_allocated_bytes()
+    used = [pa.total_allocated_bytes() for _ in reader([tmp_path / "calq.parquet"], rows=2000)]
+    assert len(used) == 40 and max(used) < before + (6 << 20)
 
 
 def test_names_of_columns_that_are_numbers(tmp_path: Path) -> None:

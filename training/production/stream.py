@@ -147,7 +147,8 @@ def _pieces(path: Path, rows: int) -> Iterator[pa.Table]:
 
 
 def _parquet(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
-    with parsing(path, "Parquet"), pa_parquet.ParquetFile(path) as file:
+    # pre_buffer would keep every row group that was read.
+    with parsing(path, "Parquet"), pa_parquet.ParquetFile(path, pre_buffer=False) as file:
         _check_names(path, charge_names(file.schema_arrow.names))
         yield from file.iter_batches(rows)
 
