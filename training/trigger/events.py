@@ -33,6 +33,8 @@ SAMPLES = (*GUNS, "jets", "ttbar", MINIMUM_BIAS)
 """All samples. Minimum bias with pile-up is pile-up alone: the collisions of an ordinary bunch crossing."""
 EVENTS_PER_PART = 10
 """Events that are simulated, and go through a system, at a time."""
+_AT_ONCE = 16_384
+"""Modules whose charges are computed at a time: those of a part, in 64 bits, would take a GiB."""
 _POOL = 10_000
 _EVENTS_APART = 1_000_000
 """Samples use events of different numbers, so that each has its own pile-up."""
@@ -193,14 +195,17 @@ def read(path: Path, n_events: int = EVENTS_PER_PART) -> Events:
         event, endcap, module = (table[name].to_numpy().astype(np.int64) for name in ("event", "endcap", "module"))
         if REGISTERS in table.column_names:
             calibrations = np.frombuffer(table[REGISTERS].combine_chunks().buffers()[1], np.uint16).reshape(
-                -1, N_TRIGGER_CELLS).astype(np.int64)
-            dense = table[DENSE].to_numpy()
+                -1, N_TRIGGER_CELLS)
+            which, dense = np.arange(len(module)), table[DENSE].to_numpy()
         else:
-            calibrations, dense = registers()[module], modules().high_density[module]
-    kept = event < numbers.stop
-    module = module[kept]
-    calq = to_trigger_cells(chip_charges(words[kept], calibrations[kept], dense[kept]))
-    return Events(numbers, event[kept], endcap[kept], module, calq.astype(np.uint32), read_truth(path, n_events))
+            calibrations, which, dense = registers(), module, modules().high_density[module]
+    kept = np.flatnonzero(event < numbers.stop)
+    calq = np.empty((len(kept), N_TRIGGER_CELLS), dtype=np.uint32)
+    for start in range(0, len(kept), _AT_ONCE):
+        rows = kept[start : start + _AT_ONCE]
+        charges = chip_charges(words[rows], calibrations[which[rows]].astype(np.int64), dense[rows])
+        calq[start : start + _AT_ONCE] = to_trigger_cells(charges)
+    return Events(numbers, event[kept], endcap[kept], module[kept], calq, read_truth(path, n_events))
 
 
 def read_truth(path: Path, n_events: int = EVENTS_PER_PART) -> Truth:

@@ -83,6 +83,15 @@ def test_first_events_of_a_part(tmp_path: Path) -> None:
     assert_array_equal(some.calq, whole.calq[whole.event < 4])
 
 
+def test_modules_are_read_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all events, and of the first ones of a part."""
+    whole = {n: shot(tmp_path, n_events=n) for n in (10, 4)}
+    for at_once in (1, 7):
+        monkeypatch.setattr(events, "_AT_ONCE", at_once)
+        for n, expected in whole.items():
+            assert_array_equal(shot(tmp_path, n_events=n).calq, expected.calq)
+
+
 def test_a_file_that_is_not_of_events(tmp_path: Path) -> None:
     path = part_file(tmp_path, 0)
     path.write_text("nothing")
