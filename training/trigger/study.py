@@ -30,7 +30,7 @@ from training.trigger.system import Rule, System
 _PER_MILLION = 1_000_000
 
 Sets = tuple[tuple[str, str], ...]
-"""Names of runs and the digests of their weights; files of decoders and their digests."""
+"""Names of runs and the digests of their weights; the same of their decoders, wherever the project is."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def _parts(job: Job, system: System, sample: EventSample) -> list[Part]:
 
 def sets_of(system: System) -> Sets:
     """Runs of the encoders of a system with the digests of their weights, and the same of their decoders."""
-    decoders = {rule.decoder_of(n) for rule, n in _encoders(system)}
-    return (*weights_of(system), *((str(path), _file_digest(system, path)) for path in sorted(decoders)))
+    decoders = {f"{rule.run_of(n)}: {rule.decoder_of(n).name}": rule.decoder_of(n) for rule, n in _encoders(system)}
+    return (*weights_of(system), *((name, _file_digest(system, path)) for name, path in sorted(decoders.items())))
 
 
 def weights_of(system: System) -> Sets:

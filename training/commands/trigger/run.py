@@ -62,7 +62,8 @@ def run(
     chosen = list(dict.fromkeys([*(sample or []), *files])) or ["electrons"]
     samples = study.with_rates([EventSample(name, pile_up, seed, files.get(name)) for name in chosen])
     job = study.Job(samples, systems, events, output, cache)
-    config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
+    # With autoencoders, a worker takes up to 1.8 GiB; dask lets one wait that has 80% of its memory.
+    config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers, memory="3GiB")
     study.check(job)
     with part_progress(study.n_parts(job)) as done:
         study.simulate(job, config, done)
