@@ -193,6 +193,7 @@ def read(path: Path, n_events: int = EVENTS_PER_PART) -> Events:
         table = pa_parquet.read_table(path)
         words = np.frombuffer(table["words"].combine_chunks().buffers()[1], np.uint32).reshape(-1, N_ERX)
         event, endcap, module = (table[name].to_numpy().astype(np.int64) for name in ("event", "endcap", "module"))
+        calibrations: IntArray
         if REGISTERS in table.column_names:
             calibrations = np.frombuffer(table[REGISTERS].combine_chunks().buffers()[1], np.uint16).reshape(
                 -1, N_TRIGGER_CELLS)
