@@ -19,6 +19,7 @@ from training.report.parts import Cell, Line, Section, Table
 from training.report.render import render
 from training.results.comparison import Comparison, SchemeResult
 from training.results.run import RunSummary
+from training.results.size import Size
 
 if TYPE_CHECKING:
     from training.fit.run import Run
@@ -67,11 +68,13 @@ def _best_other(physics: Comparison, encoder: SchemeResult) -> Cell:
 
 
 def _gates(run: Run) -> Cell:
-    """Gates of the RTL, if they were counted for this encoder: `make rtl-synth TECHNOLOGY=gates`."""
-    found = ChipSynthesis.find(run.rtl_file("gates"))
-    if found is None or found.digest != run.config.encoder.digest() or found.total.nand2 is None:
-        return Cell("-")
-    return Cell(f"{found.total.nand2:,}", found.total.nand2)
+    """Gates of this encoder's RTL, as the run counted them (`make rtl-synth`) or else as `econ-t size` has them."""
+    digest = run.config.encoder.digest()
+    mapped, size = ChipSynthesis.find(run.rtl_file("gates")), Size.find(run.size_file)
+    rows = [mapped.total.nand2] if mapped and mapped.digest == digest else []
+    rows += [row.nand2 for row in size.block] if size and size.digest == digest else []
+    nand2 = next((one for one in rows if one is not None), None)
+    return Cell("-") if nand2 is None else Cell(f"{nand2:,}", nand2)
 
 
 def _trainings(runs: Mapping[str, Run]) -> Table:

@@ -12,12 +12,20 @@ from typer.testing import CliRunner
 
 from bitexact_tests.samples.reports import CONFIG, CONFIG_FILE, make_run
 from bitexact_tests.samples.results import chip_synthesis, pareto_point, pareto_scan
+from bitexact_tests.samples.schemes import CALQ
 from bitexact_tests.samples.trigger import study
 from models.calq_io import write_calq
+from models.config import Config
+from models.cost import cost
+from models.hardware import Implementation
+from models.spec import EncoderSpec
+from models.trigger_cells import image_order
 from models.weights import EncoderWeights
 from rtl.results import Resources
 from training.__main__ import app
 from training.production.toy import generate
+from training.results.run import History
+from training.results.size import Size
 from training.results.trigger import TriggerStudy
 
 
@@ -51,3 +59,33 @@ def full_run(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--run", str(folder)])
     assert done.exit_code == 0, done.output
     return folder
+
+
+@pytest.fixture(scope="session")
+def runs_page(random_runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a page about three runs (`report.html`) and of what it compares (`physics.json`).
+
+    The first run has learning curves and counted gates, and an estimate that does not count beside them; the second has
+    an estimate; the third one has one of another encoder.
+    """
+    folder, (first, second, third) = tmp_path_factory.mktemp("page"), random_runs
+    specs = [Config.load(one / "config.yaml").encoder for one in random_runs]
+    History(loss=(2.0, 1.0), val_loss=(2.0, 1.5)).save(first / "history.json")
+    chip_synthesis(specs[0], technology="gates", resources=Resources(nand2=123_456)).save(first / "rtl_gates.json")
+    for one, spec, nand2 in ((first, specs[0], 1), (second, specs[1], 234_567), (third, specs[0], 2)):
+        sizes(spec, lut=98_765, nand2=nand2).save(one / "size.json")
+    write_calq(folder / "calq.csv", CALQ[:, image_order()])
+    done = CliRunner().invoke(app, ["report", "--compare", *map(str, random_runs), "--input", str(folder / "calq.csv"),
+                                    "--n-modules", "200", "--output", str(folder / "report.html"),
+                                    "--json", str(folder / "physics.json")])
+    assert done.exit_code == 0 and done.output.endswith(f"{folder / 'report.html'}\n"), done.output
+    for made in (first / "history.json", first / "rtl_gates.json", *(one / "size.json" for one in random_runs)):
+        made.unlink()
+    return folder
+
+
+def sizes(spec: EncoderSpec, **counts: int) -> Size:
+    """Estimates, of a block that has one row for each count."""
+    block = [Implementation(name=f"RTL in {unit}", tool="a tool", **{unit: count}) for unit, count in counts.items()]
+    return Size(config="a sample", digest=spec.digest(), weights="0" * 16, encoder=cost(spec), block=tuple(block),
+                constants=(), decoders=())

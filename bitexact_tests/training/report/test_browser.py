@@ -155,6 +155,17 @@ TEXTS = """() => {
 }"""
 
 
+COLLISIONS = """() => Array.from(document.querySelectorAll("svg")).flatMap((svg) => {
+    const texts = Array.from(svg.querySelectorAll("text")).filter((one) => one.textContent.trim()
+        && one.getClientRects().length && getComputedStyle(one).opacity !== "0")
+        .map((one) => [one.textContent.trim(), one.getBoundingClientRect()]);
+    const overlap = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3;
+    return texts.flatMap(([name, a], i) =>
+        texts.slice(i + 1).filter(([, b]) => overlap(a, b)).map(([other]) => [name, other]));
+})"""
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_text_in_pictures_can_be_read(visit: Callable[..., Visit], width: int, scheme: str) -> None:
     """At least 9 pixels high, also in a smaller picture, of enough contrast in both themes, and not cut at an edge."""
@@ -165,6 +176,7 @@ def test_text_in_pictures_can_be_read(visit: Callable[..., Visit], width: int, s
     assert [text for text, size, *_ in texts if size < 9] == []
     assert [text for text, _, contrast, _ in texts if contrast < 4.5] == []
     assert [(text, beyond) for text, _, _, beyond in texts if beyond > 2] == []
+    assert seen.page.evaluate(COLLISIONS) == []
 
 
 def test_every_id_is_unique_and_every_picture_has_a_text(visit: Callable[..., Visit]) -> None:
@@ -211,6 +223,25 @@ def test_page_of_a_module_is_accessible(browser: Any, tmp_path: Path) -> None:
         texts = seen.page.evaluate(TEXTS)
         assert len(texts) > 10 and all(size >= 9 and contrast >= 4.5 for _, size, contrast, _ in texts)
         seen.page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), *(
+    pytest.param(*how, marks=pytest.mark.slow)
+    for how in ((1280, "dark"), (800, "light"), (800, "dark"), (390, "light")))])
+def test_page_of_many_runs(browser: Any, runs_page: Path, width: int, scheme: str) -> None:
+    """Accessible, readable, no wider than the screen, without a word on the console or a request."""
+    seen = Visit(browser, runs_page, width, scheme)
+    seen.see_all()
+    page = seen.page
+    assert violations(page) == [] and seen.console == []
+    assert [url for url in seen.requests if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    hidden = page.evaluate("Array.from(document.querySelectorAll('.wide'), (one) => one.scrollWidth - one.clientWidth)")
+    assert len(hidden) > 3 and (width < 800 or max(hidden) == 0)
+    texts = page.evaluate(TEXTS)
+    assert len(texts) > 50 and [text for text, size, contrast, _ in texts if size < 9 or contrast < 4.5] == []
+    assert page.evaluate(COLLISIONS) == []
+    page.close()
 
 
 def test_faults_are_seen(browser: Any, full_run: Path) -> None:

@@ -49,6 +49,33 @@ class Shown {
   }
 }
 
+/** Domain of an axis for these values with room below and above (parts of their range), and the part of it below a value. */
+function spread(values, log, above = 0.06) {
+  const scale = log ? Math.log : (value) => value, back = log ? Math.exp : (value) => value;
+  const least = Math.min(...values.map(scale)), range = Math.max(...values.map(scale)) - least || 1;
+  const low = least - 0.06 * range, high = least + (1 + above) * range;
+  return { domain: [back(low), back(high)], part: (value) => (scale(value) - low) / (high - low) };
+}
+
+const SIDES = [["left", -7], ["left", 15], ["right", -7], ["right", 15]];
+
+/** Names beside points, by side: as many as lie on no other name, on no point and inside the plot, trained encoders first. */
+function labelled(front, rows, place, width) {
+  const taken = rows.map(place).map(([x, y]) => [x - 5, x + 5, y - 5, y + 5]);
+  const free = ([left, right, top, bottom]) => left > 0 && right < width && top > 50
+    && taken.every(([l, r, t, b]) => right < l || left > r || bottom < t || top > b);
+  const found = SIDES.map(([align, dy]) => [[], align, dy]);
+  for (const one of [...front].sort((a, b) => (b.series === "AE") - (a.series === "AE"))) {
+    const [x, y] = place(one), long = 6.5 * one.name.length;
+    const boxes = SIDES.map(([align, dy]) => (align === "left" ? [x + 6, x + 7 + long] : [x - 7 - long, x - 6]).concat(y + dy - 10, y + dy + 2));
+    const side = boxes.findIndex(free);
+    if (side < 0) continue;
+    found[side][0].push(one);
+    taken.push(boxes[side]);
+  }
+  return found.filter(([values]) => values.length);
+}
+
 function pareto(root) {
   const state = { metric: "emd", scale: "log", off: new Set() };
   const plot = new Plot("pareto", "Each point is a scheme on a number of links. The line joins those that no other one beats in both."
@@ -72,17 +99,16 @@ function pareto(root) {
       if (!last || (about.low ? one.value < last.value : one.value > last.value)) front.push(one);
     }
     const log = state.scale === "log" && rows.every((one) => one.low > 0);
-    const y = { field: "value", type: "quantitative", title: about.title, scale: scaleOf(log) };
-    const x = { field: "bits", type: "quantitative", title: "bits per BX, without filling", scale: scaleOf(false) };
-    // Labels of neighbours lie on different sides of the line, and none leaves the plot on the right.
-    const most = Math.max(...rows.map((one) => one.bits)), least = Math.min(...rows.map((one) => one.bits));
-    const labels = (parity, dy, align) => {
-      const values = front.filter((one, index) => index % 2 === parity
-        && (one.bits - least > 0.75 * (most - least)) === (align === "right"));
-      return !values.length ? [] : [{ data: { values },
-        mark: { type: "text", align, dx: align === "right" ? -7 : 7, dy, fontSize: 11 },
-        encoding: { x, y, text: { field: "name" } } }];
-    };
+    const across = spread(rows.map((one) => one.bits), false);
+    const up = spread(rows.flatMap((one) => [one.low, one.high]), log, 0.2);
+    const y = { field: "value", type: "quantitative", title: about.title, scale: scaleOf(log, { domain: up.domain, nice: false }) };
+    const x = { field: "bits", type: "quantitative", title: "bits per BX, without filling",
+                scale: scaleOf(false, { domain: across.domain, nice: false }) };
+    const inside = [plot.width - 60, plot.width < 600 ? 240 : 285];
+    const place = (one) => [across.part(one.bits) * inside[0], (1 - up.part(one.value)) * inside[1]];
+    const labels = labelled(front, rows, place, inside[0]).map(([values, align, dy]) => ({ data: { values },
+      mark: { type: "text", align, dx: align === "right" ? -7 : 7, dy, fontSize: 11, baseline: "alphabetic" },
+      encoding: { x, y, text: { field: "name" } } }));
     plot.draw({
       width: plot.width, height: 380, autosize: { type: "fit", contains: "padding" }, layer: [
         { data: { values: PHYSICS.options.n_elinks.map((n) => ({ bits: 32 * n, text: linksText(n) })) },
@@ -98,7 +124,7 @@ function pareto(root) {
           encoding: { x, y, color: seriesEncoding(series).color, shape: seriesEncoding(series).shape, tooltip: [
             { field: "name", title: "scheme" }, { field: "links", title: "links" }, { field: "shown", title: about.title },
             { field: "bits", title: "bits per BX", format: ".1f" }, { field: "setting", title: "setting" }] } },
-        ...labels(0, -7, "left"), ...labels(1, 12, "left"), ...labels(0, -7, "right"), ...labels(1, 12, "right"),
+        ...labels,
       ],
     }, `${about.title} vs. bits per BX; on the line: ${front.map((one) => `${one.name} ${one.shown}`).join(", ")}`);
   }
