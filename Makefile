@@ -43,7 +43,8 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 FOLDED  = $(if $(filter-out 1,$(FOLD)),_fold$(FOLD))
-COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header \
+EXTRAS  = training search data trigger rtl docs dev
+COMPILE = $(VENV)/bin/uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --universal --python-version 3.10 --no-header \
     --no-annotate --generate-hashes --quiet
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2

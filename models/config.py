@@ -166,12 +166,14 @@ class DecoderConfig(_Section):
 class StageConfig(_Section):
     """One of several trainings in a row: keys of `training` with other values, and of `data`.
 
-    `start`: folder of the run, or file of the encoder, to initialise from; default: the stage before.
+    `start`: folder of the run, or file of the encoder, to initialise from; default: the stage before. `start_decoder`:
+    file of the decoder to initialise from, with an encoder in a file.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     start: str | None = None
+    start_decoder: str | None = None
     data: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -181,7 +183,14 @@ class StageConfig(_Section):
 
     @model_serializer(mode="wrap")
     def _as_written(self, plain: Any) -> dict[str, Any]:
-        return {key: value for key, value in plain(self).items() if key not in ("start", "data") or value}
+        return {key: value for key, value in plain(self).items()
+                if key not in ("start", "start_decoder", "data") or value}
+
+    @model_validator(mode="after")
+    def _decoder_of_an_encoder(self) -> StageConfig:
+        if self.start_decoder and not self.start:
+            raise ValueError(f"start_decoder {self.start_decoder}: expected start, the file of its encoder")
+        return self
 
 
 class TrainingConfig(_Section):

@@ -39,7 +39,7 @@ class ToolMissing(RuntimeError):
     """An external program or optional package is not there; the message says which and how to get it."""
 
 
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "dask_jobqueue": "dask-jobqueue"}
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "dask_jobqueue": "dask-jobqueue", "umap": "umap-learn"}
 """Of packages that are installed under another name than they are imported by."""
 
 

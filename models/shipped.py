@@ -50,8 +50,8 @@ def find_weights(path: str | Path) -> Path:
     if found.is_dir():
         return found / WEIGHTS_FILE
     if found.parent == Path() and not found.suffix and not found.exists():
-        raise InputError(f"{path}: no such file and no shipped set of this name{nearest(found.name, names())}; "
-                         f"expected a file, the folder of a run or one of {', '.join(names()) or 'none'}")
+        raise InputError(f"{path}: no such file and no shipped set of this name; expected a file, the folder "
+                         f"of a run or one of {', '.join(names()) or 'none'}{nearest(found.name, names())}")
     return found
 
 

@@ -19,10 +19,11 @@ _OF_THE_CHAIN = ("stages", "network")
 
 
 class Stage(NamedTuple):
-    """A training of a chain, and the run to initialise it from; None is the stage before."""
+    """A training of a chain, and the run or file to initialise it from, and its decoder; None is the stage before."""
 
     config: Config
     start: str | None
+    decoder: str | None = None
 
 
 def stages_of(config: Config, source: object, lines: Mapping[Location, int] | None = None) -> tuple[Stage, ...]:
@@ -33,16 +34,19 @@ def stages_of(config: Config, source: object, lines: Mapping[Location, int] | No
     given = config.training.stages
     if not given:
         return (Stage(config, None),)
-    found = [Stage(_applied(config, index, source, lines or {}), stage.start) for index, stage in enumerate(given)]
+    found = [Stage(_applied(config, index, source, lines or {}), stage.start, stage.start_decoder)
+             for index, stage in enumerate(given)]
     last = found[-1].config
-    chain = [_changes(last, config) | ({"start": start} if start else {}) for config, start in found]
+    chain = [_changes(last, one.config) | ({"start": one.start} if one.start else {})
+             | ({"start_decoder": one.decoder} if one.decoder else {}) for one in found]
     return *found[:-1], found[-1]._replace(config=last.evolve(training={"stages": chain}))
 
 
-def started(config: Config, start: str) -> Config:
-    """A copy whose first stage, or only training, is initialised from this run."""
+def started(config: Config, start: str, decoder: str | None = None) -> Config:
+    """A copy whose first stage, or only training, is initialised from this run, or this file and that of a decoder."""
     first, *others = [stage.model_dump() for stage in config.training.stages] or [{}]
-    return config.evolve(training={"stages": [first | {"start": start}, *others]})
+    given = {"start": start} | ({"start_decoder": decoder} if decoder else {})
+    return config.evolve(training={"stages": [first | given, *others]})
 
 
 def check_not_staged(config: Config, path: tuple[str, ...]) -> None:
@@ -76,7 +80,7 @@ def _applied(config: Config, index: int, source: object, lines: Mapping[Location
     try:
         return type(config).model_validate(content)
     except ValidationError as error:
-        raise InputError(explain(error, type(config), source, own) + where) from None
+        raise InputError(explain(error, type(config), source, own, where)) from None
 
 
 def _changes(one: Config, other: Config) -> dict[str, Any]:

@@ -39,9 +39,13 @@ def merged(section: BaseModel, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def explain(
-    error: ValidationError, model: type[BaseModel], source: object = "", lines: Mapping[Location, int] | None = None
+    error: ValidationError, model: type[BaseModel], source: object = "", lines: Mapping[Location, int] | None = None,
+    where: str = "",
 ) -> str:
-    """The first problem as `source:line: key: message`; `lines` knows the line of every key of the source."""
+    """The first problem as `source:line: key: message`; `lines` knows the line of every key of the source.
+
+    `where`: what else is to be said of the place, behind the problem and before a hint.
+    """
     # A misspelt key is also a missing one: the unknown key is what the user can act on.
     first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     location = known = tuple(first["loc"])
@@ -53,13 +57,13 @@ def explain(
     if first["type"] == "extra_forbidden":
         fields = _fields_at(model, location[:-1])
         hint = nearest(str(location[-1]), fields) or f"; expected one of {', '.join(fields)}"
-        return f"{prefix}unknown key '{key}'{hint}"
+        return f"{prefix}unknown key '{key}'{where}{hint}"
     if first["type"] == "missing":
-        return f"{prefix}key '{key}' is missing"
+        return f"{prefix}key '{key}' is missing{where}"
     message = first["msg"].removeprefix("Value error, ")
     given = first["input"]
     shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
-    return f"{prefix}{key}{': ' if key else ''}{message}{shown}"
+    return f"{prefix}{key}{': ' if key else ''}{message}{shown}{where}"
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:

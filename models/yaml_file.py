@@ -23,8 +23,8 @@ def named_file(folder: Path, name: str, what: str) -> Path:
     path = folder / f"{name}.yaml"
     if not path.is_file():
         known = sorted(file.stem for file in folder.glob("*.yaml"))
-        raise InputError(f"{name}: no such file and no {what} of this name{nearest(name, known)}; expected a file or "
-                         f"one of {', '.join(known)}")
+        raise InputError(f"{name}: no such file and no {what} of this name; expected a file or one of "
+                         f"{', '.join(known)}{nearest(name, known)}")
     return path
 
 

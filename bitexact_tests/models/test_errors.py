@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,15 @@ def test_the_package_that_is_missing_is_named_not_the_one_that_was_asked_for(mon
 ])
 def test_what_a_failed_import_lacks(error: ImportError, message: str) -> None:
     assert str(not_installed(error, "cats need", "trigger")) == message
+
+
+def test_a_hint_is_the_end_of_its_message() -> None:
+    """Behind its question mark nothing follows, in any message of any package."""
+    calls = [line for package in ("models", "emulator", "hls", "rtl", "training")
+             for path in (REPOSITORY / package).rglob("*.py") for line in path.read_text(encoding="utf-8").splitlines()
+             if ("nearest(" in line and "def nearest" not in line and "InputError" in line) or "{nearest(" in line]
+    assert len(calls) > 12
+    assert not [line for line in calls if re.search(r"\{nearest\((?:[^{}()]|\([^()]*\))*\)\}(?!\"\)?$)", line)]
 
 
 def test_missing_module_of_ours_is_a_mistake() -> None:

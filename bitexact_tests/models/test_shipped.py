@@ -73,8 +73,8 @@ def test_a_file_of_a_set_by_name(folder: Path, caplog: pytest.LogCaptureFixture)
 
 
 def test_an_unknown_name_is_one_line(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"^mne: no such file and no shipped set of this name; did you mean 'mine'\?; "
-                                         "expected a file, the folder of a run or one of mine$"):
+    with pytest.raises(InputError, match=r"^mne: no such file and no shipped set of this name; expected a file, the "
+                                         r"folder of a run or one of mine; did you mean 'mine'\?$"):
         load_weights("mne")
 
 

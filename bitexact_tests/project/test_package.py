@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")
             if path.is_file() and "__pycache__" not in path.parts}
+
+
+def test_the_lock_is_of_all_extras_but_the_one_that_says_so() -> None:
+    """UMAP brings a compiler."""
+    makefile, project = ((REPOSITORY / name).read_text(encoding="utf-8") for name in ("Makefile", "pyproject.toml"))
+    locked = next(line.partition("=")[2].split() for line in makefile.splitlines() if line.startswith("EXTRAS "))
+    section = project.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    assert set(re.findall(r"^(\w+) = \[", section, re.MULTILINE)) == {*locked, "umap"}
 
 
 def test_wheel_holds_every_file_of_the_packages(built: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,3 +65,29 @@ def fill(model: Any, seed: int, scale: float = 0.35) -> None:
         if not variable.dtype.is_integer:
             values = rng.uniform(-scale, scale, variable.shape)
             variable.assign(np.abs(values) + 0.5 if "variance" in variable.name else values)
+
+
+def conditional_decoder(n_inputs: int = 24) -> Any:
+    """As those of the conditional autoencoder, with random weights."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    x = start = layers.Input((n_inputs,), name="latents_and_conditions")
+    for units in (24, 64, 128):
+        x = layers.Dense(units, activation="relu")(x)
+    x = layers.Conv2DTranspose(1, 3, strides=2)(layers.Reshape((4, 4, 8))(x))
+    model = tf_keras.Model(start, layers.ReLU()(x[:, :8, :8, :]), name="decoder")
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.normal(0.05, 0.2, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+def freeze(model: Any, path: Path, n_rows: int | None = 1, behind: Callable[[Any], Any] = lambda x: x) -> None:
+    """Write a decoder as the frozen graph of flat images, for batches of this many rows; `behind`: what it ends in."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    function = tf.function(lambda x: behind(tf.reshape(model(x), (-1 if n_rows is None else n_rows, 64))))
+    kind = tf.TensorSpec((n_rows, model.input_shape[1]), tf.float32)
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(kind))
+    path.write_bytes(frozen.graph.as_graph_def().SerializeToString())

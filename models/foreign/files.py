@@ -57,7 +57,7 @@ def open_encoder(path: Path, architecture: Path | None, n_outputs: int) -> Netwo
         raise InputError(f"{path} holds an architecture without weights; expected the weights (.h5) as --input, "
                          "and this file as --architecture")
     if path.suffix == ".pb":
-        from models.foreign.qkeras_graph import read_graph  # TensorFlow: seconds, and not in every installation
+        from models.foreign.qkeras_graph import read_graph  # TensorFlow, which reads the file: seconds
 
         return read_graph(path)
     if path.suffix in (".h5", ".hdf5", ".keras"):

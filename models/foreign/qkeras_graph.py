@@ -8,114 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.arrays import FloatArray
-from models.errors import InputError, parsing
+from models.errors import InputError
 from models.foreign.functions import snapped
 from models.foreign.layers import Function, Layer, Network
+from models.foreign.node_graph import NodeGraph
+from models.foreign.operations import ELEMENTWISE, SHAPES
 from models.trigger_cells import IMAGE_SIZE
 
-# isort: split
-import tensorflow as tf
-
-_ELEMENTWISE = {
-    "Identity", "StopGradient", "Add", "AddV2", "Sub", "Mul", "RealDiv", "Div", "DivNoNan", "FloorDiv", "FloorMod",
-    "Neg", "Abs", "Sign", "Round", "Rint", "Floor", "Ceil", "Pow", "Exp", "Log", "Log1p", "Sqrt", "Rsqrt", "Square",
-    "Maximum", "Minimum", "ClipByValue", "Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus",
-    "Softsign", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalOr",
-    "LogicalNot", "Select", "SelectV2", "Cast", "OnesLike", "ZerosLike", "PlaceholderWithDefault", "Erf",
-}
-_SHAPES = {"Reshape", "Squeeze", "ExpandDims", "Transpose"}
-_OF_CONSTANTS = {"Const", "NoOp", "Sum", "Mean", "Max", "Min", "Prod", "ArgMax", "Shape", "StridedSlice", "Pack",
-                 "ConcatV2", "Fill", "BroadcastTo", "Tile", "Range", "Rank", "Size", "GatherV2", "Slice"}
-_LAYERS = {"Placeholder", "Conv2D", "MatMul", "BiasAdd", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3",
-           "Pad", "PadV2", "MaxPool", "AvgPool", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Softmax", *_SHAPES}
 _AFFINE = {"Add", "AddV2", "Sub", "Mul", "RealDiv", "BiasAdd"}
-_MAX_BYTES = 1 << 26
 
 
 def read_graph(path: Path) -> Network:
     """The encoder of a frozen graph: its one input is the image, its last node the latents."""
-    if path.stat().st_size > _MAX_BYTES:
-        raise InputError(f"{path}: over {_MAX_BYTES} bytes, expected the frozen graph of an encoder")
-    definition = tf.compat.v1.GraphDef()
-    with parsing(path, "a frozen graph"):
-        definition.ParseFromString(path.read_bytes())
-    return _Graph(path, definition).network()
+    return _Encoder(path, "an encoder", "arithmetic on constants and an image alone").network()
 
 
-class _Graph:
-    def __init__(self, path: Path, definition: Any) -> None:
-        self.path = path
-        self.nodes = {node.name: node for node in definition.node}
-        self.inputs = {node.name: [name.lstrip("^").partition(":")[0] for name in node.input]
-                       for node in definition.node}
-        used = {name for names in self.inputs.values() for name in names}
-        last = [node for node in definition.node if node.name not in used and node.op != "NoOp"]
-        if not last:
-            raise InputError(f"{path}: no node that gives a result, expected the frozen graph of an encoder")
-        self.output: str = last[-1].name
-        self.needed = self._ancestors(self.output)
-        for name in self.needed:
-            if self.nodes[name].op not in _ELEMENTWISE | _OF_CONSTANTS | _LAYERS:
-                raise InputError(f"{path}: node {name} ({self.nodes[name].op}), expected arithmetic on constants and "
-                                 "an image alone")
-        images = [name for name in self.needed if self.nodes[name].op == "Placeholder"]
-        if len(images) != 1:
-            raise InputError(f"{path}: {len(images)} inputs ({', '.join(sorted(images)[:3])}), expected one, the image")
-        self.image = images[0]
-        self.depends: dict[str, bool] = {}
-        for name in self.needed:  # in order: inputs come first
-            self.depends[name] = name == self.image or any(self.depends[one] for one in self.inputs[name])
-        kept = tf.compat.v1.GraphDef()
-        for name in self.needed:
-            kept.node.append(self.nodes[name])
-        with parsing(path, "a frozen graph"):
-            graph = tf.Graph()
-            with graph.as_default():
-                tf.import_graph_def(kept, name="")
-            self.session = tf.compat.v1.Session(graph=graph)
-            shape = graph.get_tensor_by_name(f"{self.image}:0").shape
-        self.input_shape = self._input_shape(shape)
-        self.one_by_one = shape.rank is not None and shape[0] == 1
-
-    def _ancestors(self, output: str) -> list[str]:
-        """What a node is computed from, inputs before what uses them."""
-        order: list[str] = []
-        state: dict[str, int] = {}
-        stack = [output]
-        while stack:
-            name = stack[-1]
-            if name not in self.nodes:
-                raise InputError(f"{self.path}: node {name} is missing")
-            waiting = [one for one in self.inputs[name] if state.get(one) != 2]
-            if state.get(name) == 1 and any(state.get(one) == 1 for one in waiting):
-                raise InputError(f"{self.path}: the nodes around {name} form a circle")
-            if waiting:
-                state[name] = 1
-                stack += waiting[:1]
-            else:
-                if state.get(name) != 2:
-                    order.append(name)
-                state[name] = 2
-                stack.pop()
-        return order
-
-    def _input_shape(self, shape: Any) -> tuple[int, ...]:
-        if shape.rank is None or any(size is None for size in shape[1:]):
-            return IMAGE_SIZE, IMAGE_SIZE, 1
-        return tuple(int(size) for size in shape[1:])
+class _Encoder(NodeGraph):
+    @cached_property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of the image without the batch."""
+        shape = (self.declared_shape or (None, None))[1:]
+        sizes = tuple(size for size in shape if size is not None)
+        return sizes if len(sizes) == len(shape) else (IMAGE_SIZE, IMAGE_SIZE, 1)
 
     def network(self) -> Network:
         """The layers from the image to the latents, and the graph as a function."""
-        if np.prod(self.input_shape) != IMAGE_SIZE**2:
-            raise InputError(f"{self.path}: input {self.image} has shape {self.input_shape}, expected an image of "
-                             f"{IMAGE_SIZE} x {IMAGE_SIZE}")
+        if np.prod(self.image_shape) != IMAGE_SIZE**2:
+            raise InputError(f"{self.path}: input {self.placeholder} has shape {self.image_shape}, expected an image "
+                             f"of {IMAGE_SIZE} x {IMAGE_SIZE}")
         layers = list(self._layers())[::-1]
         for index in range(len(layers) - 1, 0, -1):  # a shift behind a kernel is its bias
             at = index - 1
@@ -127,12 +54,12 @@ class _Graph:
                 bias = np.broadcast_to(shift.arrays["shift"], kernel.arrays["kernel"].shape[-1:])
                 layers[at] = replace(kernel, arrays={**kernel.arrays, "bias": bias})
                 del layers[index]
-        return Network(tuple(layers), self.input_shape, "the nodes of the graph", self._run)
+        return Network(tuple(layers), self.image_shape, "the nodes of the graph", self.run)
 
     def _layers(self) -> Iterator[Layer]:
         """Layers from the last to the first."""
         name = self.output
-        while name != self.image:
+        while name != self.placeholder:
             base = self._base(name)
             if base != name:
                 yield Layer("Function", _scope(name), function=self._function(base, name))
@@ -167,7 +94,7 @@ class _Graph:
 
     def _ends_region(self, name: str) -> bool:
         node = self.nodes[name]
-        return node.op not in _ELEMENTWISE or self._is_affine(name)
+        return node.op not in ELEMENTWISE or self._is_affine(name)
 
     def _is_affine(self, name: str) -> bool:
         """Whether a node adds or multiplies a constant for each channel, right behind a layer."""
@@ -178,7 +105,7 @@ class _Graph:
         if node.op not in _AFFINE or len(inputs) != 2 or len(data) != 1 or not self._ends_region(data[0]):
             return False
         other = inputs[1] if data[0] == inputs[0] else inputs[0]
-        return self._value(other).size > 1 and self.nodes[data[0]].op not in ("Placeholder", *_SHAPES)
+        return self._value(other).size > 1 and self.nodes[data[0]].op not in ("Placeholder", *SHAPES)
 
     def _layer(self, node: Any, data: str) -> Iterator[Layer]:
         inputs = self.inputs[node.name]
@@ -209,7 +136,7 @@ class _Graph:
         elif node.op == "Transpose":
             permutation = self._value(inputs[1]).astype(int).tolist()
             yield Layer("Permute" if permutation[0] == 0 else node.op, name, {"dims": permutation[1:]})
-        elif node.op in _SHAPES:
+        elif node.op in SHAPES:
             yield Layer("Reshape", name, {"target_shape": list(self._shape(node.name)[1:])})
         elif node.op in ("Pad", "PadV2") and (node.op == "Pad" or not self._value(inputs[2]).any()):
             pairs = self._value(inputs[1]).astype(int)
@@ -236,20 +163,18 @@ class _Graph:
         if self.depends[name]:
             raise InputError(f"{self.path}: kernel {name} depends on the image")
         kernel = self._value(name)
-        constants = [self._value(one) for one in self._ancestors(name) if self.nodes[one].op == "Const"]
+        constants = [self._value(one) for one in self.ancestors(name) if self.nodes[one].op == "Const"]
         raw = [value for value in constants if value.shape == kernel.shape and np.ptp(value)]
         if len(raw) == 1 and not np.array_equal(raw[0], kernel):
             return {"kernel": kernel, "unquantised": raw[0]}
         return {"kernel": kernel}
 
     def _value(self, name: str) -> FloatArray:
-        with parsing(self.path, "a frozen graph"):
-            return snapped(np.asarray(self.session.run(f"{name}:0"), dtype=np.float64))
+        return snapped(np.asarray(self.constant(name), dtype=np.float64))
 
     def _shape(self, name: str) -> tuple[int, ...]:
-        image = np.zeros((1, *self.input_shape), dtype=np.float32)
-        with parsing(self.path, "a frozen graph"):
-            return tuple(np.shape(self.session.run(f"{name}:0", {f"{self.image}:0": image})))
+        image = np.zeros((1, *self.image_shape), dtype=np.float32)
+        return np.shape(self.value(name, {self.placeholder: image}))
 
     def _function(self, source: str, result: str) -> Function:
         """A region of elementwise nodes; raises InputError if it treats the places of a tensor differently."""
@@ -257,8 +182,7 @@ class _Graph:
         size = int(np.prod(shape))
 
         def once(values: FloatArray) -> FloatArray:
-            with parsing(self.path, "a frozen graph"):
-                answer = self.session.run(f"{result}:0", {f"{source}:0": values.reshape(shape)})
+            answer = self.value(result, {source: values.reshape(shape)})
             if np.shape(answer) != shape:
                 raise InputError(f"node {result} gives the shape {np.shape(answer)} for {shape}, expected the same")
             return np.asarray(answer).ravel()
@@ -275,13 +199,6 @@ class _Graph:
             return snapped(found.reshape(np.shape(values)))
 
         return apply
-
-    def _run(self, images: FloatArray) -> FloatArray:
-        step = 1 if self.one_by_one else len(images)
-        parts = [self.session.run(f"{self.output}:0", {f"{self.image}:0": images[i : i + step].astype(np.float32)})
-                 for i in range(0, len(images), step)]
-        return np.concatenate([np.reshape(part, (step, -1)) for part in parts]).astype(np.float64)
-
 
 def _scope(name: str) -> str:
     """The layer that a node belongs to, by its name."""

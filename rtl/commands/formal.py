@@ -21,7 +21,7 @@ def formal(
     """
     unknown = next((name for name in only or () if name not in PROOFS), None)
     if unknown is not None:
-        raise InputError(f"--only '{unknown}'{nearest(unknown, PROOFS)}; expected one of {'; '.join(PROOFS)}")
+        raise InputError(f"--only '{unknown}', expected one of {'; '.join(PROOFS)}{nearest(unknown, PROOFS)}")
     for name, proof in ((name, PROOFS[name]) for name in only or PROOFS):
         seconds = prove(proof, timeout)
         sys.stdout.write(f"{name}: equal for all inputs ({seconds:.1f} s)\n")

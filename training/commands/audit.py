@@ -21,9 +21,10 @@ def audit(
     input: CalqFiles,
     config: Annotated[str, typer.Option(help="Configuration of the link budget.")] = "econ_t_5elink",
     decoder: Annotated[Path | None, typer.Option(help="decoder.npz, a Keras decoder (.h5, .keras), or a frozen graph "
-                                                      "with --run; default: a fresh one for each way of computing the "
+                                                      "(.pb); default: a fresh one for each way of computing the "
                                                       "latents.")] = None,
-    run: Annotated[bool, typer.Option("--run", help="Run the frozen graph of --decoder.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Run the frozen graph of --decoder in TensorFlow, whatever nodes "
+                                                    "it has.")] = False,
     steps: Annotated[int, typer.Option(min=1, help="Steps of a fresh decoder.")] = 700,
     architecture: Annotated[Path | None, typer.Option(help="Architecture of weights alone (JSON, YAML); default: the "
                                                            "one beside them.")] = None,

@@ -89,7 +89,8 @@ def show_ways(title: str, ways: Sequence[Way]) -> None:
 def show_warm_start(found: WarmStart) -> None:
     """Show what an encoder from elsewhere was worth before and after a training that began with it."""
     _CONSOLE.print(found.summary, highlight=False, markup=False, soft_wrap=True)
-    show_ways(f"{found.n_modules:,} training modules, a fresh decoder of {found.steps} steps for each", found.ways)
+    show_ways(f"{found.n_modules:,} validation modules, a fresh decoder of {found.steps} steps where none is named",
+              found.ways)
 
 
 def show_metrics(config: Config, evaluation: Evaluation) -> None:

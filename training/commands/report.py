@@ -32,8 +32,8 @@ def report(
     json_: JsonFile = None,
     figures: Annotated[Path | None, typer.Option(help="Also write each figure into this folder.")] = None,
     format: Annotated[str, typer.Option(help="Format of the files in --figures: pdf or png.")] = "pdf",
-    umap: Annotated[bool, typer.Option("--umap", help="Also a map of the latents by UMAP, if umap-learn is "
-                                                      "installed.")] = False,
+    umap: Annotated[bool, typer.Option("--umap", help="Also a map of the latents by UMAP, which needs "
+                                                      "umap-learn.")] = False,
     label: Annotated[str, typer.Option(help="Text after CMS above the files in --figures.")] = "",
 ) -> None:
     """Write the HTML page of a run, RUN/report.html, or of many runs; it needs neither network nor other files.

@@ -40,6 +40,9 @@ def train(
     start: Annotated[Path | None, typer.Option(help="Initialise from this run or shipped set, of any link budget and "
                                                     "arithmetic, or from the encoder in a file (Keras, frozen graph, "
                                                     "SavedModel, weights.npz, registers).")] = None,
+    start_decoder: Annotated[Path | None, typer.Option(help="With --start FILE: the decoder of that encoder (Keras, "
+                                                            "frozen graph, decoder.npz), for a decoder of the same "
+                                                            "layers.")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again even if this run is finished.")] = False,
 ) -> None:
     """Train encoder and decoder; an interrupted run is resumed, a finished one is not repeated.
@@ -68,7 +71,8 @@ def train(
         return
     folder = output or Run.of(chosen).folder
     with TrainingProgress(chosen) as progress:
-        summary = run_training(chosen, folder, retrain, progress.epoch, start, on_stage=progress.stage)
+        summary = run_training(chosen, folder, retrain, progress.epoch, start, start_decoder, on_stage=progress.stage,
+                               has_retrain=True)
     show_training(chosen, folder, summary)
     measured = WarmStart.find(Run(folder, new=True).start_file)
     if measured:

@@ -43,7 +43,8 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
     for config in configs:
         run, network = Run(output / config.name, new=True), NETWORKS[config.name]
         with TrainingProgress(config) as progress:
-            summary = train(config, run.folder, retrain, progress.epoch, on_stage=progress.stage)
+            summary = train(config, run.folder, retrain, progress.epoch, on_stage=progress.stage,
+                            has_retrain=True)
         found = run.evaluate()
         found.save(run.metrics_file)
         rows.append(TrainedNetwork(

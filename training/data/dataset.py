@@ -25,6 +25,10 @@ from training.data.selection import select
 
 EVENT = "event"
 """Column of the number of the event; with it, whole events are held out."""
+_EVENT_OF_FILES = "entry"
+"""The same of files that were generated, or made of ntuples without a number."""
+_FEWEST_EVENTS = 10
+"""Of which a tenth is one to validate with."""
 _CELLS_OF_A_KEY = 4  # modules with fewer charged cells are often equal by chance
 
 
@@ -61,8 +65,7 @@ class Dataset:
         `modules`: those that another configuration with the same data selected.
         """
         modules = modules or select(load_modules(config.data, config.encoder.n_elinks), config.data)
-        events = modules.extra[EVENT].to_numpy() if EVENT in modules.extra else None
-        split = split_rows(modules.calq, config, events)
+        split = split_rows(modules.calq, config, events_of(modules.extra, of_files=bool(config.data.files)))
         if config.data.signal_fraction is not None:
             split = replace(split, train=resampled(split.train, modules.extra, config.data))
         return cls(config, modules, split)
@@ -130,8 +133,23 @@ def _keys(calq: IntArray) -> npt.NDArray[np.uint64]:
 
 def held_out_rows(modules: CalqTable) -> CalqTable:
     """Those modules of a file that every training with the default `data.seed` and `test_fraction` holds out."""
-    rows, _ = _shuffled(len(modules.calq), DataConfig().seed, TrainingConfig().test_fraction)
-    return modules.rows(np.sort(rows))
+    events = events_of(modules.extra, of_files=True)
+    unit = np.arange(len(modules.calq)) if events is None else np.unique(events, return_inverse=True)[1]
+    held_out, _ = _shuffled(int(unit.max(initial=-1)) + 1, DataConfig().seed, TrainingConfig().test_fraction)
+    return modules.rows(np.flatnonzero(np.isin(unit, held_out)))
+
+
+def events_of(extra: pd.DataFrame, of_files: bool) -> npt.NDArray[Any] | None:
+    """Events that modules are from, (n,), as their columns tell; None if they do not, or of too few to split.
+
+    `of_files`: whether they were read from files; the modules that a configuration generates are of few events.
+    """
+    if EVENT in extra:
+        return extra[EVENT].to_numpy()
+    if not of_files or _EVENT_OF_FILES not in extra:
+        return None
+    events = extra[_EVENT_OF_FILES].to_numpy()
+    return events if len(np.unique(events)) >= _FEWEST_EVENTS else None
 
 
 def _shuffled(n_rows: int, seed: int, test_fraction: float) -> tuple[IntArray, IntArray]:

@@ -9,7 +9,7 @@ is taken whose sent latents tell most of the encoder's own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -34,7 +34,9 @@ _GAINS = (1.0, 2.0, 4.0)
 class InRange:
     """Weights in the chip's range: which filters and outputs are mirrored, and how much of its own latents they tell.
 
-    `explained_before`: the same of the codes as they were imported. Both are None if the network is not known.
+    `explained_before`: the same of the codes as they were imported. Both are None if the network is not known. `back`:
+    factors (k, k) and shifts (k,) that make of the latents sent the encoder's own, as far as linear functions can; None
+    if they are its own.
     """
 
     weights: EncoderWeights
@@ -42,6 +44,7 @@ class InRange:
     outputs_mirrored: int
     explained_before: float | None
     explained: float | None
+    back: tuple[FloatArray, FloatArray] | None = None
 
 
 def into_range(imported: ImportedEncoder, calq: IntArray) -> InRange:
@@ -66,7 +69,7 @@ def into_range(imported: ImportedEncoder, calq: IntArray) -> InRange:
             found = explained(own, _sent(weights, calq))
             if best.explained is None or found > best.explained:
                 best = InRange(weights, int(layer.mirrored.sum()), int(mirrored.sum()), before, found)
-    return best
+    return replace(best, back=linear_map(own, _sent(best.weights, calq)))
 
 
 def explained(own: FloatArray, sent: FloatArray) -> float:
@@ -79,9 +82,14 @@ def explained(own: FloatArray, sent: FloatArray) -> float:
     if not changes.any():
         return 0.0
     deviation = deviation[:, changes] / deviation[:, changes].std(axis=0)
-    known = np.column_stack([sent, np.ones(len(sent))])
-    left = deviation - known @ np.linalg.lstsq(known, deviation, rcond=None)[0]
-    return float(1 - (left**2).mean())
+    factor, shift = linear_map(deviation, sent)
+    return float(1 - ((deviation - sent @ factor - shift) ** 2).mean())
+
+
+def linear_map(own: FloatArray, sent: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Factors (m, k) and shifts (k,) that make of latents (n, m) the closest to others (n, k)."""
+    found = np.linalg.lstsq(np.column_stack([sent, np.ones(len(sent))]), own, rcond=None)[0]
+    return found[:-1], found[-1]
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def train_stage(
     found = start.in_range(dataset.train.calq) if isinstance(start, EncoderFile) else None
     initial = None
     if isinstance(start, EncoderFile) and found:
-        initial = found.weights, start.decoder(config.training.decoder)
+        initial = found.weights, start.decoder(config.training.decoder, found)
         if start.imported.signed:
             log.info("%s: signed, brought into the chip's range", start.path)
     elif isinstance(start, Run):
@@ -55,14 +55,17 @@ def train_stage(
         checkpoint.save(trainer)  # results that are cut short are known by it as ours
         measured = None
         if isinstance(start, EncoderFile) and found and initial:
-            measured = start.measured(found, trainer.encoder.codes(), dataset.train.calq, initial[1] is not None)
+            measured = start.measured(found, trainer, initial[1])
         summary = _write_results(trainer, run, start, fingerprint, measured)
         checkpoint.remove()
     return summary
 
 
-def check_replaced(run: Run, fingerprint: str) -> None:
-    """Raise InputError if a folder holds what another training took its time for, finished or interrupted."""
+def check_replaced(run: Run, fingerprint: str, has_retrain: bool = False) -> None:
+    """Raise InputError if a folder holds what another training took its time for, finished or interrupted.
+
+    `has_retrain`: whether the command has the option --retrain, which the message then names.
+    """
     check_not_shipped(run.folder)
     owner = Checkpoint(run.checkpoint_file, fingerprint).owner()
     if owner == fingerprint:  # whoever began it was asked
@@ -75,8 +78,8 @@ def check_replaced(run: Run, fingerprint: str) -> None:
     elif owner:
         held = "an interrupted training"
     if held:
-        raise InputError(f"{run.folder}: holds {held}, with other options or data; choose another --output, or give "
-                         "--retrain to replace it")
+        option = ", or give --retrain to replace it" if has_retrain else ""
+        raise InputError(f"{run.folder}: holds {held}, with other options or data; choose another --output{option}")
 
 
 def check_start(start: Start, config: Config) -> None:
@@ -87,7 +90,7 @@ def check_start(start: Start, config: Config) -> None:
     if isinstance(start, Run):
         check_alike(path, config.encoder, start.config.encoder)
     else:
-        start.imported  # noqa: B018  (reads the file, and raises)
+        start.check(config.training.decoder)
 
 
 def _trained(start: Run, config: Config) -> tuple[EncoderWeights, Any | None]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emulator import encode
-from models.arrays import IntArray
+from models.arrays import FloatArray, IntArray
 from models.config import DecoderConfig
 from models.errors import InputError
 from models.foreign.reference import latents
@@ -23,13 +23,17 @@ from models.weights import EncoderWeights
 from training.fit import ways
 from training.fit.into_range import InRange, into_range
 from training.fit.run import Run
-from training.networks.decoder import load_decoder, options_in, trained_with
-from training.results.start import WarmStart
+from training.fit.start_decoder import read_start_decoder
+from training.fit.trainer import Trainer
+from training.networks.decoder import Columns, decode, load_decoder, options_in, trained_with
+from training.networks.foreign_decoder import read_decoder
+from training.production.condition_columns import condition_columns
+from training.results.start import AFTER, CODES, IN_RANGE, OWN, WITH_DECODER, WarmStart
 
 OURS = (".npz", ".yaml", ".yml")
 """Suffixes of files that hold codes of the chip."""
 MOST_MODULES = 10_000
-"""Training modules on which a start is measured."""
+"""Validation modules on which a start is measured, and training modules that fresh decoders learn from."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class EncoderFile:
 
     path: Path
     spec: EncoderSpec
+    given_decoder: Path | None = None
+    """File of its decoder, of Keras, a frozen graph or decoder.npz."""
 
     @property
     def trained_rows(self) -> npt.NDArray[np.uint64]:
@@ -64,14 +70,27 @@ class EncoderFile:
 
     @property
     def decoder_file(self) -> Path | None:
-        """The decoder beside weights.npz that was trained with these weights, if there is one."""
+        """The decoder that was given, or the one beside weights.npz that was trained with these weights."""
+        if self.given_decoder:
+            return self.given_decoder
         beside = Run(self.path.parent, new=True).decoder_file
         if self.path.suffix != ".npz" or not beside.exists():
             return None
         return beside if trained_with(beside) == load_weights(self.path).digest() else None
 
-    def decoder(self, options: DecoderConfig) -> Any | None:
-        """That decoder, if it has these options; else None: a training starts with a random one."""
+    def check(self, options: DecoderConfig) -> None:
+        """Raise InputError if the encoder cannot be read, or if a decoder was given that has not these options."""
+        self.imported  # noqa: B018  (reads the file)
+        if self.given_decoder:
+            read_start_decoder(self.given_decoder, self.spec, options)
+
+    def decoder(self, options: DecoderConfig, found: InRange) -> Any | None:
+        """Its decoder, if it has these options; else None: a training starts with a random one.
+
+        `found`: the encoder in range, whose latents the first layer of a decoder from elsewhere is turned to.
+        """
+        if self.given_decoder:
+            return read_start_decoder(self.given_decoder, self.spec, options, found.back)
         beside = self.decoder_file
         return load_decoder(beside, self.spec) if beside and options_in(beside) == options else None
 
@@ -79,33 +98,69 @@ class EncoderFile:
         """Its weights in the chip's range, measured on training modules (n, 48) in image order."""
         return into_range(self.imported, calq)
 
-    def measured(self, found: InRange, trained: EncoderWeights, calq: IntArray, with_decoder: bool) -> WarmStart:
-        """The encoder before, in the chip's range and after the training, each with a fresh decoder."""
-        calq, spec, imported = calq[:MOST_MODULES], self.spec, self.imported
+    def measured(self, found: InRange, trainer: Trainer, initial: Any | None) -> WarmStart:
+        """The encoder before, in the chip's range and after the training, on validation modules.
+
+        Each has a fresh decoder, trained on training modules; if a decoder was given, each is also with that one.
+        `initial`: the decoder that the training began with, if it was not a random one.
+        """
+        spec, imported, dataset = self.spec, self.imported, trainer.dataset
+        train, validation = (part.rows(slice(0, MOST_MODULES)) for part in (dataset.train, dataset.validation))
+        calq, n_fresh = np.concatenate([train.calq, validation.calq]), len(train.calq)
         trace = encode(imported.weights, calq, keep=["image_code", "module_sum"])
         own = latents(imported.network, trace["image_code"], spec.input) if imported.network else None
-        values = {} if own is None else {"the file, its own arithmetic": ways.carried(own, spec, -np.inf)}
-        steps = {"the file, codes on the chip": imported.weights, "in the chip's range": found.weights,
-                 "after the training": trained}
+        values = {} if own is None else {OWN: ways.carried(own, spec, -np.inf)}
+        steps = {CODES: imported.weights, IN_RANGE: found.weights, AFTER: trainer.encoder.codes()}
         if found.weights is imported.weights:
-            del steps["in the chip's range"]
+            del steps[IN_RANGE]
         for name, weights in steps.items():
             values[name] = spec.latent.value(encode(weights, calq, keep=["latent_code"])["latent_code"])
+        measured = [ways.way(name, value, spec, calq, trace["module_sum"], ways.STEPS, own=own, n_fresh=n_fresh)
+                    for name, value in values.items()]
+        if self.given_decoder and initial:
+            columns = condition_columns(validation.extra)
+            decoders = self._decoders(initial, trainer.decoder, trace["module_sum"][n_fresh:], columns)
+            for name, known in decoders.items():
+                if name in values:
+                    measured.append(ways.way(name + WITH_DECODER, values[name], spec, calq, trace["module_sum"],
+                                             ways.STEPS, own=own, known=known, n_fresh=n_fresh))
         return WarmStart(
-            file=str(self.path), n_modules=len(calq), signed=tuple(sorted(imported.signed)),
+            file=str(self.path), n_modules=len(validation.calq), signed=tuple(sorted(imported.signed)),
             filters_mirrored=found.filters_mirrored, outputs_mirrored=found.outputs_mirrored,
-            explained_before=found.explained_before, explained=found.explained, with_decoder=with_decoder,
-            steps=ways.STEPS, ways=tuple(ways.way(name, value, spec, calq, trace["module_sum"], ways.STEPS, own=own)
-                                         for name, value in values.items()))
+            explained_before=found.explained_before, explained=found.explained, with_decoder=initial is not None,
+            decoder=str(self.given_decoder) if self.given_decoder else None, steps=ways.STEPS, ways=tuple(measured))
+
+    def _decoders(
+        self, initial: Any, trained: Any, module_sum: IntArray, columns: Columns
+    ) -> dict[str, ways.KnownDecoder]:
+        """The decoder that was given by the way that it belongs to: as it is, as it begins, and as it was trained."""
+        assert self.given_decoder
+
+        foreign = read_decoder(self.given_decoder) if self.given_decoder.suffix != ".npz" else None
+
+        def ours(model: Any) -> ways.KnownDecoder:
+            return lambda value, _: decode(model, value, module_sum, columns)
+
+        def as_it_is(value: FloatArray, _: slice) -> FloatArray:
+            return foreign.fractions(value, module_sum, columns) if foreign else ours(initial)(value, _)
+
+        return {OWN: as_it_is, CODES: as_it_is, IN_RANGE: ours(initial), AFTER: ours(trained)}
 
 
 Start = Run | EncoderFile
 
 
-def find_start(named: str | Path, spec: EncoderSpec) -> Start:
-    """The run in a folder or the shipped set of this name, or the encoder in a file or SavedModel folder."""
+def find_start(named: str | Path, spec: EncoderSpec, decoder: str | Path | None = None) -> Start:
+    """The run in a folder or the shipped set of this name, or the encoder in a file or SavedModel folder.
+
+    `decoder`: file of the decoder of such an encoder; raises InputError for that of a run.
+    """
     path = Path(named)
-    return EncoderFile(path, spec) if path.is_file() or (path / "saved_model.pb").exists() else Run(named)
+    if path.is_file() or (path / "saved_model.pb").exists():
+        return EncoderFile(path, spec, Path(decoder) if decoder else None)
+    if decoder:
+        raise InputError(f"{decoder}: the run or set {named} has a decoder of its own; expected the file of an encoder")
+    return Run(named)
 
 
 def check_alike(path: Path, ours: EncoderSpec, theirs: EncoderSpec) -> None:

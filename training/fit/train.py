@@ -13,6 +13,7 @@ from pathlib import Path
 
 from models.calq_io import CalqTable
 from models.config import Config, DataConfig
+from models.errors import InputError
 from models.stages import started
 from training.data.dataset import Dataset
 from training.fit.fingerprint import fingerprint_of
@@ -30,18 +31,21 @@ StageReport = Callable[[int, int, Config], None]
 
 def train(
     config: Config, output: str | Path, retrain: bool = False, report: EpochReport | None = None,
-    start: str | Path | None = None, *, on_stage: StageReport | None = None, checkpoint_seconds: float = 2.0,
+    start: str | Path | None = None, start_decoder: str | Path | None = None, *, on_stage: StageReport | None = None,
+    checkpoint_seconds: float = 2.0, has_retrain: bool = False,
 ) -> RunSummary:
     """Start or resume a training, or recognise a finished one.
 
     `start`: folder of a finished run to initialise weights and decoder from; its link budget and its arithmetic may
     differ, and if its decoder options do, only the weights are used. Or the file of an encoder from elsewhere, which is
-    brought into the chip's range; see `training.fit.into_range`. `checkpoint_seconds`: time between checkpoints.
+    brought into the chip's range; see `training.fit.into_range`. `start_decoder`: file of the decoder of such an
+    encoder; see `training.fit.start_decoder`. `checkpoint_seconds`: time between checkpoints.
     Writes to `output`: weights.npz (network.npz if `training.network` is set), decoder.npz, history.json, test.csv (the
     held-out rows, with columns in the configured order), config.yaml, start.json (what the encoder from elsewhere was
     worth before and after) and, last, fingerprint.json. With
     `training.stages`, the last stage is the run in `output`, and the earlier ones are runs in stages/1, stages/2, ...
-    What another training left in `output` is only replaced with `retrain`.
+    What another training left in `output` is only replaced with `retrain`; messages name the option --retrain where the
+    command has it (`has_retrain`).
     Raises InputError for bad data, if a weight is not exactly a code, or if another process has locked a folder.
 
     Examples:
@@ -54,18 +58,21 @@ def train(
         >>> Run("short").weights.flat.shape, len(Run("short").history.loss)
         ((2144,), 1)
     """
+    if start_decoder and not start:
+        raise InputError(f"--start-decoder {start_decoder}: expected --start, the file of its encoder")
     if start:
-        check_start(find_start(start, config.encoder), config)
-        config = started(config, str(start))  # so that the configuration of the run says it
+        check_start(find_start(start, config.encoder, start_decoder), config)
+        # So that the configuration of the run says it.
+        config = started(config, str(start), str(start_decoder) if start_decoder else None)
     steps = list(_steps(config, Run(output, new=True)))
     done = 0 if retrain else max((n for n, one in enumerate(steps, 1) if one.finished), default=0)
     if done == len(steps):
         summary = steps[-1].run.summary
-        log.info("%s already holds this run, with a validation EMD of %.3f (--retrain repeats it)", output,
-                 summary.val_emd)
+        log.info("%s already holds this run, with a validation EMD of %.3f%s", output, summary.val_emd,
+                 " (--retrain repeats it)" if has_retrain else "")
         return summary
     for one in steps[done:] if not retrain else ():
-        check_replaced(one.run, one.fingerprint)
+        check_replaced(one.run, one.fingerprint, has_retrain)
     for number, one in enumerate(steps[done:], done + 1):
         if on_stage:
             on_stage(number, len(steps), one.config)
@@ -94,9 +101,9 @@ def _steps(config: Config, run: Run) -> Iterator[_Step]:
     stages, tables = config.stages(), dict[DataConfig, CalqTable]()
     start: Start | None = None
     before: str | None = None
-    for number, (stage, named) in enumerate(stages, 1):
+    for number, (stage, named, decoder) in enumerate(stages, 1):
         if named:
-            start = find_start(named, stage.encoder)
+            start = find_start(named, stage.encoder, decoder)
             check_start(start, stage)
             before = start.fingerprint
         dataset = Dataset.from_config(stage, tables.get(stage.data))

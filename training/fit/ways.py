@@ -41,16 +41,18 @@ def carried(own: FloatArray, spec: EncoderSpec, least: float) -> FloatArray:
 
 def way(
     name: str, value: FloatArray, spec: EncoderSpec, calq: IntArray, module_sum: IntArray, steps: int,
-    *, own: FloatArray | None = None, known: KnownDecoder | None = None,
+    *, own: FloatArray | None = None, known: KnownDecoder | None = None, n_fresh: int | None = None,
 ) -> Way:
     """Statistics of latents (n, k), and the EMD of the second half of the modules.
 
     `known`: makes fractions (m, 48) of the latents of some of the modules; default: a decoder that is trained on the
-    first half. `own`: the encoder's own latents, of which these tell a part.
+    first half. `own`: the encoder's own latents, of which these tell a part. `n_fresh`: number of first modules that
+    take the place of the first half; statistics are then of the others alone.
     """
-    codes = np.rint(value / spec.latent.lsb).astype(np.int64)
+    told = slice(n_fresh or 0, None)
+    codes = np.rint(value[told] / spec.latent.lsb).astype(np.int64)
     counts = [np.unique(one, return_counts=True)[1] / len(one) for one in codes.T]
-    half = len(calq) // 2
+    half = len(calq) // 2 if n_fresh is None else n_fresh
     if known:
         fractions = known(value[half:], slice(half, None))
     else:
@@ -62,7 +64,7 @@ def way(
         saturated=float((codes == spec.latent.max_code).mean()), all_zero=float((codes == 0).all(axis=1).mean()),
         entropy=float(np.mean([-(part * np.log2(part)).sum() for part in counts])) + 0.0,
         n_codes=float(np.mean([len(part) for part in counts])), emd=float(np.nanmean(distance)),
-        explained=None if own is None else explained(own, value))
+        explained=None if own is None else explained(own[told], value[told]))
 
 
 def _fresh(value: FloatArray, module_sum: IntArray, calq: IntArray, spec: EncoderSpec, steps: int) -> Any:

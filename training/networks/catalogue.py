@@ -97,7 +97,7 @@ Examples:
 def find(name: str, quantize: bool = False) -> tuple[str, Network]:
     """Look up a network and its full name; `quantize` takes the quantised version. InputError names the nearest."""
     if name not in NETWORKS:
-        raise InputError(f"unknown network '{name}'{nearest(name, NETWORKS)} (econ-t networks lists all)")
+        raise InputError(f"unknown network '{name}' (econ-t networks lists all){nearest(name, NETWORKS)}")
     if quantize and NETWORKS[name].formats == "float":
         name = f"{name}_quantized"
     return name, NETWORKS[name]

@@ -1,4 +1,4 @@
-"""Decoders from elsewhere: a chain of Keras layers read as data, or a frozen graph that is run.
+"""Decoders from elsewhere: a chain of Keras layers, or the nodes of a frozen graph, both read as data.
 
 They take the 16 latents alone, or followed by the eight conditions of the experiment's software, and give 64 pixels of
 the image or 48 trigger cells.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from models.foreign.architecture import Node, chain_of, input_shape
 from models.foreign.files import architecture_beside, read_architecture
 from models.foreign.keras_arrays import arrays_by_layer, read_arrays
 from models.foreign.layers import Layer
+from models.foreign.node_graph import NodeGraph
 from models.foreign.qkeras_layers import rebuilt
 from models.trigger_cells import IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel, image_order
 from training.networks.conditions import N_CONDITIONS, conditions
@@ -40,21 +41,32 @@ _PASSIVE = {"InputLayer", "Dropout", "Identity", *_CUTS}
 
 @dataclass(frozen=True)
 class ForeignDecoder:
-    """A function from (n, `width`) to the pixels or cells of n modules, and what was assumed."""
+    """A function from (n, `width`) to the pixels or cells of n modules, and what was assumed.
+
+    `arrays`: kernel and bias of each layer that has them, in order.
+    """
 
     width: int
     run: Callable[[FloatArray], FloatArray]
     notes: tuple[str, ...] = ()
+    arrays: tuple[FloatArray, ...] = ()
 
     def fractions(
         self, latent: FloatArray, module_sum: IntArray, columns: Mapping[str, npt.NDArray[Any]]
     ) -> FloatArray:
-        """Decode latents (n, 16) to charge fractions (n, 48) in trigger-cell order; what is below 0 counts as 0."""
-        seen = latent if self.width == N_LATENTS else np.concatenate([latent, conditions(module_sum, columns)], axis=1)
-        cells = _cells(self.run(seen.astype(np.float32)))
-        cells = np.maximum(np.where(columns["cells"], cells, 0) if "cells" in columns else cells, 0)
+        """Decode latents (n, 16) to charge fractions (n, 48) in trigger-cell order."""
+        cells = self.cells(latent, module_sum, columns)
         total = cells.sum(axis=1, keepdims=True)
         found: FloatArray = np.where(total > 0, cells / np.where(total > 0, total, 1), 1 / N_TRIGGER_CELLS)
+        return found
+
+    def cells(
+        self, latent: FloatArray, module_sum: IntArray, columns: Mapping[str, npt.NDArray[Any]]
+    ) -> FloatArray:
+        """Decode to cells (n, 48) of any scale; what is below 0 counts as 0."""
+        seen = latent if self.width == N_LATENTS else np.concatenate([latent, conditions(module_sum, columns)], axis=1)
+        cells = _cells(self.run(seen.astype(np.float32)))
+        found: FloatArray = np.maximum(np.where(columns["cells"], cells, 0) if "cells" in columns else cells, 0)
         return found
 
 
@@ -71,6 +83,40 @@ def _cells(out: FloatArray) -> FloatArray:
     return out[:, pixel]
 
 
+def read_decoder(path: Path) -> ForeignDecoder:
+    """Read a decoder of Keras, or a frozen graph (.pb); raises InputError naming layer or node if it is none."""
+    return _read_nodes(path) if path.suffix == ".pb" else read_foreign_decoder(path)
+
+
+def _read_nodes(path: Path) -> ForeignDecoder:
+    graph = NodeGraph(path, "a decoder", "arithmetic on constants and one row of latents alone")
+    shape = graph.declared_shape
+    if shape is None or len(shape) != 2 or shape[1] is None:  # noqa: PLR2004  (rows, values)
+        raise InputError(f"{path}: input of shape {shape}, expected a row of latents")
+    return checked(path, ForeignDecoder(shape[1], graph.run, (), tuple(_arrays_of(graph))))
+
+
+def _arrays_of(graph: NodeGraph) -> Iterator[FloatArray]:
+    """Kernels, and what is added right behind them: zeros where nothing is."""
+    layers: list[tuple[FloatArray, FloatArray]] = []
+    for name in graph.needed:
+        node, inputs = graph.nodes[name], graph.inputs[name]
+        if not graph.depends[name]:
+            continue
+        if node.op == "MatMul" and not graph.depends[inputs[1]]:
+            kernel = graph.constant(inputs[1])
+            kernel = kernel.T if node.attr["transpose_b"].b else kernel
+            layers.append((kernel, np.zeros(kernel.shape[-1])))
+        elif node.op == "Conv2DBackpropInput" and not graph.depends[inputs[1]]:
+            kernel = graph.constant(inputs[1])
+            layers.append((kernel, np.zeros(kernel.shape[2])))
+        elif node.op in ("BiasAdd", "Add", "AddV2") and layers:
+            known = [graph.constant(one) for one in inputs if not graph.depends[one]]
+            if len(known) == 1 and known[0].shape == layers[-1][1].shape:
+                layers[-1] = layers[-1][0], layers[-1][1] + known[0]
+    return (array for layer in layers for array in layer)
+
+
 def read_foreign_decoder(path: Path) -> ForeignDecoder:
     """Read a decoder of Keras (.h5, .hdf5, .keras); raises InputError naming file and layer if it is none."""
     model, arrays = _contents(path)
@@ -83,7 +129,11 @@ def read_foreign_decoder(path: Path) -> ForeignDecoder:
         raise InputError(f"{path}: input of shape {shape}, expected a row of latents")
     arrays_of = arrays_by_layer(str(path), arrays, model)
     layers = [Layer(node.kind, node.path[-1], node.config, arrays_of(node)) for node in nodes if node.kind in _KEPT]
-    decoder = ForeignDecoder(shape[0], rebuilt(layers, shape), _notes(nodes))
+    found = [layer for layer in layers if layer.kind in ("Dense", "QDense", "Conv2DTranspose")]
+    arrays = [(layer.arrays["kernel"], layer.arrays.get("bias", np.zeros(layer.arrays["kernel"].shape[
+        2 if layer.kind == "Conv2DTranspose" else -1]))) for layer in found if "kernel" in layer.arrays]
+    decoder = ForeignDecoder(shape[0], rebuilt(layers, shape), _notes(nodes), tuple(
+        array for layer in arrays for array in layer))
     return checked(path, decoder)
 
 

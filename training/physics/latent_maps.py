@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from emulator import encode
 from models.arrays import Float64Array, FloatArray, IntArray
 from models.calq_io import CalqTable
+from models.errors import not_installed
 from models.weights import EncoderWeights
 from training.production.condition_columns import condition_columns
 from training.results.latent_maps import Condition, Group, LatentMaps
@@ -22,13 +22,11 @@ MOST_MODULES = 4000
 _FEWEST = 10
 _NEIGHBOURS = 30
 
-log = logging.getLogger(__name__)
-
 
 def latent_maps(weights: EncoderWeights, modules: CalqTable, umap: bool = False) -> LatentMaps | None:
     """Map the codes that are sent of modules with charge; None if there are hardly any.
 
-    `umap`: also by UMAP; without umap-learn a line says so, and the map is left out.
+    `umap`: also by UMAP; raises ToolMissing without umap-learn.
     """
     rows = np.flatnonzero(modules.calq.any(axis=1))
     rows = rows[:: -(-len(rows) // MOST_MODULES) or 1]
@@ -96,12 +94,11 @@ def _text(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004  (three digits)
 
 
-def _umap(codes: IntArray) -> tuple[tuple[float, float], ...] | None:
+def _umap(codes: IntArray) -> tuple[tuple[float, float], ...]:
     try:
-        import umap  # noqa: PLC0415  (not in every installation, and slow to start)
-    except ImportError:
-        log.warning("umap-learn is not installed, the map of UMAP is left out: pip install umap-learn")
-        return None
+        import umap  # noqa: PLC0415  (of the extra "umap", and slow to start)
+    except ImportError as error:
+        raise not_installed(error, "a map of latents by UMAP needs", "umap") from None
     return _pairs(umap.UMAP(n_neighbors=min(_NEIGHBOURS, len(codes) - 1), random_state=1).fit_transform(
         codes.astype(np.float64)))
 

@@ -106,7 +106,7 @@ def open_tree(path: str | Path, tree: str | None = None, charge: str | None = No
     if chosen not in found and kinds.get(chosen) not in _TREES:
         others = [f"{key.split(';')[0]} ({kind})" for key, kind in kinds.items() if kind not in (*_TREES, "TDirectory")]
         listed = ", ".join([*sorted(found), *others]) or "none"
-        raise InputError(f"{path}: no tree '{chosen}'{nearest(chosen, found)} (trees: {listed})")
+        raise InputError(f"{path}: no tree '{chosen}' (trees: {listed}){nearest(chosen, found)}")
     with parsing(path, "ROOT"):
         content = file[chosen]
         n_events = content.num_entries

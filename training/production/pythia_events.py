@@ -105,7 +105,7 @@ def events_per_block(process: str) -> int:
 def check_process(process: str) -> None:
     """Raise InputError unless the process is one of PROCESSES."""
     if process not in PROCESSES:
-        raise InputError(f"process '{process}'{nearest(process, PROCESSES)}, expected one of {', '.join(PROCESSES)}")
+        raise InputError(f"process '{process}', expected one of {', '.join(PROCESSES)}{nearest(process, PROCESSES)}")
 
 
 def pythia_version() -> str:

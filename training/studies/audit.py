@@ -23,7 +23,7 @@ from models.register_weights import load_weights
 from models.spec import EncoderSpec
 from training.fit.ways import STEPS, KnownDecoder, carried, way
 from training.networks.decoder import decode, load_decoder, options_in
-from training.networks.foreign_decoder import N_LATENTS, ForeignDecoder, checked, read_foreign_decoder
+from training.networks.foreign_decoder import N_LATENTS, ForeignDecoder, checked, read_decoder, read_foreign_decoder
 from training.physics.software import FrozenGraph
 from training.production.condition_columns import condition_columns, missing_conditions
 from training.results.audit import Audit
@@ -39,9 +39,9 @@ def audit(
 ) -> Audit:
     """Audit the encoder in a file: of Keras, a frozen graph, a SavedModel, a pickle, a register file, or weights.npz.
 
-    `decoder`: of this project (.npz), of Keras (.h5, .keras), or a frozen graph, which needs `run`; default: a fresh
-    one per way. Raises InputError if the file holds no encoder that the chip can be, if a decoder does not fit, or if
-    there are too few modules.
+    `decoder`: of this project (.npz), of Keras (.h5, .keras), or a frozen graph, which TensorFlow runs with `run`;
+    default: a fresh one per way. Raises InputError if the file holds no encoder that the chip can be, if a decoder does
+    not fit, or if there are too few modules.
     """
     modules = modules.rows(np.flatnonzero(modules.calq.any(axis=1)))
     calq = modules.calq
@@ -79,16 +79,24 @@ def _known(
         told = _told(missing_conditions(options.conditions, columns) if options else [])
         return lambda value, rows: decode(model, value, module_sum[rows], seen(rows)), told
     if path.suffix == ".pb":
-        if not run:
-            raise InputError(f"{path}: a frozen graph as a decoder is run, not read; --run does so")
-        graph = FrozenGraph(path)
-        foreign = checked(path, ForeignDecoder(int(np.prod(graph.input_shape[1:])), graph.run))
+        foreign = _of_graph(path, run)
     else:
         foreign = read_foreign_decoder(path)
     if spec.dense.outputs != N_LATENTS:
         raise InputError(f"{path}: decoder of {N_LATENTS} latents, expected {spec.dense.outputs}")
     told = _told(missing_conditions(CONDITIONS, columns) if foreign.width > N_LATENTS else [])
     return lambda value, rows: foreign.fractions(value, module_sum[rows], seen(rows)), (*foreign.notes, *told)
+
+
+def _of_graph(path: Path, run: bool) -> ForeignDecoder:
+    """The decoder of a frozen graph: its nodes read as data, or the graph itself in TensorFlow with `run`."""
+    if run:
+        graph = FrozenGraph(path)
+        return checked(path, ForeignDecoder(int(np.prod(graph.input_shape[1:])), graph.run))
+    try:
+        return read_decoder(path)
+    except InputError as error:
+        raise InputError(f"{error}; --run runs the graph") from None
 
 
 def _told(missing: list[str]) -> tuple[str, ...]:

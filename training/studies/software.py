@@ -148,6 +148,7 @@ def fragment(table: SoftwareTable, installed: str) -> str:
 {trained}
 #
 # No graph is trained for the bits of {untrained} links; the software needs an entry for each number.
+# Published versions of its fork copy the image into the encoder's input only with verbose above 0: set it there.
 import FWCore.ParameterSet.Config as cms
 
 econ_t_model_files = cms.VPSet(

@@ -54,7 +54,7 @@ class EventSample:
 
     def __post_init__(self) -> None:
         if self.name not in SAMPLES:
-            raise InputError(f"sample '{self.name}'{nearest(self.name, SAMPLES)}, expected one of {', '.join(SAMPLES)}")
+            raise InputError(f"sample '{self.name}', expected one of {', '.join(SAMPLES)}{nearest(self.name, SAMPLES)}")
 
     def folder(self, cache_folder: Path) -> Path:
         """Folder of the events; it depends on everything that they depend on."""

@@ -12,7 +12,7 @@ from bitexact_tests.samples.runs import small
 from models.calq_io import write_calq
 from models.errors import InputError
 from models.trigger_cells import to_image_order, to_trigger_cells
-from training.data.dataset import Dataset, split_rows
+from training.data.dataset import Dataset, held_out_rows, split_rows
 from training.production.toy import generate
 
 
@@ -88,6 +88,27 @@ def test_whole_events_are_held_out(tmp_path: Path) -> None:
     assert len(events[2]) == round(0.25 * 86) and len(events[1]) == round(0.1 * 86)
     other = Dataset.from_config(dataset.config.override(training={"seed": 9, "validation_fraction": 0.3}))
     np.testing.assert_array_equal(other.split.test, dataset.split.test)
+
+
+@pytest.mark.parametrize("column", ["event", "entry"])
+def test_rows_held_out_of_a_file_are_those_of_its_trainings(column: str, tmp_path: Path) -> None:
+    calq = generate(300, seed=5)
+    write_calq(tmp_path / "calq.parquet", calq, extra=pd.DataFrame({column: np.arange(300) // 7}))
+    dataset = Dataset.from_config(small().override(data={"files": [str(tmp_path / "calq.parquet")]}))
+    events = [set(part.extra[column]) for part in (dataset.train, dataset.validation, dataset.test)]
+    assert len(events[2]) == round(0.25 * 43) and not events[2] & (events[0] | events[1]) and not events[0] & events[1]
+    held_out = held_out_rows(dataset.modules)
+    np.testing.assert_array_equal(held_out.calq, dataset.test.calq)
+    np.testing.assert_array_equal(held_out.extra[column], dataset.test.extra[column])
+
+
+def test_few_entries_are_split_by_row(tmp_path: Path) -> None:
+    calq = generate(100, seed=5)
+    write_calq(tmp_path / "one.parquet", calq)
+    write_calq(tmp_path / "other.parquet", calq, extra=pd.DataFrame({"entry": np.arange(100) // 12}))
+    one, other = (Dataset.from_config(small().override(data={"files": [str(tmp_path / name)]})).split
+                  for name in ("one.parquet", "other.parquet"))
+    np.testing.assert_array_equal(one.test, other.test)
 
 
 def test_training_rows_alone_are_resampled(tmp_path: Path) -> None:

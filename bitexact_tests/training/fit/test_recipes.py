@@ -140,7 +140,7 @@ def test_recipes_that_start_from_each_other_are_refused(recipes: Path) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["econ_t_6elink"], "econ_t_6elink: no recipe of this name; did you mean"),
+    (["econ_t_6elink"], "econ_t_6elink: no recipe of this name; expected one of econ_t_"),
     (["--published", "none.csv"], "none.csv: no such file"),
 ])
 def test_bad_arguments_are_found_before_training(arguments: list[str], message: str, recipes: Path) -> None:

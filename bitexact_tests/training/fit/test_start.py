@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bitexact_tests.samples.foreign import build
+from bitexact_tests.samples.foreign import build, conditional_decoder, freeze
 from bitexact_tests.samples.runs import small
 from emulator import encode
+from models.config import CONDITIONS, DecoderConfig
 from models.errors import InputError
 from models.foreign.reference import latents
 from models.keras_file import ImportedEncoder, import_encoder
@@ -30,7 +31,10 @@ from training.fit import into_range as into_range_module
 from training.fit import ways
 from training.fit.into_range import explained, into_range
 from training.fit.start import find_start
+from training.fit.start_decoder import read_start_decoder
 from training.fit.train import train
+from training.networks.decoder import decode
+from training.networks.foreign_decoder import read_decoder
 
 SIGNED = {"hidden": "quantized_bits(8,1,alpha=1)", "latent": "quantized_bits(9,1,alpha=1)"}
 
@@ -142,6 +146,15 @@ def test_a_signed_start_is_the_encoder_in_range(signed: Path, tmp_path: Path) ->
     text = " ".join(found.output.split())
     assert "signed hidden values and latents, brought into the chip's range: " in text
     assert "in the chip's range" in text and "after the training" in text
+    cost = best.emd - own.emd  # type: ignore[operator]
+    assert f"{own.emd:.3f} in its own arithmetic and {best.emd:.3f} in the chip's range ({cut.emd:.3f} without" in text
+    assert f"it cost {cost:.3f}" in text
+    validation = Dataset.from_config(config).validation.calq
+    assert result.n_modules == len(validation) and f"{len(validation)} validation modules" in text
+    codes = encode(best_weights := expected.weights, validation)["latent_code"]
+    assert best.zero == pytest.approx((codes == 0).mean(), rel=1e-5)
+    assert explained(latents(start.imported.network, encode(best_weights, validation)["image_code"],  # type: ignore
+                             config.encoder.input), codes) == pytest.approx(best.explained, rel=1e-4)
 
 
 def test_a_run_without_such_a_start_has_no_table(tmp_path: Path) -> None:
@@ -171,6 +184,96 @@ def test_the_decoder_beside_the_weights_is_taken_where_it_fits(tmp_path: Path) -
     assert not started("other", decoder={"width": 8})
     EncoderWeights.random(config.encoder, 1).save(first.weights_file)
     assert not started("not_its_own")
+
+
+@pytest.fixture(scope="module")
+def decoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("decoders")
+    found = {name: folder / f"{name}.{kind}" for name, kind in (("keras", "h5"), ("graph", "pb"), ("alone", "keras"))}
+    conditional_decoder().save(found["keras"])
+    freeze(conditional_decoder(), found["graph"])
+    conditional_decoder(16).save(found["alone"])
+    return found
+
+
+CAE = {"architecture": "cae", "conditions": CONDITIONS, "sees_sum": False}
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("keras", CAE), ("graph", CAE), ("keras", CAE | {"sees_sum": True}), ("alone", CAE), ("alone", CAE | {
+        "conditions": ()})])
+def test_a_decoder_from_elsewhere_computes_what_it_did(
+    name: str, options: dict[str, Any], decoders: dict[str, Path]
+) -> None:
+    """Other inputs of ours begin with weights of 0; a linear map of the latents is undone in the first layer."""
+    spec, rng = EncoderSpec.chip(5), np.random.default_rng(3)
+    foreign = read_decoder(decoders[name])
+    value, module_sum = rng.uniform(0, 2, (50, 16)), rng.integers(100, 9000, 50)
+    places = {"eta": rng.uniform(1.5, 3, 50), "waferu": rng.integers(0, 9, 50), "waferv": rng.integers(0, 9, 50),
+              "wafertype": rng.integers(0, 3, 50), "layer": rng.integers(1, 48, 50)}
+    expected = foreign.fractions(value, module_sum, places)
+    there = foreign.cells(value, module_sum, places).sum(axis=1) > 0.1
+    assert there.sum() > 25
+    chosen = DecoderConfig.model_validate(options)
+    found = decode(read_start_decoder(decoders[name], spec, chosen), value, module_sum, places)
+    np.testing.assert_allclose(found[there], expected[there], atol=1e-3)
+    factor, shift = rng.normal(size=(16, 16)), rng.normal(size=16)
+    sent = (value - shift) @ np.linalg.inv(factor)
+    found = decode(read_start_decoder(decoders[name], spec, chosen, (factor, shift)), sent, module_sum, places)
+    np.testing.assert_allclose(found[there], expected[there], atol=2e-3)
+
+
+def test_a_signed_encoder_starts_with_its_decoder(signed: Path, decoders: dict[str, Path], tmp_path: Path) -> None:
+    config = small("econ_t_5elink", epochs=1, learning_rate=1e-9, decoder=CAE, augment={"generated": 0})
+    config.save(tmp_path / "config.yaml")
+    words = ["train", "--config", str(tmp_path / "config.yaml"), "--output", str(tmp_path / "run"),
+             "--start", str(signed), "--start-decoder", str(decoders["keras"])]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0, found.output
+    run = Run(tmp_path / "run")
+    stage = run.config.training.stages[0]
+    assert (stage.start, stage.start_decoder) == (str(signed), str(decoders["keras"]))
+    result = WarmStart.load(run.start_file)
+    assert result.with_decoder and result.decoder == str(decoders["keras"])
+    by_name = {way.name: way for way in result.ways}
+    assert [name for name in by_name if name.endswith(", its decoder")] == [
+        f"{name}, its decoder" for name in ("the file, its own arithmetic", "the file, codes on the chip",
+                                           "in the chip's range", "after the training")]
+    own, ours, after = (by_name[f"{name}, its decoder"].emd for name in (
+        "the file, its own arithmetic", "in the chip's range", "after the training"))
+    assert own and ours and after == pytest.approx(ours, rel=1e-3)
+    train(run.config, run.folder, report=lambda *_: pytest.fail("trained again"))
+    again = CliRunner().invoke(app, [*words[:-1], str(decoders["graph"])])
+    assert again.exit_code == 2 and "holds a finished run, with other options" in again.output
+
+
+def test_decoders_that_cannot_be_a_start(signed: Path, decoders: dict[str, Path], tmp_path: Path) -> None:
+    spec, cae = EncoderSpec.chip(5), DecoderConfig.model_validate(CAE)
+    import tf_keras
+
+    model = conditional_decoder()
+    odd = tf_keras.models.clone_model(model, clone_function=lambda layer: type(layer).from_config(
+        layer.get_config() | ({"activation": "tanh"} if layer.name == model.layers[1].name else {})))
+    odd.set_weights(model.get_weights())
+    odd.save(tmp_path / "odd.h5")
+    start = tf_keras.layers.Input((24,))
+    tf_keras.Model(start, tf_keras.layers.Dense(64, activation="relu")(start)).save(tmp_path / "flat.h5")
+    for path, options, message in (
+        (decoders["keras"], DecoderConfig(), r"expected training.decoder.architecture cae and 16 latents"),
+        (decoders["keras"], cae.evolve(conditions=("eta", "sum")),
+         r"keras.h5: sees waferv, waferu, wafertype, layer too; expected training.decoder.conditions \[eta,wafer"),
+        (tmp_path / "odd.h5", cae, r"odd.h5: arrays of the same shapes, but fractions that differ by"),
+        (tmp_path / "flat.h5", cae, r"flat.h5: arrays of 64 behind the first, expected 24, 24x64, 64, 64x128, 128"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_start_decoder(path, spec, options)
+    config = small("econ_t_5elink", epochs=1)
+    for start_file, message in ((None, "--start-decoder .*: expected --start, the file of its encoder"),
+                                ("econ_t_5elink", "the run or set econ_t_5elink has a decoder of its own"),
+                                (signed, "expected training.decoder.architecture cae")):
+        with pytest.raises(InputError, match=message):
+            train(config, tmp_path / "run", start=start_file, start_decoder=decoders["keras"])
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_file_is_another_training(signed: Path, tmp_path: Path) -> None:

@@ -197,9 +197,11 @@ def test_nothing_older_is_removed_before_the_held_out_rows_are_written(
 def test_other_data_or_options_replace_a_run_only_on_request(run: Run, tmp_path: Path) -> None:
     folder = shutil.copytree(run.folder, tmp_path / "run")
     for config in (small(learning_rate=1e-3), small().override(data={"n_modules": 300})):
-        with pytest.raises(InputError, match=r"run: holds a finished run, with other options or data; choose another "
-                                             r"--output, or give --retrain"):
+        held = r"run: holds a finished run, with other options or data; choose another --output"
+        with pytest.raises(InputError, match=held + "$"):
             train(config, folder)
+        with pytest.raises(InputError, match=held + ", or give --retrain to replace it$"):
+            train(config, folder, has_retrain=True)
         assert contents(folder) == contents(run.folder)
     for config in (small(epochs=1), small(epochs=1), small(epochs=1).override(data={"n_modules": 300})):
         seen: list[int] = []

@@ -65,7 +65,7 @@ def test_names() -> None:
     assert find("4x4x3_c8_tele", quantize=True)[0] == "4x4x3_c8_tele_quantized"
     for name in ON_CHIP:
         assert find(name, quantize=True) == find(name)
-    with pytest.raises(InputError, match=r"unknown network '8x8_c8_S2_telle'; did you mean '8x8_c8_S2_tele'\?"):
+    with pytest.raises(InputError, match=r"unknown network '8x8_c8_S2_telle' .*; did you mean '8x8_c8_S2_tele'\?"):
         find("8x8_c8_S2_telle")
 
 
@@ -284,7 +284,8 @@ def test_latents_follow_the_links_of_the_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "match"), [
-    (["--models", "8x8_c8_S2_tele,8x8_c8_S2_em6"], "unknown network '8x8_c8_S2_em6'; did you mean '8x8_c8_S2_emd6'?"),
+    (["--models", "8x8_c8_S2_tele,8x8_c8_S2_em6"],
+     "unknown network '8x8_c8_S2_em6' (econ-t networks lists all); did you mean '8x8_c8_S2_emd6'?"),
     (["--quantize"], "--quantize needs --models"),
     (["--models", "8x8_c8_S2", "--start", "runs/none"], "--start runs/none and --models exclude each other"),
     (["--models", "8x8_c8_S2", "--loss", "emdd"], "training.loss"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from types import ModuleType
@@ -14,6 +13,7 @@ import pytest
 
 from emulator import encode
 from models.calq_io import CalqTable
+from models.errors import ToolMissing
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 from training.figures.latent_maps import histograms_by_condition, latent_plane
@@ -95,19 +95,33 @@ def test_many_modules_are_thinned_out_evenly(monkeypatch: pytest.MonkeyPatch) ->
     assert latent_maps(WEIGHTS, modules().rows(slice(0, 9))) is None
 
 
-def test_umap_only_where_it_is(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_umap_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
-    with caplog.at_level(logging.WARNING):
-        found = latent_maps(WEIGHTS, modules(), umap=True)
-    assert found is not None and found.umap is None
-    assert [one.message for one in caplog.records] == [
-        "umap-learn is not installed, the map of UMAP is left out: pip install umap-learn"]
+    message = r"^a map of latents by UMAP needs the package umap-learn: pip install '\.\[umap\]'$"
+    with pytest.raises(ToolMissing, match=message):
+        latent_maps(WEIGHTS, modules(), umap=True)
+    assert latent_maps(WEIGHTS, modules()) is not None
     stand_in = ModuleType("umap")
     stand_in.UMAP = lambda **_: type("U", (), {"fit_transform": lambda _, codes: codes[:, :2]})()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "umap", stand_in)
     found = latent_maps(WEIGHTS, modules(), umap=True)
     assert found is not None and found.umap is not None and found.umap[0] != found.pca[0]
     assert [plot.name for plot in latents_section(found).plots] == ["latents_pca", "latents_umap"]
+
+
+def test_umap_itself_tells_apart_what_lies_apart() -> None:
+    """Two kinds of modules, one with charge in a single cell."""
+    pytest.importorskip("umap")
+    calq = generate(N, seed=4)
+    calq[::2] = 0
+    calq[::2, 7] = 100 + np.arange(N // 2)
+    found = latent_maps(WEIGHTS, CalqTable(calq, pd.DataFrame(index=range(N)), "a test"), umap=True)
+    assert found is not None and found.umap is not None and found.n_modules == N
+    place = np.asarray(found.umap)
+    distance = np.linalg.norm(place[:, None] - place[None], axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    same = np.arange(N) % 2 == np.argmin(distance, axis=1) % 2
+    assert np.ptp(place) > 0 and same.mean() > 0.9
 
 
 def test_section_says_what_is_shown(maps: LatentMaps) -> None:

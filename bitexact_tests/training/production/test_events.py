@@ -215,7 +215,7 @@ def test_modules_say_where_they_are_and_what_part_of_the_energy_they_have(writte
 
 
 def test_unknown_process_names_the_nearest() -> None:
-    with pytest.raises(InputError, match="process 'tbar'; did you mean 'ttbar'"):
+    with pytest.raises(InputError, match=r"process 'tbar', expected .*; did you mean 'ttbar'"):
         pythia_events.check_process("tbar")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bitexact_tests.samples.foreign import build
+from bitexact_tests.samples.foreign import build, conditional_decoder, freeze
 from emulator import encode
 from models.calq_io import write_calq
 from models.spec import EncoderSpec
@@ -129,27 +129,9 @@ def test_too_few_modules(tmp_path: Path) -> None:
     assert found.exit_code == 2 and "modules with charge, expected at least 20" in found.output
 
 
-def conditional_decoder(n_inputs: int = 24) -> Any:
-    """As those of the conditional autoencoder, with random weights."""
-    import tf_keras
-
-    layers = tf_keras.layers
-    x = start = layers.Input((n_inputs,), name="latents_and_conditions")
-    for units in (24, 64, 128):
-        x = layers.Dense(units, activation="relu")(x)
-    x = layers.Conv2DTranspose(1, 3, strides=2)(layers.Reshape((4, 4, 8))(x))
-    model = tf_keras.Model(start, layers.ReLU()(x[:, :8, :8, :]), name="decoder")
-    rng = np.random.default_rng(2)
-    model.set_weights([rng.normal(0.05, 0.2, weight.shape) for weight in model.get_weights()])
-    return model
-
-
 @pytest.fixture(scope="module")
 def decoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One decoder as Keras files, weights with JSON, and as a frozen graph for one module."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
     folder, model = tmp_path_factory.mktemp("decoders"), conditional_decoder()
     found = {kind: folder / f"decoder.{kind}" for kind in ("h5", "keras", "pb")} | {"json": folder / "of" / "d.h5"}
     found["json"].parent.mkdir()
@@ -157,9 +139,7 @@ def decoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     model.save(found["keras"])
     model.save_weights(found["json"])
     (found["json"].parent / "d.json").write_text(model.to_json())
-    function = tf.function(lambda x: tf.reshape(model(x), (1, 64)))
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(tf.TensorSpec((1, 24), tf.float32)))
-    found["pb"].write_bytes(frozen.graph.as_graph_def().SerializeToString())
+    freeze(model, found["pb"])
     return found
 
 
@@ -167,8 +147,10 @@ PLACES = {"layer": np.arange(60) % 40 + 1, "waferu": np.arange(60) % 7 - 3, "waf
           "eta": np.linspace(1.6, 2.9, 60), "wafertype": np.arange(60) % 3}
 
 
-@pytest.mark.parametrize("kind", ["h5", "keras", "json", "pb"])
-def test_decoders_from_elsewhere(kind: str, decoders: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "options"), [("h5", ()), ("keras", ()), ("json", ()), ("pb", ()), ("pb", ("--run",))])
+def test_decoders_from_elsewhere(
+    kind: str, options: tuple[str, ...], decoders: dict[str, Path], tmp_path: Path
+) -> None:
     """The EMD is that of what Keras itself makes of latents and conditions."""
     from models.trigger_cells import IMAGE_TO_TC, to_trigger_cells
     from training.physics.emd import emd
@@ -179,9 +161,8 @@ def test_decoders_from_elsewhere(kind: str, decoders: dict[str, Path], tmp_path:
     write_calq(tmp_path / "calq.parquet", calq, extra=pd.DataFrame(PLACES))
     weights = EncoderWeights.random(spec, 5, density=0.3)
     weights.save(tmp_path / "weights.npz")
-    options = ["--decoder", str(decoders[kind])]
-    found, audit = run(tmp_path / "weights.npz", tmp_path / "calq.parquet", tmp_path, *options,
-                       *(["--run"] if kind == "pb" else []))
+    found, audit = run(tmp_path / "weights.npz", tmp_path / "calq.parquet", tmp_path, "--decoder", str(decoders[kind]),
+                       *options)
     assert found.exit_code == 0 and audit is not None, found.output
     kept = np.delete(np.arange(60), 7)
     trace = encode(weights, calq[kept])
@@ -206,12 +187,16 @@ def test_conditions_that_are_missing_are_told(decoders: dict[str, Path], calq: P
     assert any("taken as the cut to the first 8 rows and columns" in note for note in audit.notes)
 
 
-def test_decoders_that_do_not_fit(decoders: dict[str, Path], calq: Path, tmp_path: Path) -> None:
+def test_decoders_that_do_not_fit(calq: Path, tmp_path: Path) -> None:
+    import tensorflow as tf
+
     EncoderWeights.random(EncoderSpec.chip(5), 5).save(tmp_path / "weights.npz")
     conditional_decoder(20).save(tmp_path / "wide.h5")
     build().save(tmp_path / "encoder.h5")
     (tmp_path / "text.h5").write_text("no model")
-    for file, message in ((decoders["pb"], "decoder.pb: a frozen graph as a decoder is run, not read; --run does so"),
+    freeze(conditional_decoder(), tmp_path / "odd.pb", behind=lambda x: tf.cumsum(x, 1))
+    for file, message in ((tmp_path / "odd.pb", "odd.pb: node Cumsum (Cumsum), expected arithmetic on constants and "
+                                                "one row of latents alone; --run runs the graph"),
                           (tmp_path / "wide.h5", "wide.h5: input of 20 values, expected 16 latents or 24"),
                           (tmp_path / "encoder.h5", "encoder.h5: input of shape (8, 8, 1), expected a row of latents"),
                           (tmp_path / "text.h5", "text.h5: ")):

@@ -100,7 +100,7 @@ def test_a_file_that_is_not_of_events(tmp_path: Path) -> None:
 
 
 def test_unknown_sample() -> None:
-    with pytest.raises(InputError, match="sample 'electron'; did you mean 'electrons'"):
+    with pytest.raises(InputError, match=r"sample 'electron', expected .*; did you mean 'electrons'"):
         EventSample("electron")
 
 

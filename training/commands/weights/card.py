@@ -23,8 +23,8 @@ def card(
     """
     known = shipped.names()
     if name not in known:
-        raise InputError(f"{name}: no shipped set of this name{nearest(name, known)}; "
-                         f"expected one of {', '.join(known) or 'none'}")
+        raise InputError(f"{name}: no shipped set of this name; expected one of {', '.join(known) or 'none'}"
+                         + nearest(name, known))
     found = Run(shipped.FOLDER / name).card
     if json_ != "-":
         typer.echo(card_page(found))

@@ -31,8 +31,8 @@ def make(
     recipes = {path.stem: path for path in sorted(shipped.RECIPES.glob("*.yaml"))}
     unknown = next((name for name in names or () if name not in recipes), None)
     if unknown:
-        raise InputError(f"{unknown}: no recipe of this name{nearest(unknown, recipes)}; "
-                         f"expected one of {', '.join(recipes)}")
+        raise InputError(f"{unknown}: no recipe of this name; expected one of {', '.join(recipes)}"
+                         + nearest(unknown, recipes))
     for file in (published, sparse):
         if file and not file.exists():
             raise InputError(f"{file}: no such file; hours of training would end here")
