@@ -118,7 +118,7 @@ def _trainings(run: Run) -> tuple[Training, ...]:
     whole, last = run.chain
     stages = whole.config.stages()
     found: tuple[Training, ...] = ()
-    for number, (config, start) in enumerate(stages[:last], 1):
+    for number, (config, start, _) in enumerate(stages[:last], 1):
         before = _trainings(Run(start)) if start else found
         found = *before, _training(config, whole if number == len(stages) else whole.stage(number), whole.folder.name)
     return found

@@ -129,12 +129,17 @@ def read_foreign_decoder(path: Path) -> ForeignDecoder:
         raise InputError(f"{path}: input of shape {shape}, expected a row of latents")
     arrays_of = arrays_by_layer(str(path), arrays, model)
     layers = [Layer(node.kind, node.path[-1], node.config, arrays_of(node)) for node in nodes if node.kind in _KEPT]
-    found = [layer for layer in layers if layer.kind in ("Dense", "QDense", "Conv2DTranspose")]
-    arrays = [(layer.arrays["kernel"], layer.arrays.get("bias", np.zeros(layer.arrays["kernel"].shape[
-        2 if layer.kind == "Conv2DTranspose" else -1]))) for layer in found if "kernel" in layer.arrays]
-    decoder = ForeignDecoder(shape[0], rebuilt(layers, shape), _notes(nodes), tuple(
-        array for layer in arrays for array in layer))
+    pairs = [_kernel_and_bias(layer) for layer in layers if "kernel" in layer.arrays]
+    arrays_in_order = tuple(one for pair in pairs for one in pair)
+    decoder = ForeignDecoder(shape[0], rebuilt(layers, shape), _notes(nodes), arrays_in_order)
     return checked(path, decoder)
+
+
+def _kernel_and_bias(layer: Layer) -> tuple[FloatArray, FloatArray]:
+    """Arrays of a layer, zeros where it has no bias."""
+    kernel = layer.arrays["kernel"]
+    n_outputs = kernel.shape[2 if layer.kind == "Conv2DTranspose" else -1]
+    return kernel, layer.arrays.get("bias", np.zeros(n_outputs))
 
 
 def checked(path: Path, decoder: ForeignDecoder) -> ForeignDecoder:
