@@ -7,16 +7,27 @@ from training.physics.wording import difference_text, margin_text, with_error
 from training.report.parts import Cell, Section, Table, plain_table
 from training.results.comparison import Comparison, Coordinate, Distribution, SchemeResult
 
+SENT = {
+    "AE": "autoencoder: 16 latents of a neural encoder, which a network decodes",
+    "BC": "best choice: the largest cells, as many as fit",
+    "STC": "super trigger cell: sums of 4 or 16 cells, with the place of the largest cell (CTC: without)",
+    "TS": "threshold sum: every cell above a threshold",
+    "RPT": "repeater: all 48 cells, in few bits each",
+}
+"""What each algorithm of the chip sends, in words."""
+
 
 def comparison_sections(physics: Comparison) -> list[Section]:
     """All sections of a comparison."""
     text = (f"{physics.n_selected:,} modules with a cell above {physics.options.min_charge:g} CALQ, of "
             f"{physics.n_modules:,} from {physics.data}. Every algorithm ran through the bit-level emulator of "
-            "the chip and its frame decoder on the same rows. Difference to best: mean EMD minus that of the best "
-            "algorithm on the same modules, with its bootstrap error; below three errors it is called a tie.")
+            "the chip and its frame decoder on the same rows. EMD, the earth mover's distance, is how far charge must "
+            "be moved to turn the map received into the true one, in sensor-cell pitches: less is better. Difference "
+            "to best: mean EMD minus that of the best algorithm on the same modules, with its bootstrap error; below "
+            "three errors it is called a tie.")
     sample = physics.sample
     return [
-        Section("Which algorithm", text, [_winners(physics)]),
+        Section("Which algorithm", text, [_winners(physics), _meanings(physics)]),
         Section("Which algorithm for which module", "The scheme with the smallest mean EMD in each bin, and that EMD.",
                 [_best_by_bin(physics, one) for one in physics.profiled]),
         Section("Bits vs. EMD", "Lower left is better, whichever metric is chosen, except for the cross-correlation, "
@@ -52,6 +63,12 @@ def _winners(physics: Comparison) -> Table:
         ])
     return Table(["links", "best", "EMD", "next algorithm", "best trained encoder", "AE EMD", "difference to best"],
                  rows, frozenset({0, 2, 5, 6}))
+
+
+def _meanings(physics: Comparison) -> Table:
+    compared = {one.algorithm for one in physics.schemes}
+    rows = [[Cell(name), Cell(sent)] for name, sent in SENT.items() if name in compared]
+    return Table(["algorithm", "what it sends"], rows, caption="The algorithms")
 
 
 def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:

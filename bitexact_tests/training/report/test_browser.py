@@ -349,7 +349,7 @@ def test_zoom(visit: Callable[..., Visit]) -> None:
 
 
 def test_sort_a_table(visit: Callable[..., Visit]) -> None:
-    table = visit().page.locator("#which_algorithm table")
+    table = visit().page.locator("#which_algorithm table").first
     head, first = table.locator("th").first, table.locator("tbody tr td:first-child")
     head.get_by_role("button").click()
     assert first.all_inner_texts() == ["2", "5"] and head.get_attribute("aria-sort") == "ascending"

@@ -117,6 +117,15 @@ def test_no_verdict_without_an_autoencoder(run: Path) -> None:
     assert cells[:7] == ["2", "no AE compared", *["-"] * 5] and cells[7] == "5" and cells[8] != "no AE compared"
 
 
+def test_every_algorithm_is_explained_where_it_is_named(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    section = text[text.index('id="which_algorithm"') : text.index('id="which_algorithm_for_which_module"')]
+    table = section[section.index("<caption>The algorithms") :]
+    assert re.findall(r"<td[^>]*>([A-Z]{2,3})</td>", table) == ["AE", "BC", "STC", "TS", "RPT"]
+    assert "BC</td><td>best choice: the largest cells" in re.sub(r">\s+<", "><", re.sub(r"<td[^>]*>", "<td>", table))
+    assert "earth mover" in section
+
+
 def test_differences_are_told_first(run: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(run, tmp_path / "run")
     wrong = bit_comparison(CONFIG, Run(folder, CONFIG).weights.digest(), "rtl", "stage hidden_code, event 7").save
