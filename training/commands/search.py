@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from models.console import write_csv
+from models.errors import InputError
 from models.options import ConfigFile, CsvFile, Settings
 from training.commands.console import log_to_console, show_records
+from training.commands.data.options import Farm, Workers
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
 from training.commands.study import configured_study
 from training.fit.run import Run
+from training.production.farm import FarmConfig
 from training.results.training_search import TrainingSearch
 from training.studies.search import search as run_search
 
@@ -22,11 +25,12 @@ def search(config: ConfigFile, output: StudyFolder = None,
                                                                        "an encoder.")] = False,
            trials: Annotated[int, typer.Option(min=1, help="Number of encoders, or trainings, to try.")] = 20,
            seeds: Annotated[int, typer.Option(min=1, help="With --trainings: number of seeds of the best.")] = 3,
-           epochs: Epochs = 20, data: TrainingFiles = None, set_: Settings = None, csv: CsvFile = None) -> None:
+           epochs: Epochs = 20, data: TrainingFiles = None, set_: Settings = None, workers: Workers = 1,
+           farm: Farm = None, csv: CsvFile = None) -> None:
     """Search for an encoder of the same size, or for options of the training, with a lower EMD.
 
     Writes search.json, or with --trainings trainings.json, trainings.png and best.yaml, the configuration of the best
-    training; an interrupted search can be resumed.
+    training; an interrupted search can be resumed. --workers and --farm train several at once, with --trainings.
 
     Examples: econ-t search --config configs/econ_t_3elink.yaml --trials 30
 
@@ -35,11 +39,14 @@ def search(config: ConfigFile, output: StudyFolder = None,
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)
     folder = output or Run.of(chosen).search_folder
+    if not trainings and (workers > 1 or farm):
+        raise InputError("--workers and --farm need --trainings")
     told = logging.getLogger(__name__).info
     if trainings:
         from training.studies.training_search import search_trainings  # noqa: PLC0415  (starts TensorFlow)
 
-        _show(search_trainings(chosen, folder, trials, seeds, told), csv)
+        where = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
+        _show(search_trainings(chosen, folder, trials, seeds, told, where), csv)
         return
     results = run_search(chosen, folder, trials, told)
     show_records(f"{chosen.name}: encoders of the same size, best first", [

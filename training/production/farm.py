@@ -7,6 +7,7 @@ repeats its part.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import shutil
@@ -142,19 +143,61 @@ def _here(parts: Sequence[Part]) -> Iterator[tuple[Part, Outcome]]:
 def _on_cluster(parts: Sequence[Part], farm: FarmConfig, cluster: Any) -> Iterator[tuple[Part, Outcome]]:
     if not parts:
         return
+    by_name = {part.name: part for part in parts}
+    with client_of(farm, cluster) as client:
+        futures = [client.submit(part.function, **part.arguments, key=part.name, pure=False) for part in parts]
+        for future in client.finished(futures):
+            yield by_name[future.key], client.result(future)
+
+
+class FarmClient:
+    """Work of one process that others do: as of dask's client, but a worker that dies again and again is an OSError."""
+
+    def __init__(self, client: Any, farm: FarmConfig) -> None:
+        self._client, self._farm = client, farm
+
+    def submit(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        """Hand in a call; see `distributed.Client.submit`."""
+        return self._client.submit(function, **arguments)
+
+    def finished(self, futures: Sequence[Any] = ()) -> Any:
+        """Iterate over futures as they finish; `add` of what is returned takes more of them."""
+        from distributed import as_completed  # noqa: PLC0415  (of the extra "data")
+
+        return as_completed(futures)
+
+    def result(self, future: Any) -> Any:
+        """What a call returned; raises what it raised."""
+        from distributed import KilledWorker  # noqa: PLC0415  (of the extra "data")
+
+        try:
+            return future.result()
+        except KilledWorker:
+            raise OSError(f"part {future.key} killed {_TRIES} workers; memory: {self._farm.memory}") from None
+
+
+@contextmanager
+def client_of(farm: FarmConfig, cluster: Any = None) -> Iterator[FarmClient]:
+    """Client of the configured cluster, or of one that runs already; raises ToolMissing without the extra "data"."""
     try:
-        from distributed import Client, KilledWorker, as_completed  # noqa: PLC0415  (of the extra "data")
+        from distributed import Client  # noqa: PLC0415  (of the extra "data")
     except ImportError as error:
         raise not_installed(error, "more than one worker needs", "data") from None
-    by_name = {part.name: part for part in parts}
-    with nullcontext(cluster) if cluster is not None else make_cluster(farm) as running, Client(running) as client:
-        futures = [client.submit(part.function, **part.arguments, key=part.name, pure=False) for part in parts]
-        for future in as_completed(futures):
-            try:
-                outcome = future.result()
-            except KilledWorker:
-                raise OSError(f"part {future.key} killed {_TRIES} workers; memory: {farm.memory}") from None
-            yield by_name[future.key], outcome
+    with (nullcontext(cluster) if cluster is not None else _ended(make_cluster(farm)) as running,
+          Client(running) as client):
+        yield FarmClient(client, farm)
+
+
+@contextmanager
+def _ended(cluster: Any) -> Iterator[Any]:
+    """A cluster that is closed at the end; workers of a busy machine may end later than dask waits for them."""
+    try:
+        yield cluster
+    finally:
+        try:
+            cluster.close()
+        except (TimeoutError, asyncio.TimeoutError):
+            log.warning("not all workers have ended yet")
 
 
 def make_cluster(farm: FarmConfig) -> Any:

@@ -4,7 +4,8 @@ Options are chosen by the mean EMD of the validation modules. Those of the best 
 the best seed, again by validation, is evaluated on the held-out modules, once. Its configuration is written, from which
 `econ-t train` makes the same weights again.
 
-A folder holds the study (`trainings.log`) and the runs, so that an interrupted search goes on where it was.
+A folder holds the study (`trainings.log`) and the runs, so that an interrupted search goes on where it was. Workers of
+a dask cluster, on this machine or of a batch system, share the study by this file.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from training.figures.style import style
 from training.figures.training_search import study_curves
 from training.fit.run import Run, locked
 from training.fit.train import train
+from training.production.farm import FarmClient, FarmConfig, client_of
 from training.results.evaluation import EmdMetrics
 from training.results.run import Epoch
 from training.results.training_search import TrainingSearch, TriedTraining
@@ -44,11 +46,13 @@ _REDUCTION = 3  # Hyperband: of three trainings, one goes on
 
 
 def search_trainings(
-    config: Config, output: Path, n_trials: int, n_seeds: int = 3, report: Callable[[str], None] = lambda _text: None
+    config: Config, output: Path, n_trials: int, n_seeds: int = 3, report: Callable[[str], None] = lambda _text: None,
+    farm: FarmConfig | None = None,
 ) -> TrainingSearch:
     """Search until `n_trials` trainings are finished or stopped, the first with the options of the configuration.
 
-    Raises InputError if the folder holds a search with another configuration, or is locked by another process.
+    `farm`: where they run, as many at once as it has workers; default: here, one after another. Raises InputError if
+    the folder holds a search with another configuration, or is locked by another process.
     """
     if config.training.network or config.training.stages:
         raise InputError("a search of trainings takes the chip's encoder in one stage, expected no network and stages")
@@ -56,18 +60,74 @@ def search_trainings(
     Dataset.from_config(config)  # raise errors of the data before anything is written
     with locked(output):
         study = _study(optuna, config, output)
-        while len(_done(optuna, study)) < n_trials:
-            study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + len(study.trials))
-            study.optimize(lambda trial: _objective(optuna, trial, config, output, report), n_trials=1)
-        return _finish(optuna, study, config, output, n_seeds, report)
+        if farm is None or (farm.cluster == "local" and farm.n_workers == 1):
+            while len(_done(optuna, study)) < n_trials:
+                report(_try(config, output, len(study.trials)))
+            return _finish(optuna, study, config, output, n_seeds, report=report, trained=_trained)
+        with client_of(farm) as client:
+            _search_on(client, farm.n_workers * farm.cores, study, config=config, output=output, n_trials=n_trials,
+                       report=report)
+
+            def trained(chosen: list[Config], folder: Path) -> list[float]:
+                futures = [client.submit(_trained, chosen=[one], output=folder, pure=False) for one in chosen]
+                return [client.result(one)[0] for one in futures]
+
+            return _finish(optuna, study, config, output, n_seeds, report=report, trained=trained)
 
 
-def _study(optuna: Any, config: Config, output: Path) -> Any:
+def _search_on(
+    client: FarmClient, n_at_once: int, study: Any, *, config: Config, output: Path, n_trials: int,
+    report: Callable[[str], None],
+) -> None:
+    """Keep this many trainings at work until enough are done."""
+    optuna = optuna_or_missing()
+    number = len(study.trials)
+
+    def one_more() -> Any:
+        nonlocal number
+        number += 1
+        return client.submit(_try, config=config, output=output, number=number, shared=True, pure=False)
+
+    left = n_trials - len(_done(optuna, study))
+    running = client.finished([one_more() for _ in range(min(left, n_at_once))])
+    at_work = min(left, n_at_once)
+    for future in running:
+        report(client.result(future))
+        at_work -= 1
+        if len(_done(optuna, study)) + at_work < n_trials:
+            running.add(one_more())
+            at_work += 1
+
+
+def _try(config: Config, output: Path, number: int, shared: bool = False) -> str:
+    """Train one choice of options, in any process; returns what became of it.
+
+    `number`: different in each call, for the sampler; `shared`: other processes try others meanwhile.
+    """
+    optuna = optuna_or_missing()
+    study = _open(optuna, config, output)
+    study.sampler = optuna.samplers.TPESampler(seed=config.training.seed + number, constant_liar=shared)
+    told: list[str] = []
+    study.optimize(lambda trial: _objective(optuna, trial, config, output, told.append), n_trials=1)
+    return told[-1]
+
+
+def _trained(chosen: list[Config], output: Path) -> list[float]:
+    """Train configurations in their folders, in any process; returns the validation EMD of each."""
+    return [train(one, _folder(output, one)).val_emd for one in chosen]
+
+
+def _open(optuna: Any, config: Config, output: Path) -> Any:
     backend = optuna.storages.journal.JournalFileBackend(str(output / STUDY_FILE))
     pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=config.training.epochs,
                                             reduction_factor=_REDUCTION)
-    study = optuna.create_study(storage=optuna.storages.JournalStorage(backend), study_name="trainings",
-                                pruner=pruner, load_if_exists=True)
+    return optuna.create_study(storage=optuna.storages.JournalStorage(backend), study_name="trainings",
+                               pruner=pruner, load_if_exists=True)
+
+
+def _study(optuna: Any, config: Config, output: Path) -> Any:
+    """The study of a folder, in which interrupted trainings wait to go on."""
+    study = _open(optuna, config, output)
     made_from = config.model_dump(mode="json")
     if study.user_attrs.get("config", made_from) != made_from:
         raise InputError(f"{output} holds a search with another configuration; use the same options or an empty folder")
@@ -159,9 +219,13 @@ def _done(optuna: Any, study: Any) -> list[Any]:
 
 
 def _finish(
-    optuna: Any, study: Any, config: Config, output: Path, n_seeds: int, report: Callable[[str], None]
+    optuna: Any, study: Any, config: Config, output: Path, n_seeds: int, *, report: Callable[[str], None],
+    trained: Callable[[list[Config], Path], list[float]],
 ) -> TrainingSearch:
-    """Repeat the best options with other seeds, choose by validation, and evaluate that one training."""
+    """Repeat the best options with other seeds, choose by validation, and evaluate that one training.
+
+    `trained`: trains configurations in the folder and returns the validation EMD of each.
+    """
     tried = [TriedTraining(
         number=trial.number, options=dict(trial.params), pruned=trial.state == optuna.trial.TrialState.PRUNED,
         val_emd=tuple(trial.user_attrs.get("val_emd", trial.intermediate_values.values()))) for trial in
@@ -171,11 +235,10 @@ def _finish(
         raise InputError(f"{output}: all {len(tried)} trainings were stopped, expected one that is finished; "
                          "give more --trials")
     best = with_options(config, min(finished, key=lambda one: one.best).options)
-    seeds: dict[int, tuple[float, Config]] = {}
-    for seed in range(config.training.seed, config.training.seed + n_seeds):
-        chosen = best.evolve(training={"seed": seed})
-        seeds[seed] = train(chosen, _folder(output, chosen)).val_emd, chosen
-        report(f"seed {seed}: validation EMD {seeds[seed][0]:.3f}")
+    chosen = [best.evolve(training={"seed": config.training.seed + k}) for k in range(n_seeds)]
+    seeds = {one.training.seed: (value, one) for one, value in zip(chosen, trained(chosen, output), strict=True)}
+    for number, (value, _) in seeds.items():
+        report(f"seed {number}: validation EMD {value:.3f}")
     seed = min(seeds, key=lambda one: seeds[one][0])
     run = Run(_folder(output, seeds[seed][1]))
     seeds[seed][1].save(output / BEST_FILE)

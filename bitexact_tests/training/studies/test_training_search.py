@@ -22,6 +22,7 @@ optuna = pytest.importorskip("optuna")
 from training.figures.training_search import study_curves  # noqa: E402
 from training.fit.run import Run  # noqa: E402
 from training.fit.train import train  # noqa: E402
+from training.production.farm import FarmConfig  # noqa: E402
 from training.studies import training_search as module  # noqa: E402
 from training.studies.training_search import CHOICES, search_trainings, suggest, with_options  # noqa: E402
 
@@ -130,3 +131,44 @@ def test_search_from_the_first_to_the_configuration_that_trains_it_again(
     assert len(trained) == before + 2, "the seeds, which are finished"
     with pytest.raises(InputError, match="a search with another configuration"):
         search_trainings(config(batch_size=16), folder, 3)
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_study_that_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Interrupted when the first training is done, while another one is at work, which then goes on."""
+    pytest.importorskip("distributed")
+    folder, told = tmp_path / "study", list[str]()
+
+    def stop(text: str) -> None:
+        told.append(text)
+        raise KeyboardInterrupt
+
+    farm = FarmConfig(n_workers=2, memory="4GiB")
+    with pytest.raises(KeyboardInterrupt):
+        search_trainings(config(), folder, 4, 2, stop, farm)
+    assert len(told) == 1
+    states = [trial.state.name for trial in module._open(optuna, config(), folder).trials]
+    assert states.count("RUNNING") >= 1, states
+    interrupted = [trial.params for trial in module._open(optuna, config(), folder).trials
+                   if trial.state.name == "RUNNING" and len(trial.params) > 10]
+    config().save(tmp_path / "config.yaml")
+    done = CliRunner().invoke(app, ["search", "--trainings", "--config", str(tmp_path / "config.yaml"), "--epochs", "3",
+                                    "--trials", "4", "--seeds", "2", "--workers", "2", "--output", str(folder)])
+    assert done.exit_code == 0, done.output
+    trials = [trial for trial in module._open(optuna, config(), folder).trials
+              if trial.state.name in ("COMPLETE", "PRUNED")]
+    assert len(trials) >= 4 and len({repr(sorted(trial.params.items())) for trial in trials}) == len(trials)
+    assert all(params in [trial.params for trial in trials] for params in interrupted)
+    assert any(one.datetime_start < other.datetime_start < one.datetime_complete for one in trials for other in trials)
+    found = TrainingSearch.load(folder / "trainings.json")
+    run = Run(tmp_path / "again")
+    train(Config.load(folder / "best.yaml"), run.folder)
+    first = Run(module._folder(folder, run.config))
+    np.testing.assert_array_equal(run.weights.flat, first.weights.flat)
+    assert first.summary.val_emd == pytest.approx(found.seeds[str(found.chosen_seed)], rel=1e-5)
+
+
+def test_encoders_are_searched_in_one_process(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["search", "--config", "econ_t_2elink", "--workers", "2", "--output",
+                                    str(tmp_path / "x")])
+    assert done.exit_code == 2 and "--workers and --farm need --trainings" in done.output
