@@ -16,8 +16,8 @@ pytest.importorskip("qkeras")
 
 import tensorflow as tf
 
-from models.foreign.node_graph import NodeGraph
 from models.foreign.operations import OPERATIONS
+from models.foreign.qkeras_node_graph import NodeGraph
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(3, 6, 8, 4)).astype(np.float32)

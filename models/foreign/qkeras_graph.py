@@ -18,8 +18,8 @@ from models.arrays import FloatArray
 from models.errors import InputError
 from models.foreign.functions import snapped
 from models.foreign.layers import Function, Layer, Network
-from models.foreign.node_graph import NodeGraph
 from models.foreign.operations import ELEMENTWISE, SHAPES
+from models.foreign.qkeras_node_graph import NodeGraph
 from models.trigger_cells import IMAGE_SIZE
 
 _AFFINE = {"Add", "AddV2", "Sub", "Mul", "RealDiv", "BiasAdd"}

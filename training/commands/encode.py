@@ -45,12 +45,13 @@ def encode(
     """Encode module charges to latents: the codes that are sent, as `chip decode` reads them.
 
     These are the top bits of each output that fit on the links; with a register file, those that its mask keeps.
+    With --per-module and a folder as --output, each file becomes one of its own, on several processes if wanted.
+
     Examples: econ-t encode --weights runs/econ_t_5elink/weights.npz --input calq.csv --output latent.csv
 
     econ-t encode --per-module --weights econ_t_2elink --weights econ_t_5elink --modules geometry_hgcal.txt
     --input wafers --output latents.parquet
 
-    With --per-module and a folder as --output, each file becomes one of its own, on several processes if wanted:
     econ-t encode --per-module --weights econ_t_2elink --weights econ_t_5elink --input wafers --output out --workers 2
     """
     folder = per_module and not Path(output).suffix and output != "-"

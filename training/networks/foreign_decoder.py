@@ -25,8 +25,8 @@ from models.foreign.architecture import Node, chain_of, input_shape
 from models.foreign.files import architecture_beside, read_architecture
 from models.foreign.keras_arrays import arrays_by_layer, read_arrays
 from models.foreign.layers import Layer
-from models.foreign.node_graph import NodeGraph
 from models.foreign.qkeras_layers import rebuilt
+from models.foreign.qkeras_node_graph import NodeGraph
 from models.trigger_cells import IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel, image_order
 from training.networks.conditions import N_CONDITIONS, conditions
 

@@ -33,7 +33,7 @@ SAMPLES = (*GUNS, "jets", "ttbar", MINIMUM_BIAS)
 """All samples. Minimum bias with pile-up is pile-up alone: the collisions of an ordinary bunch crossing."""
 EVENTS_PER_PART = 10
 """Events that are simulated, and go through a system, at a time."""
-_AT_ONCE = 16_384
+MODULES_AT_ONCE = 16_384
 """Modules whose charges are computed at a time: those of a part, in 64 bits, would take a GiB."""
 _POOL = 10_000
 _EVENTS_APART = 1_000_000
@@ -202,10 +202,10 @@ def read(path: Path, n_events: int = EVENTS_PER_PART) -> Events:
             calibrations, which, dense = registers(), module, modules().high_density[module]
     kept = np.flatnonzero(event < numbers.stop)
     calq = np.empty((len(kept), N_TRIGGER_CELLS), dtype=np.uint32)
-    for start in range(0, len(kept), _AT_ONCE):
-        rows = kept[start : start + _AT_ONCE]
+    for start in range(0, len(kept), MODULES_AT_ONCE):
+        rows = kept[start : start + MODULES_AT_ONCE]
         charges = chip_charges(words[rows], calibrations[which[rows]].astype(np.int64), dense[rows])
-        calq[start : start + _AT_ONCE] = to_trigger_cells(charges)
+        calq[start : start + MODULES_AT_ONCE] = to_trigger_cells(charges)
     return Events(numbers, event[kept], endcap[kept], module[kept], calq, read_truth(path, n_events))
 
 

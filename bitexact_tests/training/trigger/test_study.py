@@ -87,7 +87,7 @@ def test_modules_are_read_some_at_a_time(tmp_path: Path, monkeypatch: pytest.Mon
     """Of all events, and of the first ones of a part."""
     whole = {n: shot(tmp_path, n_events=n) for n in (10, 4)}
     for at_once in (1, 7):
-        monkeypatch.setattr(events, "_AT_ONCE", at_once)
+        monkeypatch.setattr(events, "MODULES_AT_ONCE", at_once)
         for n, expected in whole.items():
             assert_array_equal(shot(tmp_path, n_events=n).calq, expected.calq)
 
@@ -180,7 +180,7 @@ def test_another_decoder_has_other_clusters(random_runs: list[Path], tmp_path: P
 
 def test_lost_part_is_made_again(done: tuple[Job, TriggerStudy]) -> None:
     one, result = done
-    lost = next((one.output / "clusters").rglob("events_0000010.parquet"))
+    lost = next((one.output / "clusters" / one.systems[0].digest()).rglob("events_0000010.parquet"))
     content = lost.read_bytes()
     lost.unlink()
     assert summarise(one, reconstruct(one)) == result
