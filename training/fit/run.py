@@ -229,8 +229,9 @@ class Run:
         return self.compact_file(macs).with_suffix(".checkpoint.npz")
 
     def compact_constant_file(self, compact: Path) -> Path:
-        """Path of the size of a compact decoder as constant logic, in the folder of its name."""
-        return compact.with_suffix("") / "constant.json"
+        """Path of the size of a compact decoder as constant logic, in the folder of its name; beside no shipped set."""
+        folder = self.results_folder if compact.parent == self.folder else compact.parent
+        return folder / compact.stem / "constant.json"
 
     def rtl_file(self, technology: str) -> Path:
         """Path of the gate count of the RTL in a technology."""

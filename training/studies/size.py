@@ -74,17 +74,19 @@ def _compact_decoders(run: Run) -> Iterable[DecoderSize]:
 
 
 def _name(run: Run, path: Path) -> str:
-    return path.relative_to(run.results_folder).with_suffix("").as_posix()
+    folder = run.folder if path.is_relative_to(run.folder) else run.results_folder
+    return path.relative_to(folder).with_suffix("").as_posix()
 
 
 def _compact_rows(run: Run, path: Path, decoder: CompactDecoder) -> tuple[Implementation, ...]:
     """What `econ-t rtl decoder` found, or da4ml's estimate if it takes seconds, or the command."""
-    folder = path.with_suffix("")
-    made = ConstantSynthesis.find(run.compact_constant_file(path))
+    file = run.compact_constant_file(path)
+    made = ConstantSynthesis.find(file)
     if made and made.digest == decoder.digest():
         return made.implementations
     name = f"RTL, {_name(run, path)} with weights as constants"
     if decoder.spec.macs <= _QUICK_MACS:
         return _estimate(run.config, decoder, _STAGES, name)
-    command = f"econ-t rtl decoder --decoder {path} --output {folder} --no-synthesise"
+    shown = Path(run.folder.name) / path.name if run.is_shipped and path.parent == run.folder else path
+    command = f"econ-t rtl decoder --decoder {shown} --output {file.parent} --no-synthesise"
     return (Implementation(name=name, tool=f"not run: {command} (minutes)"),)

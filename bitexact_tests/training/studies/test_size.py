@@ -114,6 +114,16 @@ def test_answer_names_every_size_and_its_tool(run: Run) -> None:
     assert [len(table.rows) for table in section.children[0].tables] == [3, 2, 1]
 
 
+def test_compact_decoders_of_a_shipped_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their names; what is made of them goes beside the runs."""
+    monkeypatch.chdir(tmp_path)
+    found = size(Run("econ_t_5elink"))
+    assert [one.name for one in found.decoders[1:]] == ["compact_3k", "compact_30k"]
+    (not_run,) = found.decoders[2].implementations
+    expected = "--decoder econ_t_5elink/compact_30k.npz --output runs/shipped/econ_t_5elink/compact_30k "
+    assert f"econ-t rtl decoder {expected}" in not_run.tool
+
+
 @pytest.mark.parametrize("destination", ["file", "-"])
 def test_command_answers_and_writes_the_file_of_the_report(run: Run, destination: str, tmp_path: Path) -> None:
     path = str(tmp_path / "size.json") if destination == "file" else "-"
