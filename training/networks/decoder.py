@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from emulator.codes import FINE_SUM, bit_length
+from models import shipped
 from models.arrays import FloatArray
 from models.compact_decoder import CompactDecoder
 from models.config import DecoderConfig
@@ -238,21 +239,19 @@ def save_decoder(
 
 
 def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None = None) -> Any:
-    """Read a decoder, in floating point or compact.
+    """Read a decoder, in floating point or compact; NAME/FILE is that of a shipped set.
 
     `weights`: those of the encoder; a decoder that refines with another encoder is refused. Raises InputError if the
     file does not hold a decoder, or one for other latents.
 
     Examples:
         >>> from pathlib import Path
-        >>> from models import Config
-        >>> from training.networks import build_decoder, load_decoder, save_decoder
-        >>> config = Config.load("econ_t_5elink").override(training={"decoder": {"width": 32, "refinements": 0}})
-        >>> spec, options = config.encoder, config.training.decoder
-        >>> save_decoder(build_decoder(spec, options, seed=1), options, Path("decoder.npz"))
-        >>> load_decoder(Path("decoder.npz"), spec).output_shape
-        (None, 48)
+        >>> from training import Run
+        >>> from training.networks import load_decoder
+        >>> load_decoder(Path("econ_t_3elink/compact_3k.npz"), Run("econ_t_3elink").config.encoder).spec.macs
+        2880
     """
+    path = shipped.find(path)
     if CompactDecoder.is_in(path):
         compact = CompactDecoder.load(path)
         if (compact.spec.latent, compact.spec.n_latents) != (spec.latent, spec.dense.outputs):
