@@ -25,6 +25,9 @@ def timing(
 
     Example: econ-t rtl timing --config econ_t_5elink --netlists osu018 --json rtl_osu018.json
     """
+    if not json_.exists():
+        raise InputError(f"{json_}: no such file; 'econ-t rtl synth --technology osu018 --netlists {netlists} --json "
+                         f"{json_}' writes it")
     design = ChipSynthesis.load(json_)
     if design.technology != "osu018":
         raise InputError(f"{json_}: technology {design.technology}, expected osu018")

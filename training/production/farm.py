@@ -183,6 +183,7 @@ def client_of(farm: FarmConfig, cluster: Any = None) -> Iterator[FarmClient]:
         from distributed import Client  # noqa: PLC0415  (of the extra "data")
     except ImportError as error:
         raise not_installed(error, "more than one worker needs", "data") from None
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # that workers come and go is no news
     with (nullcontext(cluster) if cluster is not None else _ended(make_cluster(farm)) as running,
           Client(running) as client):
         yield FarmClient(client, farm)
@@ -209,7 +210,8 @@ def make_cluster(farm: FarmConfig) -> Any:
     if farm.cluster == "local":
         from distributed import LocalCluster  # noqa: PLC0415  (of the extra "data")
 
-        dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _MALLOC.items()})
+        environment = _MALLOC | {"DASK_LOGGING__DISTRIBUTED": "critical"}  # errors of parts are raised here
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in environment.items()})
         with _options(farm):
             return LocalCluster(n_workers=farm.n_workers, threads_per_worker=1, memory_limit=farm.memory,
                                 dashboard_address=None, **farm.options)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,8 +16,10 @@ import pytest
 
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.samples import batch_system
+from models.calq_io import write_calq
 from models.errors import InputError, ToolMissing
 from training.production.farm import FarmConfig, Outcome, Part, make_cluster, run
+from training.production.toy import generate
 
 pytest.importorskip("distributed")
 
@@ -117,6 +121,17 @@ def test_bad_input_is_the_same_error_anywhere(tmp_path: Path, n_workers: int) ->
     bad = [*parts(tmp_path / "out", 2), Part("bad", fails, {"output": tmp_path / "bad.txt"})]
     with pytest.raises(InputError, match="data row 3, column x: 'y', expected a number"):
         run(bad, tmp_path / "out", FarmConfig(n_workers=n_workers, memory="1GiB"))
+
+
+def test_workers_of_a_command_say_nothing_but_its_error(tmp_path: Path) -> None:
+    """Neither dask's comings and goings nor the tracebacks of its workers, which write to stderr themselves."""
+    write_calq(tmp_path / "calq.csv", generate(10, 1))
+    done = subprocess.run(
+        [sys.executable, "-m", "emulator", "encode", "--per-module", "--weights", "econ_t_2elink", "--input",
+         str(tmp_path / "calq.csv"), "--output", str(tmp_path / "latents"), "--workers", "2"],
+        capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {tmp_path / 'calq.csv'}: column layer is missing\n"
 
 
 def test_parts_of_one_name(tmp_path: Path) -> None:
