@@ -73,7 +73,9 @@ def test_an_interrupted_main_job_says_how_to_continue(tmp_path: Path, which: str
     fake.chmod(0o755)
     ready.touch()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    command = ["make", f"PYTHON={fake}", f"READY={ready}", *([f"RUN={tmp_path}/run"] * (which != "all budgets"))]
+    # A job in the background of a script ignores the signal, and what it starts cannot catch it.
+    command = ["env", "--default-signal=INT", "make", f"PYTHON={fake}", f"READY={ready}",
+               *([f"RUN={tmp_path}/run"] * (which != "all budgets"))]
     with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, start_new_session=True) as job:
         give_up = time.monotonic() + 60
