@@ -221,6 +221,8 @@ def batch(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     batch_system.install(commands, jobs, batch_system.COMMANDS[request.param])
     monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
     monkeypatch.chdir(REPOSITORY)  # jobs start where they are handed in
+    # Dask leaves in this process what it sets for local workers; jobs inherit it, and would be as silent.
+    monkeypatch.delenv("DASK_LOGGING__DISTRIBUTED", raising=False)
     (tmp_path / "farm.yaml").write_text(
         f"cluster: {request.param}\nn_workers: 2\nmemory: 1GB\n"
         f"options: {{local_directory: {tmp_path}/scratch, scheduler_options: {{host: 127.0.0.1, "
