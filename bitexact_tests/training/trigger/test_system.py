@@ -55,9 +55,15 @@ def test_more_links_for_all() -> None:
     assert system.with_links(None, 2).where == system.where
 
 
-def test_weights_by_number_of_links() -> None:
-    rule = System.load("ae").rules[0]
-    assert [rule.run_of(n) for n in (2, 5, 9)] == ["econ_t_2elink", "econ_t_5elink", "econ_t_5elink"]
+@pytest.mark.parametrize("name", ["ae", "ae_compact"])
+@pytest.mark.parametrize(("n_links", "of"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 5), (13, 5)])
+def test_autoencoder_of_every_number_of_links(name: str, n_links: int, of: int) -> None:
+    """The set for this many links, the largest from five on."""
+    system = System.load(name)
+    (index,) = np.unique(system.rules_of_modules(np.full(len(modules().layer), n_links)))
+    rule = system.rules[index]
+    assert rule.algorithm == "AE" and rule.run_of(n_links) == f"econ_t_{of}elink"
+    assert rule.decoder_of(n_links).is_file() and rule.decoder_of(n_links).parent.name == rule.run_of(n_links)
 
 
 def test_decoder_by_number_of_links() -> None:
