@@ -60,7 +60,7 @@ resumable = trap 'echo "Interrupted. The same command continues: finished traini
 .DELETE_ON_ERROR:
 # Each step reads what the one before it wrote, and steps use both cores by themselves: -j changes nothing.
 .NOTPARALLEL:
-.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-place rtl-constant seu compare size distill report evaluate vectors physics pareto test test-slow compat bench bench-memory bench-scale matrix faults fuzz kill-test docs lint lock check-lock clean help
+.PHONY: main setup data train weights hls hls-csim hls-synth rtl rtl-sim rtl-synth rtl-activity rtl-place rtl-constant seu compare size distill report evaluate vectors physics pareto test test-slow compat bench bench-all bench-memory bench-profile bench-scale matrix faults fuzz kill-test docs lint lock check-lock clean help
 
 main: ## set up, then the whole loop for BUDGETS="2 3 4 5" links on the same modules, and one report; CONFIG=... for one run
 ifeq ($(origin CONFIG)$(origin RUN),filefile)
@@ -196,6 +196,11 @@ faults: $(READY) ## put single faults into the code, one by one: a test must fin
 
 bench: $(READY) ## benchmarks, medians of repeated runs and ratios in the same run
 	$(PYTHON) -m pytest bitexact_tests/bench --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
+
+bench-all: bench bench-profile bench-memory bench-scale ## everything of docs/performance.md, on an idle machine; under an hour
+
+bench-profile: $(READY) ## where the time of each command goes, as a table; minutes
+	$(PYTHON) -m bitexact_tests.bench.where $(ARGS)
 
 bench-memory: $(READY) ## largest memory of each command for 10^6 and 10^7 modules, as a table; many minutes
 	$(PYTHON) -m bitexact_tests.bench.memory $(ARGS)
