@@ -14,6 +14,7 @@ from models.options import JsonFile
 from training.commands.console import log_to_console, show_records
 from training.fit.run import Run
 from training.results.software import SoftwareExport
+from training.studies.software_fragment import FRAGMENT_FILE, INSTALLED
 
 
 def export(
@@ -27,7 +28,7 @@ def export(
     order: Annotated[str | None, typer.Option(help="Order of the CALQ columns, tc or image; default: that of the first "
                                                    "run.")] = None,
     installed: Annotated[str, typer.Option(help="Folder in which the software finds the graphs.")
-                         ] = "L1Trigger/L1THGCal/data/econ_t",
+                         ] = INSTALLED,
     json_: JsonFile = None,
 ) -> None:
     """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, and check them by reading them back.
@@ -59,7 +60,7 @@ def _export_software(
 ) -> None:
     columns = column_order(order, runs[0].config.data.order)
     samples = {Path(name).name: read_calq(name, columns) for name in files}
-    from training.studies.software import FRAGMENT_FILE, export_software  # noqa: PLC0415  (starts TensorFlow)
+    from training.studies.software import export_software  # noqa: PLC0415  (starts TensorFlow)
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing and TensorFlow 1 functions
     result = export_software(runs, output, samples, installed)

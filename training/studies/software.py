@@ -21,7 +21,7 @@ from models.calq_io import CalqTable
 from models.errors import InputError
 from models.files import atomic_directory
 from models.spec import EncoderSpec
-from models.trigger_cells import IMAGE_TO_TC, to_trigger_cells
+from models.trigger_cells import to_trigger_cells
 from training.fit.run import Run
 from training.networks.decoder import decode
 from training.networks.graphs import run_onnx, to_onnx
@@ -46,23 +46,20 @@ from training.physics.software import (
 )
 from training.production.condition_columns import CELLS
 from training.results.software import LinkClass, SoftwareCheck, SoftwareExport, SoftwareTable
+from training.studies.software_fragment import FRAGMENT_FILE, INSTALLED, fragment
 
 # isort: split
 import tensorflow as tf
 
-FRAGMENT_FILE = "econ_t_cff.py"
 RESULT_FILE = "software.json"
 TRITON_FOLDER = "triton"
-INSTALLED = "L1Trigger/L1THGCal/data/econ_t"
-"""Where the fragment says that the graphs are, unless told otherwise."""
-
 _ZERO_FRACTIONS = (0.003, 0.002, 0.001, 0.0)
 """Candidates for the smallest cell as a fraction of the module sum: the largest that costs less than `_ZERO_EMD`."""
 _ZERO_EMD = 0.005
 _N_CHOOSE = 1000  # held-out modules on which it is chosen
 _N_CHECK = 10_000
 _ONNX_ERROR = 1e-4  # of the module sum, between the frozen graph and ONNX Runtime
-_ONNX_CELLS = 0.01  # modules in which a cell at the threshold may go the other way
+_ONNX_CELLS = 0.01  # modules in which a cell at the threshold, or a floor of a refinement, may go the other way
 
 log = logging.getLogger(__name__)
 
@@ -74,17 +71,18 @@ def export_software(
 ) -> SoftwareExport:
     """Write graphs, a Triton repository of ONNX files, a configuration fragment and the result of the check.
 
-    samples: modules to check with, by name; default: the held-out modules of each run. Raises InputError before
-    anything is written if the runs do not fit together.
+    samples: modules to check with, by name; default: the held-out modules of each run. A shipped set has none: the
+    first sample then also chooses its zero threshold. Raises InputError before anything is written if the runs do not
+    fit together.
     """
     ordered = sorted(runs, key=lambda run: run.weights.spec.n_elinks)
     _check_runs(ordered)
     absolute = any(len(run.decoder.inputs) > 1 for run in ordered)
-    table = SoftwareTable(classes=tuple(_link_class(run, absolute) for run in ordered),
+    table = SoftwareTable(classes=tuple(_link_class(run, absolute, samples) for run in ordered),
                           decoder_inputs=N_INPUTS[absolute])
     checks: list[SoftwareCheck] = []
     with atomic_directory(output, guarded=True) as folder:
-        (folder / FRAGMENT_FILE).write_text(fragment(table, installed), encoding="utf-8")
+        (folder / FRAGMENT_FILE).write_text(fragment(table, installed, RESULT_FILE), encoding="utf-8")
         for run, one in zip(ordered, table.classes, strict=True):
             _write_graphs(run, one, table, folder)
         check_names([FrozenGraph(folder / one.encoder_file) for one in table.classes])
@@ -134,55 +132,6 @@ def check(
         emd_whole_conditions=whole)
 
 
-def fragment(table: SoftwareTable, installed: str) -> str:
-    """Write the configuration of the concentrator: parameters that belong together, for `CreateAutoencoder`."""
-    files = ",\n".join(
-        f'    cms.PSet(encoderModelFile=cms.FileInPath("{installed}/{one.encoder_file}"),\n'
-        f'             decoderModelFile=cms.FileInPath("{installed}/{one.decoder_file}"))' for one in table.classes)
-    cells = ", ".join(map(str, IMAGE_TO_TC.ravel()))
-    trained = "\n".join(f"#   graph {k}: {one.name}, trained for {one.n_elinks} links, {one.bits} bits per latent, "
-                        f"weights {one.weights}" for k, one in enumerate(table.classes))
-    untrained = ", ".join(map(str, table.untrained_links)) or "no number of"
-    return f"""# Written by `econ-t export --cmssw`. All follow from the table in {RESULT_FILE}: edit none alone.
-#
-{trained}
-#
-# No graph is trained for the bits of {untrained} links; the software needs an entry for each number.
-# Published versions of its fork copy the image into the encoder's input only with verbose above 0: set it there.
-import FWCore.ParameterSet.Config as cms
-
-econ_t_model_files = cms.VPSet(
-{files},
-)
-
-econ_t_parameters = dict(
-    modelFiles=econ_t_model_files,
-    linkToGraphMap=cms.vuint32({", ".join(map(str, table.link_to_graph))}),
-    bitsPerLink=cms.vint32({", ".join(map(str, table.bits_per_link))}),
-    encoderShape=cms.vuint32(1, 8, 8, 1),
-    decoderShape=cms.vuint32(1, {table.decoder_inputs}),
-    cellRemap=cms.vint32({cells}),
-    cellRemapNoDuplicates=cms.vint32({cells}),
-    bitsPerADC=cms.uint32(22),
-    bitsPerNorm=cms.uint32(12),
-    bitsPerCALQ=cms.uint32(23),
-    bitsPerInput=cms.uint32(8),
-    nBitsPerInput=cms.uint32(8),
-    maxBitsPerOutput=cms.int32(9),
-    # {"Decoders give charges whose sum is the module sum once the software has added half a CALQ per cell."
-       if table.absolute else "Decoders give fractions, which the software scales to the module sum."}
-    preserveModuleSum=cms.bool({not table.absolute}),
-    zeroSuppresionThreshold=cms.double(0.1),
-    useTransverseADC=cms.bool(True),
-    useModuleFactor=cms.bool(False),
-    bitShiftNormalization=cms.bool(True),
-    normByMax=cms.bool(False),
-    skipAE=cms.bool(False),
-    saveEncodedValues=cms.bool(True),
-)
-"""
-
-
 def _check_runs(runs: Sequence[Run]) -> None:
     for run in runs:
         spec = run.weights.spec
@@ -200,15 +149,16 @@ def _check_runs(runs: Sequence[Run]) -> None:
                              "different names (--set name=... at the training)")
 
 
-def _link_class(run: Run, absolute: bool) -> LinkClass:
+def _link_class(run: Run, absolute: bool, samples: Mapping[str, CalqTable] | None) -> LinkClass:
     spec = run.weights.spec
+    modules = next(iter(samples.values())) if run.is_shipped and samples else run.test
     return LinkClass(name=run.config.name, run=str(run.folder), weights=run.weights.digest(), n_elinks=spec.n_elinks,
-                     bits=spec.latent_bits, zero_fraction=_choose_zero_fraction(run, absolute))
+                     bits=spec.latent_bits, zero_fraction=_choose_zero_fraction(run, absolute, modules))
 
 
-def _choose_zero_fraction(run: Run, absolute: bool) -> float:
-    """Largest candidate that keeps the mean EMD of some held-out modules."""
-    modules = run.test.rows(np.flatnonzero(run.test.calq.any(axis=1))[:_N_CHOOSE])
+def _choose_zero_fraction(run: Run, absolute: bool, modules: CalqTable) -> float:
+    """Largest candidate that keeps the mean EMD of the first modules with charge."""
+    modules = modules.rows(np.flatnonzero(modules.calq.any(axis=1))[:_N_CHOOSE])
     calq = modules.calq
     if not len(calq):
         return 0.0
@@ -256,19 +206,26 @@ def _write_graphs(run: Run, one: LinkClass, table: SoftwareTable, folder: Path) 
         path = model / "1" / "model.onnx"
         path.write_bytes(to_onnx(definition, module.signature, module.names[1]))
         other = run_onnx(path, module.signature, [tf.constant(values, tf.float32)], module.names[1])
-        _check_onnx(path, found, other, scale if kind == "decoder" else None)
+        _check_onnx(path, found, other, scale if kind == "decoder" else None,
+                    bool(run.config.training.decoder.refinements))
         (model / "config.pbtxt").write_text(_triton_config(f"{one.name}_{kind}", module, found.shape[1]),
                                             encoding="utf-8")
 
 
-def _check_onnx(path: Path, expected: FloatArray, found: FloatArray, scale: FloatArray | None) -> None:
-    """Raise RuntimeError unless ONNX gives the latents bit for bit, and the charges except at the zero threshold."""
+def _check_onnx(
+    path: Path, expected: FloatArray, found: FloatArray, scale: FloatArray | None, refines: bool = False
+) -> None:
+    """Raise RuntimeError unless ONNX gives the latents bit for bit, and the charges except where they jump.
+
+    They jump at the zero threshold; those of a decoder that refines also with the codes that it makes of its own map.
+    """
     if scale is None:
         equal = np.array_equal(found, expected)
     else:
         same = ((found > 0) == (expected > 0)).all(axis=1)
         close = (np.abs(found - expected) <= _ONNX_ERROR * scale[:, None]).all(axis=1)
-        equal = not (same & ~close).any() and int((~same).sum()) <= _ONNX_CELLS * len(same)
+        jumped = ~(same & close) if refines else ~same
+        equal = bool((close | jumped).all()) and int(jumped.sum()) <= _ONNX_CELLS * len(same)
     if not equal:
         raise RuntimeError(f"{path}: its outputs, after reading it back, differ from those of the frozen graph")
 

@@ -29,7 +29,8 @@ from training.networks.chip_encoder import chip_encoder  # noqa: E402
 from training.networks.decoder import build_decoder, context, decode, save_decoder  # noqa: E402
 from training.networks.software import SoftwareDecoder, frozen, sum_context, with_sum  # noqa: E402
 from training.physics.software import FrozenGraph, Settings, run_software, software_conditions  # noqa: E402
-from training.studies.software import FRAGMENT_FILE, RESULT_FILE, export_software, settings_of  # noqa: E402
+from training.studies.software import RESULT_FILE, _check_onnx, export_software, settings_of  # noqa: E402
+from training.studies.software_fragment import FRAGMENT_FILE  # noqa: E402
 
 
 def _run(folder: Path, n_elinks: int, sharp: float = 40.0, **decoder: Any) -> Run:
@@ -182,7 +183,7 @@ def test_a_decoder_that_does_not_see_the_sum_has_16_inputs_and_gives_fractions(t
     run = _run(tmp_path / "run", 5, sees_sum=False)
     result = export_software([run], tmp_path / "out")
     assert result.table.decoder_inputs == 16
-    assert "preserveModuleSum=cms.bool(True)" in (tmp_path / "out" / FRAGMENT_FILE).read_text()
+    assert "preserveModuleSum=True" in (tmp_path / "out" / FRAGMENT_FILE).read_text()
     out = FrozenGraph(tmp_path / "out" / "econ_t_5elink_decoder.pb").run(np.ones((3, 16)))
     np.testing.assert_allclose(out.sum(axis=1), 1, rtol=1e-5)
     up = run_software(FrozenGraph(tmp_path / "out/econ_t_5elink_encoder.pb"),
@@ -229,10 +230,8 @@ def test_bits_are_those_of_the_graph(links: tuple[int, ...], graphs: list[int], 
 def test_the_fragment_says_what_the_table_says(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fragment is run with a stand-in for the configuration language."""
     package, config = types.ModuleType("FWCore"), types.ModuleType("FWCore.ParameterSet.Config")
-    for kind in ("vuint32", "vint32", "VPSet"):
-        setattr(config, kind, lambda *values: list(values))
-    for kind in ("uint32", "int32", "bool", "double", "FileInPath"):
-        setattr(config, kind, lambda value: value)
+    config.VPSet = lambda *values: list(values)  # type: ignore[attr-defined]
+    config.FileInPath = lambda value: value  # type: ignore[attr-defined]
     config.PSet = lambda **values: values  # type: ignore[attr-defined]
     package.ParameterSet = types.ModuleType("FWCore.ParameterSet")  # type: ignore[attr-defined]
     package.ParameterSet.Config = config
@@ -251,6 +250,19 @@ def test_the_fragment_says_what_the_table_says(exported: Path, monkeypatch: pyte
     assert [Path(one["decoderModelFile"]).name for one in found["modelFiles"]] == [
         one.decoder_file for one in table.classes]
 
+    # Versions of the software take different sets of these parameters.
+    every = ["modelFiles", "linkToGraphMap", "bitsPerLink", "encoderShape", "decoderShape", "nBitsPerInput",
+             "maxBitsPerOutput", "zeroSuppresionThreshold", "preserveModuleSum", "saveEncodedValues"]
+    for names in ([*every, "cellRemap", "cellRemapNoDuplicates"], [*every, "bitsPerCALQ", "normByMax", "verbose"]):
+        signature = ", ".join(f"{name}=None" for name in [*names, "threshold_silicon"])
+        exec(f"def create({signature}): return locals()", scope)
+        more = {"verbose": 1} if "verbose" in names else {}
+        made = scope["econ_t_concentrator"](scope["create"], **more)
+        assert made == {name: found.get(name) for name in [*names, "threshold_silicon"]} | more
+    exec("def create(modelFiles, linkToGraphMap): pass", scope)
+    with pytest.raises(TypeError, match="bitsPerLink"):
+        scope["econ_t_concentrator"](scope["create"])
+
 
 def test_triton_repository_names_what_the_models_have(exported: Path) -> None:
     import onnx
@@ -266,6 +278,31 @@ def test_triton_repository_names_what_the_models_have(exported: Path) -> None:
             line = next(line for line in text.splitlines() if line.startswith(word))
             assert f'"{value.name}"' in line
             assert f"[ {', '.join(map(str, dims))} ]" in line
+
+
+def test_a_refining_decoder_may_jump_in_few_modules_and_no_other() -> None:
+    expected = np.full((200, 64), 2.0)
+    found, scale = expected.copy(), np.full(200, 100.0)
+    found[7, 3] = 5.0
+    _check_onnx(Path("d.onnx"), expected, found, scale, refines=True)
+    with pytest.raises(RuntimeError, match=r"d.onnx: its outputs, after reading it back, differ"):
+        _check_onnx(Path("d.onnx"), expected, found, scale)
+    found[:3, 3] = 5.0
+    with pytest.raises(RuntimeError, match=r"d.onnx: its outputs"):
+        _check_onnx(Path("d.onnx"), expected, found, scale, refines=True)
+
+
+def test_a_shipped_set_is_exported_with_a_sample(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no held-out modules of its own."""
+    five = Run(runs[0].folder)
+    modules = five.test
+    monkeypatch.setattr(Run, "test", property(lambda self: self.modules()))
+    five.is_shipped = True
+    assert export_software([five], tmp_path / "out", {"sample": modules}).checks[0].n_modules == 149
+    with pytest.raises(InputError, match="comes without modules; name a file with --input"):
+        export_software([five], tmp_path / "none")
 
 
 def test_check_tells_what_is_not_within_the_limits() -> None:
