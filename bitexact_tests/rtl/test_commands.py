@@ -65,7 +65,7 @@ def test_unknown_proof_is_told_in_one_line() -> None:
     ([], "give either --config or --project"),
     (["--config", "econ_t_5elink", "--project", "."], "give either --config or --project"),
     (["--config", "econ_t_5elink", "--fold", "1"], "a pipelined encoder works on slices"),
-    (["--config", "econ_t_5elink", "--fold", "3", "--no-pipelined"], "rtl.fold 3 does not divide the 16 pixels"),
+    (["--config", "econ_t_5elink", "--fold", "3", "--no-pipelined"], "rtl.fold 3 does not split the 16 pixels"),
     (["--config", "econ_t_5elink", "--fold", "16"], "placed.json: exists; choose another name, or give --force"),
 ])
 def test_what_cannot_be_placed_is_told_before_any_work(tmp_path: Path, options: list[str], message: str) -> None:

@@ -1,7 +1,7 @@
 """The folded encoder, in fewer gates: a slice of the pixels per clock, their products added to running sums.
 
-Sums of integers are exact in any order. The pipeline of an event that is taken in clock 0, with the pixels in `fold`
-slices:
+Sums of integers are exact in any order. The pipeline of an event that is taken in clock 0, with pixels, or the filters
+of each, in `fold` slices:
 
 clock 0: module sum; 1: input codes; 2 + p: window of slice p; 3 + p: its hidden codes; 4 + p: their products;
 4 + fold: outputs, valid one clock later.
@@ -10,6 +10,7 @@ clock 0: module sum; 1: input codes; 2 + p: window of slice p; 3 + p: its hidden
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
@@ -91,28 +92,58 @@ class Window(Block):
         return m
 
 
-def pixels_of_slots(spec: EncoderSpec, fold: int) -> list[list[list[tuple[int, int]]]]:
-    """The live cells of all pixels that a slot computes one after the other, for each slot.
+@dataclass(frozen=True)
+class Slices:
+    """What is computed in each clock of an event: a pixel of every slot, and of each the filters of a group.
 
-    Raises InputError if the pixels of the convolution are not a multiple of `fold`.
+    With at most one slice per pixel, all filters are one group. With more, there is one slot, and the groups of a pixel
+    follow each other: the low bits of a slice's number are that of its group, the others that of its pixel.
     """
-    n_pixels = spec.conv.size**2
-    if n_pixels % fold:
-        possible = ", ".join(str(n) for n in range(1, n_pixels + 1) if n_pixels % n == 0)
-        raise InputError(f"rtl.fold {fold} does not divide the {n_pixels} pixels of the convolution, "
-                         f"expected one of {possible}")
-    cells, n_slots = live_cells(spec), n_pixels // fold
-    return [cells[slot::n_slots] for slot in range(n_slots)]
+
+    slots: tuple[tuple[tuple[tuple[int, int], ...], ...], ...]
+    """For each slot, the live cells of the pixels that it computes one after the other."""
+    groups: int
+    filters: int
+    """Number of filters of a group."""
+
+    @classmethod
+    def of(cls, spec: EncoderSpec, fold: int) -> Slices:
+        """Raises InputError unless `fold` slices take the same number of pixels, or of filters of a pixel, each."""
+        n_pixels, n_filters = spec.conv.size**2, spec.conv.filters
+        possible = [n for n in range(1, n_pixels) if n_pixels % n == 0]
+        possible += [n_pixels << k for k in range(n_filters.bit_length()) if n_filters % (1 << k) == 0]
+        if fold not in possible:
+            raise InputError(f"rtl.fold {fold} does not split the {n_pixels} pixels of the convolution, or the "
+                             f"{n_filters} filters of each, evenly, expected one of {', '.join(map(str, possible))}")
+        n_slots, groups = max(n_pixels // fold, 1), max(fold // n_pixels, 1)
+        cells = [tuple(pixel) for pixel in live_cells(spec)]
+        return cls(tuple(tuple(cells[slot::n_slots]) for slot in range(n_slots)), groups, n_filters // groups)
+
+    def pixel(self, phase: Value) -> Value:
+        """Which pixel of each slot slice `phase` computes."""
+        return phase[self._group_bits :] if self._group_bits else phase
+
+    def group(self, phase: Value) -> Value:
+        """Which group of filters slice `phase` computes."""
+        return phase[: self._group_bits]
+
+    @property
+    def _group_bits(self) -> int:
+        return (self.groups - 1).bit_length()
+
+    def members(self, position: int) -> range:
+        """The filter at this position in each group."""
+        return range(position, self.groups * self.filters, self.filters)
 
 
-def encoder_ports(spec: EncoderSpec, weight_bits: int, n_slots: int) -> dict[str, Any]:
+def encoder_ports(spec: EncoderSpec, weight_bits: int, slices: Slices) -> dict[str, Any]:
     """Ports of an encoder with slices."""
     return {
         "start": In(1),
         "calq": In(ArrayLayout(unsigned(CALQ_BITS), N_TRIGGER_CELLS)),
         "weights": In(unsigned(weight_bits)),
         "image_code": Out(ArrayLayout(unsigned(spec.input.width), N_TRIGGER_CELLS)),
-        "hidden_code": Out(ArrayLayout(unsigned(spec.conv.output.width), n_slots * spec.conv.filters)),
+        "hidden_code": Out(ArrayLayout(unsigned(spec.conv.output.width), len(slices.slots) * slices.filters)),
         "output_code": Out(ArrayLayout(unsigned(spec.dense.output.width), spec.dense.outputs)),
         "module_sum": Out(unsigned(CALQ_BITS)),
     }
@@ -128,20 +159,21 @@ class FoldedEncoder(Block):
     clocked = True
 
     def __init__(self, spec: EncoderSpec, weight_bits: int, target: Target, fold: int) -> None:
-        """Raises InputError if the pixels of the convolution are not a multiple of `fold`."""
-        conv, slots = spec.conv, pixels_of_slots(spec, fold)
+        """Raises InputError for a `fold` that leaves pixels or filters over."""
+        conv, self._slicing = spec.conv, Slices.of(spec, fold)
         self.spec, self.interval, self.latency = spec, fold, fold + 5
         self.observed = {"image_code": range(2, 3), "hidden_code": range(4, 4 + fold),
                          "output_code": range(self.latency, self.latency + 1)}
-        super().__init__("folded_encoder", encoder_ports(spec, weight_bits, len(slots)))
+        super().__init__("folded_encoder", encoder_ports(spec, weight_bits, self._slicing))
         self._sum = self.uses(ModuleSum())
         self._shifter = self.uses(ChannelShifter(spec.input))
         any_code = InputCode.of(range(spec.input.max_code + 1))
-        self._windows = [self.uses(Window(f"window_{k}", pixels, spec)) for k, pixels in enumerate(slots)]
+        self._windows = [self.uses(Window(f"window_{k}", pixels, spec)) for k, pixels in enumerate(self._slicing.slots)]
         self._filters = [self.uses(Neuron(conv, spec.input, [any_code] * len(window.cells), target))
                          for window in self._windows]
         self._sums = Sums(spec.dense, conv.output, spec.n_hidden)
-        hidden = [hidden_codes(spec, len(window.cells)) for window in self._windows for _ in range(conv.filters)]
+        hidden = [hidden_codes(spec, len(window.cells)) for window in self._windows
+                  for _ in range(self._slicing.filters)]
         self._partial = self.uses(PartialSum(self._sums, hidden, target))
         self._activation = self.uses(Activation(self._sums))
         self._select = self.uses(WeightSelect(spec.dense.weight.width, spec.n_hidden, fold))
@@ -159,7 +191,7 @@ class FoldedEncoder(Block):
             if stage == 0:
                 windows = self._window(m, phase, running)
             elif stage == 1:
-                self._conv(m, windows, running)
+                self._conv(m, windows, phase, running)
             else:
                 total, excess = self._dense(m, phase, running)
             last = running & (phase == self.interval - 1)
@@ -213,24 +245,28 @@ class FoldedEncoder(Block):
         """Registers with the inputs of the neurons of each slot."""
         windows = []
         for slot, block in enumerate(self._windows):
-            found = self.place(m, f"window_{slot}", block, image_code=self.image_code, phase=phase)
+            found = self.place(m, f"window_{slot}", block, image_code=self.image_code,
+                               phase=self._slicing.pixel(phase))
             kept = {name: Signal.like(value, name=f"window_{slot}_kept_{name}") for name, value in found.items()}
             with m.If(running):
                 m.d.sync += [kept[name].eq(value) for name, value in found.items()]
             windows.append(kept)
         return windows
 
-    def _conv(self, m: Module, windows: Sequence[dict[str, Value]], running: Value) -> None:
-        weights = WeightBits(self.spec, self.weights)
-        n_filters = self.spec.conv.filters
+    def _conv(self, m: Module, windows: Sequence[dict[str, Value]], phase: Value, running: Value) -> None:
+        weights, slicing = WeightBits(self.spec, self.weights), self._slicing
+        group = slicing.group(phase)
         for slot, (kept, window, neuron) in enumerate(zip(windows, self._windows, self._filters, strict=True)):
-            for f in range(n_filters):
+            for position in range(slicing.filters):
+                filters = slicing.members(position)
+                bias = select(group, [weights.conv_bias(f) for f in filters])
                 inputs = dict(kept) if window.cells else {"excess": kept["excess"]}
                 if window.cells:
-                    inputs["weight"] = Cat(weights.conv(cell, f) for cell in window.cells)
-                output = self.place(m, f"conv_{slot}_{f}", neuron, bias=weights.conv_bias(f), **inputs)["result"]
+                    inputs["weight"] = select(group, [Cat(weights.conv(cell, f) for cell in window.cells)
+                                                      for f in filters])
+                output = self.place(m, f"conv_{slot}_{position}", neuron, bias=bias, **inputs)["result"]
                 with m.If(running):
-                    m.d.sync += self.hidden_code[slot * n_filters + f].eq(output)
+                    m.d.sync += self.hidden_code[slot * slicing.filters + position].eq(output)
 
     def _dense(self, m: Module, phase: Value, running: Value) -> tuple[list[Value], Value]:
         """The running sums, complete after the last slice, and their common excess."""

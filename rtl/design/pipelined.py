@@ -23,7 +23,7 @@ from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from rtl.design.arithmetic import Target, leading_one
 from rtl.design.block import Block
 from rtl.design.encoder import WeightBits, hidden_codes, sum_of
-from rtl.design.folded import WeightSelect, encoder_ports, pixels_of_slots, select
+from rtl.design.folded import Slices, WeightSelect, encoder_ports, select
 from rtl.design.layers import Activation, InputCode, Products, ProductSum, Sums
 from rtl.design.normaliser import SHIFT_BITS, ChannelShifter, wrapping_sum
 
@@ -90,14 +90,14 @@ class PipelinedEncoder(Block):
     clocked = True
 
     def __init__(self, spec: EncoderSpec, weight_bits: int, target: Target, fold: int) -> None:
-        """Raises InputError if the pixels of the convolution are not a multiple of `fold`."""
-        slots = pixels_of_slots(spec, fold)
+        """Raises InputError for a `fold` that leaves pixels or filters over."""
+        self._slicing = Slices.of(spec, fold)
         self.spec, self.interval, self.latency = spec, fold, _TOTAL + fold + 1
         self.observed = {"image_code": range(_CODES + 1, _CODES + 2),
                          "hidden_code": range(_HIDDEN + 1, _HIDDEN + 1 + fold),
                          "output_code": range(self.latency, self.latency + 1)}
-        super().__init__("pipelined_encoder", encoder_ports(spec, weight_bits, len(slots)))
-        self._slots = [[dict(pixel) for pixel in pixels] for pixels in slots]
+        super().__init__("pipelined_encoder", encoder_ports(spec, weight_bits, self._slicing))
+        self._slots = [[dict(pixel) for pixel in pixels] for pixels in self._slicing.slots]
         self._cells = [sorted({cell for pixel in pixels for cell in pixel}) for pixels in self._slots]
         self._channel = self.uses(ShiftedChannel(spec.input))
         any_code = InputCode.of(range(spec.input.max_code + 1))
@@ -107,11 +107,14 @@ class PipelinedEncoder(Block):
         self._conv_totals = [self.uses(ProductSum(products, with_start=True)) for products in self._conv_products]
         self._conv_activations = [self.uses(Activation(sums)) for sums in self._conv_sums]
         self._dense_sums = Sums(dense, conv.output, spec.n_hidden)
-        hidden = [hidden_codes(spec, len(cells)) for cells in self._cells for _ in range(conv.filters)]
+        hidden = [hidden_codes(spec, len(cells)) for cells in self._cells for _ in range(self._slicing.filters)]
         self._dense_products = self.uses(Products(self._dense_sums, hidden, target))
         self._dense_totals = self.uses(ProductSum(self._dense_products, with_start=False))
         self._dense_activation = self.uses(Activation(self._dense_sums))
         self._selected = self.uses(SelectedWeights(dense.weight.width, spec.n_hidden, fold))
+        groups = self._slicing.groups
+        self._filter_weights = [self.uses(SelectedWeights(conv.weight.width, len(cells) * groups, groups))
+                                for cells in self._cells if groups > 1]
 
     @override
     def elaborate(self, platform: object) -> Module:
@@ -147,24 +150,32 @@ class PipelinedEncoder(Block):
 
     def _conv(self, m: Module, phase: Value) -> None:
         """Five clocks from input codes to the hidden codes of each slot."""
-        spec, weights = self.spec, WeightBits(self.spec, self.weights)
+        weights, slicing = WeightBits(self.spec, self.weights), self._slicing
+        pixel, group = slicing.pixel(phase), slicing.group(phase)
+        group_of_bias = slicing.group(_delayed(m, phase, 2, "phase_of_bias")) if slicing.groups > 1 else group
         for slot, (pixels, cells) in enumerate(zip(self._slots, self._cells, strict=True)):
             sums, products, name = self._conv_sums[slot], self._conv_products[slot], f"slot_{slot}"
-            seen = [select(phase, [self.image_code[pixel[cell]] if cell in pixel else Value.cast(0)
-                                   for pixel in pixels]) for cell in cells]
+            seen = [select(pixel, [self.image_code[pixel_[cell]] if cell in pixel_ else Value.cast(0)
+                                   for pixel_ in pixels]) for cell in cells]
             codes, thrice, code_sum = _multiples(m, [_registered(m, code, f"{name}_code_{k}")
                                                      for k, code in enumerate(seen)], name)
             excess = _delayed(m, sums.excess_of(code_sum)[: sums.excess_bits], _HIDDEN - _CONV, f"{name}_excess")
-            for f in range(spec.conv.filters):
-                inputs = {"code": Cat(codes), "thrice": Cat(thrice),
-                          "weight": Cat(weights.conv(cell, f) for cell in cells)} if cells else {}
-                found = self.place(m, f"conv_{slot}_{f}", products, **inputs) if cells else {}
-                start = {"start": weights.conv_bias(f)}
-                kept = {"product": _registered(m, found["product"].as_value(), f"{name}_products_{f}")} if cells else {}
-                total = self.place(m, f"conv_sum_{slot}_{f}", self._conv_totals[slot], **kept, **start)["total"]
-                result = self.place(m, f"conv_activation_{slot}_{f}", self._conv_activations[slot],
-                                    total=_registered(m, total, f"{name}_total_{f}"), excess=excess)["result"]
-                m.d.sync += self.hidden_code[slot * spec.conv.filters + f].eq(result)
+            for k in range(slicing.filters):
+                weight = Cat(weights.conv(cell, f) for f in slicing.members(k) for cell in cells)
+                start = select(group_of_bias, [weights.conv_bias(f) for f in slicing.members(k)])
+                if slicing.groups > 1:
+                    start = _registered(m, start, f"{name}_bias_{k}")
+                    weight = self.place(m, f"filter_weights_{slot}_{k}", self._filter_weights[slot], weights=weight,
+                                        phase=group)["weight"]
+                kept = {}
+                if cells:
+                    found = self.place(m, f"conv_{slot}_{k}", products, code=Cat(codes), thrice=Cat(thrice),
+                                       weight=weight)
+                    kept["product"] = _registered(m, found["product"].as_value(), f"{name}_products_{k}")
+                total = self.place(m, f"conv_sum_{slot}_{k}", self._conv_totals[slot], start=start, **kept)["total"]
+                result = self.place(m, f"conv_activation_{slot}_{k}", self._conv_activations[slot],
+                                    total=_registered(m, total, f"{name}_total_{k}"), excess=excess)["result"]
+                m.d.sync += self.hidden_code[slot * slicing.filters + k].eq(result)
 
     def _dense(self, m: Module, phase: Value) -> tuple[list[Value], Value]:
         """The running sums, complete after the last slice, and their common excess."""

@@ -212,15 +212,16 @@ def test_registers_after_clear_are_those_of_a_chip_after_reset(bench: Bench) -> 
     assert_frames(bench.frames(outputs, start, len(calq)), EconT(registers).run_calq(calq).etx)
 
 
-@pytest.mark.parametrize(("base", "stride", "fold", "pipelined"), [
-    (CHIP, 3, 3, False), (CHIP, 3, 3, True),
-    *(pytest.param(QKERAS, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9, False), (2, 8, False))),
-    *(pytest.param(QKERAS, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9, True), (2, 2, True)))])
+@pytest.mark.parametrize(("base", "filters", "stride", "fold", "pipelined"), [
+    (CHIP, 2, 3, 3, False), (CHIP, 2, 3, 3, True), (CHIP, 4, 3, 18, True),
+    pytest.param(CHIP, 4, 3, 36, False, marks=pytest.mark.slow),
+    *(pytest.param(QKERAS, 2, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9, False), (2, 8, False))),
+    *(pytest.param(QKERAS, 2, *sizes, marks=pytest.mark.slow) for sizes in ((3, 9, True), (2, 2, True)))])
 def test_folds_of_other_geometries(
-    base: EncoderSpec, stride: int, fold: int, pipelined: bool, tmp_path: Path
+    base: EncoderSpec, filters: int, stride: int, fold: int, pipelined: bool, tmp_path: Path
 ) -> None:
-    """Few filters and outputs; 9 pixels in 3 and 9 slices, and exact products."""
-    spec = base.evolve(conv={"filters": 2, "stride": stride}, dense={"outputs": 3})
+    """Few filters and outputs; 9 pixels in 3 and 9 slices, their filters in 2 and 4 groups, and exact products."""
+    spec = base.evolve(conv={"filters": filters, "stride": stride}, dense={"outputs": 3})
     top = AutoencoderChip(spec, fold=fold, pipelined=pipelined)
     bench = Bench(top, build(top, tmp_path))
     assert (top.interval, top.latency) == (fold, fold + (16 if pipelined else 7))
@@ -232,8 +233,14 @@ def test_folds_of_other_geometries(
         assert_stages(bench, outputs, len(setup), weights, calq)
 
 
-def test_a_fold_that_leaves_pixels_over_is_refused() -> None:
-    with pytest.raises(InputError, match=r"rtl\.fold 3 does not divide the 16 pixels .* one of 1, 2, 4, 8, 16$"):
-        AutoencoderChip(CHIP, fold=3)
+@pytest.mark.parametrize("pipelined", [False, True])
+@pytest.mark.parametrize("fold", [3, 48, 256])
+def test_a_fold_that_leaves_pixels_or_filters_over_is_refused(fold: int, pipelined: bool) -> None:
+    with pytest.raises(InputError, match=rf"rtl\.fold {fold} does not split the 16 pixels of the convolution, or the 8 "
+                                         r"filters of each, evenly, expected one of 1, 2, 4, 8, 16, 32, 64, 128$"):
+        AutoencoderChip(CHIP, fold=fold, pipelined=pipelined)
+
+
+def test_a_pipelined_encoder_without_slices_is_refused() -> None:
     with pytest.raises(InputError, match="a pipelined encoder works on slices: choose a fold of at least 2"):
         AutoencoderChip(CHIP, pipelined=True)
