@@ -33,7 +33,8 @@ AE_SETS = sorted(path.parent.name for path in (SHARED_DATA / "econt_vectors" / "
 @pytest.fixture(scope="module", params=[
     pytest.param((1, False), id="fold1"), pytest.param((2, False), id="fold2", marks=pytest.mark.slow),
     pytest.param((16, False), id="fold16"), pytest.param((2, True), id="pipelined2", marks=pytest.mark.slow),
-    pytest.param((16, True), id="pipelined16", marks=pytest.mark.slow)])
+    pytest.param((16, True), id="pipelined16", marks=pytest.mark.slow),
+    pytest.param((32, True), id="pipelined32", marks=pytest.mark.slow)])
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """The whole chip with each encoder, compiled once."""
     fold, pipelined = request.param
