@@ -16,11 +16,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
@@ -38,6 +37,9 @@ from models.errors import InputError, parsing
 from models.files import atomic_path
 from models.notebook import wafer_svg
 from models.trigger_cells import N_TRIGGER_CELLS, image_order, to_trigger_cells
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Order = Literal["tc", "image"]
 
@@ -94,6 +96,8 @@ def read_calq(
         >>> read_calq("calq.csv").calq.shape
         (3, 48)
     """
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
     sources = [paths] if isinstance(paths, str | Path) else list(paths)
     files = input_files(sources)
     tables = [_read_file(path, nrows_per_file) for path in files]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -22,8 +22,9 @@ from models.console import Column, console_for, show_table, write_csv
 from models.options import CalqFiles, CsvFile, JsonFile, Order, WeightsConfig, WeightsFile
 from models.weights import EncoderWeights
 from rtl.commands.options import Fold, chip
-from rtl.design.chip import AutoencoderChip
-from rtl.simulation.events import simulate_events
+
+if TYPE_CHECKING:
+    from rtl.design.chip import AutoencoderChip
 
 app = typer.Typer(add_completion=False)
 
@@ -67,6 +68,8 @@ def compare(
 
 
 def _run_rtl(top: AutoencoderChip, weights: EncoderWeights, calq: IntArray) -> dict[str, IntArray]:
+    from rtl.simulation.events import simulate_events  # Amaranth, which --help does without
+
     with tempfile.TemporaryDirectory(prefix="rtl-") as folder:
         return simulate_events(top, weights, calq, Path(folder))
 

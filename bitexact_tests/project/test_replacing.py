@@ -141,13 +141,14 @@ def test_activity_survives_a_synthesis_that_says_the_same(tmp_path: Path, monkey
     activity = Activity(events=1, changes=2.0, flip_flop_changes=1.0, clocked_flip_flops=3,
                         changes_per_net_and_clock=0.1, by_block={})
     found = chip_synthesis(CONFIG.encoder, technology="gates")
-    monkeypatch.setattr("rtl.commands.synth.synthesise_chip", lambda *arguments: found)
+    monkeypatch.setattr("rtl.mapping.synthesis.synthesise_chip", lambda *arguments: found)
     design = Design(**{name: getattr(found, name) for name in Design.model_fields})
     monkeypatch.setattr("rtl.design.chip.AutoencoderChip.describe", lambda self: design)
     found.model_copy(update={"activity": activity}).save(tmp_path / "gates.json")
     arguments = "rtl", "synth", "--config", "econ_t_5elink", "--technology", "gates", "--json", tmp_path / "gates.json"
     assert call(*arguments).exit_code == 0
     assert type(found).load(tmp_path / "gates.json").activity == activity
-    monkeypatch.setattr("rtl.commands.synth.synthesise_chip", lambda *arguments: found.model_copy(update={"levels": 1}))
+    monkeypatch.setattr("rtl.mapping.synthesis.synthesise_chip",
+                        lambda *arguments: found.model_copy(update={"levels": 1}))
     assert call(*arguments).exit_code == 0
     assert type(found).load(tmp_path / "gates.json").activity is None

@@ -13,9 +13,7 @@ from models.configured import load_configured
 from models.errors import InputError
 from models.options import CalqFile, Order, WeightsConfig, WeightsFile
 from rtl.commands.options import chip
-from rtl.mapping.synthesis import SILICON
 from rtl.results import ChipSynthesis
-from rtl.simulation.activity import measure
 
 app = typer.Typer(add_completion=False)
 
@@ -35,6 +33,9 @@ def activity(
     Example: econ-t rtl activity --weights runs/econ_t_5elink/weights.npz --input calq.csv --netlists gates
     --json rtl_gates.json
     """
+    from rtl.mapping.synthesis import SILICON  # noqa: PLC0415  (Amaranth, which --help does without)
+    from rtl.simulation.activity import measure  # noqa: PLC0415
+
     design = ChipSynthesis.load(json_)
     if design.technology not in SILICON:
         raise InputError(f"{json_}: technology {design.technology}, expected {' or '.join(SILICON)}")

@@ -14,7 +14,6 @@ from models.errors import InputError
 from models.files import atomic_directory
 from models.options import Force, WeightsConfig, WeightsFile
 from models.weights import WEIGHTS_FILE, EncoderWeights
-from rtl.constant.project import ConstantProject, mapped, rows
 from rtl.results import ConstantSynthesis
 
 RESULT_FILE = "constant.json"
@@ -33,6 +32,8 @@ def constant(
 
     Example: econ-t rtl constant --weights runs/econ_t_5elink/weights.npz --output runs/econ_t_5elink/constant
     """
+    from rtl.constant.project import ConstantProject, mapped, rows  # noqa: PLC0415  (Amaranth, which --help does without)
+
     chosen, codes = load_configured(weights, config)
     if not force:
         _check_older(output, codes, stages, synthesise)

@@ -13,7 +13,6 @@ from models.config import Config
 from models.errors import InputError
 from models.files import atomic_directory
 from models.options import ConfigFile, DecoderFile, Force
-from rtl.constant.project import ConstantProject, mapped, rows
 from rtl.results import ConstantSynthesis
 
 RESULT_FILE = "constant.json"
@@ -34,6 +33,8 @@ def decoder(
     names part and clock alone. Example: econ-t rtl decoder --decoder runs/econ_t_5elink/compact_3k.npz
     --output runs/econ_t_5elink/compact_3k
     """
+    from rtl.constant.project import ConstantProject, mapped, rows  # noqa: PLC0415  (Amaranth, which --help does without)
+
     chosen = Config.load(config)
     found = CompactDecoder.load(decoder)
     kept = None if force else ConstantSynthesis.find(output / RESULT_FILE)

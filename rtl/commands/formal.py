@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from models.errors import InputError, nearest
-from rtl.mapping.proofs import PROOFS, prove
 
 
 def formal(
@@ -19,6 +18,8 @@ def formal(
 
     Example: econ-t rtl formal --only "mask of 16 bits"
     """
+    from rtl.mapping.proofs import PROOFS, prove  # noqa: PLC0415  (Amaranth, which --help does without)
+
     unknown = next((name for name in only or () if name not in PROOFS), None)
     if unknown is not None:
         raise InputError(f"--only '{unknown}', expected one of {'; '.join(PROOFS)}{nearest(unknown, PROOFS)}")

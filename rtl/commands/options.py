@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from models.config import Config
-from rtl.design.arithmetic import Target
-from rtl.design.chip import AutoencoderChip
+
+if TYPE_CHECKING:
+    from rtl.design.arithmetic import Target
+    from rtl.design.chip import AutoencoderChip
 
 Redundant = Annotated[bool, typer.Option("--redundant", help="Triplicate every register, with a vote.")]
 TargetName = Annotated[Literal["asic", "fpga"],
@@ -24,4 +26,6 @@ def chip(
     config: Config, target: Target, redundant: bool, fold: int | None, pipelined: bool = False
 ) -> AutoencoderChip:
     """The encoder block that these options choose."""
+    from rtl.design.chip import AutoencoderChip  # noqa: PLC0415  (Amaranth, which --help does without)
+
     return AutoencoderChip(config.encoder, target, redundant, fold or config.rtl.fold, pipelined)

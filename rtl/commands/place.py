@@ -14,9 +14,6 @@ from models.errors import InputError
 from models.files import check_replaced
 from models.options import Force
 from rtl.commands.options import Fold, Pipelined, Redundant, chip
-from rtl.placing.flow import Clock
-from rtl.placing.flow import place as run
-from rtl.placing.sources import encoder_source, project_source
 from rtl.results import Placement
 
 _SEEDS = 3
@@ -41,6 +38,10 @@ def place(
     An interrupted run resumes; at the time limit the result has the seeds that are ready. Example:
     econ-t rtl place --config configs/econ_t_5elink.yaml --fold 16 --build placed --json placed_fold16.json
     """
+    from rtl.placing.flow import Clock  # noqa: PLC0415  (Amaranth, which --help does without)
+    from rtl.placing.flow import place as run  # noqa: PLC0415
+    from rtl.placing.sources import encoder_source, project_source  # noqa: PLC0415
+
     if (config is None) == (project is None):
         raise InputError("give either --config or --project")
     with tempfile.TemporaryDirectory() as folder:

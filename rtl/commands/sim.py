@@ -12,7 +12,6 @@ from models.configured import load_configured
 from models.files import atomic_directory
 from models.options import CalqFile, LatentFile, Order, WeightsConfig, WeightsFile
 from rtl.commands.options import Fold, Pipelined, Redundant, TargetName, chip
-from rtl.simulation.events import simulate_events
 
 
 def sim(
@@ -32,6 +31,8 @@ def sim(
     Example: econ-t rtl sim --weights runs/econ_t_5elink/weights.npz --input calq.csv --output latent_rtl.csv
     --build runs/econ_t_5elink/rtl
     """
+    from rtl.simulation.events import simulate_events  # noqa: PLC0415  (Amaranth, which --help does without)
+
     chosen, codes = load_configured(weights, config)
     calq = read_calq(input, column_order(order, chosen.data.order)).calq
     top = chip(chosen, target, redundant, fold, pipelined)

@@ -14,7 +14,6 @@ from models.errors import InputError
 from models.files import check_replaced
 from models.options import ConfigFile, Force
 from rtl.commands.options import Fold, Pipelined, Redundant, chip
-from rtl.mapping.synthesis import SILICON, design_digest, synthesise_chip
 from rtl.results import ChipSynthesis, Design
 
 app = typer.Typer(add_completion=False)
@@ -37,6 +36,8 @@ def synth(
 
     Example: econ-t rtl synth --config configs/econ_t_5elink.yaml --technology xc7 --json rtl_xc7.json
     """
+    from rtl.mapping.synthesis import SILICON, design_digest, synthesise_chip  # noqa: PLC0415  (Amaranth, which --help does without)
+
     target: Literal["asic", "fpga"] = "asic" if technology in SILICON else "fpga"
     top = chip(Config.load(config), target, redundant, fold, pipelined)
     kept = _older(Path(json_), technology, top.describe())

@@ -12,7 +12,6 @@ from models.config import Config
 from models.errors import InputError
 from models.options import ConfigFile
 from rtl.commands.options import chip
-from rtl.mapping.static_timing import static_timing
 from rtl.results import ChipSynthesis
 
 
@@ -25,6 +24,8 @@ def timing(
 
     Example: econ-t rtl timing --config econ_t_5elink --netlists osu018 --json rtl_osu018.json
     """
+    from rtl.mapping.static_timing import static_timing  # noqa: PLC0415  (Amaranth, which --help does without)
+
     if not json_.exists():
         raise InputError(f"{json_}: no such file; 'econ-t rtl synth --technology osu018 --netlists {netlists} --json "
                          f"{json_}' writes it")

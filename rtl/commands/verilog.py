@@ -11,7 +11,6 @@ from models.config import Config
 from models.files import atomic_path
 from models.options import ConfigFile
 from rtl.commands.options import Fold, Pipelined, Redundant, TargetName, chip
-from rtl.mapping.yosys import write_verilog
 
 
 def verilog(
@@ -26,5 +25,7 @@ def verilog(
 
     Example: econ-t rtl verilog --config configs/econ_t_5elink.yaml --output encoder.v
     """
+    from rtl.mapping.yosys import write_verilog  # noqa: PLC0415  (Amaranth, which --help does without)
+
     with atomic_path(output) as temporary:
         write_verilog(chip(Config.load(config), target, redundant, fold, pipelined), temporary)

@@ -12,7 +12,6 @@ from models.config import Config
 from models.errors import InputError
 from models.options import CalqFiles, JsonFile
 from training.commands.console import log_to_console, show_ways
-from training.report.audit_page import write_audit
 
 
 def audit(
@@ -44,6 +43,7 @@ def audit(
     modules = read_calq(input, column_order(order, "tc"), rows)
     if output and output.suffix != ".html":
         raise InputError(f"{output}: expected a name that ends in .html")
+    from training.report.audit_page import write_audit  # noqa: PLC0415  (Matplotlib, which --help does without)
     from training.studies.audit import audit as run_audit  # noqa: PLC0415  (starts TensorFlow)
 
     found = run_audit(encoder, Config.load(config).encoder, modules, decoder=decoder, steps=steps,

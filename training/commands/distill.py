@@ -17,8 +17,6 @@ from models.options import JsonFile, Order, Settings
 from training.commands.console import TrainingProgress, log_to_console
 from training.commands.options import Epochs, HeldOut, RunFolder
 from training.data.dataset import held_out_rows
-from training.figures.distillation import emd_against_cost
-from training.figures.style import style
 from training.fit.run import Run
 from training.physics.evaluation import shown
 from training.results.run import Epoch
@@ -49,6 +47,8 @@ def distill(
     finished one is not repeated. Look-up tables appear once `econ-t rtl decoder` has written the folder compact_3k.
     Example: econ-t distill --run runs/econ_t_5elink --macs 3000 --macs 30000
     """
+    from training.figures.distillation import emd_against_cost  # noqa: PLC0415  (Matplotlib, which --help does without)
+    from training.figures.style import style  # noqa: PLC0415
     from training.studies.distillation import Options, distil  # noqa: PLC0415  (starts TensorFlow, which --help does without)
 
     log_to_console()

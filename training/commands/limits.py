@@ -12,8 +12,6 @@ from models.files import atomic_path
 from models.options import ConfigFile, Settings
 from training.commands.console import log_to_console
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
-from training.figures.limits import emd_against_limits
-from training.figures.style import style
 from training.fit.run import Run
 from training.studies.limits import run_limits
 
@@ -31,6 +29,9 @@ def limits(
     All have equally many steps; stages of the configuration are left out. An interrupted study can be resumed.
     Example: econ-t limits --config configs/econ_t_5elink.yaml --epochs 10
     """
+    from training.figures.limits import emd_against_limits  # noqa: PLC0415  (Matplotlib, which --help does without)
+    from training.figures.style import style  # noqa: PLC0415
+
     log_to_console()
     unstaged = Config.load(config).evolve(training={"stages": ()})
     chosen = unstaged.override(data={"files": data}, training={"epochs": epochs}).with_settings(set_ or [])

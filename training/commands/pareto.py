@@ -13,8 +13,6 @@ from models.files import atomic_path
 from models.options import ConfigFile, Settings
 from training.commands.console import log_to_console
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
-from training.figures.pareto import area_against_emd
-from training.figures.style import style
 from training.fit.run import Run
 from training.studies.pareto import run_scan, scan
 
@@ -39,6 +37,9 @@ def pareto(
 
     An interrupted scan can be resumed. Example: econ-t pareto --config configs/econ_t_5elink.yaml
     """
+    from training.figures.pareto import area_against_emd  # noqa: PLC0415  (Matplotlib, which --help does without)
+    from training.figures.style import style  # noqa: PLC0415
+
     log_to_console()
     chosen = Config.load(config).override(data={"files": data}, training={"epochs": epochs})
     chosen = chosen.with_settings(set_ or [])

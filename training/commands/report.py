@@ -15,8 +15,6 @@ from training.commands.console import emd_progress
 from training.commands.options import RunConfig
 from training.fit.compare import compare as compare_runs
 from training.fit.run import Run
-from training.report.page import write_report
-from training.report.runs import write_runs_report
 
 
 def report(
@@ -51,6 +49,8 @@ def report(
         return
     if run is None or runs:
         raise InputError("expected --run and one folder, or --compare and the folders of several runs")
+    from training.report.page import write_report  # noqa: PLC0415  (Matplotlib, which --help does without)
+
     trained = Run(run)
     chosen = Run(trained.folder, find_config(trained.weights_file, config), new=True)
     write_report(chosen, json_, figures, format, label, umap)
@@ -60,6 +60,8 @@ def _compare(
     folders: Sequence[Path], files: Sequence[str] | None, n_modules: int, output: Path, json_path: str | None
 ) -> Path:
     """Compare runs on the same modules, write the page and return its path."""
+    from training.report.runs import write_runs_report  # noqa: PLC0415  (Matplotlib, which --help does without)
+
     if not folders:
         raise InputError("--compare: no folder of a run is given, expected at least one")
     runs = [Run(folder) for folder in folders]

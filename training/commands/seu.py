@@ -14,13 +14,10 @@ from models.files import atomic_path, check_replaced
 from models.options import CsvFile, Force, Order
 from training.commands.console import emd_progress, show_remarks
 from training.commands.options import RunFolder
-from training.figures.seu import critical_bits
-from training.figures.style import style
 from training.fit.remarks import remarks_on
 from training.fit.run import Run
 from training.results.upsets import Upsets
 from training.studies import seu as upsets
-from training.studies.seu_rtl import FlipBench
 
 N_RANKED = 50
 PERIODS_S = (1.0, 60.0, 3600.0, 86400.0)
@@ -47,7 +44,10 @@ def seu(
 
     Example: econ-t seu --run runs/econ_t_5elink
     """
+    from training.figures.seu import critical_bits  # noqa: PLC0415  (Matplotlib, which --help does without)
+    from training.figures.style import style  # noqa: PLC0415
     from training.networks.decoder import decode  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+    from training.studies.seu_rtl import FlipBench  # noqa: PLC0415  (Amaranth, which --help does without)
 
     trained = Run(run)
     modules = trained.modules(input, order)

@@ -21,7 +21,6 @@ from training.fit.run import Run
 from training.physics.latents import latent_statistics
 from training.physics.one_module import send_module
 from training.physics.schemes import MIN_THRESHOLD_CALQ, Scheme, classical_schemes, load_autoencoder
-from training.report.module_page import FORMATS, write_module
 from training.results.module import SentModule, Transmission
 
 _ALGORITHMS = ("AE", "TS", "BC", "STC", "RPT", "all")
@@ -50,6 +49,8 @@ def show(
 
     econ-t show --run runs/econ_t_5elink --input calq.csv
     """
+    from training.report.module_page import FORMATS, write_module  # noqa: PLC0415  (Matplotlib, which --help does without)
+
     trained = Run(run) if run else None
     table = _modules(trained, input, order)
     console = console_for(stderr=json_ == "-")

@@ -6,8 +6,6 @@ from models.console import Column, console_for, show_table, write_csv
 from models.options import CsvFile, JsonFile
 from training.commands.options import RunFolder
 from training.fit.run import Run
-from training.report.hardware import hardware
-from training.report.hardware_section import answer
 
 
 def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
@@ -18,6 +16,8 @@ def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
 
     Example: econ-t size --run runs/econ_t_5elink --json runs/econ_t_5elink/size.json
     """
+    from training.report.hardware import hardware  # noqa: PLC0415  (Matplotlib, which --help does without)
+    from training.report.hardware_section import answer  # noqa: PLC0415
     from training.studies.size import size as size_of  # noqa: PLC0415  (starts TensorFlow, which --help does without)
 
     chosen = Run(run)

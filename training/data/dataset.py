@@ -6,11 +6,10 @@ import hashlib
 import io
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
@@ -22,6 +21,9 @@ from models.trigger_cells import to_trigger_cells
 from training.data.augment import pool_config
 from training.data.modules import load_modules
 from training.data.selection import select
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EVENT = "event"
 """Column of the number of the event; with it, whole events are held out."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import pandas as pd
-
 from models.calq_io import CalqTable, read_calq
 from models.config import DataConfig
 from models.errors import ToolMissing
@@ -41,4 +39,6 @@ def load_modules(data: DataConfig, n_elinks: int = 5, cache: Path = CACHE) -> Ca
 
 def generated_modules(n_modules: int, seed: int) -> CalqTable:
     """Generate modules with the simple generator."""
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
     return CalqTable(generate(n_modules, seed), pd.DataFrame(index=range(n_modules)), f"simple generator, seed {seed}")

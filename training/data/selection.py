@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from models.arrays import BoolArray, IntArray
 from models.calq_io import CalqTable
@@ -16,6 +15,9 @@ from models.errors import InputError, nearest
 from models.trigger_cells import CALQ_PER_MIPT, N_TRIGGER_CELLS
 from training.production.modules import ALIASES
 from training.production.transform import PLACE, is_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 

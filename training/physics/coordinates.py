@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from models.arrays import FloatArray, Int64Array, IntArray
 from models.errors import InputError
@@ -98,6 +97,8 @@ def _span(values: npt.NDArray[Any]) -> str:
 
 def _numbers(name: str, column: npt.NDArray[Any]) -> FloatArray:
     """Convert a column of a file to numbers; raises InputError naming the first row without one."""
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
     numbers = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if len(bad):

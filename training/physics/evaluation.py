@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from emulator import encode
 from models.arrays import FloatArray, IntArray
@@ -22,6 +21,9 @@ from training.physics.emd import Progress, emd
 from training.physics.latents import latent_statistics
 from training.production.condition_columns import condition_columns, missing_conditions
 from training.results.evaluation import EmdMetrics, Evaluation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from models.arrays import IntArray
 from models.chip import MAX_ELINKS
 from models.errors import InputError, nearest, parsing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MOST_BYTES = 4 << 20  # about ten times the list of the whole detector
 _LONGEST_HEADER = 1 << 16
@@ -43,6 +46,8 @@ class ModuleLinks:
 
         Raises InputError naming file, row, column and value.
         """
+        import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
         if Path(path).stat().st_size > _MOST_BYTES:
             raise InputError(f"{path}: {Path(path).stat().st_size} bytes, expected a list of at most {_MOST_BYTES}")
         with Path(path).open("rb") as file:
@@ -91,4 +96,6 @@ class ModuleLinks:
 
 
 def _index(layer: IntArray, u: IntArray, v: IntArray) -> pd.MultiIndex:
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
     return pd.MultiIndex.from_arrays([np.asarray(layer), np.asarray(u), np.asarray(v)], names=["Layer", "ModU", "ModV"])

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from models.arrays import FloatArray, IntArray
 from models.trigger_cells import CALQ_PER_MIPT, N_TRIGGER_CELLS
@@ -97,6 +96,8 @@ def digitise(
 
     `signal` is the part of `charge` that the process left; `noise` is in MIP.
     """
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
     here = modules()
     of_layers = np.flatnonzero(np.isin(here.layer, wanted))
     charge = charge[:, of_layers]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from models.trigger_cells import N_TRIGGER_CELLS
 from training.production.geometry import LARGEST_UV, N_LAYERS, module_index, modules
 from training.production.modules import ALIASES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CELLS = "cells"
 """Column whose bit i says whether trigger cell i exists, and key of the same as (n, 48)."""

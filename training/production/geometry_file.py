@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.chip import MAX_ELINKS
@@ -58,6 +57,8 @@ class GeometryFile:
     @classmethod
     def read(cls, path: str | Path) -> GeometryFile:
         """Read a file; raises InputError naming file, row, column and value."""
+        import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
         if Path(path).stat().st_size > _MOST_BYTES:
             raise InputError(f"{path}: {Path(path).stat().st_size} bytes, expected a list of at most {_MOST_BYTES}")
         with parsing(path, "a table of blank-separated columns"):

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from emulator.codes import CHARGE
@@ -22,6 +21,9 @@ from models.calq_csv import CALQ_COLUMNS
 from models.calq_io import Order
 from models.chip import CODES_PER_LINK, ENCODER_MUX
 from models.trigger_cells import N_TRIGGER_CELLS, image_order
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("entry", "layer", "waferu", "waferv", "zside", "SimEnergyFraction", "isHDM", "n_elinks")
 ALIASES = {"ModU": "waferu", "ModV": "waferv", "Layer": "layer"}
@@ -59,6 +61,8 @@ class ModuleTable:
     @classmethod
     def join(cls, tables: list[ModuleTable]) -> ModuleTable:
         """Concatenate tables."""
+        import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
         return cls(np.concatenate([table.erx for table in tables]), np.concatenate([table.calq for table in tables]),
                    np.concatenate([table.registers for table in tables]),
                    pd.concat([table.info for table in tables], ignore_index=True))

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from emulator.links import ERX
 from models.arrays import FloatArray, IntArray
@@ -194,6 +193,8 @@ def assemble(columns: dict[str, npt.NDArray[Any]], counts: IntArray, branches: B
     They are sorted by event, endcap (negative z first), layer, u and v. A cell that is not in the ntuple has no charge.
     Raises InputError naming file, event, branch and value.
     """
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
     event = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     if branches.subdetector and (columns["tc_subdet"] == _SCINTILLATOR).any():
         silicon = np.flatnonzero(columns["tc_subdet"] != _SCINTILLATOR)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from models.arrays import BoolArray, IntArray
@@ -11,6 +12,9 @@ from models.calq_io import CalqTable
 from models.trigger_cells import image_order
 from training.production.geometry_file import GeometryFile, ModuleList
 from training.production.transform import PLACE, columns_of, set_column, with_geometry
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def with_modules(table: pa.Table, modules: ModuleList) -> pa.Table:
@@ -49,6 +53,8 @@ def placed(modules: CalqTable, listed: ModuleList, seed: int) -> CalqTable:
 
 
 def _drawn(listed: ModuleList, n: int, seed: int) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
     rng = np.random.default_rng([seed, 2])
     if isinstance(listed, GeometryFile):
         read = np.flatnonzero(listed.links > 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -38,6 +37,8 @@ def longitudinal_profile(name: str, table: CalqTable) -> tuple[FloatArray, Float
 
     Raises InputError naming sample, row and value for what is not a layer.
     """
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
+
     if "layer" not in table.extra or not len(table.calq):
         return None
     number = pd.to_numeric(table.extra["layer"], errors="coerce")

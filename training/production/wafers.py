@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from emulator.encoder import normalise
@@ -26,6 +25,9 @@ from models.trigger_cells import IMAGE_SIZE, channel_to_pixel
 from training.production.allocation import signal_links
 from training.production.geometry import N_LAYERS
 from training.production.modules import charges_to_arrow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 N_PIXELS = IMAGE_SIZE**2
 STEP = "64 MB"
@@ -145,6 +147,7 @@ def read_wafers(
 
 def _assemble(path: str, part: Any, branches: WaferBranches, first: int) -> tuple[WaferTable, int]:
     import awkward as ak  # noqa: PLC0415  (of the extra "data")
+    import pandas as pd  # noqa: PLC0415  (slow to start, and --help does without)
 
     layer = part[branches.columns["layer"]]
     if layer.ndim != 2:  # noqa: PLR2004  (events, wafers)

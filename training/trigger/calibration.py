@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import lsq_linear
 
 from models.arrays import Float64Array, FloatArray, Int64Array, IntArray
 from training.production.geometry import N_EM_LAYERS, N_THIN_LAYERS, trigger_layers
@@ -73,6 +72,8 @@ def _free_weights() -> Int64Array:
 
 def _solve(columns: Float64Array, eta: Float64Array, pt: Float64Array) -> Float64Array:
     """Factors of the columns, then offset and slope."""
+    from scipy.optimize import lsq_linear  # noqa: PLC0415  (slow to start, and --help does without)
+
     n = columns.shape[1]
     common = float(np.median(pt / np.maximum(columns.sum(axis=1), 1e-3)))
     weight = 1 / (_RESOLUTION * (pt + _NOISE_PT))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from models.arrays import Float64Array, Int64Array
 from training.production.geometry import N_EM_LAYERS, trigger_layers
@@ -72,6 +71,8 @@ def cluster(cells: Cells, first_event: int, settings: ClusterSettings) -> Cluste
 
 def nearest_seed(cells: Cells, seeds: Seeds, within: float) -> tuple[Int64Array, Float64Array]:
     """Nearest seed of the same group for each cell (-1 if there is none `within`), and the distance to it, (n,)."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415  (slow to start, and --help does without)
+
     owner = np.full(len(cells), -1, dtype=np.int64)
     distance = np.full(len(cells), np.inf)
     order = np.argsort(cells.group, kind="stable")

@@ -110,7 +110,7 @@ def test_stages_of_a_recipe_are_left_out(tmp_path: Path, monkeypatch: pytest.Mon
         return Limits(config="a", steps=1, test="toy", points=())
 
     monkeypatch.setattr("training.commands.limits.run_limits", study)
-    monkeypatch.setattr("training.commands.limits.emd_against_limits", lambda _: emd_against_limits(Limits(
+    monkeypatch.setattr("training.figures.limits.emd_against_limits", lambda _: emd_against_limits(Limits(
         config="a", steps=1, test="toy", points=(LimitPoint(
             curve="bits", value=9, own=True, seed=1, emd_mean=1.0, emd_error=None, n_modules=1),))))
     recipe = Path(limits.__file__).parents[2] / "configs" / "weights" / "econ_t_5elink.yaml"

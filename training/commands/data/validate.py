@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import matplotlib as mpl
 import typer
 
 from models.calq_io import column_order, read_calq
@@ -14,7 +13,6 @@ from models.files import atomic_path
 from training.commands.console import show_distributions
 from training.commands.data.options import ColumnOrder
 from training.production.distributions import compare
-from training.production.validation import figure
 
 
 def validate(
@@ -26,6 +24,10 @@ def validate(
 
     Example: econ-t data validate simulated=calq.parquet real=CALQ_output.csv --output validation.svg
     """
+    import matplotlib as mpl  # noqa: PLC0415  (Matplotlib, which --help does without)
+
+    from training.production.validation import figure  # noqa: PLC0415
+
     if output.suffix not in (".svg", ".png", ".pdf"):
         raise InputError(f"{output}: expected a name that ends in .svg, .png or .pdf")
     columns = column_order(order, "tc")
