@@ -66,6 +66,7 @@ class _WithExamples:
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         text, self.examples = split_examples(inspect.cleandoc(options.get("help") or ""))
+        text = re.sub(r"(?<!\n)\n(?!\n)", " ", text)  # lines of a docstring are not those of a terminal
         super().__init__(*arguments, **options | {"help": text or None})
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

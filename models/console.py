@@ -32,10 +32,22 @@ class Column:
     optional: bool = False
 
 
+class WholeWords(Console):
+    """A console that breaks lines at blanks alone and cuts nothing: a path, a number, a word stays in one piece."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as Rich does; with `soft_wrap=True` a text stays as it is."""
+        if not options.get("soft_wrap"):
+            objects = tuple("\n".join(_broken(line, self.width) for line in one.split("\n"))
+                            if isinstance(one, str) else one for one in objects)
+        whole: dict[str, Any] = {"overflow": "ignore", "crop": False} | options
+        super().print(*objects, **whole)
+
+
 def console_for(*, stderr: bool = False) -> Console:
     """Console as wide as the terminal, or without limit where the output goes into a file or a pipe."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else _NO_LIMIT, highlight=False, markup=False)
+    return WholeWords(stderr=stderr, width=None if stream.isatty() else _NO_LIMIT, highlight=False, markup=False)
 
 
 def show_table(
@@ -44,42 +56,65 @@ def show_table(
 ) -> None:
     """Show rows of texts; those numbered in `bad` are red.
 
-    Too wide a table loses its last optional columns, and says so. If that is not enough, each row is a paragraph.
+    Titles go on in a second line before anything is left out. Too wide a table loses its last optional columns, and
+    says so. If that is not enough, each row is a paragraph.
     """
     every = [Column(one) if isinstance(one, str) else one for one in columns]
     kept, red = list(range(len(every))), frozenset(bad)
-    console.print(title, style="bold", soft_wrap=True)
-    least = [_least_width(one, [row[k] for row in rows]) for k, one in enumerate(every)]
-    while sum(least[k] for k in kept) + _GAP * (len(kept) - 1) > console.width:
+    console.print(title, style="bold")
+    cells = [[row[k] for row in rows] for k in range(len(every))]
+    least = [_least_width(one, column) for one, column in zip(every, cells, strict=True)]
+    while _width(least[k] for k in kept) > console.width:
         optional = [k for k in kept if every[k].optional]
         if not optional:
             _show_paragraphs(console, every, rows, red)
             return
         kept.remove(optional[-1])
-    console.print(_table(every, kept, least, rows, red))
+    widest = [max(map(len, [every[k].title, *cells[k]])) for k in kept]
+    widths = _widths([least[k] for k in kept], widest, console.width)
+    console.print(_table([every[k] for k in kept], widths, [[row[k] for k in kept] for row in rows], red))
     if len(kept) < len(every):
         left_out = ", ".join(every[k].title for k in range(len(every)) if k not in kept)
-        console.print(f"Not shown in {console.width} columns: {left_out}", soft_wrap=True)
+        console.print(f"Not shown in {console.width} columns: {left_out}")
+
+
+def _width(widths: Iterable[int]) -> int:
+    found = list(widths)
+    return sum(found) + _GAP * (len(found) - 1)
 
 
 def _least_width(column: Column, cells: Sequence[str]) -> int:
     """Width without which a name or a number would be cut, and a text would be a word per line."""
     texts = [column.title, *cells]
-    widest = max(map(len, texts))
+    title = max(map(len, column.title.split()), default=0)
+    if not column.wraps:
+        return max(title, max(map(len, cells), default=0))
     longest_word = max((len(word) for text in texts for word in text.split()), default=0)
-    return max(min(widest, _LEAST_TEXT), longest_word) if column.wraps else widest
+    return max(min(max(map(len, texts)), _LEAST_TEXT), longest_word)
+
+
+def _widths(least: Sequence[int], widest: Sequence[int], room: int) -> list[int]:
+    """Widths of columns that fit: the room that is left goes where lines break most."""
+    widths = list(least)
+    for _ in range(room - _width(least)):
+        lines = [wish / have if wish > have else 0 for wish, have in zip(widest, widths, strict=True)]
+        if not any(lines):
+            break
+        widths[lines.index(max(lines))] += 1
+    return widths
 
 
 def _table(
-    columns: Sequence[Column], kept: Sequence[int], least: Sequence[int], rows: Sequence[Sequence[str]],
-    red: frozenset[int],
+    columns: Sequence[Column], widths: Sequence[int], rows: Sequence[Sequence[str]], red: frozenset[int]
 ) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for k in kept:
-        table.add_column(columns[k].title, justify="right" if columns[k].right else "left",
-                         no_wrap=not columns[k].wraps, min_width=least[k])
+    titles = [_broken(one.title, width).split("\n") for one, width in zip(columns, widths, strict=True)]
+    n_lines = max(map(len, titles))
+    for column, width, lines in zip(columns, widths, titles, strict=True):
+        table.add_column("\n".join([""] * (n_lines - len(lines)) + lines), justify="right" if column.right else "left",
+                         no_wrap=not column.wraps, width=width)
     for number, row in enumerate(rows):
-        table.add_row(*(row[k] for k in kept), style="red" if number in red else None)
+        table.add_row(*row, style="red" if number in red else None)
     return table
 
 
@@ -89,19 +124,20 @@ def _show_paragraphs(
     """Show each row as its first cell and, below it, as many `title value` per line as there is room for."""
     for number, row in enumerate(rows):
         style = "red" if number in red else None
-        console.print(row[0], style=style, soft_wrap=True)
+        console.print(f"{columns[0].title} {row[0]}" if row[0].isdigit() else row[0], style=style, soft_wrap=True)
         line = ""
         for column, cell in zip(columns[1:], row[1:], strict=True):
             pair = f"{column.title} {cell}"
             if line and len(line) + len(pair) + 3 > console.width:
                 console.print(line, style=style, soft_wrap=True)
                 line = ""
-            line = f"{line}   {pair}" if line else _wrapped(f"    {pair}", console.width)
+            line = f"{line}   {pair}" if line else _broken(f"    {pair}", console.width, "      ")
         console.print(line, style=style, soft_wrap=True)
 
 
-def _wrapped(line: str, width: int) -> str:
-    return textwrap.fill(line, width, subsequent_indent="      ", break_long_words=False, break_on_hyphens=False)
+def _broken(text: str, width: int, indent: str = "") -> str:
+    """A text in lines, broken at blanks."""
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -81,4 +81,4 @@ def _show(console: Console, title: str, result: Comparison) -> None:
                [(row.stage, f"{row.n_values:,}", f"{row.n_mismatches:,}", f"{row.n_events:,}")
                 for row in result.stages],
                [k for k, row in enumerate(result.stages) if row.n_mismatches])
-    console.print("all bits equal" if result.equal else f"first mismatch: {result.first}", soft_wrap=True)
+    console.print("all bits equal" if result.equal else f"first mismatch: {result.first}")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bitexact_tests.faults import Outcome, check, load_faults, page
+from models.console import console_for
 from models.errors import InputError
 from models.files import write_text
 
@@ -24,7 +24,7 @@ def faults(
 
     Exits with 1 if one is not found, with 2 if one no longer applies. Example: econ-t faults --output docs/faults.md
     """
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = console_for()
 
     def report(title: str, outcome: Outcome) -> None:
         found = outcome.caught_by or outcome.problem or "passed"

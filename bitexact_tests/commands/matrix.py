@@ -68,7 +68,7 @@ def _chosen(option: str, given: list[str] | None, known: Iterable[str]) -> list[
 
 def _progress() -> Callable[[str], None]:
     """Each finished cell on stderr if someone watches: the whole takes long."""
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = console_for(stderr=True)
     return console.print if console.is_terminal else lambda text: None
 
 
@@ -82,7 +82,7 @@ def _show(console: Console, table: Table, columns: Sequence[str], n_events: int)
     cells = {(*key, column): cell for key, row in table.items() for column, cell in row.items()}
     for (name, family, column), cell in cells.items():
         if cell.first:
-            console.print(f"{name}, {family}, {column}: first mismatch: {cell.first}", soft_wrap=True)
+            console.print(f"{name}, {family}, {column}: first mismatch: {cell.first}")
     n_equal, n_late = (sum(found) for found in zip(*((c.equal, c.not_run == NOT_REACHED) for c in cells.values()),
                                                    strict=True))
     console.print(f"{n_equal} of {len(cells)} cells equal in all bits"

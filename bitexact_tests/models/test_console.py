@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pytest
-from rich.console import Console
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from models.console import Column, console_for, show_table, write_csv
+from bitexact_tests.conftest import REPOSITORY
+from models.console import Column, WholeWords, console_for, show_table, write_csv
 
 COLUMNS = [Column("scheme"), Column("EMD", right=True), Column("energy", right=True, optional=True),
            Column("width", right=True, optional=True), Column("what it is", wraps=True)]
@@ -15,11 +18,43 @@ ROWS = [("STC4 7-bit at largest", "0.594 ± 0.019", "1.008", "-0.034", "sums of 
         ("AE econ_t_5elink", "2.910 ± 0.077", "1.002", "0.703", "latents")]
 
 
-def shown(width: int, rows: list[tuple[str, ...]] = ROWS, bad: tuple[int, ...] = (), colour: bool = False) -> str:
+WORDS = st.text("abcdefgh0123456789./=", min_size=1, max_size=14)
+
+
+def shown(width: int, rows: Sequence[Sequence[str]] = ROWS, bad: tuple[int, ...] = (), colour: bool = False,
+          columns: Sequence[Column] = COLUMNS) -> str:
     text = io.StringIO()
-    show_table(Console(file=text, width=width, force_terminal=colour, markup=False, highlight=False), "title",
-               COLUMNS, rows, bad)
+    show_table(WholeWords(file=text, width=width, force_terminal=colour, markup=False, highlight=False), "title",
+               columns, rows, bad)
     return text.getvalue()
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[list[Column], list[list[str]]]:
+    """Columns and rows: a name, then numbers and texts of several words, with titles of several words."""
+    texts = st.lists(WORDS, min_size=1, max_size=12).map(" ".join)
+    titles = st.lists(WORDS, min_size=1, max_size=4).map(" ".join)
+    columns = [Column("name")] + draw(st.lists(st.builds(
+        Column, titles, right=st.booleans(), wraps=st.booleans(), optional=st.booleans()), max_size=8))
+    rows = [[draw(WORDS), *(draw(texts if one.wraps else WORDS) for one in columns[1:])]
+            for _ in range(draw(st.integers(1, 3)))]
+    return columns, rows
+
+
+@settings(max_examples=100, deadline=None)
+@given(table=tables(), width=st.integers(20, 160))
+def test_every_word_of_every_table_is_whole(table: tuple[list[Column], list[list[str]]], width: int) -> None:
+    columns, rows = table
+    lines = shown(width, rows, columns=columns).splitlines()
+    assert max(map(len, lines)) <= width or not any("─" in line for line in lines)  # paragraphs can have a longer word
+    words = {word for line in lines for word in line.split()}
+    here = {*range(len(columns))} - {k for k, one in enumerate(columns) if one.optional}
+    assert {word for row in rows for k in here for word in row[k].split()} <= words
+    left_out = lines[-1] if lines[-1].startswith("Not shown") else " ".join(lines[lines.index(next(
+        (line for line in lines if line.startswith("Not shown")), lines[-1])):])
+    for k, one in enumerate(columns):
+        if one.optional and not all(word in words for row in rows for word in row[k].split()):
+            assert all(word in left_out for word in one.title.split())
 
 
 @pytest.mark.parametrize("width", [200, 110, 80, 60, 50, 40])
@@ -43,6 +78,36 @@ def test_without_room_a_row_is_a_paragraph() -> None:
     assert shown(50).splitlines()[:4] == [
         "title", "STC4 7-bit at largest", "    EMD 0.594 ± 0.019   energy 1.008", "    width -0.034"]
     assert "Not shown" not in shown(50)
+
+
+def test_titles_go_on_in_a_second_line_before_a_column_is_left_out() -> None:
+    columns = [Column("set"), Column("held-out published modules", right=True)]
+    assert shown(30, [("econ_t_5elink", "0.456")], columns=columns).splitlines()[1:] == [
+        "                      held-out", "                     published", "set                    modules",
+        "──────────────────────────────", "econ_t_5elink            0.456"]
+    assert "held-out published modules" in shown(60, [("econ_t_5elink", "0.456")], columns=columns)
+
+
+def test_the_first_cell_of_a_paragraph_says_what_its_number_is() -> None:
+    assert shown(20, [("1", "a" * 18)], columns=[Column("number"), Column("run")]).splitlines()[1:] == [
+        "number 1", "    run", "      " + "a" * 18]
+
+
+def test_a_sentence_breaks_between_words(capsys: pytest.CaptureFixture[str]) -> None:
+    path, text = "runs/" + "a" * 60, io.StringIO()
+    WholeWords(file=text, width=40).print(f"  one two three four five six seven eight {path} nine\n\nten")
+    assert text.getvalue() == f"  one two three four five six seven\neight\n{path}\nnine\n\nten\n"
+    console_for().print("word " * 100 + "end")
+    assert capsys.readouterr().out == "word " * 100 + "end\n"
+
+
+def test_tables_and_lines_of_all_commands_come_from_here() -> None:
+    for package in ("models", "emulator", "hls", "rtl", "training", "bitexact_tests"):
+        for file in sorted((REPOSITORY / package).rglob("commands/**/*.py")):
+            if not file.name.startswith("test_"):
+                text = file.read_text()
+                assert "Table(" not in text and "RichHandler" not in text, file
+                assert "Console(" not in text or "Progress(" in text, file
 
 
 def test_a_value_longer_than_a_line_is_whole() -> None:

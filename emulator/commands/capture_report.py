@@ -45,7 +45,7 @@ def show_lines(title: str, lines: dict[str, str]) -> None:
     for name, text in lines.items():
         grid.add_row(name, text)
     out = console_for(stderr=True)
-    out.print(title, soft_wrap=True)
+    out.print(title)
     out.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 

@@ -20,7 +20,7 @@ def show_comparison(result: CaptureComparison, *, stderr: bool) -> None:
     """The guess, the first difference and how often links, bits and fields differ."""
     out = console_for(stderr=stderr)
     out.print(f"{result.n_equal:,} of {counted(result.n_compared, 'row')} equal: {result.recorded} on "
-              f"{result.expected}", soft_wrap=True)
+              f"{result.expected}")
     for line in _places(result):
         out.print(line)
     for guess in result.guesses:

@@ -57,8 +57,8 @@ def _show(results: Sequence[SetResult], found: VectorCheck, console: Console) ->
     for result in results:
         for text in (f"{result.status}: {result.reason}" if result.reason else "", *result.notes):
             if text:
-                console.print(f"{result.name}: {text}", soft_wrap=True)
-    console.print(str(found), soft_wrap=True)
+                console.print(f"{result.name}: {text}")
+    console.print(str(found))
 
 
 def _show_mismatch(console: Console, folder: Path, first: Mismatch) -> None:

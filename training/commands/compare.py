@@ -153,5 +153,5 @@ def show_comparison(result: Comparison) -> None:
             for one in result.table(n_elinks)])
         console.print()
     for line in verdict_lines(result):
-        console.print(line, soft_wrap=True)
+        console.print(line)
     show_remarks(result.remarks)

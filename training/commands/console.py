@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from models.config import Config
@@ -25,13 +24,19 @@ from training.results.latents import LatentStatistics
 from training.results.run import Epoch, RunSummary
 from training.results.start import WarmStart
 
-_CONSOLE = Console(stderr=True)
+_CONSOLE = console_for(stderr=True)
+
+
+class _Lines(logging.Handler):
+    """Shows the messages of a log, one below another."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _CONSOLE.print(self.format(record))
 
 
 def log_to_console() -> None:
     """Show the log of this project, and only warnings of other libraries."""
-    handler = RichHandler(console=_CONSOLE, show_time=False, show_path=False, show_level=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Lines()])
     logging.getLogger("training").setLevel(logging.INFO)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a study of many trainings traces many functions
 
@@ -67,14 +72,13 @@ class TrainingProgress:
         self._progress.update(self._task, completed=epoch, metrics=text)
         total = self._total
         if not _CONSOLE.is_terminal and (epoch in (1, total) or epoch % max(total // 10, 1) == 0):
-            _CONSOLE.print(f"{self._name}: epoch {epoch} of {total}: {text}", highlight=False, soft_wrap=True)
+            _CONSOLE.print(f"{self._name}: epoch {epoch} of {total}: {text}")
 
 
 def show_training(config: Config, output: Path, summary: RunSummary) -> None:
     """Show one line about a finished run."""
     _CONSOLE.print(f"{config.name}: {summary.epochs} epochs on {summary.n_train} modules, best epoch "
-                   f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}",
-                   highlight=False, soft_wrap=True)
+                   f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}")
 
 
 def show_ways(title: str, ways: Sequence[Way]) -> None:
@@ -88,7 +92,7 @@ def show_ways(title: str, ways: Sequence[Way]) -> None:
 
 def show_warm_start(found: WarmStart) -> None:
     """Show what an encoder from elsewhere was worth before and after a training that began with it."""
-    _CONSOLE.print(found.summary, highlight=False, markup=False, soft_wrap=True)
+    _CONSOLE.print(found.summary)
     show_ways(f"{found.n_modules:,} validation modules, a fresh decoder of {found.steps} steps where none is named",
               found.ways)
 
@@ -105,11 +109,12 @@ def show_metrics(config: Config, evaluation: Evaluation) -> None:
 
 def show_latents(console: Console, found: LatentStatistics) -> None:
     """Show range, entropy, saturation and histogram of each latent, then all of them in a sentence."""
-    numbers = [Column(title, right=True) for title in ("least", "largest", "codes", "entropy", "at 0", "at end")]
+    numbers = [Column(title, right=True, optional=title in {"least", "codes"})
+               for title in ("least", "largest", "codes", "entropy", "at 0", "at end")]
     show_table(console, "latents, as sent", [Column("latent", right=True), *numbers, "histogram from 0 to the end"], [
         (str(k), str(one.least), str(one.largest), str(one.n_codes), f"{one.entropy:.2f}", f"{one.at_zero:.1%}",
          f"{one.at_end:.1%}", histogram_text(one.counts)) for k, one in enumerate(found.latents)])
-    console.print(str(found), soft_wrap=True)
+    console.print(str(found))
 
 
 def histogram_text(counts: Sequence[int]) -> str:
@@ -122,7 +127,7 @@ def histogram_text(counts: Sequence[int]) -> str:
 def show_remarks(remarks: Sequence[str]) -> None:
     """Show what has to be known before metrics are believed, so that nobody misses it."""
     for text in remarks:
-        _CONSOLE.print(f"WARNING: {text}", style="bold red", highlight=False, markup=False, soft_wrap=True)
+        _CONSOLE.print(f"WARNING: {text}", style="bold red")
 
 
 def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[str]) -> None:
@@ -131,7 +136,7 @@ def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[st
         here, card = getattr(found, metric), getattr(sample, metric)
         if here is not None and card is not None:
             _CONSOLE.print(f"{metric} {here:.4f}, on the card of {name} for {TITLES[sample.name]} {card:.4f}: "
-                           f"difference {here - card:+.4f}", highlight=False, soft_wrap=True)
+                           f"difference {here - card:+.4f}")
 
 
 def show_values(title: str, result: Result) -> None:

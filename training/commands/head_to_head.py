@@ -16,7 +16,7 @@ def show_head_to_head(result: HeadToHead) -> None:
     columns = [Column("metric"), *(Column(title, right=True) for title in ("first", "second", "first - second")),
                *(Column(title, right=True, optional=True) for title in ("first better", "second better"))]
     for title, name, n_elinks in zip(("first", "second"), (result.first, result.second), result.n_elinks, strict=True):
-        console.print(f"{title}: {name}, {counted(n_elinks, 'link')}", soft_wrap=True)
+        console.print(f"{title}: {name}, {counted(n_elinks, 'link')}")
     for number, sample in enumerate(result.samples, 1):
         console.print()
         show_table(console, f"sample {number}: {sample.n_selected:,} of {sample.n_modules:,} modules of {sample.data}",
@@ -29,7 +29,7 @@ def show_head_to_head(result: HeadToHead) -> None:
                     for row in zip(*(sample.metrics for sample in result.samples), strict=True)])
     console.print()
     for number, sample in enumerate(result.samples, 1):
-        console.print(f"sample {number}: {verdict(result, sample)}", soft_wrap=True)
+        console.print(f"sample {number}: {verdict(result, sample)}")
         show_remarks(sample.remarks)
 
 

@@ -105,9 +105,8 @@ def show(result: Upsets) -> None:
     for name, part in (("pipeline", result.pipeline), ("redundancy", result.redundancy)):
         for key, value in part or ():
             shown = f"{value:,}" if isinstance(value, int) else ", ".join(value)
-            console.print(f"{name}: {key.replace('_', ' ')}: {shown}", soft_wrap=True)
+            console.print(f"{name}: {key.replace('_', ' ')}: {shown}")
     rate = result.accumulation
     for period in rate.periods:
         console.print(f"{rate.upsets_per_hour:g} upsets/h in {rate.n_bits:,} bits, three copies scrubbed every "
-                      f"{period.period_s:g} s: {period.wrong_votes_per_day:.3g} wrong votes/day",
-                      soft_wrap=True)
+                      f"{period.period_s:g} s: {period.wrong_votes_per_day:.3g} wrong votes/day")

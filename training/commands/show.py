@@ -106,7 +106,7 @@ def show_module(console: Console, module: SentModule) -> None:
     """Show the module, all schemes in a table, and for the best of each algorithm its frame and received map."""
     true = np.asarray(module.true)
     console.print(f"row {module.row} of {module.data}: module sum {true.sum():,} CALQ, largest cell {true.max():,}, "
-                  f"{counted(int((true > 0).sum()), 'cell')} with charge", soft_wrap=True)
+                  f"{counted(int((true > 0).sum()), 'cell')} with charge")
     console.print()
     show_table(console, "what is sent and received", [
         "scheme", *(Column(title, right=True) for title in ("links", "bits", "EMD", "sum sent", "sum received")),
@@ -117,9 +117,9 @@ def show_module(console: Console, module: SentModule) -> None:
     console.print()
     console.print(wafers_text([("input [CALQ]", module.true, False)], console.width), soft_wrap=True)
     for one in module.best:
-        console.print(f"{one.scheme}, {counted(one.n_elinks, 'link')}", style="bold", soft_wrap=True)
+        console.print(f"{one.scheme}, {counted(one.n_elinks, 'link')}", style="bold")
         for line in frame_lines(one):
-            console.print(line, soft_wrap=True)
+            console.print(line)
         console.print()
         console.print(wafers_text([
             (f"received by {one.algorithm} [CALQ]", one.charge, False),

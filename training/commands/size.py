@@ -25,7 +25,7 @@ def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
     shown = hardware(chosen, found)
     console = console_for(stderr="-" in (json_, csv))
     for line in answer(shown):
-        console.print(line, soft_wrap=True)
+        console.print(line)
     console.print()
     rows = [*shown.implementations, *(row for decoder in found.decoders for row in decoder.implementations)]
     show_table(console, f"{found.config}: implementations", [Column(title, wraps=True) for title in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from models.trigger_cells import CALQ_PER_MIPT
 from training.results.card import TITLES, TOLERANCE, Card, Sample
@@ -32,33 +33,53 @@ def _compact_rows(card: Card) -> list[list[str]]:
              *(_mean(card.sample(name, one.name)) for name in TITLES)] for one in card.compact]
 
 
-def card_page(card: Card) -> str:
-    """The card as a page."""
+@dataclass(frozen=True)
+class Section:
+    """A part of a card: a title, a text, and maybe a table below it."""
+
+    title: str
+    text: str
+    titles: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+def card_sections(card: Card) -> list[Section]:
+    """What the card says, the set itself first."""
     stages = [[str(number), stage.run, stage.modules, f"{stage.n_train:,}", stage.loss, f"{stage.learning_rate:g}",
                f"{stage.epochs} ({stage.n_steps:,} steps)", str(stage.seed), f"{stage.val_emd:.3f}"]
               for number, stage in enumerate(card.trained_on, 1)]
     samples = [[TITLES[one.name], f"{one.n_modules:,}", f"{one.n_selected:,}", _mean(one), _value(one.emd_median),
                 _value(one.emd_q68), _value(one.emd_mean_all), one.digest] for one in card.samples]
-    compact = ["## Compact decoders", "", "Mean EMD as above; the files are beside the decoder.", "",
-               _table(COMPACT_TITLES[1:], _compact_rows(card)), ""] if card.compact else []
     packages = ", ".join(f"{name} {number}" for name, number in card.versions.items())
-    return "\n".join([
-        f"# {card.name}", "",
-        f"Encoder for {card.n_elinks} links in {card.arithmetic} arithmetic, {card.latent_bits} bits per latent. "
-        f"Decoder: {card.decoder_parameters:,} weights, {card.decoder_bytes:,} bytes.", "",
-        "## Trained on", "",
-        _table(["number", "run", "modules", "rows", "loss", "rate", "epochs", "seed", "validation EMD"], stages), "",
-        "## EMD of modules that were not trained on", "",
-        f"Sensor-cell pitches; mean, median and 68% quantile are over the modules with a cell above {CALQ_PER_MIPT} "
-        "CALQ.", "",
-        _table(["modules", "number", "selected", "mean", "median", "68%", "mean of all", "digest"], samples), "",
+    compact = [Section("Compact decoders", "Mean EMD as above; the files are beside the decoder.", COMPACT_TITLES[1:],
+                       _compact_rows(card))] if card.compact else []
+    return [
+        Section(card.name,
+                f"Encoder for {card.n_elinks} links in {card.arithmetic} arithmetic, {card.latent_bits} bits per "
+                f"latent. Decoder: {card.decoder_parameters:,} weights, {card.decoder_bytes:,} bytes."),
+        Section("Trained on", "",
+                ("number", "run", "modules", "rows", "loss", "rate", "epochs", "seed", "validation EMD"), stages),
+        Section("EMD of modules that were not trained on",
+                f"Sensor-cell pitches; mean, median and 68% quantile are over the modules with a cell above "
+                f"{CALQ_PER_MIPT} CALQ.",
+                ("modules", "number", "selected", "mean", "median", "68%", "mean of all", "digest"), samples),
         *compact,
-        "## Made and checked", "",
-        f"`{card.command}` makes it, `econ-t evaluate --weights {card.name} --input FILE --check-card` checks the mean "
-        f"EMD within {TOLERANCE:g}.", "",
-        f"Weights {card.weights}, decoder {card.decoder}, training {card.fingerprint}, encoder {card.spec}; "
-        f"{packages}.",
-        ""])
+        Section("Made and checked",
+                f"`{card.command}` makes it, `econ-t evaluate --weights {card.name} --input FILE --check-card` checks "
+                f"the mean EMD within {TOLERANCE:g}.\n\n"
+                f"Weights {card.weights}, decoder {card.decoder}, training {card.fingerprint}, encoder {card.spec}; "
+                f"{packages}."),
+    ]
+
+
+def card_page(card: Card) -> str:
+    """The card as a page of Markdown."""
+    parts = []
+    for number, one in enumerate(card_sections(card)):
+        parts += [f"{'##' if number else '#'} {one.title}", one.text]
+        if one.rows:
+            parts.append(_table(one.titles, one.rows))
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _table(titles: Iterable[str], rows: Iterable[Sequence[str]]) -> str:

@@ -109,4 +109,6 @@ def test_events_of_an_ntuple(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 def test_systems_are_listed() -> None:
     result = CliRunner().invoke(ECON_T, ["trigger", "systems"])
     assert result.exit_code == 0
-    assert "bc: BC: algorithm BC" in result.output and "everything" in result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert ["bc", "BC", "BC"] in lines and ["everything", "everything", "all"] in lines
+    assert ["mixed", "BC", "and", "STC", "BC", "layers", "1,", "28;", "STC", "layers", "29,", "50"] in lines

@@ -99,7 +99,7 @@ def show(result: TriggerStudy) -> None:
             continue
         if not objects.n_generated:
             console.print(f"{name}: nothing above {objects.least_pt:g} GeV was generated in {result.n_events:,} "
-                          "events; take more with --events", soft_wrap=True)
+                          "events; take more with --events")
             continue
         rows = []
         for system in result.systems:
@@ -116,13 +116,13 @@ def show(result: TriggerStudy) -> None:
         first = result.systems[0].on(name).objects
         if not result.pile_up and name in ("electrons", "photons") and first and first.sampling.value is not None:
             console.print(f"{result.systems[0].name}: resolution of the energy ({_percent(first.sampling)})/√E ⊕ "
-                          f"({_percent(first.constant)}), E in GeV", soft_wrap=True)
+                          f"({_percent(first.constant)}), E in GeV")
         points = result.systems[0].on(name).working_points
         if points:
             console.print(f"Above {LEAST_PT:g} GeV; threshold in GeV at a rate of {points[-1].rate:.0%} of the bunch "
-                          f"crossings, about {points[-1].rate * COLLISIONS_KHZ:,.0f} kHz.", soft_wrap=True)
+                          f"crossings, about {points[-1].rate * COLLISIONS_KHZ:,.0f} kHz.")
     for one in result.differences:
-        console.print(difference_text(one, result.systems[0].name), soft_wrap=True)
+        console.print(difference_text(one, result.systems[0].name))
 
 
 def difference_text(one: Difference, first: str) -> str:

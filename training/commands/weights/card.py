@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from models import shipped
+from models.console import Column, console_for, show_table
 from models.errors import InputError, nearest
 from models.options import JsonFile
 from training.fit.run import Run
-from training.report.cards import card_page
+from training.report.cards import card_page, card_sections
+from training.results.card import TITLES, Card
+
+_OPTIONAL = ("seed", "rate", "bits of a weight", TITLES["published"], "digest")  # columns of a wide terminal
 
 
 def card(
     name: Annotated[str, typer.Argument(help="Name of the set; 'econ-t weights list' has all.")],
     json_: JsonFile = None,
 ) -> None:
-    """Show the card of a shipped set in Markdown: training, quality with errors, commands, digests.
+    """Show the card of a shipped set: training, quality with errors, commands, digests. In a pipe it is Markdown.
 
     Example: econ-t weights card econ_t_5elink
     """
@@ -27,6 +33,29 @@ def card(
                          + nearest(name, known))
     found = Run(shipped.FOLDER / name).card
     if json_ != "-":
-        typer.echo(card_page(found))
+        show_card_page(found)
     if json_:
         found.save(json_)
+
+
+def show_card_page(found: Card) -> None:
+    """Show a card with tables that fit the terminal; what goes into a file or a pipe is Markdown."""
+    if not sys.stdout.isatty():
+        typer.echo(card_page(found))
+        return
+    console = console_for()
+    for one in card_sections(found):
+        if one.rows:
+            show_table(console, one.title, [_column(title, [row[k] for row in one.rows])
+                                            for k, title in enumerate(one.titles)],
+                       [[cell.strip("`") for cell in row] for row in one.rows])
+        else:
+            console.print(one.title, style="bold")
+        if one.text:
+            console.print(one.text.replace("`", ""))
+        console.print()
+
+
+def _column(title: str, cells: Sequence[str]) -> Column:
+    numbers = all(cell[:1].isdigit() or cell == "-" for cell in cells) and title != "digest"
+    return Column(title, right=numbers, wraps=not numbers, optional=title in _OPTIONAL)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from training.commands.console import emd_progress
+from training.commands.weights.card import show_card_page
 from training.commands.weights.options import Published, Sparse
 from training.fit.run import Run
-from training.report.cards import card_page
 
 
 def ship(
@@ -24,4 +24,4 @@ def ship(
     """
     from training.fit.ship import ship as ship_run  # noqa: PLC0415  (starts TensorFlow, which --help does without)
 
-    typer.echo(card_page(ship_run(Run(run, new=True), published, sparse, emd_progress)))
+    show_card_page(ship_run(Run(run, new=True), published, sparse, emd_progress))
