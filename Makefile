@@ -108,9 +108,7 @@ evaluate: $(READY) ## physics performance (EMD) of the trained weights on INPUT=
 	$(PYTHON) -m training evaluate $(with_weights) --decoder $(run) $(with_input) --json $(run)/metrics.json
 
 hls: $(READY) ## write the hls4ml C++ projects: BACKEND="vitis catapult"
-	@set -e; for backend in $(BACKEND); do \
-	    $(PYTHON) -m hls convert $(with_weights) --output $(run)/hls_$$backend --backend $$backend; \
-	done
+	$(PYTHON) -m hls convert $(with_weights) $(foreach backend,$(BACKEND),--backend $(backend)) --output $(run)/'hls_{backend}'
 
 hls-csim: $(READY) ## run all events of INPUT=... through the compiled C++
 	@set -e; for backend in $(BACKEND); do \

@@ -7,18 +7,20 @@ from typing import Annotated
 
 import typer
 
-from hls.commands.options import BackendName, backend_name
+from hls.commands.options import backend_name
 from hls.conversion import convert as write_project
 from models.configured import load_configured
+from models.errors import InputError
 from models.options import Force, WeightsConfig, WeightsFile
 
 
 def convert(
     weights: WeightsFile,
-    output: Annotated[Path, typer.Option(help="Project folder; an older project there is replaced, but for one with "
-                                              "vendor reports.")],
+    output: Annotated[Path, typer.Option(help="Project folder, with {backend} for the name of the backend; an older "
+                                              "project there is replaced, but for one with vendor reports.")],
     config: WeightsConfig = None,
-    backend: BackendName = None,
+    backend: Annotated[list[str] | None, typer.Option(help="vitis or catapult; may be repeated; default: the "
+                                                           "configuration's.")] = None,
     force: Force = False,
 ) -> None:
     """Write a C++ project: hls4ml's network, the chip's data path around it, testbench, scripts for the vendor tool.
@@ -27,6 +29,10 @@ def convert(
     --backend vitis
     """
     chosen, codes = load_configured(weights, config)
-    name = backend_name(backend, chosen.hls.backend)
-    write_project(chosen, output, name, codes, force=force)
-    typer.echo(f"{name} project of {chosen.name} in {output}")
+    names = [backend_name(name, chosen.hls.backend) for name in backend or [chosen.hls.backend]]
+    folders = [Path(str(output).replace("{backend}", name)) for name in names]
+    if len(set(folders)) != len(names):
+        raise InputError(f"--output {output}: expected {{backend}} in it, for {' and '.join(names)}")
+    for name, folder in zip(names, folders, strict=True):
+        write_project(chosen, folder, name, codes, force=force)
+        typer.echo(f"{name} project of {chosen.name} in {folder}")
