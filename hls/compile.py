@@ -15,7 +15,7 @@ def find_compiler() -> str:
     """Path of g++; raises ToolMissing."""
     found = shutil.which("g++")
     if found is None:
-        raise ToolMissing("g++ not found: csim compiles C++, install g++ (Debian: apt-get install g++)")
+        raise ToolMissing("g++ not found: this compiles C++, install g++ (Debian: apt-get install g++)")
     return found
 
 

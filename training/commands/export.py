@@ -29,12 +29,15 @@ def export(
                                                    "run.")] = None,
     installed: Annotated[str, typer.Option(help="Folder in which the software finds the graphs.")
                          ] = INSTALLED,
+    sources: Annotated[Path | None, typer.Option(help="Folder src of a checkout of the experiment's software: its own "
+                                                      "concentrator is compiled and runs the graphs too.")] = None,
     json_: JsonFile = None,
 ) -> None:
     """Write SavedModels, frozen graphs and ONNX files of encoder and decoder, and check them by reading them back.
 
     With --cmssw: graphs of all runs as the experiment's software reads them, its configuration, a Triton model
     repository, and a check that decodes as the software does; exits with 1 if that differs from our own decoding.
+    With --sources, the software's own C++ file decodes too, and is held against that check.
 
     Examples: econ-t export --run runs/econ_t_5elink
 
@@ -43,11 +46,11 @@ def export(
     log_to_console()
     runs = [Run(folder) for folder in run]
     if cmssw:
-        _export_software(runs, output or runs[0].software_folder, input or [], order, installed, json_)
+        _export_software(runs, output or runs[0].software_folder, input or [], order, installed, sources, json_)
         return
     if len(runs) > 1:
         raise InputError(f"{len(runs)} runs, expected one; --cmssw exports several")
-    for option, given in (("--input", input), ("--order", order), ("--json", json_)):
+    for option, given in (("--input", input), ("--order", order), ("--sources", sources), ("--json", json_)):
         if given:
             raise InputError(f"{option} needs --cmssw")
     from training.networks.graphs import export_graphs  # noqa: PLC0415  (starts TensorFlow)
@@ -56,14 +59,15 @@ def export(
 
 
 def _export_software(
-    runs: list[Run], output: Path, files: list[str], order: str | None, installed: str, json_: str | None
+    runs: list[Run], output: Path, files: list[str], order: str | None, installed: str, sources: Path | None,
+    json_: str | None,
 ) -> None:
     columns = column_order(order, runs[0].config.data.order)
     samples = {Path(name).name: read_calq(name, columns) for name in files}
     from training.studies.software import export_software  # noqa: PLC0415  (starts TensorFlow)
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing and TensorFlow 1 functions
-    result = export_software(runs, output, samples, installed)
+    result = export_software(runs, output, samples, installed, sources)
     if json_ != "-":
         _show(result, output / FRAGMENT_FILE)
     if json_:
@@ -87,3 +91,8 @@ def _show(result: SoftwareExport, fragment: Path) -> None:
     show_records("decoded as the software does, beside our own decoding", [
         {"graphs": one.name, "data": one.data[:24], "n": one.n_modules, "differ": one.n_latents_differ,
          "cells": one.cells, "energy": one.energy, "EMD": one.emd, "own": one.emd_own} for one in result.checks])
+    if result.concentrator:
+        show_records(f"decoded by {result.source}, beside the stand-in for it", [
+            {"graphs": one.name, "data": one.data[:24], "n": one.n_modules, "latents": one.n_latents_differ,
+             "cells": one.n_cells_differ, "energy": one.energy, "expected": one.energy_expected, "EMD": one.emd,
+             "EMD_expected": one.emd_expected} for one in result.concentrator])

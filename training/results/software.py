@@ -105,6 +105,36 @@ class SoftwareCheck(Result):
         return found
 
 
+class ConcentratorCheck(Result):
+    """What the C++ of a checkout makes of the modules of one sample, beside the stand-in for it."""
+
+    name: str
+    data: str
+    rule: str
+    n_modules: int
+    n_latents_differ: int
+    n_cells_differ: int
+    """Modules of which a charge differs by more than 1e-5 of their sum."""
+    energy: Rounded
+    energy_expected: Rounded
+    """Energy over that of the data: of the C++, and of the stand-in."""
+    emd: FloatOrNone
+    emd_expected: FloatOrNone
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not within the limits, in words."""
+        found = []
+        if self.n_latents_differ:
+            found.append(f"latents of {self.n_latents_differ} of {self.n_modules} modules differ from the stand-in's")
+        if abs(self.energy - self.energy_expected) > MOST_ENERGY * self.energy_expected:
+            found.append(f"energy {self.energy:.4f} of that of the data, expected {self.energy_expected:.4f} within "
+                         f"{MOST_ENERGY:.1%}; {self.n_cells_differ} of {self.n_modules} modules differ")
+        if self.emd is not None and self.emd_expected is not None and self.emd - self.emd_expected > MOST_EMD:
+            found.append(f"EMD {self.emd:.3f}, expected {self.emd_expected:.3f} within {MOST_EMD}")
+        return found
+
+
 class SoftwareExport(Result):
     """Table and checks of one export."""
 
@@ -112,8 +142,13 @@ class SoftwareExport(Result):
     link_to_graph: tuple[int, ...]
     bits_per_link: tuple[int, ...]
     checks: tuple[SoftwareCheck, ...]
+    source: str | None = None
+    concentrator: tuple[ConcentratorCheck, ...] = ()
+    """Checks by the C++ file `source`."""
 
     @property
     def problems(self) -> list[str]:
         """All problems of all checks, in words."""
-        return [f"{check.name}, {check.data}: {problem}" for check in self.checks for problem in check.problems]
+        own = [f"{check.name}, {check.data}: {problem}" for check in self.checks for problem in check.problems]
+        return own + [f"{check.name}, {check.data}, by the concentrator: {problem}" for check in self.concentrator
+                      for problem in check.problems]

@@ -6,6 +6,7 @@ Everything is made from one `SoftwareTable`, so that bits, graphs and links cann
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -21,7 +22,7 @@ from models.calq_io import CalqTable
 from models.errors import InputError
 from models.files import atomic_directory
 from models.spec import EncoderSpec
-from models.trigger_cells import to_trigger_cells
+from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from training.fit.run import Run
 from training.networks.decoder import decode
 from training.networks.graphs import run_onnx, to_onnx
@@ -34,6 +35,7 @@ from training.networks.software import (
     with_sum,
     with_zeros,
 )
+from training.physics.concentrator import Concentrator, rule_of
 from training.physics.emd import emd
 from training.physics.evaluation import known_columns
 from training.physics.software import (
@@ -44,9 +46,9 @@ from training.physics.software import (
     run_software,
     software_conditions,
 )
-from training.production.condition_columns import CELLS
-from training.results.software import LinkClass, SoftwareCheck, SoftwareExport, SoftwareTable
-from training.studies.software_fragment import FRAGMENT_FILE, INSTALLED, fragment
+from training.production.condition_columns import CELLS, condition_columns
+from training.results.software import ConcentratorCheck, LinkClass, SoftwareCheck, SoftwareExport, SoftwareTable
+from training.studies.software_fragment import FRAGMENT_FILE, INSTALLED, fragment, parameters
 
 # isort: split
 import tensorflow as tf
@@ -58,6 +60,8 @@ _ZERO_FRACTIONS = (0.003, 0.002, 0.001, 0.0)
 _ZERO_EMD = 0.005
 _N_CHOOSE = 1000  # held-out modules on which it is chosen
 _N_CHECK = 10_000
+_N_CONCENTRATOR = 2000  # it runs modules one by one
+_SAME_CHARGE = 1e-5  # of the module sum: the software keeps a conversion factor in single precision
 _ONNX_ERROR = 1e-4  # of the module sum, between the frozen graph and ONNX Runtime
 _ONNX_CELLS = 0.01  # modules in which a cell at the threshold, or a floor of a refinement, may go the other way
 
@@ -67,21 +71,27 @@ Tensor = Any
 
 
 def export_software(
-    runs: Sequence[Run], output: Path, samples: Mapping[str, CalqTable] | None = None, installed: str = INSTALLED
+    runs: Sequence[Run], output: Path, samples: Mapping[str, CalqTable] | None = None, installed: str = INSTALLED,
+    sources: Path | None = None,
 ) -> SoftwareExport:
     """Write graphs, a Triton repository of ONNX files, a configuration fragment and the result of the check.
 
     samples: modules to check with, by name; default: the held-out modules of each run. A shipped set has none: the
-    first sample then also chooses its zero threshold. Raises InputError before anything is written if the runs do not
-    fit together.
+    first sample then also chooses its zero threshold. sources: `src` folder of a checkout of the software, whose
+    concentrator then runs the graphs too. Raises InputError before anything is written if the runs do not fit together.
     """
     ordered = sorted(runs, key=lambda run: run.weights.spec.n_elinks)
     _check_runs(ordered)
     absolute = any(len(run.decoder.inputs) > 1 for run in ordered)
+    if sources and rule_of(sources) == "upstream" and absolute:
+        raise InputError(f"{sources}: its concentrator gives decoders the latents alone, but those of these runs see "
+                         "the module sum; expected runs with training.decoder.sees_sum=false")
     table = SoftwareTable(classes=tuple(_link_class(run, absolute, samples) for run in ordered),
                           decoder_inputs=N_INPUTS[absolute])
     checks: list[SoftwareCheck] = []
-    with atomic_directory(output, guarded=True) as folder:
+    theirs: list[ConcentratorCheck] = []
+    with atomic_directory(output, guarded=True) as folder, tempfile.TemporaryDirectory() as build:
+        concentrator = Concentrator(sources, Path(build)) if sources else None
         (folder / FRAGMENT_FILE).write_text(fragment(table, installed, RESULT_FILE), encoding="utf-8")
         for run, one in zip(ordered, table.classes, strict=True):
             _write_graphs(run, one, table, folder)
@@ -90,8 +100,11 @@ def export_software(
         for run, one in zip(ordered, table.classes, strict=True):
             for name, modules in (samples or {"held-out modules": run.test}).items():
                 checks.append(check(run, one, table, folder, name, modules.rows(slice(0, _N_CHECK))))
+                if concentrator:
+                    theirs.append(check_concentrator(concentrator, one, table, folder, modules, name))
         result = SoftwareExport(table=table, link_to_graph=table.link_to_graph, bits_per_link=table.bits_per_link,
-                                checks=tuple(checks))
+                                checks=tuple(checks), source=str(concentrator.source) if concentrator else None,
+                                concentrator=tuple(theirs))
         result.save(folder / RESULT_FILE)
     return result
 
@@ -130,6 +143,30 @@ def check(
         energy=float(found.charge.sum()) / total, energy_fixed_sum=float(fixed.charge.sum()) / total,
         emd_own=float(np.nanmean(emd(cells, fractions))), emd=float(np.nanmean(emd(cells, found.charge))),
         emd_whole_conditions=whole)
+
+
+def check_concentrator(
+    concentrator: Concentrator, one: LinkClass, table: SoftwareTable, folder: Path, modules: CalqTable, name: str
+) -> ConcentratorCheck:
+    """Run the graphs of a class on the first modules in the C++ of a checkout, and compare with the stand-in for it."""
+    modules = modules.rows(np.flatnonzero(modules.calq.any(axis=1))[:_N_CONCENTRATOR])
+    columns = condition_columns(modules.extra)
+    calq, n_links, rule, valid = modules.calq, one.n_elinks, concentrator.rule, columns.get(CELLS)
+    pairs = [(folder / each.encoder_file, folder / each.decoder_file) for each in table.classes]
+    # Some versions fill the encoder's input only if they also print it.
+    found = concentrator.run(pairs, parameters(table) | {"verbose": 1}, calq, n_links, columns=columns, valid=valid)
+    encoder, decoder = (FrozenGraph(path) for path in pairs[table.link_to_graph[n_links]])
+    expected = run_software(encoder, decoder, calq, n_links, settings_of(table), rule, columns=columns, valid=valid,
+                            integer_division=False)
+    cells = to_trigger_cells(calq)
+    module_sum = cells.sum(axis=1) / (1 if rule == "fork" else CALQ_PER_MIPT)
+    differ = np.abs(found.charge - expected.charge) > _SAME_CHARGE * module_sum[:, None]
+    return ConcentratorCheck(
+        name=one.name, data=name, rule=rule, n_modules=len(cells),
+        n_latents_differ=int((found.latent != expected.latent).any(axis=1).sum()),
+        n_cells_differ=int(differ.any(axis=1).sum()), energy=float(found.charge.sum() / module_sum.sum()),
+        energy_expected=float(expected.charge.sum() / module_sum.sum()),
+        emd=float(np.nanmean(emd(cells, found.charge))), emd_expected=float(np.nanmean(emd(cells, expected.charge))))
 
 
 def _check_runs(runs: Sequence[Run]) -> None:

@@ -339,6 +339,7 @@ def test_runs_that_do_not_fit_together_are_refused(runs: list[Run], tmp_path: Pa
 @pytest.mark.parametrize(("options", "message"), [
     (["--input", "x.csv"], "--input needs --cmssw"),
     (["--json", "-"], "--json needs --cmssw"),
+    (["--sources", "src"], "--sources needs --cmssw"),
     (["--run", "other"], "2 runs, expected one; --cmssw exports several"),
 ])
 def test_options_of_the_software_alone(options: list[str], message: str) -> None:
