@@ -65,6 +65,13 @@ def test_no_settings_of_keras_are_left_in_the_home_folder(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_matrix_products_of_a_gpu_round_no_factor() -> None:
+    """TensorFloat-32, the default on GPUs, is for those who need no exact sums."""
+    import tensorflow as tf
+
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
 def test_export_takes_what_the_quantisers_see_and_refuses_what_is_not_finite() -> None:
     spec = PLAIN["qkeras_5elink"]
     model = build_encoder(spec)
