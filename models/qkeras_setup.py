@@ -10,8 +10,8 @@ that file if it is not there. Here both are given: KERAS_HOME names no folder.
 Eigen shares a matrix product out among threads also along the dimension that is summed: floating sums depend on the
 number of threads. It is two, whatever the machine has, unless TF_NUM_INTRAOP_THREADS says otherwise.
 
-A GPU that TensorFlow finds is used. By default it would round the factors of matrix products to 11 bits (TensorFloat-32),
-where the chip's sums must be exact before they are cut.
+A GPU that TensorFlow finds is used. By default it would round the factors of matrix products to 11 bits
+(TensorFloat-32), where the chip's sums must be exact before they are cut.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ COMMANDS: dict[str, tuple[Words, ...]] = {
         ("training", "train", "--config", name, "--set", "data.layers=[5,7,9,11,13]", "--output", f"{{out}}/{name}")
         for name in _CONFIGURATIONS),
     "main job: C++ of four encoders": tuple(
-        ("hls", "convert", "--config", name, "--weights", f"{{out}}/{name}/weights.npz", "--backend", backend,
-         "--output", f"{{out}}/{name}/hls_{backend}") for name in _CONFIGURATIONS for backend in ("catapult", "vitis")),
+        ("hls", "convert", "--config", name, "--weights", f"{{out}}/{name}/weights.npz", "--backend", "catapult",
+         "--backend", "vitis", "--output", f"{{out}}/{name}/hls_{{backend}}") for name in _CONFIGURATIONS),
     "main job: emulator against csim": tuple(
         ("bitexact_tests", "compare", "--config", name, "--weights", f"{{out}}/{name}/weights.npz", *_INPUT,
          "--backend", "catapult", "--backend", "vitis", "--json", f"{{out}}/{name}/compare.json")
@@ -125,7 +125,7 @@ def row(name: str, commands: Iterable[Words], folder: Path) -> str:
     found: Counter[str] = Counter()
     for words in commands:
         note = folder / "where.json"
-        given = [word.format(out=folder) for word in words]
+        given = [word.replace("{out}", str(folder)) for word in words]
         taken = run(["-m", "bitexact_tests.bench.where", "--sample", note, *given])
         seconds, cpu_seconds = seconds + taken.seconds, cpu_seconds + taken.cpu_seconds
         found.update(json.loads(note.read_text()))
