@@ -18,6 +18,7 @@ from models.arrays import IntArray
 from models.chip import MAX_ELINKS, ORBIT
 from models.errors import InputError
 from models.files import atomic_path
+from models.wording import counted
 
 _HEX = rb"[0-9a-fA-F]{8}"
 _LONGEST_LINE = 1 << 10
@@ -52,7 +53,7 @@ class LinkFile:
                 if not line:
                     continue
                 if last and number != last + 1:
-                    raise InputError(f"{path}: line {last + 1}: empty, expected {self.n_links} words")
+                    raise InputError(f"{path}: line {last + 1}: empty, expected {counted(self.n_links, 'word')}")
                 last = number
                 if not row.fullmatch(line):
                     raise self._explain(path, number, line.decode(errors="replace"))
@@ -61,7 +62,7 @@ class LinkFile:
                     yield self._words(chunk)
                     chunk = bytearray()
             if not last:
-                raise InputError(f"{path}: a header but no rows, expected {self.n_links} words per row")
+                raise InputError(f"{path}: a header but no rows, expected {counted(self.n_links, 'word')} per row")
             if chunk:
                 yield self._words(chunk)
 
@@ -83,7 +84,7 @@ class LinkFile:
     def _explain(self, path: str | Path, number: int, line: str) -> InputError:
         values = line.split(",")
         if len(values) != self.n_links:
-            return InputError(f"{path}: line {number}: {len(values)} columns, expected {self.n_links}")
+            return InputError(f"{path}: line {number}: {counted(len(values), 'column')}, expected {self.n_links}")
         name, value = next((n, v) for n, v in zip(self.columns, values, strict=True)
                            if not re.fullmatch(_HEX, v.encode()))
         return InputError(f"{path}: line {number}, column {name}: {value[:40]!r}, expected 8 hex digits")

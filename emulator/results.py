@@ -9,6 +9,7 @@ from typing import Literal
 from emulator.verify import SetResult
 from models.provenance import Provenance, provenance
 from models.result import Result
+from models.wording import counted
 
 
 class CheckedSet(Result):
@@ -45,5 +46,5 @@ class VectorCheck(Result):
     def __str__(self) -> str:
         n_exact, n_frames = sum(one.n_exact for one in self.sets), sum(one.n_frames for one in self.sets)
         counts = Counter(one.status for one in self.sets)
-        return (f"{n_exact} of {n_frames} frames exact in {len(self.sets)} sets: "
+        return (f"{n_exact} of {counted(n_frames, 'frame')} exact in {counted(len(self.sets), 'set')}: "
                 + ", ".join(f"{counts[status]} {status}" for status in ("exact", "explained", "different", "bad")))

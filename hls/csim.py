@@ -19,6 +19,7 @@ from models.chip import ORBIT
 from models.config import Config
 from models.errors import ToolFailed
 from models.weights import EncoderWeights
+from models.wording import counted
 
 
 def run_csim(
@@ -74,5 +75,5 @@ def _run_program(
             raise ToolFailed(f"csim failed with status {result.returncode}: {result.stderr.strip()}")
         rows = np.fromfile(folder / "output.bin", dtype=np.int32).reshape(-1, length)
     if len(rows) != len(events):
-        raise ToolFailed(f"csim wrote {len(rows)} events, expected {len(events)}")
+        raise ToolFailed(f"csim wrote {counted(len(rows), 'event')}, expected {len(events)}")
     return rows

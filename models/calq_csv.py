@@ -20,6 +20,7 @@ import pyarrow.csv as pa_csv
 
 from models.errors import InputError, parsing
 from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
+from models.wording import counted
 
 CALQ_COLUMNS = [f"CALQ_{i}" for i in range(N_TRIGGER_CELLS)]
 MAX_CALQ = (1 << CALQ_BITS) - 1
@@ -87,7 +88,8 @@ class CsvFile:
             check_columns(path, names)
             return cls(path, content, packed, fields, names)
         if len(fields) != N_TRIGGER_CELLS:
-            raise InputError(f"{path}: line 1: {len(fields)} columns and no header, expected {N_TRIGGER_CELLS}")
+            raise InputError(f"{path}: line 1: {counted(len(fields), 'column')} and no header, "
+                             f"expected {N_TRIGGER_CELLS}")
         return cls(path, content, packed, None, CALQ_COLUMNS)
 
     def read(self, types: Mapping[str, pa.DataType]) -> pa.Table:
@@ -153,7 +155,7 @@ class CsvFile:
                 if not fields or (self.header is not None and reader.line_num == 1):
                     continue
                 if len(fields) != len(self.names):
-                    return InputError(f"{self.path}: line {reader.line_num}: {len(fields)} columns, "
+                    return InputError(f"{self.path}: line {reader.line_num}: {counted(len(fields), 'column')}, "
                                       f"expected {len(self.names)}")
                 for name, field in zip(self.names, fields, strict=True):
                     if name in CALQ_COLUMNS and not _is_charge(field):

@@ -37,6 +37,7 @@ from models.errors import InputError, parsing
 from models.files import atomic_path
 from models.notebook import wafer_svg
 from models.trigger_cells import N_TRIGGER_CELLS, image_order, to_trigger_cells
+from models.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,11 +76,11 @@ class CalqTable:
 
     def __repr__(self) -> str:
         columns = ", ".join(map(str, self.extra.columns)) or "none"
-        return f"<CalqTable of {len(self.calq)} modules, further columns: {columns}>"
+        return f"<CalqTable of {counted(len(self.calq), 'module')}, further columns: {columns}>"
 
     def _repr_html_(self) -> str:
         mean = to_trigger_cells(self.calq).mean(axis=0) if len(self.calq) else np.zeros(N_TRIGGER_CELLS)
-        return f"<p>Mean charges of {len(self.calq)} modules, in CALQ</p>{wafer_svg(np.round(mean, 2))}"
+        return f"<p>Mean charges of {counted(len(self.calq), 'module')}, in CALQ</p>{wafer_svg(np.round(mean, 2))}"
 
 
 def read_calq(

@@ -33,6 +33,7 @@ from models.npz import read_npz, write_npz
 from models.spec import Format, LayerFormats
 from models.trigger_cells import N_TRIGGER_CELLS
 from models.validation import Evolving, explain
+from models.wording import counted
 
 INPUT = FixedPoint.parse("U1.8")
 """Format of all inputs: 9 bits, as many as the widest latent and the code of the module sum have."""
@@ -66,7 +67,8 @@ class CompactSpec(Evolving):
     Example: `CompactSpec.largest(encoder.latent, encoder.dense.outputs, macs=3000)`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=True,
+                              defer_build=True)
 
     latent: Format
     """Format of the latents, as the links carry them."""
@@ -142,7 +144,7 @@ class CompactSpec(Evolving):
         width = next((n for n in range(4096, 0, -1) if n * (outside + (n_hidden - 1) * n) <= macs), 0)
         if not width:
             raise InputError(f"{macs} multiply-accumulates, expected at least {outside + n_hidden - 1} for "
-                             f"{n_latents} latents and {n_hidden} hidden layers")
+                             f"{counted(n_latents, 'latent')} and {n_hidden} hidden layers")
         weight = FixedPoint(weight_bits, 1, signed=True)
         common = {"weight": weight, "bias": FixedPoint(weight_bits + 2, 2, signed=True), "product": None}
         hidden = {**common, "output": "U2.6 half_even saturate", "units": width}

@@ -47,7 +47,7 @@ LossName = Annotated[str, AfterValidator(_loss_name)]
 
 
 class _Section(Evolving):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class DataConfig(_Section):

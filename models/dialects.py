@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from models.chip import MAX_ELINKS, Revision
 from models.errors import InputError
 from models.register_map import Slot, register_map
+from models.wording import counted
 
 Keys = tuple[str, ...]
 Form = Literal["plain", "joined", "links"]
@@ -90,7 +91,7 @@ class Setting:
         elif not isinstance(value, list):
             numbers *= len(self.slots)
         if len(numbers) != len(self.slots):
-            raise InputError(f"{name}: {len(numbers)} values, expected one"
+            raise InputError(f"{name}: {counted(len(numbers), 'value')}, expected one"
                              + (f" or {len(self.slots)}" if len(self.slots) > 1 else ""))
         for slot, number in zip(self.slots, numbers, strict=True):
             if self.refused and number in self.refused:

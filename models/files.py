@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,26 @@ from models.errors import InputError, parsing
 
 _OURS = ".econ-t"
 """In every folder that is made under guard: no name that a user's own folder holds."""
+
+
+@contextmanager
+def made_folder(folder: Path, besides: Sequence[str] = ()) -> Iterator[None]:
+    """Make a folder and those above it for the block; after an error, those that are new and empty are removed.
+
+    besides: names of files that do not count and are removed with it.
+    """
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # not empty, or another process was faster
+            for one in new:
+                if {left.name for left in one.iterdir()} <= {*besides}:
+                    for name in besides:
+                        (one / name).unlink(missing_ok=True)
+                one.rmdir()
+        raise
 
 
 @contextmanager
@@ -34,7 +54,12 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
             with whole.open("rb") as source, os.fdopen(os.open(target, os.O_WRONLY | os.O_APPEND), "wb") as stream:
                 shutil.copyfileobj(source, stream)
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with made_folder(target.parent), _renamed(target) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _renamed(target: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
@@ -72,7 +97,12 @@ def atomic_directory(target: str | Path, guarded: bool = False) -> Iterator[Path
         if any(target.iterdir()) and not (target / _OURS).exists():
             raise InputError(f"{target}: a folder with other files, expected a new or an empty one, or one that an "
                              f"earlier run made (with {_OURS} in it)")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with made_folder(target.parent), _renamed_folder(target, guarded) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _renamed_folder(target: Path, guarded: bool) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield temporary

@@ -6,6 +6,7 @@ from pydantic import computed_field
 
 from models.chip import BX_NS
 from models.result import Result
+from models.wording import counted
 
 
 class Quantity(Result):
@@ -67,7 +68,7 @@ class Implementation(Result):
         parts += [text for text in (self.area, self.power) if text]
         if self.latency_cycles is not None:
             time = "" if self.latency_ns is None else f" = {self.latency_ns:g} ns = {self.latency_bx:g} BX"
-            parts.append(f"latency {self.latency_cycles} clocks{time}")
+            parts.append(f"latency {counted(self.latency_cycles, 'clock')}{time}")
         parts += [f"initiation interval {self.interval_cycles}"] if self.interval_cycles is not None else []
         parts += [f"at most {self.fmax_mhz:.4g} MHz"] if self.fmax_mhz is not None else []
         return ", ".join(parts) or "-"

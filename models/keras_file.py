@@ -22,6 +22,7 @@ from models.foreign.layers import Layer, Network
 from models.foreign.untrained import looks_untrained
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
+from models.wording import counted
 
 _LONGEST = 16  # bits of weights that are kept as int16
 
@@ -161,7 +162,7 @@ def _choose(arrays: dict[str, FloatArray], name: str, shape: tuple[int, ...]) ->
     named = [source for source in candidates if "encod" in source.lower()]
     candidates = named if len(candidates) > 1 and named else candidates
     if len(candidates) != 1:
-        what = f"{len(candidates)} arrays ({', '.join(candidates[:3])})" if candidates else "no array"
+        what = f"{counted(len(candidates), 'array')} ({', '.join(candidates[:3])})" if candidates else "no array"
         raise InputError(f"{what} of shape {shape} for {name}, expected exactly one")
     return candidates[0]
 

@@ -70,7 +70,7 @@ class ResultFile:
 class Result(ResultFile, BaseModel):
     """A named set of values. Types are strict: a number is not a text that looks like one; other keys are ignored."""
 
-    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def meanings(cls) -> dict[str, str]:

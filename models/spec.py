@@ -33,7 +33,8 @@ _WEIGHT_BITS, _CODE_BITS = 16, 31
 
 
 class _Strict(Evolving):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=True,
+                              defer_build=True)
 
 
 class LayerFormats(_Strict):

@@ -39,7 +39,7 @@ def test_bad_input_leaves_no_output(tmp_path: Path, register_file: Path) -> None
     output = tmp_path / "out" / "etx.csv"
     result = emulator("chip", "--registers", register_file, "--input", erx, "--output", output)
     assert result.returncode == 2 and result.stdout == ""
-    assert result.stderr == f"error: {erx}: line 22: 1 columns, expected 12\n"
+    assert result.stderr == f"error: {erx}: line 22: 1 column, expected 12\n"
     assert list(output.parent.glob("*")) == [] and list(output.parent.glob(".*")) == []
 
 

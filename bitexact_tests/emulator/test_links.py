@@ -46,8 +46,8 @@ BAD_FILES = {
     "no hex": ([*LINES[:3], "x" + LINES[3][1:], *LINES[4:]], r"line 4, column RX_DATA_0: 'x\w{7}', expected 8 hex"),
     "sign": ([*LINES[:3], LINES[3][:9] + "+" + LINES[3][10:]], r"line 4, column RX_DATA_1: '\+\w{7}', expected 8 hex"),
     "empty line": ([*LINES[:5], "", *LINES[5:]], r"line 6: empty, expected 12 words"),
-    "endless line": ([*LINES[:3], "f" * 100_000], r"line 4: 1 columns, expected 12"),
-    "bytes": ([*LINES[:3], "\x00\xff\x80"], r"line 4: 1 columns, expected 12"),
+    "endless line": ([*LINES[:3], "f" * 100_000], r"line 4: 1 column, expected 12"),
+    "bytes": ([*LINES[:3], "\x00\xff\x80"], r"line 4: 1 column, expected 12"),
 }
 
 

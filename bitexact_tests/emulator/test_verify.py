@@ -247,7 +247,7 @@ def test_sets_that_cannot_be_read_are_listed_and_the_others_compared(shared_data
         "no_input": f"{tmp_path}/no_input: testInput.csv is missing here and one folder up",
         "no_output": "testOutput.csv is missing",
         "bad_settings": "init.yaml:1: unknown key FMTBUF; did you mean 'FMTBUF_ALL'?",
-        "bad_input": "testInput.csv: line 2: 1 columns, expected 12",
+        "bad_input": "testInput.csv: line 2: 1 column, expected 12",
         "bad_output": "testOutput.csv: a header but no rows, expected 13 words per row",
     }
     assert {result.folder.name for result in results if result.exact} == {"a_good", "z_good"}

@@ -21,6 +21,7 @@ from models.arrays import BoolArray, IntArray
 from models.chip import LINK_BITS, MAX_ELINKS
 from models.errors import InputError
 from models.registers import Registers
+from models.wording import counted
 
 _ALL_ONES = (1 << LINK_BITS) - 1
 _FEW_ROWS, _MANY_ROWS = 96, 4000
@@ -89,7 +90,7 @@ def given_lanes(n_elinks: int, columns: Sequence[int] | None, inverted: Sequence
             raise InputError("--inverted needs --links, the column of each link; without both they are found")
         return None
     if len(columns) != n_elinks:
-        raise InputError(f"--links: {len(columns)} columns, expected {n_elinks} as in the registers")
+        raise InputError(f"--links: {counted(len(columns), 'column')}, expected {n_elinks} as in the registers")
     odd = next((number for number in inverted if number not in columns), None)
     if odd is not None:
         raise InputError(f"--inverted: column {odd} is not one of --links")

@@ -32,7 +32,8 @@ def show_alignment(result: AlignedCapture) -> None:
     """What was found in a capture, one line for each kind of finding."""
     lines = {"chip": result.chip, "links": _links(result), "rows": _rows(result), "start": _start(result),
              "gaps": _gaps(result.gaps)}
-    show_lines(f"{result.capture}: {result.n_frames:,} frames of {counted(result.n_rows, 'row')} recovered", lines)
+    show_lines(f"{result.capture}: {counted(result.n_frames, 'frame')} of {counted(result.n_rows, 'row')} recovered",
+               lines)
     for warning in _warnings(result):
         console_for(stderr=True).print(f"warning: {warning}", style="yellow")
 
@@ -70,7 +71,7 @@ def _links(result: AlignedCapture) -> str:
 
 
 def _rows(result: AlignedCapture) -> str:
-    return (f"{result.n_frames:,} frames, {result.n_idle:,} idle, {result.n_damaged:,} damaged, "
+    return (f"{counted(result.n_frames, 'frame')}, {result.n_idle:,} idle, {result.n_damaged:,} damaged, "
             f"{result.n_repeated:,} repeated")
 
 

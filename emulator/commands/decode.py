@@ -19,6 +19,7 @@ from emulator.links import ETX, open_output
 from models.errors import InputError
 from models.options import ChipRevision, JsonFile, RegisterFile
 from models.registers import Registers
+from models.wording import counted
 
 
 def decode(
@@ -70,7 +71,7 @@ def decode(
             raise _about(input, error) from None
     typer.echo(f"{settings.summary()}: {bx - first_bx} frames", err=True)
     if n_lost:
-        typer.echo(f"{n_lost} frames could not be read: the output buffer lost words "
+        typer.echo(f"{counted(n_lost, 'frame')} could not be read: the output buffer lost words "
                    f"(buff_t1 = {settings.buffer_thresholds[0]})", err=True)
 
 

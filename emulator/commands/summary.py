@@ -6,6 +6,7 @@ import typer
 
 from emulator.output_buffer import overflow_warning
 from models.registers import Registers
+from models.wording import counted
 
 
 def show_chip(registers: Registers, n_losing: int, n_frames: int) -> None:
@@ -13,6 +14,6 @@ def show_chip(registers: Registers, n_losing: int, n_frames: int) -> None:
 
     `n_losing` of the `n_frames` lost words.
     """
-    typer.echo(f"{registers.summary()}: {n_frames} frames", err=True)
+    typer.echo(f"{registers.summary()}: {counted(n_frames, 'frame')}", err=True)
     for warning in overflow_warning(registers, n_losing, n_frames):
         typer.echo(f"warning: {warning}", err=True)

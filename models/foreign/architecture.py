@@ -12,6 +12,7 @@ from typing import Any
 
 from models.errors import InputError
 from models.foreign.layers import ACTIVATIONS, DENSE, NORMS, PASSIVE
+from models.wording import counted
 
 _MAX_LAYERS = 1000
 _BEGINS_DECODER = {*DENSE, "Reshape", "Concatenate", "Conv2DTranspose", "QConv2DTranspose", "UpSampling2D", "Multiply"}
@@ -69,7 +70,7 @@ def encoder_nodes(origin: str, model: Mapping[str, Any], n_outputs: int) -> list
                     raise InputError(f"{origin}: {node} has {node.config['units']} outputs, the configuration's "
                                      f"encoder {n_outputs}")
                 return chain + _activations(origin, node)
-    what = problem or f"no dense layer behind an image among its {len(nodes)} layers"
+    what = problem or f"no dense layer behind an image among its {counted(len(nodes), 'layer')}"
     raise InputError(f"{origin}: {what}; expected an encoder: image, convolution, ReLU, dense layer, ReLU")
 
 
@@ -78,7 +79,7 @@ def chain_of(origin: str, model: Mapping[str, Any]) -> list[Node]:
     nodes = _Graph(origin).expand(model)
     last = [node for node in nodes if not node.users]
     if len(last) != 1:
-        raise InputError(f"{origin}: {len(last)} layers give a result, expected a chain of layers")
+        raise InputError(f"{origin}: {counted(len(last), 'layer')} give a result, expected a chain of layers")
     chain = _back_to_input(last[0])
     if isinstance(chain, str):
         raise InputError(f"{origin}: {chain}")
@@ -107,7 +108,7 @@ def _back_to_input(node: Node) -> list[Node] | str:
     chain = [node]
     while chain[0].sources:
         if len(chain[0].sources) > 1:
-            return f"{chain[0]} has {len(chain[0].sources)} inputs, expected one chain of layers"
+            return f"{chain[0]} has {counted(len(chain[0].sources), 'input')}, expected one chain of layers"
         if len(chain) > _MAX_LAYERS:
             return "its layers form a circle"
         chain.insert(0, chain[0].sources[0])
@@ -154,7 +155,7 @@ class _Graph:
         """Add the layers of one model; returns its inputs and its outputs."""
         layers = inner_layers(model) or []
         if len(self.nodes) + len(layers) > _MAX_LAYERS or len(path) > 10:
-            raise InputError(f"{self.origin}: over {_MAX_LAYERS} layers, expected an encoder")
+            raise InputError(f"{self.origin}: over {counted(_MAX_LAYERS, 'layer')}, expected an encoder")
         heads: dict[str, list[Node]] = {}  # what takes a layer's input
         tails: dict[str, list[Node]] = {}  # what gives its output
         for layer in layers:

@@ -13,6 +13,7 @@ from models.config import Config
 from models.errors import InputError
 from models.files import check_replaced
 from models.options import Force
+from models.wording import counted
 from rtl.commands.options import Fold, Pipelined, Redundant, chip
 from rtl.results import Placement
 
@@ -57,7 +58,7 @@ def place(
     slowest, fastest = found.spread_mhz
     used = found.utilisation
     _say(f"{found.name} in {found.device}: {found.fmax_mhz:.1f} MHz ({slowest:.1f} to {fastest:.1f}, "
-         f"{len(found.seeds)} seeds), {found.events_per_second / 1e6:.2f} million events/s, "
+         f"{counted(len(found.seeds), 'seed')}), {found.events_per_second / 1e6:.2f} million events/s, "
          f"{used.lut:,} of {used.lut_available:,} LUT, {used.ff:,} flip-flops", sys.stdout)
     slow = min(found.seeds, key=lambda seed: seed.fmax_mhz)
     for part in slow.critical_path:

@@ -15,6 +15,7 @@ from models.arrays import IntArray
 from models.errors import InputError
 from models.trigger_cells import CALQ_BITS
 from models.weights import EncoderWeights
+from models.wording import counted
 from rtl.design.chip import AutoencoderChip
 from rtl.mapping.energy import energy
 from rtl.mapping.fan_out import buffered_design
@@ -99,7 +100,7 @@ def measure(
     n_filling = -(-top.latency // top.interval)
     per_stream = len(calq) // bench.n_streams
     if per_stream <= n_filling:
-        raise InputError(f"{len(calq)} events, expected at least {(n_filling + 1) * bench.n_streams}")
+        raise InputError(f"{counted(len(calq), 'event')}, expected at least {(n_filling + 1) * bench.n_streams}")
     bench.run(calq[: per_stream * bench.n_streams].reshape(bench.n_streams, per_stream, -1), n_filling)
     netlist, toggles = bench.netlist, bench.counted
     n_events = bench.n_streams * (per_stream - n_filling)

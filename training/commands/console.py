@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.config import Config
 from models.console import Column, console_for, show_table
 from models.result import Result
+from models.wording import counted
 from training.results.audit import Way
 from training.results.card import TITLES, Sample
 from training.results.evaluation import Evaluation
@@ -77,7 +78,7 @@ class TrainingProgress:
 
 def show_training(config: Config, output: Path, summary: RunSummary) -> None:
     """Show one line about a finished run."""
-    _CONSOLE.print(f"{config.name}: {summary.epochs} epochs on {summary.n_train} modules, best epoch "
+    _CONSOLE.print(f"{config.name}: {counted(summary.epochs, 'epoch')} on {summary.n_train} modules, best epoch "
                    f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from models.wording import counted
 from training.figures.style import COLOURS
 from training.figures.wafer import CHARGE_MAP, DIFFERENCE_MAP, draw_scales, draw_wafer
 from training.results.latents import LatentStatistics
@@ -27,7 +28,7 @@ def sent_module(module: SentModule) -> Figure:
         received = np.asarray(one.charge)
         draw_wafer(panels[0][k], received, CHARGE_MAP, 0, top)
         distance = "-" if one.emd is None else f"{one.emd:.2f}"
-        panels[0][k].set_title(f"{one.scheme}\n{one.n_elinks} links, EMD {distance}", fontsize="small")
+        panels[0][k].set_title(f"{one.scheme}\n{counted(one.n_elinks, 'link')}, EMD {distance}", fontsize="small")
         changes = draw_wafer(panels[1][k], received - true, DIFFERENCE_MAP, -top, top)
         panels[1][k].set_title("received - input", fontsize="small")
     draw_scales(panels[1][0], {"charge [CALQ]": (charges, 0.72), "difference [CALQ]": (changes, 0.3)}, 0.07, "small")

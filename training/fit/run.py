@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from models.arrays import IntArray
 from models.calq_io import CalqTable, column_order, read_calq
 from models.config import CONFIG_FILE, Config
 from models.errors import InputError
+from models.files import made_folder
 from models.npz import read_npz
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from models.wording import counted
@@ -29,6 +30,7 @@ SHIPPED_RESULTS = Path("runs") / "shipped"
 """A folder for each shipped set, for what commands make of it: the package itself stays as it is."""
 PARETO_FILE = "pareto.json"
 """Name of the result in the folder of a scan; by default, that is a folder of the run."""
+_LOCK = ".lock"
 
 
 class Run:
@@ -252,7 +254,7 @@ class Run:
     def __repr__(self) -> str:
         if self.is_shipped:
             encoder = self.config.encoder
-            return f"<Run {self.name}: {encoder.n_elinks} links, {encoder.arithmetic} arithmetic>"
+            return f"<Run {self.name}: {counted(encoder.n_elinks, 'link')}, {encoder.arithmetic} arithmetic>"
         if not self.summary_file.exists():
             return f"<Run {self.folder}: not trained>"
         try:
@@ -260,7 +262,7 @@ class Run:
         except (InputError, OSError) as error:
             return f"<Run {self.folder}: {error}>"
         return (f"<Run {self.folder}: {config.name}, {counted(config.encoder.n_elinks, 'link')}, "
-                f"{summary.epochs} epochs, validation EMD {summary.val_emd:.3f}>")
+                f"{counted(summary.epochs, 'epoch')}, validation EMD {summary.val_emd:.3f}>")
 
 
 @contextmanager
@@ -270,10 +272,9 @@ def locked(folder: Path) -> Iterator[None]:
     The folder of a shipped set is refused.
     """
     shipped.check_not_shipped(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        held = FileLock(folder / ".lock", blocking=False).acquire()
-    except Timeout:
-        raise InputError(f"{folder}: locked by another process; wait for it or choose another --output") from None
-    with held:
+    with ExitStack() as lock, made_folder(folder, besides=[_LOCK]):  # locked until it is removed
+        try:
+            lock.enter_context(FileLock(folder / _LOCK, blocking=False).acquire())
+        except Timeout:
+            raise InputError(f"{folder}: locked by another process; wait for it or choose another --output") from None
         yield

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from models.arrays import FloatArray, IntArray
 from models.chip import Algorithm
 from models.errors import InputError
+from models.wording import counted
 from training.physics.coordinates import Binned, coordinates
 from training.physics.coordinates import values as coordinate_values
 from training.physics.emd import Progress, emd
@@ -85,7 +86,7 @@ def compare(
     """
     selected = np.flatnonzero(calq.max(axis=1, initial=0) > options.min_charge)
     if not len(selected):
-        raise InputError(f"{len(calq)} modules: no module has a cell above {options.min_charge:g} CALQ; "
+        raise InputError(f"{counted(len(calq), 'module')}: no module has a cell above {options.min_charge:g} CALQ; "
                          "expected at least one")
     schemes = all_schemes(options, calq, encoders)
     # Schemes of several budgets may share one setting of the chip, which then runs once.

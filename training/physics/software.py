@@ -18,6 +18,7 @@ import numpy.typing as npt
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.errors import InputError, parsing
 from models.trigger_cells import CALQ_PER_MIPT, IMAGE_SIZE, IMAGE_TO_TC, N_TRIGGER_CELLS, to_trigger_cells
+from models.wording import counted
 
 Rule = Literal["fork", "upstream"]
 
@@ -64,7 +65,7 @@ class FrozenGraph:
             definition.ParseFromString(path.read_bytes())
         nodes = list(definition.node)
         if len(nodes) < 2:  # noqa: PLR2004  (input and output)
-            raise InputError(f"{path}: graph of {len(nodes)} nodes, expected an input and an output")
+            raise InputError(f"{path}: graph of {counted(len(nodes), 'node')}, expected an input and an output")
         placeholders = [node.name for node in nodes if node.op.startswith("Placeholder")]
         if placeholders != [nodes[0].name]:
             raise InputError(f"{path}: placeholders {', '.join(placeholders) or 'none'}, expected its first node alone")

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from models.errors import InputError, ToolMissing, nearest, not_installed
-from models.files import write_text
+from models.files import made_folder, write_text
 from models.yaml_file import read_yaml
 from training.production.stream import keep_inputs
 
@@ -127,11 +127,12 @@ def run(parts: Sequence[Part], output: Path, farm: FarmConfig | None = None, don
         log.info("%d of %d parts are already done", len(finished), len(parts))
     farm = farm or FarmConfig()
     alone = cluster is None and farm.cluster == "local" and farm.n_workers == 1
-    for part, outcome in _here(left) if alone else _on_cluster(left, farm, cluster):
-        _write_note(output, part, outcome)
-        finished[part.name] = outcome.counts
-        if done is not None:
-            done(part.name, outcome.counts)
+    with made_folder(output):
+        for part, outcome in _here(left) if alone else _on_cluster(left, farm, cluster):
+            _write_note(output, part, outcome)
+            finished[part.name] = outcome.counts
+            if done is not None:
+                done(part.name, outcome.counts)
     return {name: finished[name] for name in names}
 
 

@@ -25,6 +25,7 @@ from models.chip import MAX_ELINKS
 from models.errors import InputError
 from models.npz import write_npz
 from models.trigger_cells import image_order
+from models.wording import counted
 from training.production.allocation import signal_links
 from training.production.condition_columns import condition_columns
 from training.production.geometry_file import GeometryFile, ModuleList
@@ -54,8 +55,8 @@ class LinkClasses:
         ordered = sorted(encoders, key=lambda one: one.weights.spec.n_elinks)
         for one, other in pairwise(ordered):
             if one.weights.spec.n_elinks == other.weights.spec.n_elinks:
-                raise InputError(f"{other.path}: for {other.weights.spec.n_elinks} links, as {one.path}; expected one "
-                                 "set of weights per number of links")
+                raise InputError(f"{other.path}: for {counted(other.weights.spec.n_elinks, 'link')}, as {one.path}; "
+                                 "expected one set of weights per number of links")
             if one.weights.spec.dense.outputs != other.weights.spec.dense.outputs:
                 raise InputError(f"{other.path}: {other.weights.spec.dense.outputs} latents, expected "
                                  f"{one.weights.spec.dense.outputs} as {one.path}")

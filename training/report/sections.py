@@ -118,8 +118,8 @@ def _learning(history: History | None) -> Section:
         return Section("Learning curves", "Not shipped with the set: 'econ-t weights card' says how it was trained.")
     kept = (f"validation EMD {min(history.val_emd):.3f}" if history.val_emd
             else f"validation loss {min(history.val_loss):.4g}")
-    text = (f"{len(history.loss)} epochs; the one that was kept has {kept}. If the last epochs use another loss "
-            "(training.final_loss), the scale of the loss changes at the dashed line.")
+    text = (f"{counted(len(history.loss), 'epoch')}; the one that was kept has {kept}. If the last epochs use another "
+            "loss (training.final_loss), the scale of the loss changes at the dashed line.")
     return Section("Learning curves", text, explorer="learning")
 
 

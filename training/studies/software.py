@@ -53,6 +53,8 @@ from training.studies.software_fragment import FRAGMENT_FILE, INSTALLED, fragmen
 # isort: split
 import tensorflow as tf
 
+from models.wording import counted
+
 RESULT_FILE = "software.json"
 TRITON_FOLDER = "triton"
 _ZERO_FRACTIONS = (0.003, 0.002, 0.001, 0.0)
@@ -177,8 +179,8 @@ def _check_runs(runs: Sequence[Run]) -> None:
                              f"{spec.input}; the software takes 16 latents of one integer bit from U1.7")
     for first, second in pairwise(runs):
         if first.weights.spec.n_elinks == second.weights.spec.n_elinks:
-            raise InputError(f"{second.folder}: for {second.weights.spec.n_elinks} links, as {first.folder}; expected "
-                             "one run per number of links")
+            raise InputError(f"{second.folder}: for {counted(second.weights.spec.n_elinks, 'link')}, as "
+                             f"{first.folder}; expected one run per number of links")
     names = [run.config.name for run in runs]
     for name in names:
         if names.count(name) > 1:

@@ -34,7 +34,7 @@ _N_STC_TYPES = 4
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Links(_Strict):
