@@ -25,7 +25,7 @@ _PACKAGE = "L1Trigger/L1THGCal"
 SOURCE = f"{_PACKAGE}/src/concentrator/HGCalConcentratorAutoEncoderImpl.cc"
 _OWN_HEADERS = f"{_PACKAGE}/interface/concentrator/"
 _FRAMEWORK = Path(__file__).parent / "cmssw"
-_ETA = 2.0  # of modules that come without; charges of the chip do not depend on it
+_PLACE = {"eta": 2.0, "layer": 1, "waferu": 0, "waferv": 0, "wafertype": 0}
 
 _SLOW, _FAST = np.divmod(np.arange(16), 4)
 CELL_U = np.concatenate([7 - _FAST, 1 + _SLOW + _FAST, 3 - _SLOW])
@@ -36,6 +36,11 @@ _MODULE = np.dtype([
     ("links", "<i4"), ("type", "<i4"), ("layer", "<i4"), ("wafer_u", "<i4"), ("wafer_v", "<i4"), ("eta", "<f8"),
     ("cell_u", "<i4", 48), ("cell_v", "<i4", 48), ("calq", "<i4", 48), ("exists", "u1", 48)])
 _RESULT = np.dtype([("mip", "<f8", 48), ("calq", "<f8", 48), ("latent", "<i4", 16)])
+
+
+def placed(columns: Mapping[str, npt.NDArray[Any]], n: int) -> dict[str, npt.NDArray[Any]]:
+    """Columns of n modules, and one place for all where a column is missing: to the software, a module is somewhere."""
+    return {name: np.full(n, value) for name, value in _PLACE.items()} | dict(columns)
 
 
 def rule_of(sources: Path) -> Rule:
@@ -81,12 +86,12 @@ class Concentrator:
 
         parameters: of the configuration, by name. Raises ToolFailed with the exception that the concentrator throws.
         """
-        columns = columns or {}
+        at = placed(columns or {}, len(calq))
         modules = np.zeros(len(calq), _MODULE)
         modules["links"], modules["cell_u"], modules["cell_v"] = n_links, CELL_U, CELL_V
-        for field, name, default in (("type", "wafertype", 0), ("layer", "layer", 1), ("wafer_u", "waferu", 0),
-                                     ("wafer_v", "waferv", 0), ("eta", "eta", _ETA)):
-            modules[field] = columns.get(name, default)
+        for field, name in (("type", "wafertype"), ("layer", "layer"), ("wafer_u", "waferu"), ("wafer_v", "waferv"),
+                            ("eta", "eta")):
+            modules[field] = at[name]
         modules["calq"] = to_trigger_cells(np.asarray(calq))
         modules["exists"] = 1 if valid is None else valid
         lines = [f"modelFiles {encoder.resolve()} {decoder.resolve()}" for encoder, decoder in graphs]

@@ -35,7 +35,7 @@ from training.networks.software import (
     with_sum,
     with_zeros,
 )
-from training.physics.concentrator import Concentrator, rule_of
+from training.physics.concentrator import Concentrator, placed, rule_of
 from training.physics.emd import emd
 from training.physics.evaluation import known_columns
 from training.physics.software import (
@@ -152,7 +152,7 @@ def check_concentrator(
 ) -> ConcentratorCheck:
     """Run the graphs of a class on the first modules in the C++ of a checkout, and compare with the stand-in for it."""
     modules = modules.rows(np.flatnonzero(modules.calq.any(axis=1))[:_N_CONCENTRATOR])
-    columns = condition_columns(modules.extra)
+    columns = placed(condition_columns(modules.extra), len(modules.calq))
     calq, n_links, rule, valid = modules.calq, one.n_elinks, concentrator.rule, columns.get(CELLS)
     pairs = [(folder / each.encoder_file, folder / each.decoder_file) for each in table.classes]
     # Some versions fill the encoder's input only if they also print it.

@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from models.calq_io import write_calq
 from models.errors import ToolFailed
-from models.trigger_cells import IMAGE_TO_TC
+from models.trigger_cells import IMAGE_TO_TC, image_order
 from training.__main__ import app
 
 pytest.importorskip("tensorflow")
 
 from bitexact_tests.training.studies.test_software import _run
 from training.physics.concentrator import CELL_U, CELL_V, SOURCE, Concentrator, rule_of
+from training.production.condition_columns import CELLS
 from training.results.software import SoftwareExport
 
 HEADERS = "L1Trigger/L1THGCal/interface/concentrator"
@@ -85,7 +88,13 @@ void HGCalConcentratorAutoEncoderImpl::select(
     seen.flat<float>()(i) = value;
     data.emplace_back(value * (1 << (parameters_.getParameter<int>("maxBitsPerOutput") - 1)), i, cells[0].detId());
   }}
+  const HGCalTriggerDetId where(cells[0].detId());
+  seen.flat<float>()(16) = tools_.getTriggerGeometry()->getModulePosition(where).eta() / 3.1;
+  seen.flat<float>()(17) = where.waferV() / 12.0;
+  seen.flat<float>()(18) = where.waferU() / 12.0;
+  seen.flat<float>()(19 + where.type()) = 1;
   seen.flat<float>()(22) = std::log(sum + 1.0);
+  seen.flat<float>()(23) = (where.layer() - 1) / 46.0;
   const Tensor map = run("decoder", links, seen);
   const float counts = cells[0].hwPt() / (cells[0].mipPt() * std::cosh(cells[0].eta()));
   for (const auto cell : tools_.getTriggerGeometry()->getTriggerCellsFromModule(0)) {{
@@ -121,13 +130,24 @@ def _export(folder: Path, sources: Path, output: str) -> tuple[int, str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("concentrator")
     _run(folder / "five", 5)
-    _run(folder / "two", 2)
+    two = _run(folder / "two", 2, sharp=150.0, conditions=("eta", "layer", "waferu", "waferv", "wafertype"))
+    rng, calq = np.random.default_rng(1), two.test.calq.copy()
+    n = len(calq)
+    whole = rng.random(n) < 0.5
+    calq[~whole, 8:16] = 0
+    there = np.ones((n, 48), bool)
+    there[np.ix_(~whole, image_order()[8:16])] = False
+    extra = pd.DataFrame({
+        "eta": rng.uniform(-2.9, -1.6, n), "layer": rng.integers(1, 48, n), "waferu": rng.integers(-12, 13, n),
+        "waferv": rng.integers(-12, 13, n), "wafertype": rng.integers(0, 3, n),
+        CELLS: there.astype(np.int64) @ (1 << np.arange(48))})
+    write_calq(two.test_file, calq, two.config.data.order, extra)
     return folder
 
 
 @pytest.mark.slow
 def test_the_software_decodes_as_its_stand_in(folder: Path) -> None:
-    """Two classes of links; the concentrator has charges at different calibrations."""
+    """Two classes of links, one with a conditional decoder and partial modules; cells at different calibrations."""
     sources = _checkout(folder / "src")
     status, output = _export(folder, sources, "cmssw")
     assert status == 0, output

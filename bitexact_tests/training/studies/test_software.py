@@ -36,7 +36,8 @@ from training.studies.software_fragment import FRAGMENT_FILE  # noqa: E402
 def _run(folder: Path, n_elinks: int, sharp: float = 40.0, **decoder: Any) -> Run:
     """A run with random weights; `sharp` logits make nearly all charge of a decoded map stand in few cells."""
     options = {"width": 8, "layers": 1} | decoder
-    config = Config.load(f"econ_t_{n_elinks}elink").override(training={"decoder": options})
+    augment = {"generated": 0} if "conditions" in decoder else {}
+    config = Config.load(f"econ_t_{n_elinks}elink").override(training={"decoder": options, "augment": augment})
     weights = EncoderWeights.random(config.encoder, n_elinks, density=0.4)
     encoder = chip_encoder(config.encoder, 0)
     encoder.set_codes(weights)
