@@ -18,6 +18,11 @@ _NOISE_PT = 10.0
 """GeV; residuals are relative to the transverse momentum plus this."""
 _RESOLUTION = 0.15
 _OFFSET_SPREAD = 20.0
+_TINY = 1e-3
+_LEAST_SCALE = 0.1
+"""Of the line of sums, where 1 is the median of measured over generated; a line that is nearly flat has no inverse."""
+_LINE_SPREADS = (1.0, 100.0, 100.0)
+"""Priors of the scale, about 1, of the offset and of its slope, about 0 GeV; some jets are enough to overrule them."""
 _WIDEST = 3.0
 """Effective widths beyond which a cluster is left out of the second fit: it is not the generated particle's."""
 
@@ -75,10 +80,10 @@ def _solve(columns: Float64Array, eta: Float64Array, pt: Float64Array) -> Float6
     from scipy.optimize import lsq_linear  # noqa: PLC0415  (slow to start, and --help does without)
 
     n = columns.shape[1]
-    common = float(np.median(pt / np.maximum(columns.sum(axis=1), 1e-3)))
+    common = float(np.median(pt / np.maximum(columns.sum(axis=1), _TINY)))
     weight = 1 / (_RESOLUTION * (pt + _NOISE_PT))
     data = np.column_stack([columns, -np.ones(len(pt)), -eta]) * weight[:, None]
-    prior = np.diag([1 / (_SPREAD * max(common, 1e-3))] * n + [1 / _OFFSET_SPREAD] * 2)
+    prior = np.diag([1 / (_SPREAD * max(common, _TINY))] * n + [1 / _OFFSET_SPREAD] * 2)
     wanted = np.concatenate([pt * weight, [1 / _SPREAD] * n, [0.0, 0.0]])
     bounds = (np.array([0.0] * n + [-np.inf] * 2), np.inf)
     solution: Float64Array = lsq_linear(np.concatenate([data, prior]), wanted, bounds).x
@@ -87,11 +92,22 @@ def _solve(columns: Float64Array, eta: Float64Array, pt: Float64Array) -> Float6
 
 def fit_line(measured: Float64Array, eta: Float64Array, pt: Float64Array) -> Callable[[Float64Array, Float64Array],
                                                                                     Float64Array]:
-    """Scale and offset linear in |eta| for sums such as those of jets; returns the function that applies them."""
+    """Scale and offset linear in |eta| for sums such as those of jets; returns the function that applies them.
+
+    The line is that of the measured sum against the generated momentum, inverted: fitted the other way round, wide
+    distributions would pull every jet towards the mean of those generated, whose spectrum the fit would depend on. All
+    have the same weight, as pile-up adds the same spread to all.
+    """
     if not len(pt):
         return lambda measured, _eta: measured
-    scale, offset, slope = _solve(measured[:, None], np.abs(eta), pt)
-    return lambda measured, eta: scale * measured - offset - slope * np.abs(eta)
+    from scipy.optimize import lsq_linear  # noqa: PLC0415  (slow to start, and --help does without)
+
+    common = float(np.median(pt / np.maximum(measured, _TINY)))
+    columns, prior = np.column_stack([pt, np.ones(len(pt)), np.abs(eta)]), np.diag(_NOISE_PT / np.array(_LINE_SPREADS))
+    wanted = np.concatenate([common * measured, [prior[0, 0], 0.0, 0.0]])
+    bounds = ([_LEAST_SCALE, -np.inf, -np.inf], np.inf)
+    scale, offset, slope = lsq_linear(np.concatenate([columns, prior]), wanted, bounds).x
+    return lambda measured, eta: (common * measured - offset - slope * np.abs(eta)) / scale
 
 
 def halves(event: IntArray) -> tuple[Int64Array, Int64Array]:

@@ -126,6 +126,25 @@ def test_line_of_sums() -> None:
     assert_array_equal(fit_line(raw[:0], eta[:0], pt[:0])(raw, eta), raw)
 
 
+def test_line_of_wide_sums_keeps_the_response() -> None:
+    """Sums that lie as often one step above their line as below it: the mean of each momentum is on the line.
+
+    Fitted the other way round, the slope would be smaller by the share of the variance that is the momentum's.
+    """
+    pt, eta, step = (one.ravel() for one in np.meshgrid([25.0, 40.0, 60.0, 80.0], np.linspace(1.8, 2.6, 25), [-20, 20]))
+    raw = (pt + 4 + 5 * eta + step) / 1.25
+    found = fit_line(raw, eta, pt)(raw, eta)
+    for one in (25.0, 40.0, 60.0, 80.0):
+        assert found[pt == one].mean() == pytest.approx(one, rel=0.02)
+    assert np.polyfit(found, pt, 1)[0] == pytest.approx(pt.var() / (pt.var() + 400), rel=0.05)  # why not this one
+
+
+def test_line_of_sums_without_a_slope_is_finite() -> None:
+    eta, pt = RNG.uniform(1.8, 2.6, 50), RNG.uniform(20, 80, 50)
+    raw = 100 - pt
+    assert np.abs(fit_line(raw, eta, pt)(raw, eta)).max() < 20 * raw.max()
+
+
 def clusters_of(charge: np.ndarray, eta: np.ndarray, event: np.ndarray) -> Clusters:
     number = np.zeros(len(eta), np.int64)
     zero = np.zeros(len(eta))
