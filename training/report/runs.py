@@ -37,7 +37,8 @@ def write_runs_report(runs: Mapping[str, Run], physics: Comparison, path: Path) 
         Section("Runs", "How each was trained.", [_trainings(runs)]),
         *comparison_sections(physics),
         Section("Learning curves", "Of the validation modules of each run; losses of different names have different "
-                                   "scales.", explorer="learning" if histories else ""),
+                "scales." if histories else "Shipped sets come without theirs; econ-t weights card NAME says how each "
+                "was trained.", explorer="learning" if histories else ""),
         made_section(made, "see the table of runs", physics),
     ]
     with style("page"):

@@ -117,6 +117,9 @@ def test_everything_fits(visit: Callable[..., Visit], width: int, scheme: str, g
             return [wide.scrollLeft, first.getBoundingClientRect().left - wide.getBoundingClientRect().left];
         }""")
         assert moved == [200, 0], "the first column stays"
+        words = page.evaluate("Array.from(document.querySelectorAll('.words'), "
+                              "(one) => one.scrollWidth - one.clientWidth)")
+        assert words and max(words) == 0, "words to scroll"
     small = page.evaluate("Array.from(document.querySelectorAll('figure svg'), (one) => "
                           "one.getBoundingClientRect().width).filter((width) => width > 0 && width < 200).length")
     assert small == 0, "pictures too small to read"
