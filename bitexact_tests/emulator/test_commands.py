@@ -89,12 +89,12 @@ def test_verify_exits_with_one_on_a_mismatch(tmp_path: Path, register_file: Path
     (tmp_path / "testOutput.csv").write_text(ETX.header() + ETX.rows(etx))
     good = emulator("verify", tmp_path, "--json", tmp_path / "good.json")
     assert good.returncode == 0
-    assert "20 of 20 frames exact in 1 sets: 1 exact, 0 explained, 0 different, 0 bad" in good.stdout
+    assert "20 of 20 frames exact in 1 set: 1 exact, 0 explained, 0 different, 0 bad" in good.stdout
     etx[7, 1] ^= 1 << 20
     (tmp_path / "testOutput.csv").write_text(ETX.header() + ETX.rows(etx))
     bad = emulator("verify", tmp_path, "--json", tmp_path / "bad.json")
     assert bad.returncode == 1
-    assert "19 of 20 frames exact in 1 sets: 0 exact, 0 explained, 1 different, 0 bad" in bad.stdout
+    assert "19 of 20 frames exact in 1 set: 0 exact, 0 explained, 1 different, 0 bad" in bad.stdout
     assert "different, BX 7: charge_" in bad.stdout and "TX_DATA_1" in bad.stdout
     written = {name: VectorCheck.load(tmp_path / f"{name}.json") for name in ("good", "bad")}
     assert [(one.n_frames, one.n_exact, one.status) for check in written.values() for one in check.sets] == [

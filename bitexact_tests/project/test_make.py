@@ -33,7 +33,8 @@ def run(folder: Path, *arguments: str) -> list[list[str]]:
     fake.write_text(_FAKE.format(python=sys.executable, log=str(log)))
     fake.chmod(0o755)
     ready.touch()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    # `make test ARGS=...` hands its own variables on.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"}
     done = subprocess.run(["make", f"PYTHON={fake}", f"READY={ready}", *arguments], cwd=REPOSITORY, env=environment,
                           capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr

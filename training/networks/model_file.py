@@ -67,7 +67,7 @@ def read_model(path: Path, kind: str) -> tuple[dict[str, Any], npt.NDArray[np.fl
 def check_count(path: Path, weights: npt.NDArray[np.float32], expected: int, what: str) -> None:
     """Raise InputError unless the number of weights is that of the model; call it before building a large model."""
     if len(weights) != expected:
-        raise InputError(f"{path}: {counted(len(weights), 'weight')}, expected {expected} of {what}")
+        raise InputError(f"{path}: {counted(len(weights), 'weight')}, expected {expected:,} of {what}")
 
 
 def fill(model: Any, weights: npt.NDArray[np.float32]) -> None:

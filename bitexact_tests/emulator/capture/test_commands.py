@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
-from rich.console import Console
 from typer.testing import CliRunner
 
 from bitexact_tests.samples.captures import Etx, captured, input_words, rewired, sent
@@ -18,6 +17,7 @@ from emulator.capture.results import AlignedCapture, CaptureComparison
 from emulator.commands import capture_report, comparison_report
 from emulator.decoding import decode
 from emulator.links import ERX, ETX
+from models.console import WholeWords
 
 N = 400
 
@@ -34,8 +34,8 @@ def save(path: Path, etx: Etx) -> Path:
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed has 80 columns, as on a terminal."""
-    def of_80_columns(*, stderr: bool = False) -> Console:
-        return Console(stderr=stderr, width=80, highlight=False, markup=False)
+    def of_80_columns(*, stderr: bool = False) -> WholeWords:
+        return WholeWords(stderr=stderr, width=80, highlight=False, markup=False)
 
     for module in (capture_report, comparison_report):
         monkeypatch.setattr(module, "console_for", of_80_columns)
@@ -144,17 +144,22 @@ def compared(files: dict[str, Path], etx: Etx, *options: object) -> Result:
     return econ_t("compare", files["expected"], recorded, *options)
 
 
+def one_line(result: Result) -> str:
+    return " ".join(result.stdout.split())
+
+
 def words() -> Etx:
     return sent("BC", 5)[1][:N].copy()
 
 
 def test_compare_of_equal_captures(files: dict[str, Path]) -> None:
     equal = compared(files, words())
-    assert equal.exit_code == 0 and equal.stdout.startswith("400 of 400 rows equal: ")
+    assert equal.exit_code == 0 and one_line(equal).startswith("400 of 400 rows equal: ")
     part = compared(files, words()[100:300])
-    assert part.exit_code == 0 and "Recorded line 2 is expected line 102: the capture begins 100 BX on" in part.stdout
+    assert part.exit_code == 0
+    assert "Recorded line 2 is expected line 102: the capture begins 100 BX on" in one_line(part)
     late = compared(files, np.concatenate([np.full((1, 13), 3, np.uint32), words()]))
-    assert late.exit_code == 0 and "Recorded line 3 is expected line 2: the capture is 1 BX late" in late.stdout
+    assert late.exit_code == 0 and "Recorded line 3 is expected line 2: the capture is 1 BX late" in one_line(late)
 
 
 def test_compare_shows_the_difference_and_guesses(files: dict[str, Path], tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import yaml
 from typer.testing import CliRunner
 
 from bitexact_tests.__main__ import app
-from bitexact_tests.commands import compare
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.samples.charges import charges
 from emulator import encode
@@ -18,6 +17,7 @@ from models.bit_comparison import BitComparison
 from models.calq_io import write_calq
 from models.config import Config
 from models.weights import EncoderWeights
+from rtl.simulation import events
 
 pytestmark = pytest.mark.usefixtures("_yosys")
 
@@ -51,7 +51,7 @@ def test_one_wrong_bit_of_the_verilog_fails_the_command(small: list[str], monkey
         stages["hidden_code"][7, 3] ^= 1
         return stages
 
-    monkeypatch.setattr(compare, "simulate_events", wrong)
+    monkeypatch.setattr(events, "simulate_events", wrong)
     done = CliRunner().invoke(app, small)
     assert done.exit_code == 1
     assert "first mismatch: stage hidden_code, event 7, index [3]" in " ".join(done.output.split())

@@ -41,7 +41,7 @@ def test_what_was_trained(run: Run) -> None:
     np.testing.assert_array_equal(run.test.calq, dataset.test.calq)
     assert run.summary.data_digest == dataset.digest and len(run.history.loss) == run.summary.epochs == 1
     assert decode(run.decoder, np.zeros((2, 16)), np.array([1, 1])).shape == (2, 48)
-    assert repr(run) == f"<Run {run.folder}: econ_t_3elink, 3 links, 1 epochs, validation EMD " \
+    assert repr(run) == f"<Run {run.folder}: econ_t_3elink, 3 links, 1 epoch, validation EMD " \
                         f"{run.summary.val_emd:.3f}>"
     with pytest.raises(InputError, match=r"does not set training\.network"):
         _ = run.network

@@ -16,7 +16,7 @@ from training.__main__ import app
 
 pytest.importorskip("tensorflow")
 
-from bitexact_tests.training.studies.test_software import _run
+from bitexact_tests.samples.random_run import random_run
 from training.physics.concentrator import CELL_U, CELL_V, SOURCE, Concentrator, rule_of
 from training.production.condition_columns import CELLS
 from training.results.software import SoftwareExport
@@ -129,8 +129,8 @@ def _export(folder: Path, sources: Path, output: str) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("concentrator")
-    _run(folder / "five", 5)
-    two = _run(folder / "two", 2, sharp=150.0, conditions=("eta", "layer", "waferu", "waferv", "wafertype"))
+    random_run(folder / "five", 5)
+    two = random_run(folder / "two", 2, sharp=150.0, conditions=("eta", "layer", "waferu", "waferv", "wafertype"))
     rng, calq = np.random.default_rng(1), two.test.calq.copy()
     n = len(calq)
     whole = rng.random(n) < 0.5

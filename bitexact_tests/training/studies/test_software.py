@@ -12,54 +12,27 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bitexact_tests.samples.random_run import random_run
 from emulator import encode
-from models.calq_io import write_calq
-from models.config import Config
 from models.errors import InputError
 from models.trigger_cells import IMAGE_TO_TC, channel_to_pixel, to_trigger_cells
-from models.weights import EncoderWeights
 from training.__main__ import app
 from training.fit.run import Run
-from training.production.toy import generate
 from training.results.software import LinkClass, SoftwareCheck, SoftwareTable
 
 tf = pytest.importorskip("tensorflow")
 
-from training.networks.chip_encoder import chip_encoder  # noqa: E402
-from training.networks.decoder import build_decoder, context, decode, save_decoder  # noqa: E402
+from training.networks.decoder import context, decode  # noqa: E402
 from training.networks.software import SoftwareDecoder, frozen, sum_context, with_sum  # noqa: E402
 from training.physics.software import FrozenGraph, Settings, run_software, software_conditions  # noqa: E402
 from training.studies.software import RESULT_FILE, _check_onnx, export_software, settings_of  # noqa: E402
 from training.studies.software_fragment import FRAGMENT_FILE  # noqa: E402
 
 
-def _run(folder: Path, n_elinks: int, sharp: float = 40.0, **decoder: Any) -> Run:
-    """A run with random weights; `sharp` logits make nearly all charge of a decoded map stand in few cells."""
-    options = {"width": 8, "layers": 1} | decoder
-    augment = {"generated": 0} if "conditions" in decoder else {}
-    config = Config.load(f"econ_t_{n_elinks}elink").override(training={"decoder": options, "augment": augment})
-    weights = EncoderWeights.random(config.encoder, n_elinks, density=0.4)
-    encoder = chip_encoder(config.encoder, 0)
-    encoder.set_codes(weights)
-    model = build_decoder(config.encoder, config.training.decoder, n_elinks, encoder)
-    for layer in model.layers:
-        if layer.name == "logits":
-            layer.set_weights([weight * sharp for weight in layer.get_weights()])
-    run = Run(folder)
-    weights.save(run.weights_file)
-    config.save(run.config_file)
-    save_decoder(model, config.training.decoder, run.decoder_file)
-    calq = generate(150, seed=n_elinks)
-    calq[0] = 0
-    calq[1] = np.arange(48) == 5  # one CALQ
-    write_calq(run.test_file, calq, config.data.order)
-    return Run(folder)
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     root = tmp_path_factory.mktemp("software")
-    return [_run(root / "five", 5), _run(root / "two", 2)]
+    return [random_run(root / "five", 5), random_run(root / "two", 2)]
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +138,7 @@ def test_outputs_are_64_with_exact_zeros_where_no_cell_is(exported: Path) -> Non
 def test_every_decoder_runs_with_one_placeholder(tmp_path: Path) -> None:
     """Refining decoders contain the encoder, members are averaged; both decode as our own."""
     for number, options in enumerate(({"refinements": 2, "refinement_width": 8}, {"members": 2})):
-        run = _run(tmp_path / str(number), 4, sharp=1.0, **options)
+        run = random_run(tmp_path / str(number), 4, sharp=1.0, **options)
         module = SoftwareDecoder(run.decoder, 24, 0.0)
         path = tmp_path / f"{number}.pb"
         path.write_bytes(frozen(module).SerializeToString())
@@ -181,7 +154,7 @@ def test_every_decoder_runs_with_one_placeholder(tmp_path: Path) -> None:
 
 
 def test_a_decoder_that_does_not_see_the_sum_has_16_inputs_and_gives_fractions(tmp_path: Path) -> None:
-    run = _run(tmp_path / "run", 5, sees_sum=False)
+    run = random_run(tmp_path / "run", 5, sees_sum=False)
     result = export_software([run], tmp_path / "out")
     assert result.table.decoder_inputs == 16
     assert "preserveModuleSum=True" in (tmp_path / "out" / FRAGMENT_FILE).read_text()
@@ -317,7 +290,7 @@ def test_check_tells_what_is_not_within_the_limits() -> None:
 
 def test_command_fails_if_the_software_decodes_something_else(tmp_path: Path) -> None:
     """A flat decoder has charge everywhere; without it in nearly all cells the EMD is another one."""
-    _run(tmp_path / "flat", 3, sharp=0.1)
+    random_run(tmp_path / "flat", 3, sharp=0.1)
     found = CliRunner().invoke(app, ["export", "--cmssw", "--run", str(tmp_path / "flat"), "--json",
                                      str(tmp_path / "found.json")])
     assert found.exit_code == 1
@@ -330,7 +303,7 @@ def test_runs_that_do_not_fit_together_are_refused(runs: list[Run], tmp_path: Pa
     five = runs[0]
     with pytest.raises(InputError, match=r"for 5 links, as .*five; expected one run per number of links"):
         export_software([five, five], tmp_path / "out")
-    again = _run(tmp_path / "four", 4)
+    again = random_run(tmp_path / "four", 4)
     again.config = five.config.evolve(encoder={"n_elinks": 4})
     with pytest.raises(InputError, match="configuration econ_t_5elink is that of two runs"):
         export_software([five, again], tmp_path / "out")
