@@ -14,6 +14,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,8 @@ def _objective(optuna: Any, trial: Any, config: Config, output: Path, report: Ca
     try:
         train(chosen, folder, report=after)
     except optuna.TrialPruned:
-        shutil.rmtree(folder)
+        with suppress(FileNotFoundError):  # a training that saved nothing leaves no folder
+            shutil.rmtree(folder)
         report(f"{trial.number}: stopped")
         raise
     history = Run(folder).history.val_emd
