@@ -15,6 +15,7 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,11 @@ def _search_on(
 ) -> None:
     """Keep this many trainings at work until enough are done."""
     optuna = optuna_or_missing()
-    number = len(study.trials)
+    # Those that wait bring their own options: with them, a search that goes on would draw others a second time.
+    numbers = count(sum(trial.state != optuna.trial.TrialState.WAITING for trial in study.trials))
 
     def one_more() -> Any:
-        nonlocal number
-        number += 1
-        return client.submit(_try, config=config, output=output, number=number, shared=True, pure=False)
+        return client.submit(_try, config=config, output=output, number=next(numbers), shared=True, pure=False)
 
     left = n_trials - len(_done(optuna, study))
     running = client.finished([one_more() for _ in range(min(left, n_at_once))])
