@@ -11,10 +11,10 @@ import pytest
 from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.samples.charge_maps import maps
 from models.config import Config
-from models.trigger_cells import image_order
+from models.trigger_cells import distance_matrix, image_order
 from models.weights import EncoderWeights
 from training.physics.comparison import compare
-from training.physics.emd import emd
+from training.physics.emd import _MAX_ITERATIONS, _solver, emd, emd_and_potential
 from training.production.toy import generate
 from training.results.comparison import Options
 from training.results.run import History
@@ -58,4 +58,28 @@ def test_emd(benchmark: Any, received: str, n_processes: int) -> None:
     benchmark.group = f"EMD, {received}"
     distance = benchmark.pedantic(emd, (true, pred, n_processes), rounds=1)
     assert (distance >= 0).all()
+    benchmark.extra_info["events_per_s"] = len(true) / benchmark.stats.stats.median if benchmark.stats else 0
+
+
+@pytest.mark.parametrize("what", ["value and gradient", "solver", "solver from its own potentials"])
+def test_emd_of_a_loss(benchmark: Any, what: str) -> None:
+    """What one module takes in a training on the exact EMD, and how much of it is POT's solver."""
+    true, pred = maps("all 48 cells", 2_000)
+    true, pred = true / true.sum(axis=1, keepdims=True), pred / pred.sum(axis=1, keepdims=True)
+    solver, distances = _solver(), distance_matrix()
+    problems = []
+    for surplus in true - pred:
+        source, target = np.flatnonzero(surplus > 0), np.flatnonzero(surplus < 0)
+        supply, demand = surplus[source], -surplus[target]
+        problems.append((supply, demand * (supply.sum() / demand.sum()), distances[np.ix_(source, target)]))
+    known = [solver(*problem, _MAX_ITERATIONS, 1)[2:4] for problem in problems]
+
+    def solve() -> list[float]:
+        warm = known if "potentials" in what else [()] * len(problems)
+        return [solver(*problem, _MAX_ITERATIONS, 1, *start)[1] for problem, start in zip(problems, warm, strict=True)]
+
+    benchmark.group = "EMD of a loss"
+    call = (lambda: emd_and_potential(true, pred)[0]) if what == "value and gradient" else solve
+    found = benchmark.pedantic(call, rounds=5)
+    np.testing.assert_allclose(found, emd(true, pred, 1), rtol=0, atol=1e-9)
     benchmark.extra_info["events_per_s"] = len(true) / benchmark.stats.stats.median if benchmark.stats else 0

@@ -31,6 +31,7 @@ def weights(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("folder", "backends", "expected"), [
     ("mine", ["vitis"], [("mine", "vitis")]),
     ("hls_{backend}", ["catapult"], [("hls_catapult", "catapult")]),
+    ("mine", ["vitis", "vitis"], [("mine", "vitis")]),
     ("hls_{backend}", ["vitis", "catapult"], [("hls_vitis", "vitis"), ("hls_catapult", "catapult")]),
 ])
 def test_folders(written: list[tuple[Path, str]], weights: Path, folder: str, backends: list[str],

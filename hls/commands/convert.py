@@ -16,8 +16,8 @@ from models.options import Force, WeightsConfig, WeightsFile
 
 def convert(
     weights: WeightsFile,
-    output: Annotated[Path, typer.Option(help="Project folder, with {backend} for the name of the backend; an older "
-                                              "project there is replaced, but for one with vendor reports.")],
+    output: Annotated[Path, typer.Option(help="Project folder; {backend} in it stands for the name of the backend. An "
+                                              "older project there is replaced, but for one with vendor reports.")],
     config: WeightsConfig = None,
     backend: Annotated[list[str] | None, typer.Option(help="vitis or catapult; may be repeated; default: the "
                                                            "configuration's.")] = None,
@@ -29,7 +29,7 @@ def convert(
     --backend vitis
     """
     chosen, codes = load_configured(weights, config)
-    names = [backend_name(name, chosen.hls.backend) for name in backend or [chosen.hls.backend]]
+    names = list(dict.fromkeys(backend_name(name, chosen.hls.backend) for name in backend or [chosen.hls.backend]))
     folders = [Path(str(output).replace("{backend}", name)) for name in names]
     if len(set(folders)) != len(names):
         raise InputError(f"--output {output}: expected {{backend}} in it, for {' and '.join(names)}")

@@ -23,6 +23,7 @@ from models.errors import InputError
 from models.files import atomic_directory
 from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
+from models.wording import counted
 from training.fit.run import Run
 from training.networks.decoder import decode
 from training.networks.graphs import run_onnx, to_onnx
@@ -52,8 +53,6 @@ from training.studies.software_fragment import FRAGMENT_FILE, INSTALLED, fragmen
 
 # isort: split
 import tensorflow as tf
-
-from models.wording import counted
 
 RESULT_FILE = "software.json"
 TRITON_FOLDER = "triton"

@@ -83,7 +83,7 @@ def _search_on(
 ) -> None:
     """Keep this many trainings at work until enough are done."""
     optuna = optuna_or_missing()
-    # Those that wait bring their own options: with them, a search that goes on would draw others a second time.
+    # Waiting trials bring their own options. Counted, they would shift the seeds, and a resumed search draw one again.
     numbers = count(sum(trial.state != optuna.trial.TrialState.WAITING for trial in study.trials))
 
     def one_more() -> Any:
