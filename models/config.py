@@ -23,7 +23,6 @@ from models.errors import InputError, nearest
 from models.files import write_text
 from models.spec import EncoderSpec
 from models.stages import Stage, check_not_staged, stages_of
-from models.trigger_cells import IMAGE_SIZE
 from models.validation import Evolving, explain
 from models.yaml_file import BAD_YAML, Location, named_file, read_yaml
 
@@ -283,7 +282,7 @@ class HlsConfig(_Section):
 class RtlConfig(_Section):
     """The open RTL: `fold` clocks per event, which share the gates of the encoder; 1 is the fully parallel one."""
 
-    fold: int = Field(1, ge=1, le=IMAGE_SIZE**2)
+    fold: int = Field(1, ge=1)
 
 
 class Config(_Section):

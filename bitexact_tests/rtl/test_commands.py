@@ -75,3 +75,13 @@ def test_what_cannot_be_placed_is_told_before_any_work(tmp_path: Path, options: 
     assert done.exit_code == 2 and message in done.stderr and done.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["placed.json"]
     assert (tmp_path / "placed.json").read_text() == "kept"
+
+
+def test_configuration_takes_the_folds_that_the_option_takes(tmp_path: Path) -> None:
+    text = (REPOSITORY / "configs" / "econ_t_5elink.yaml").read_text(encoding="utf-8")
+    for fold, found in ((128, ""), (256, "expected one of 1, 2, 4, 8, 16, 32, 64, 128")):
+        (tmp_path / "folded.yaml").write_text(f"{text}\nrtl: {{fold: {fold}}}\n", encoding="utf-8")
+        done = CliRunner().invoke(app, ["verilog", "--config", str(tmp_path / "folded.yaml"), "--output",
+                                        str(tmp_path / f"{fold}.v")])
+        assert done.exit_code == (2 if found else 0) and found in done.stderr, done.stderr
+        assert (tmp_path / f"{fold}.v").exists() == (not found)
