@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from models.config import Config
-from models.console import Column, console_for, show_table
-from models.result import Result
+from models.console import Column, console_for, show_table, write_csv
+from models.result import Result, ResultList
 from models.wording import counted
 from training.results.audit import Way
 from training.results.card import TITLES, Sample
 from training.results.evaluation import Evaluation
 from training.results.latents import LatentStatistics
+from training.results.modules import SampleDistribution
 from training.results.run import Epoch, RunSummary
 from training.results.start import WarmStart
 
@@ -168,11 +169,16 @@ def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], Non
         yield lambda _name, _counts: progress.advance(task)
 
 
-def show_distributions(rows: list[tuple[str, ...]]) -> None:
-    """Show samples side by side, as returned by `training.production.distributions.compare`."""
+def show_distributions(found: Sequence[SampleDistribution], json: str | None, csv: str | None) -> None:
+    """Show samples side by side, and write them where they are asked for."""
     numbers = [Column(title, right=True) for title in ("mean", "5%", "25%", "50%", "75%", "95%")]
     show_table(console_for(stderr=True), "mean and percentiles", ["per module", Column("sample", wraps=True), *numbers],
-               rows)
+               [(one.quantity, one.sample, *(f"{value:.1f}" for value in (
+                   one.mean, one.p5, one.p25, one.p50, one.p75, one.p95))) for one in found])
+    if json:
+        ResultList[SampleDistribution](tuple(found)).save(json)
+    if csv:
+        write_csv(csv, [one.model_dump() for one in found])
 
 
 def show_records(title: str, rows: list[dict[str, Any]], optional: Sequence[str] = ()) -> None:

@@ -14,14 +14,17 @@ from emulator.file_encoder import FileEncoder
 from emulator.trace import STAGES
 from models.calq_io import column_order, read_calq, write_latent_pieces, write_latents
 from models.calq_stream import calq_pieces
+from models.console import write_csv
 from models.errors import InputError
 from models.npz import write_npz
-from models.options import CalqFile, LatentFile, Order, TraceFile, WeightsConfig
+from models.options import CalqFile, CsvFile, JsonFile, LatentFile, Order, TraceFile, WeightsConfig
+from models.result import ResultList
 from training.commands.console import show_records
 from training.commands.data.options import Farm, Force, Workers
 from training.production.geometry_file import read_module_list
 from training.production.per_module import LinkClasses, encode_modules
 from training.production.stream import data_files, keep_inputs
+from training.results.modules import EncodedModules
 
 
 def encode(
@@ -38,6 +41,8 @@ def encode(
     modules: Annotated[Path | None, typer.Option(help="With --per-module: list of modules with their links (CSV: "
                                                       "Layer, ModU, ModV, ECONT_eTX) or geometry_hgcal.txt; default: "
                                                       "links by layer.")] = None,
+    json_: JsonFile = None,
+    csv: CsvFile = None,
     workers: Workers = 1,
     farm: Farm = None,
     force: Force = False,
@@ -55,14 +60,12 @@ def encode(
     econ-t encode --per-module --weights econ_t_2elink --weights econ_t_5elink --input wafers --output out --workers 2
     """
     folder = per_module and not Path(output).suffix and output != "-"
-    if not folder:
-        for option, given in (("--workers", workers > 1), ("--farm", farm), ("--force", force)):
-            if given:
-                raise InputError(f"{option} needs --per-module and a folder as --output")
+    _refuse("needs --per-module and a folder as --output", not folder,
+            {"--workers": workers > 1, "--farm": farm, "--force": force})
+    _refuse("and --per-module exclude each other: every set has its own configuration", per_module,
+            {"--config": config, "--trace": trace})
+    _refuse("needs --per-module", not per_module, {"--modules": modules, "--json": json_, "--csv": csv})
     if per_module:
-        for option, other in (("--config", config), ("--trace", trace)):
-            if other:
-                raise InputError(f"{option} and --per-module exclude each other: every set has its own configuration")
         if "-" in (input, output):
             raise InputError("--per-module reads and writes files, not -")
         classes = LinkClasses.of(map(FileEncoder.load, weights))
@@ -78,10 +81,8 @@ def encode(
             keep_inputs([*files, *([modules] if modules else [])], [Path(output)])
             counts = encode_modules(files, Path(output), classes, read_module_list(modules) if modules else None,
                                     columns)
-        _show(output, classes, counts)
+        _tell(output, _rows(classes, counts), json_, csv)
         return
-    if modules:
-        raise InputError("--modules needs --per-module")
     if len(weights) > 1:
         raise InputError(f"{len(weights)} sets of weights, expected one; --per-module takes several")
     encoder = FileEncoder.load(weights[0], config)
@@ -94,16 +95,35 @@ def encode(
     write_latents(output, latent)
 
 
-def _show(output: str, classes: LinkClasses, counts: dict[str, int]) -> None:
-    total = sum(counts.values())
-    rows = sorted((name for name in counts if name.startswith("links")), key=lambda name: int(name.split()[1]))
-    show_records(f"{output}: {total - counts['left_out'] - counts.get('not_found', 0):,} of {total:,} modules", [
-        {"modules with": name, "modules": counts[name], "part": f"{counts[name] / total:.1%}",
-         "weights": _weights_of(classes, name)} for name in [*rows, *(name for name in counts if name not in rows)]])
+def _refuse(why: str, refused: bool, options: dict[str, object]) -> None:
+    """Raise InputError for the first option that is given, if these are refused."""
+    given = next((option for option, value in options.items() if value), None)
+    if refused and given:
+        raise InputError(f"{given} {why}")
 
 
-def _weights_of(classes: LinkClasses, name: str) -> str:
+def _rows(classes: LinkClasses, counts: dict[str, int]) -> tuple[EncodedModules, ...]:
+    """Modules by links, ascending, then those that were not encoded."""
+    names = sorted((name for name in counts if name.startswith("links")), key=lambda name: int(name.split()[1]))
+    return tuple(EncodedModules(modules_with=name, modules=counts[name], weights=_weights_of(classes, name))
+                 for name in [*names, *(name for name in counts if name not in names)])
+
+
+def _weights_of(classes: LinkClasses, name: str) -> str | None:
     if not name.startswith("links"):
-        return "-"
+        return None
     (index,) = classes.index([int(name.split()[1])])  # type: ignore[arg-type]  # a list is an array of NumPy
     return str(classes.encoders[index].path)
+
+
+def _tell(output: str, rows: tuple[EncodedModules, ...], json: str | None, csv: str | None) -> None:
+    """Show the table, and write it where it is asked for."""
+    total = sum(one.modules for one in rows)
+    encoded = sum(one.modules for one in rows if one.weights)
+    show_records(f"{output}: {encoded:,} of {total:,} modules", [
+        {"modules with": one.modules_with, "modules": one.modules, "part": f"{one.modules / total:.1%}",
+         "weights": one.weights} for one in rows])
+    if json:
+        ResultList[EncodedModules](rows).save(json)
+    if csv:
+        write_csv(csv, [one.model_dump() for one in rows])

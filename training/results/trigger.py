@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 from typing_extensions import Self
@@ -219,3 +219,15 @@ class TriggerStudy(Result):
             if missing:
                 raise ValueError(f"system {one.name}: sample {missing} is missing")
         return self
+
+
+class ListedSystem(Result):
+    """A system of this project, as `econ-t trigger systems` lists it."""
+
+    name: str
+    """What `--system` takes."""
+    title: str
+    links: str
+    """What the number of links of a module follows from: `layers`, or a list of modules."""
+    rules: tuple[dict[str, Any], ...]
+    """As in the file of the system, the first that fits a module is taken; null is what a rule does not ask for."""

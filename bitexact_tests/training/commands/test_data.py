@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,34 @@ def test_wrong_options_are_refused(pythia_cache: Path, tmp_path: Path, options: 
     result = generate(pythia_cache, tmp_path / "x.csv", *options)
     assert result.exit_code == 2 and message in result.output, result.output
     assert not (tmp_path / "x.csv").exists()
+
+
+def toy(output: Path | str, *options: str) -> Result:
+    """Modules of the simple generator."""
+    return CliRunner().invoke(app, ["generate", "--source", "toy", "--n-modules", "40", "--output", str(output),
+                                    *options])
+
+
+def test_distributions_for_machines_are_of_the_modules_in_the_file(tmp_path: Path) -> None:
+    result = toy(tmp_path / "toy.csv", "--json", f"{tmp_path}/toy.json", "--csv", "-")
+    assert result.exit_code == 0, result.output
+    largest = next(row for row in json.loads((tmp_path / "toy.json").read_text()) if row["quantity"] == "largest cell")
+    calq = read_calq(tmp_path / "toy.csv").calq
+    assert largest["sample"] == "generated" and largest["mean"] == pytest.approx(calq.max(axis=1).mean(), rel=1e-5)
+    header, *lines = result.stdout.splitlines()
+    assert header == ",".join(largest) and lines[2] == ",".join(map(str, largest.values()))
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--output", "-", "--json", "-"], "--output - and --json -: both on stdout, expected a file for one of them"),
+    (["--output", "-", "--csv", "-"], "--output - and --csv -: both on stdout, expected a file for one of them"),
+    (["--output", "parts", "--source", "pythia", "--events", "2", "--csv", "-"],
+     "--csv needs a file as --output, .csv"),
+])
+def test_distributions_without_a_place_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = toy("unused", *options)
+    assert result.exit_code == 2 and message in result.stderr and not result.stdout
+    assert [*tmp_path.iterdir()] == []

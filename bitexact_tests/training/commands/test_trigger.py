@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from bitexact_tests.samples.geometry_file import GEOMETRY
 from models.command_line import econ_t
 from training.production.geometry import modules
 from training.results.trigger import TriggerStudy
+from training.trigger.system import SYSTEMS, System
 
 ECON_T = econ_t()
 LINKS = (5, 3, 1, 1, 9)
@@ -112,3 +116,16 @@ def test_systems_are_listed() -> None:
     lines = [line.split() for line in result.output.splitlines()]
     assert ["bc", "BC", "BC"] in lines and ["everything", "everything", "all"] in lines
     assert ["mixed", "BC", "and", "STC", "BC", "layers", "1,", "28;", "STC", "layers", "29,", "50"] in lines
+
+
+def test_systems_for_machines_are_those_of_the_files(tmp_path: Path) -> None:
+    result = CliRunner().invoke(ECON_T, ["trigger", "systems", "--json", str(tmp_path / "s.json"), "--csv", "-"])
+    assert result.exit_code == 0, result.output
+    listed = {one["name"]: one for one in json.loads((tmp_path / "s.json").read_text())}
+    assert {*listed} == {path.stem for path in SYSTEMS.glob("*.yaml")}
+    for name, one in listed.items():
+        rules = System.model_validate({"name": one["title"], "rules": one["rules"]}).rules
+        assert (one["title"], rules) == (System.load(name).name, System.load(name).rules)
+    rows = [row for row in csv.DictReader(io.StringIO(result.stdout)) if row["system"] == "mixed"]
+    assert [(row["rule"], row["algorithm"], row["layers"]) for row in rows] == [
+        ("1", "BC", "1 28"), ("2", "STC", "29 50")]

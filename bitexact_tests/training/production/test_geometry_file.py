@@ -109,11 +109,14 @@ def test_split_by_the_geometry_file(tmp_path: Path) -> None:
                            waferv=[-1, 2, 3, 5, 3, 9, 3], zside=[-1, 1, 1, 1, 1, 1, -1])
     save(tmp_path / "in.parquet", table)
     command = ["data", "split", str(tmp_path / "in.parquet"), "--allocation", "pile-up", "--modules",
-               str(tmp_path / "geometry.txt"), "--format", "parquet", "--json", str(tmp_path / "n.json")]
+               str(tmp_path / "geometry.txt"), "--format", "parquet", "--json", str(tmp_path / "n.json"),
+               "--csv", str(tmp_path / "n.csv")]
     found = CliRunner().invoke(app, [*command, "--output", str(tmp_path / "out")])
     assert found.exit_code == 0, found.output
     assert json.loads((tmp_path / "n.json").read_text()) == {
         "left_out": 1, "not_found": 1, "nElinks_1": 1, "nElinks_3": 1, "nElinks_5": 1, "nElinks_9": 2}
+    assert (tmp_path / "n.csv").read_text().split() == [
+        "class,rows", "nElinks_1,1", "nElinks_3,1", "nElinks_5,1", "nElinks_9,2", "left_out,1", "not_found,1"]
     five = pd.read_parquet(tmp_path / "out/nElinks_5/in.parquet")
     assert (five.wafertype[0], five.cells[0], five.n_elinks[0]) == (0, (1 << 48) - 1, 5)
     assert five.eta[0] < -1

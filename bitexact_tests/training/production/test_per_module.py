@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -128,10 +129,22 @@ def test_command(modules: pd.DataFrame, sets: dict[int, EncoderWeights], tmp_pat
     status, shown = run(tmp_path, "--per-module", *both, "--modules", str(tmp_path / "geometry.txt"))
     assert status == 0, shown
     assert "links 3" in shown and "weights_2.npz" in shown and "not_found" in shown
+    status, shown = run(tmp_path, "--per-module", *both, "--modules", str(tmp_path / "geometry.txt"), "--json",
+                        str(tmp_path / "n.json"), "--csv", str(tmp_path / "n.csv"))
+    rows = json.loads((tmp_path / "n.json").read_text())
+    assert sum(row["modules"] for row in rows) == N and status == 0
+    assert pd.read_csv(tmp_path / "n.csv").replace({np.nan: None}).to_dict("records") == rows
+    made = pa_parquet.read_table(tmp_path / "out.parquet").to_pandas().n_elinks.value_counts()
+    assert {row["modules_with"]: row["modules"] for row in rows if row["weights"]} == {
+        f"links {n}": count for n, count in made.items()}
+    for row in rows:
+        n = row["modules_with"].removeprefix("links ")
+        assert row["weights"] == (f"{tmp_path}/weights_{5 if int(n) >= 5 else 2}.npz" if n.isdigit() else None)
     for options, message in (
         (["--per-module", *both, "--weights", both[1]], "for 5 links, as"),
         (both, "2 sets of weights, expected one; --per-module takes several"),
         ([*both[:2], "--modules", "x"], "--modules needs --per-module"),
+        ([*both[:2], "--json", "-"], "--json needs --per-module"),
         (["--per-module", *both, "--trace", "t.npz"], "--trace and --per-module exclude each other"),
         (["--per-module", *both, "--output", str(tmp_path / "out.txt")], "expected a name that ends in"),
         (["--per-module", *both, "--output", "-"], "reads and writes files, not -"),

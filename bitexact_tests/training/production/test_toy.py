@@ -52,10 +52,10 @@ def test_distributions_are_like_those_of_a_published_sample(shared_data: Path) -
     """Means within 20% and quartiles within 30%, enough to train and to size everything alike."""
     rows = compare({"ours": generate(20_000, seed=1), "theirs": read_calq(shared_data / "CALQ_output.csv").calq})
     for ours, theirs in zip(rows[::2], rows[1::2], strict=True):
-        assert ours[0] == theirs[0]
-        assert float(ours[2]) == pytest.approx(float(theirs[2]), rel=0.2), ours[0]
-        for column in (4, 5, 6):
-            assert float(ours[column]) == pytest.approx(float(theirs[column]), rel=0.3), f"{ours[0]}, column {column}"
+        assert (ours.quantity, ours.sample, theirs.sample) == (theirs.quantity, "ours", "theirs")
+        assert ours.mean == pytest.approx(theirs.mean, rel=0.2), ours.quantity
+        for name in ("p25", "p50", "p75"):
+            assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=0.3), f"{ours.quantity}, {name}"
 
 
 def test_written_and_read_back(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,18 @@ def test_equal_samples_give_equal_figures(samples: list[str], tmp_path: Path) ->
         assert result.exit_code == 0, result.output
         figures.append((tmp_path / name).read_bytes())
     assert figures[0] == figures[1]
+
+
+def test_the_table_for_machines_has_mean_and_percentiles_of_each_sample(samples: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [*samples, "--output", f"{tmp_path}/v.svg", "--json", f"{tmp_path}/v.json",
+                                      "--csv", "-"])
+    assert result.exit_code == 0, result.output
+    found = pd.read_csv(io.StringIO(result.stdout))
+    assert found.to_dict("records") == json.loads((tmp_path / "v.json").read_text())
+    assert [*found["sample"][:2]] == ["toy", f"{tmp_path}/placed.parquet"] and len(found) == 6
+    cells = pd.Series((generate(200, 1) > 0).sum(axis=1))
+    for _, row in found[found.quantity == "cells hit"].iterrows():
+        assert [*row[2:]] == pytest.approx([cells.mean(), *cells.quantile([0.05, 0.25, 0.5, 0.75, 0.95])], rel=1e-5)
 
 
 def test_a_figure_of_another_format_is_refused(samples: list[str], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from models.calq_io import SUFFIXES, column_order, read_calq, write_calq
 from models.config import DataConfig
 from models.errors import InputError
 from models.files import check_replaced
+from models.options import CsvFile, JsonFile
 from training.commands.console import log_to_console, show_distributions
 from training.commands.data.options import ColumnOrder, Farm, Force, Format, ModuleList, Seed, Workers
 from training.commands.data.parts import run_parts
@@ -27,7 +28,8 @@ from training.production.pythia_events import check_process
 def generate(
     output: Annotated[str, typer.Option(help="File (.csv, .csv.gz, .parquet; - is stdout), or folder with --events.")],
     source: Annotated[Literal["toy", "pythia"], typer.Option(help="Pythia 8 or the simple generator.")] = "pythia",
-    n_modules: Annotated[int, typer.Option(min=10, max=10_000_000, help="Number of modules if no --events.")] = 20_000,
+    n_modules: Annotated[int, typer.Option(min=10, max=10_000_000, help="Number of modules, without --events.")] = (
+        20_000),
     seed: Seed = 1,
     order: ColumnOrder = "tc",
     compare_to: Annotated[list[Path] | None, typer.Option(help="CALQ file to compare with; may be repeated.")] = None,
@@ -43,6 +45,8 @@ def generate(
     events_per_part: Annotated[int, typer.Option(min=1, help="Number of events per file of the output folder.")] = 25,
     format: Format = "parquet",
     cache: Annotated[Path, typer.Option(help="Folder for cached collisions.")] = CACHE,
+    json_: JsonFile = None,
+    csv: CsvFile = None,
     workers: Workers = 1,
     farm: Farm = None,
     force: Force = False,
@@ -57,6 +61,7 @@ def generate(
     """
     log_to_console()
     columns = column_order(order, "tc")
+    _check_tables(output, events is not None, json_, csv)
     others = {str(path): read_calq(path).calq for path in compare_to or []}
     if events is None:
         if erx is not None:
@@ -87,7 +92,16 @@ def generate(
             run_parts(parts, Path(output), workers, farm, force)
             return
         calq = read_calq(output, columns).calq
-    show_distributions(compare({"generated": calq, **others}))
+    show_distributions(compare({"generated": calq, **others}), json_, csv)
+
+
+def _check_tables(output: str, events: bool, json: str | None, csv: str | None) -> None:
+    """Raise InputError if the distributions have no place on stdout, or are not shown: those of a folder."""
+    for option, path in (("--json", json), ("--csv", csv)):
+        if path == output == "-":
+            raise InputError(f"--output - and {option} -: both on stdout, expected a file for one of them")
+        if path and events and not output.endswith(SUFFIXES):
+            raise InputError(f"{option} needs a file as --output, {', '.join(SUFFIXES)}")
 
 
 def _layers(text: str | None) -> tuple[int, ...] | None:

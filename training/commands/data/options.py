@@ -16,5 +16,6 @@ ColumnOrder = Annotated[str, typer.Option("--order", help="Order of the CALQ col
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes on this machine.")]
 Farm = Annotated[Path | None, typer.Option("--farm", help="Where to run (YAML), see docs/data.md.")]
 ModuleList = Annotated[
-    Path | None, typer.Option("--modules", help="Module list (CSV: Layer, ModU, ModV, ECONT_eTX) or geometry_hgcal.txt")
+    Path | None, typer.Option("--modules", help="List of modules (CSV: Layer, ModU, ModV, ECONT_eTX) or "
+                                                "geometry_hgcal.txt.")
 ]

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from models.console import write_csv
 from models.errors import InputError
 from models.files import write_text
-from models.options import JsonFile
+from models.options import CsvFile, JsonFile
 from training.commands.console import show_records
 from training.commands.data.options import Farm, Folder, Force, Format, Inputs, ModuleList, Workers
 from training.commands.data.parts import run_parts
@@ -24,6 +25,7 @@ def split(
     per_bit_width: Annotated[bool, typer.Option("--per-bit-width", help="One class per number of bits per latent: 5 "
                                                                         "links and more are one.")] = False,
     json_: JsonFile = None,
+    csv: CsvFile = None,
     format: Format = "csv",
     workers: Workers = 1,
     farm: Farm = None,
@@ -42,9 +44,11 @@ def split(
     parts = steps.split_parts(inputs, output, f".{format}", modules, per_bit_width)
     total = run_parts(parts, output, workers, farm, force)
     rows = sum(total.values())
-    if json_ != "-":
-        show_records(f"modules by output links, {rows:,} rows", [
-            {"class": name.replace("nElinks_", "links "), "rows": total[name], "part": f"{total[name] / rows:.1%}"}
-            for name in sorted(total, key=lambda one: (one[:2] != "nE", len(one), one))])
+    classes = sorted(total, key=lambda one: (one[:2] != "nE", len(one), one))
+    show_records(f"modules by output links, {rows:,} rows", [
+        {"class": name.replace("nElinks_", "links "), "rows": total[name], "part": f"{total[name] / rows:.1%}"}
+        for name in classes])
     if json_:
         write_text(json_, json.dumps(total, indent=1) + "\n")
+    if csv:
+        write_csv(csv, [{"class": name, "rows": total[name]} for name in classes])

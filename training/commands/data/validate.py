@@ -10,6 +10,7 @@ import typer
 from models.calq_io import column_order, read_calq
 from models.errors import InputError
 from models.files import atomic_path
+from models.options import CsvFile, JsonFile
 from training.commands.console import show_distributions
 from training.commands.data.options import ColumnOrder
 from training.production.distributions import compare
@@ -19,6 +20,8 @@ def validate(
     samples: Annotated[list[str], typer.Argument(help="NAME=FILE (.csv, .parquet) or FILE, one per sample.")],
     output: Annotated[Path, typer.Option(help="Figure to write (.svg, .png, .pdf).")],
     order: ColumnOrder = "tc",
+    json_: JsonFile = None,
+    csv: CsvFile = None,
 ) -> None:
     """Draw samples side by side: occupancy, sums, largest cell, lateral and longitudinal profiles.
 
@@ -36,4 +39,4 @@ def validate(
     tables = {name: read_calq(path, columns) for name, path in named.items()}
     with atomic_path(output) as temporary, mpl.rc_context({"svg.hashsalt": "validation"}):
         figure(tables).savefig(temporary, dpi=120, metadata={"Date": None} if output.suffix == ".svg" else None)
-    show_distributions(compare({name: table.calq for name, table in tables.items()}))
+    show_distributions(compare({name: table.calq for name, table in tables.items()}), json_, csv)

@@ -5,25 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from models.console import Column, console_for, show_table
+from models.console import Column, console_for, show_table, write_csv
+from models.options import CsvFile, JsonFile
+from models.result import ResultList
+from training.results.trigger import ListedSystem
 from training.trigger.system import SYSTEMS, Rule, System
 
 
-def systems() -> None:
+def systems(json_: JsonFile = None, csv: CsvFile = None) -> None:
     """List the systems of this project: name, title and the rules of which the first that fits a module is taken.
 
-    Example: econ-t trigger systems
+    The CSV has a row per rule. Example: econ-t trigger systems
     """
     found = {path.stem: System.load(path) for path in sorted(SYSTEMS.glob("*.yaml"))}
-    show_table(console_for(), "systems for trigger run --system", [
+    show_table(console_for(stderr="-" in (json_, csv)), "systems for trigger run --system", [
         "system", Column("title", wraps=True), Column("rules, the first that fits is taken", wraps=True)],
         [(name, system.name, "; ".join(" ".join(_words(rule)) for rule in system.rules))
          for name, system in found.items()])
+    listed = tuple(ListedSystem(name=name, title=system.name, links=system.links.allocation, rules=tuple(
+        rule.model_dump(mode="json") for rule in system.rules)) for name, system in found.items())
+    if json_:
+        ResultList[ListedSystem](listed).save(json_)
+    if csv:
+        write_csv(csv, [{"system": one.name, "title": one.title, "links_by": one.links, "rule": number} | {
+            key: _cell(value) for key, value in rule.items()}
+            for one in listed for number, rule in enumerate(one.rules, 1)])
 
 
 def _words(rule: Rule) -> Iterator[str]:
     for key, value in rule.model_dump(exclude_defaults=True).items():
         yield _numbers(value) if key == "algorithm" else f"{key} {_numbers(value)}"
+
+
+def _cell(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _numbers(value: Any) -> str:
