@@ -17,6 +17,9 @@ import pytest
 
 from bitexact_tests.conftest import REPOSITORY, missing
 
+MOST_OF_A_PAGE = 250_000
+"""Bytes of its HTML; pictures are files of their own."""
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -53,7 +56,13 @@ def page() -> Iterator[Any]:
 def test_references_are_written_from_the_code(clone: Path) -> None:
     commands = (clone / "site" / "reference" / "commands.html").read_text(encoding="utf-8")
     assert 'id="econ-t-train"' in commands and 'id="econ-t-chip-decode"' in commands and "--retrain" in commands
-    assert 'id="models.spec.EncoderSpec"' in (clone / "site" / "reference" / "python.html").read_text(encoding="utf-8")
+    python = clone / "site" / "reference" / "python"
+    assert 'id="models.spec.EncoderSpec"' in (python / "models.html").read_text(encoding="utf-8")
+
+
+def test_every_page_is_small_enough_for_a_phone(clone: Path) -> None:
+    sizes = {page.relative_to(clone).as_posix(): page.stat().st_size for page in (clone / "site").rglob("*.html")}
+    assert [f"{page}: {size}" for page, size in sizes.items() if size > MOST_OF_A_PAGE] == []
 
 
 def test_no_page_asks_for_anything_from_elsewhere(clone: Path) -> None:
@@ -82,5 +91,5 @@ def test_search_works_in_pages_that_are_opened_as_files(clone: Path, page: Any) 
     page.get_by_role("button", name="Search").click()
     page.get_by_placeholder("Search").fill("saturate")
     page.locator("a", has_text="The QKeras quantiser").click()
-    page.wait_for_url(re.compile(r"^file:.*/reference/python\.html#models\.fixed_point\.FixedPoint\.as_qkeras$"))
+    page.wait_for_url(re.compile(r"^file:.*/reference/python/models\.html#models\.fixed_point\.FixedPoint\.as_qkeras$"))
     assert heard == []
