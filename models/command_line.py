@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar
@@ -25,6 +25,7 @@ Table = Mapping[str, tuple[str, str]]
 
 _EXAMPLES = re.compile(r"\s*Examples?:\s+(econ-t .*)\Z", re.DOTALL)
 _LINE = 78  # letters of a line of an example
+_CHOICES = 20  # letters of choices that have room in the column of types
 
 
 def split_examples(text: str) -> tuple[str, tuple[str, ...]]:
@@ -59,6 +60,24 @@ def _parts(command: str) -> Iterator[str]:
         yield f"{word} {value}" if word.startswith("--") and not value.startswith("--") else word
 
 
+def _shorten_types(params: Iterable[Any], context: Any) -> None:
+    """Show the type of one value where an option takes several, none for a switch, and long choices in the text.
+
+    In the column of types Typer breaks them inside a word.
+    """
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+        elif param.param_type_name == "option" and param.metavar is None:
+            choices = param.display_type_rich(ctx=context).strip("<>")
+            many = re.match(r"list\[(.*)\]", choices)
+            if "|" in choices and len(choices) > _CHOICES:
+                param.metavar = f"<{param.name}>"
+                param.help = f"{param.help} One of {', '.join(choices.split('|'))}."
+            else:
+                param.metavar = f"<{many[1].lower() if many else choices.removesuffix(' range')}>"
+
+
 class _WithExamples:
     """A command whose help ends with examples that can be pasted: on one line, or with backslashes."""
 
@@ -70,6 +89,7 @@ class _WithExamples:
         super().__init__(*arguments, **options | {"help": text or None})
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
+        _shorten_types(self.get_params(ctx), ctx)  # type: ignore[attr-defined]  # of the class of Typer beside this one
         super().format_help(ctx, formatter)  # type: ignore[misc]  # of the class of Typer beside this one
         if self.examples:
             typer.echo("Example:\n\n" + "".join(f"{to_paste(one)}\n\n" for one in self.examples), nl=False)

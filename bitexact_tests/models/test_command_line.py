@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import typer
@@ -68,13 +71,41 @@ def pasted(shown: str) -> list[list[str]]:
     return [one.split("\n") for one in done.stdout.strip().split("\n\n")]
 
 
-def test_every_example_can_be_pasted_and_is_a_command() -> None:
-    """From a help of 80 columns, through a shell, into the options of the command."""
+@pytest.fixture(scope="module")
+def helps() -> list[tuple[str, Any, str]]:
+    """Words and command of everything, and its help in 80 columns."""
     front = get_command(econ_t())
     assert isinstance(front, LazyGroup)
     runner = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
-    for name, command in paths(front, "econ-t"):
-        shown = runner.invoke(econ_t(), [*name.split()[1:], "--help"]).output
+    return [(name, command, runner.invoke(econ_t(), [*name.split()[1:], "--help"]).output)
+            for name, command in paths(front, "econ-t")]
+
+
+def choices(annotation: Any) -> list[str]:
+    """What an option of this type takes, if that is a few words."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return [str(one.value) for one in annotation]
+    found = get_args(annotation)
+    return [*map(str, found)] if get_origin(annotation) is Literal else [word for one in found for word in choices(one)]
+
+
+def test_no_help_breaks_a_name_or_a_choice(helps: list[tuple[str, Any, str]]) -> None:
+    seen = set()
+    for name, command, shown in helps:
+        words = {*re.split(r"[\s│<>|,.]+", shown)}
+        missing = {option for param in command.params for option in (*param.opts, *param.secondary_opts)
+                   if option.startswith("-")} - words
+        typed = get_type_hints(inspect.unwrap(command.callback)).values() if command.callback else ()
+        taken = {choice for annotation in typed for choice in choices(annotation)}
+        assert missing | (taken - words) == set(), name
+        assert not re.search(r"│ +-.*<(list\[|bool)", shown), f"{name} shows types of Python"
+        seen |= taken
+    assert {"p1-nested", "xcup", "pile-up", "floor"} <= seen
+
+
+def test_every_example_can_be_pasted_and_is_a_command(helps: list[tuple[str, Any, str]]) -> None:
+    """From a help of 80 columns, through a shell, into the options of the command."""
+    for name, command, shown in helps:
         if "Example:" not in shown:
             assert isinstance(command, LazyGroup), f"{name} has no example"
             continue

@@ -36,7 +36,7 @@ _PAIR = 2
 
 
 def compare(
-    two: Annotated[list[Path] | None, typer.Argument(metavar="[A B]", help="Two runs or shipped sets, compared head to "
+    two: Annotated[list[Path] | None, typer.Argument(metavar="A B", help="Two runs or shipped sets, compared head to "
                                                                            "head with paired errors.")] = None,
     run: Annotated[list[Path] | None, typer.Option(help="Folder of a run or name of a shipped set (AE); "
                                                     "may be repeated.")] = None,
