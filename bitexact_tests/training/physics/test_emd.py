@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from models.trigger_cells import ROTATION, distance_matrix
-from training.physics.emd import emd
+from training.physics.emd import emd, emd_and_potential
 from training.production.toy import generate
 
 CHARGES = hnp.arrays(np.float64, (3, 48), elements=st.sampled_from([0.0, 0.0, 1.0, 2.0, 35.0, 4000.0, 0.37]))
@@ -22,6 +22,35 @@ def direct(true: np.ndarray, pred: np.ndarray) -> float:
     a, b = true / true.sum(), pred / pred.sum()
     cost = np.ascontiguousarray(distance_matrix()[np.ix_(a > 0, b > 0)])
     return float(ot.emd2(a[a > 0], b[b > 0] / b.sum(), cost))
+
+
+def one_alone(true: np.ndarray, pred: np.ndarray) -> tuple[float, np.ndarray]:
+    """Value and potential of one pair, only the differences moved."""
+    from ot.lp.emd_wrap import emd_c
+
+    surplus = true / true.sum() - pred / pred.sum()
+    source, target = np.flatnonzero(surplus > 0), np.flatnonzero(surplus < 0)
+    if not len(source):
+        return 0.0, np.zeros(48)
+    supply, demand = surplus[source], -surplus[target]
+    cost = distance_matrix()[np.ix_(source, target)]
+    _, value, _, potential, _ = emd_c(supply, demand * (supply.sum() / demand.sum()), cost, 100_000, 1)
+    return value, (distance_matrix()[:, target] - potential).min(axis=1)
+
+
+def test_modules_together_equal_each_alone_to_the_last_bit() -> None:
+    rng = np.random.default_rng(5)
+    true = rng.choice([0, 0, 1, 7, 0.37, 4000], (200, 48)) + 0.0
+    pred = np.where(rng.random((200, 48)) < rng.random((200, 1)), rng.random((200, 48)), true)
+    true[0], pred[1], pred[2], true[-1] = 0, 0, 3 * true[2], 0
+    value, potential = emd_and_potential(true, pred)
+    distance = emd(true, pred)
+    for row, (t, p) in enumerate(zip(true, pred, strict=True)):
+        there = t.any() and p.any()
+        expected, slope = one_alone(t, p) if there else (0.0, np.zeros(48))
+        assert (value[row], distance[row] if there else 0.0) == (expected, expected)
+        np.testing.assert_array_equal(potential[row], slope)
+    assert np.isnan(distance[[0, 1, -1]]).all() and value[2] < 1e-12
 
 
 def test_distances_are_in_the_order_of_the_maps() -> None:
@@ -88,4 +117,5 @@ def test_bad_maps_are_refused(true: np.ndarray, pred: np.ndarray) -> None:
 
 
 def test_no_events() -> None:
-    assert emd(np.empty((0, 48)), np.empty((0, 48))).shape == (0,)
+    nothing = np.empty((0, 48))
+    assert [part.shape for part in (emd(nothing, nothing), *emd_and_potential(nothing, nothing))] == [(0,), (0,), (0, 48)]
