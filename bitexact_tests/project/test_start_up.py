@@ -84,3 +84,9 @@ def test_what_a_command_does_not_use(arguments: list[str], unused: set[str]) -> 
     ["flops", "--config", "econ_t_5elink"], ["networks"], ["weights", "list"], ["trigger", "systems"]], ids=str)
 def test_what_neither_trains_nor_decodes_does_without_tensorflow(arguments: list[str]) -> None:
     python(WITHOUT % sorted(TENSORFLOW) + CALL % arguments)
+
+
+def test_the_emd_starts_nothing_for_the_other_algorithms_of_pot() -> None:
+    said = python("import sys\nfrom training import emd\nemd([[1] * 48], [[2] * 48])\n"
+                  "print(*{'ot', 'sklearn', 'networkx', 'tensorflow'} & sys.modules.keys())\nimport sklearn, networkx")
+    assert said.split() == ["ot"]

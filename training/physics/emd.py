@@ -7,9 +7,11 @@ only the differences gives the same value and keeps the problem small.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from typing import Any
 
@@ -79,11 +81,17 @@ def emd_and_potential(true: npt.ArrayLike, pred: npt.ArrayLike) -> tuple[Float64
     return value, np.where(np.isfinite(everywhere), everywhere, 0.0)
 
 
+@cache
 def _solver() -> Any:
-    """POT's network simplex; keeps POT from importing TensorFlow, which would cost each process seconds."""
+    """POT's network simplex, alone: what POT would start for its other algorithms takes each process seconds."""
     os.environ["POT_BACKEND_DISABLE_TENSORFLOW"] = "1"
-    from ot.lp.emd_wrap import emd_c  # noqa: PLC0415  (after the setting above)
-
+    absent = {"sklearn", "networkx"} - sys.modules.keys()  # POT does without if they are not installed
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None makes an import fail
+    try:
+        from ot.lp.emd_wrap import emd_c  # noqa: PLC0415  (after the settings above)
+    finally:
+        for name in absent:
+            del sys.modules[name]
     return emd_c
 
 

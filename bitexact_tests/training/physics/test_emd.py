@@ -118,4 +118,5 @@ def test_bad_maps_are_refused(true: np.ndarray, pred: np.ndarray) -> None:
 
 def test_no_events() -> None:
     nothing = np.empty((0, 48))
-    assert [part.shape for part in (emd(nothing, nothing), *emd_and_potential(nothing, nothing))] == [(0,), (0,), (0, 48)]
+    found = [emd(nothing, nothing), *emd_and_potential(nothing, nothing)]
+    assert [part.shape for part in found] == [(0,), (0,), (0, 48)]
