@@ -24,6 +24,25 @@ def _kept(m: Module, value: Value, name: str) -> Signal:
     return kept
 
 
+class ShiftedWord(Block):
+    """A word of a shift register: with `shift`, it takes `given` a clock later.
+
+    Each word has a copy of `shift`: one that all words share would be the slowest net.
+    """
+
+    clocked = True
+
+    def __init__(self, bits: int) -> None:
+        super().__init__(f"shifted_word_{bits}", {"shift": In(1), "given": In(bits), "word": Out(bits)})
+
+    @override
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        with m.If(_kept(m, self.shift, "own_shift")):
+            m.d.sync += self.word.eq(self.given)
+        return m
+
+
 class EncoderHarness(Block):
     """The encoder block; every pin comes from or goes to a flip-flop.
 
@@ -46,15 +65,14 @@ class EncoderHarness(Block):
             "word_valid": Out(1),
         })
         self.chip = self.uses(chip)
+        self._shifted = self.uses(ShiftedWord(CALQ_BITS * CHANNELS_PER_CLOCK))
 
     @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pins = {name: _kept(m, Value.cast(getattr(self, name)), f"pin_{name}")
-                for name, member in self.signature.members.items() if member.flow == In}
-        calq = Signal(CALQ_BITS * N_TRIGGER_CELLS)
-        with m.If(pins["shift"]):
-            m.d.sync += calq.eq(Cat(calq, pins["charges"])[-len(calq) :])
+                for name, member in self.signature.members.items() if member.flow == In and name != "shift"}
+        calq = _shifted_in(self, m, self._shifted, N_TRIGGER_CELLS // CHANNELS_PER_CLOCK, pins["charges"], self.shift)
         inputs = {name: _kept(m, pins[name], f"port_{name}")
                   for name in ("valid", "orbit_start", "write", "address", "data")}
         found = self.place(m, "chip", self.chip, calq=calq, registers_clear=0, refresh=0, **inputs)
@@ -85,19 +103,27 @@ class ConstantHarness(Block):
             "load": In(1),
             "outputs": Out(PORT_BITS),
         })
+        self._shifted = self.uses(ShiftedWord(PORT_BITS))
 
     @override
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pins = {name: _kept(m, getattr(self, name), f"pin_{name}") for name in ("inputs", "shift", "load")}
-        given = Signal(-(-self.input_bits // PORT_BITS) * PORT_BITS)
-        with m.If(pins["shift"]):
-            m.d.sync += given.eq(Cat(given, pins["inputs"])[-len(given) :])
+        pins = {name: _kept(m, getattr(self, name), f"pin_{name}") for name in ("inputs", "load")}
+        given = _shifted_in(self, m, self._shifted, -(-self.input_bits // PORT_BITS), pins["inputs"], self.shift)
         found = Signal(self.output_bits)
         m.submodules["chip"] = Instance(self._name, i_clk=ClockSignal(), i_model_inp=given[: self.input_bits],
                                         o_model_out=found)
         m.d.comb += self.outputs.eq(_shifted_out(m, found, pins["load"], PORT_BITS))
         return m
+
+
+def _shifted_in(harness: Block, m: Module, word: ShiftedWord, n: int, value: Value, shift: Value) -> Value:
+    """The last `n` words from a pin's flip-flops, the oldest in the low bits; `shift` is the pin itself."""
+    words: list[Value] = []
+    for k in reversed(range(n)):
+        value = harness.place(m, f"shifted_{k}", word, given=value, shift=shift)["word"]
+        words.insert(0, value)
+    return Cat(words)
 
 
 def _shifted_out(m: Module, value: Value, load: Value, width: int) -> Value:

@@ -80,13 +80,15 @@ def test_what_is_there_is_not_made_again(source: Source, runs: list[str], tmp_pa
     assert second.events_per_second == 52e6 / 16 and second.factor(0.5) == pytest.approx(1000 / 52 / 6)
 
 
-@pytest.mark.parametrize("change", ["design", "yosys", "nextpnr", "target"])
+@pytest.mark.parametrize("change", ["design", "yosys", "nextpnr", "options", "target"])
 def test_another_design_tool_or_clock_is_placed_anew(
     source: Source, runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     place(source, tmp_path / "build", [1], 80, Clock(60))
     if change == "design":
         source.files[0].write_text("module design(input clk, rst); endmodule")
+    elif change == "options":
+        monkeypatch.setattr(nextpnr, "OPTIONS", (*nextpnr.OPTIONS, "--tmg-ripup"))
     elif change != "target":
         monkeypatch.setattr(getattr(flow, change), "version", lambda: "2")
     place(source, tmp_path / "build", [1], 81 if change == "target" else 80, Clock(60))
