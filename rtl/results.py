@@ -1,6 +1,7 @@
 """Results of the RTL side.
 
-rtl_*.json of `econ-t rtl synth` and `activity`, constant.json of `constant` and `decoder`, placed_*.json of `place`.
+rtl_*.json of `econ-t rtl synth` and `activity`, constant.json of `constant` and `decoder`, reloadable.json
+of `decoder`, placed_*.json of `place`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from models.notebook import html_table
 from models.result import Result, Rounded
 
 Positive = Annotated[int, Field(ge=1)]
+RELOADABLE_FILE = "reloadable.json"
+"""Of a decoder whose weights can be reloaded, in its project."""
 
 
 class Design(Result):
@@ -209,6 +212,19 @@ class ConstantSynthesis(Result):
     implementations: tuple[Implementation, ...]
 
 
+class ReloadableDesign(Result):
+    """A compact decoder whose weights can be reloaded."""
+
+    digest: str
+    """Of its spec: any weights of these shapes and formats can be loaded."""
+    interval_clocks: Positive
+    """From module to module."""
+    latency_clocks: Positive
+    """From a module's fields to its first charge; the others follow one in a clock."""
+    multipliers: Positive
+    memory_bits: Positive
+
+
 class Utilisation(Result):
     """Cells of a device: used and available."""
 
@@ -217,6 +233,12 @@ class Utilisation(Result):
     lut_available: int
     ff: int
     ff_available: int
+    dsp: int = 0
+    """Multipliers of 18 x 18 bits."""
+    dsp_available: int = 0
+    bram: int = 0
+    """Memories of 18 kbit."""
+    bram_available: int = 0
     pins: int
     pins_available: int
 

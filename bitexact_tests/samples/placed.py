@@ -20,5 +20,6 @@ REPORT = {
             step("setup", 0.25, "chip.encoder.dense_3.FF"), step("routing", 0.5, "waiting_FF")]},
     ],
     "utilization": {"TRELLIS_COMB": {"used": 5, "available": 83640}, "TRELLIS_FF": {"used": 3, "available": 83640},
+                    "MULT18X18D": {"used": 1, "available": 156}, "DP16KD": {"used": 4, "available": 208},
                     "TRELLIS_IO": {"used": 2, "available": 365}},
 }

@@ -57,9 +57,11 @@ def place(
     found.save(json_)
     slowest, fastest = found.spread_mhz
     used = found.utilisation
+    hard = "".join(f", {n} of {available} {what}" for n, available, what in (
+        (used.dsp, used.dsp_available, "multipliers"), (used.bram, used.bram_available, "memories")) if n)
     _say(f"{found.name} in {found.device}: {found.fmax_mhz:.1f} MHz ({slowest:.1f} to {fastest:.1f}, "
          f"{counted(len(found.seeds), 'seed')}), {found.events_per_second / 1e6:.2f} million events/s, "
-         f"{used.lut:,} of {used.lut_available:,} LUT, {used.ff:,} flip-flops", sys.stdout)
+         f"{used.lut:,} of {used.lut_available:,} LUT, {used.ff:,} flip-flops{hard}", sys.stdout)
     slow = min(found.seeds, key=lambda seed: seed.fmax_mhz)
     for part in slow.critical_path:
         _say(f"  {part.block}: {part.cells_ns:.2f} ns in cells, {part.wires_ns:.2f} ns in wires", sys.stdout)

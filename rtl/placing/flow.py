@@ -20,9 +20,10 @@ from rtl.mapping.synthesis import ALU_MAP, TO_ALU
 from rtl.placing import nextpnr
 from rtl.results import Design, PlacedSeed, Placement
 
+_SOFT = " -nodsp -nobram"
 _MAPPED, _MAPPING, _SEED = "mapped.json", "mapping.json", "seed.json"
 # Block by block, so that copies of a register in several blocks stay, and in a sixth of the time of a flat netlist.
-_PASSES = ("proc", "opt", "wreduce", "opt_clean -purge", TO_ALU, "synth_ecp5 -noflatten -nodsp -nobram", "flatten",
+_PASSES = ("proc", "opt", "wreduce", "opt_clean -purge", TO_ALU, f"synth_ecp5 -noflatten{_SOFT}", "flatten",
            "opt_clean", "opt_lut_ins -tech lattice")
 
 
@@ -40,6 +41,13 @@ class Source:
     reading: tuple[str, ...]
     """Commands of Yosys, without the names of their files."""
     files: tuple[Path, ...]
+    hard: bool = False
+    """Whether to use the multipliers and the blocks of memory of the device."""
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """Commands of Yosys that map the design."""
+        return tuple(one.replace(_SOFT, "") for one in _PASSES) if self.hard else _PASSES
 
     def commands(self) -> Iterator[str]:
         """Commands of Yosys that read all files."""
@@ -50,7 +58,7 @@ class Source:
     def made_from(self, target_mhz: float) -> str:
         """Digest of the content of all files, the tools and their options."""
         # What the map of adders says, and not where this installation has it.
-        passes = "\n".join(_PASSES).replace(str(ALU_MAP), ALU_MAP.read_text(encoding="utf-8"))
+        passes = "\n".join(self.passes).replace(str(ALU_MAP), ALU_MAP.read_text(encoding="utf-8"))
         state = hashlib.sha256(repr((yosys.version(), nextpnr.version(), passes, nextpnr.OPTIONS,
                                      target_mhz)).encode())
         for command, path in zip(self.reading, self.files, strict=True):
@@ -129,9 +137,10 @@ def _mapped(source: Source, build: Path, clock: Clock, report: Callable[[str], N
     begin = time.monotonic()
     with atomic_directory(target) as folder:
         log = yosys.run([
-            *source.commands(), *_PASSES, f"select {source.top}",
+            *source.commands(), *source.passes, f"select {source.top}",
             f"write_json -selected {yosys.quoted(folder / _MAPPED)}", "select -clear", f"select {source.top}/*",
-            f"select -del {source.top}/t:TRELLIS_FF", "log == path ==", "ltp -noff"], max(clock.left, 1))
+            *(f"select -del {source.top}/t:{clocked}" for clocked in ("TRELLIS_FF", "DP16KD")), "log == path ==",
+            "ltp -noff"], max(clock.left, 1))
         length = re.search(r"Longest topological path in \S+ \(length=(\d+)\)", log[log.index("== path ==") :])
         found = _Mapping(levels=int(length[1]) if length else 1, seconds=time.monotonic() - begin)
         found.save(folder / _MAPPING)

@@ -10,6 +10,7 @@ from models.chip import LINK_BITS
 from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from rtl.design.block import Block
 from rtl.design.chip import AutoencoderChip
+from rtl.design.decoder import ReloadableDecoder
 from rtl.design.registers import ADDRESS_BITS
 
 CHANNELS_PER_CLOCK = 4
@@ -114,6 +115,31 @@ class ConstantHarness(Block):
         m.submodules["chip"] = Instance(self._name, i_clk=ClockSignal(), i_model_inp=given[: self.input_bits],
                                         o_model_out=found)
         m.d.comb += self.outputs.eq(_shifted_out(m, found, pins["load"], PORT_BITS))
+        return m
+
+
+class DecoderHarness(Block):
+    """A decoder with weights that can be reloaded; every pin comes from or goes to a flip-flop.
+
+    `shift` moves PORT_BITS of a module's fields in, low ones first; all other ports are those of the decoder.
+    """
+
+    clocked = True
+
+    def __init__(self, decoder: ReloadableDecoder) -> None:
+        ports = {name: member for name, member in decoder.signature.members.items() if name != "fields"}
+        super().__init__("placed_decoder", {**ports, "inputs": In(PORT_BITS), "shift": In(1)})
+        self.decoder, self._shifted = self.uses(decoder), self.uses(ShiftedWord(PORT_BITS))
+
+    @override
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        pins = {name: _kept(m, getattr(self, name), f"pin_{name}")
+                for name, member in self.signature.members.items() if member.flow == In and name != "shift"}
+        width = len(self.decoder.fields)
+        given = _shifted_in(self, m, self._shifted, -(-width // PORT_BITS), pins.pop("inputs"), self.shift)
+        found = self.place(m, "chip", self.decoder, fields=given[:width], **pins)
+        m.d.sync += [getattr(self, name).eq(value) for name, value in found.items()]
         return m
 
 

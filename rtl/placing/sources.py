@@ -1,17 +1,19 @@
-"""What is placed: the encoder block, or a project of layers with constant weights."""
+"""What is placed: the encoder block, a project of layers with constant weights, or a decoder to reload."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from models.compact_decoder import CompactDecoder
 from models.errors import InputError
 from rtl.constant.project import TOP
 from rtl.design.chip import AutoencoderChip
+from rtl.design.decoder import ReloadableDecoder
 from rtl.mapping import yosys
 from rtl.placing.flow import Source
-from rtl.placing.harness import ConstantHarness, EncoderHarness
-from rtl.results import ConstantSynthesis
+from rtl.placing.harness import ConstantHarness, DecoderHarness, EncoderHarness
+from rtl.results import RELOADABLE_FILE, ConstantSynthesis, ReloadableDesign
 
 
 def encoder_source(chip: AutoencoderChip, folder: Path) -> Source:
@@ -29,6 +31,8 @@ def project_source(project: Path, folder: Path) -> Source:
 
     Raises InputError if it is none.
     """
+    if (project / RELOADABLE_FILE).is_file():
+        return _reloadable_source(project, folder)
     kept = ConstantSynthesis.load(project / "constant.json")
     path = project / "src" / f"{TOP}.v"
     if not path.is_file():
@@ -46,3 +50,17 @@ def project_source(project: Path, folder: Path) -> Source:
     first = kept.implementations[0]
     return Source(first.name, kept.digest, None, harness.module_name, first.interval_cycles or 1, kept.stages + 1,
                   reading, (*sources, *own))
+
+
+def _reloadable_source(project: Path, folder: Path) -> Source:
+    """A decoder without its weights: shapes and formats alone count."""
+    kept = ReloadableDesign.load(project / RELOADABLE_FILE)
+    spec = CompactDecoder.load(project / "decoder.npz").spec
+    if spec.digest() != kept.digest:
+        raise InputError(f"{project / RELOADABLE_FILE}: digest {kept.digest}, expected {spec.digest()} of decoder.npz; "
+                         "run econ-t rtl decoder again")
+    decoder = ReloadableDecoder(spec)
+    harness = DecoderHarness(decoder)
+    files = yosys.export(harness, folder)
+    return Source("RTL, decoder with weights to reload", kept.digest, None, harness.module_name, decoder.interval,
+                  decoder.latency, ("read_rtlil",) * len(files), tuple(files), hard=True)

@@ -108,7 +108,8 @@ def _placed_rows(run: Run) -> Iterable[Implementation]:
             name=f"{found.name}, placed in {found.device}",
             tool=f"{found.tool}; fmax after routing, median of {len(found.seeds)} seeds, {slowest:.0f} to "
                  f"{fastest:.0f} MHz",
-            lut=found.utilisation.lut, ff=found.utilisation.ff, dsp=0, bram=0, fmax_mhz=found.fmax_mhz,
+            lut=found.utilisation.lut, ff=found.utilisation.ff, dsp=found.utilisation.dsp,
+            bram=found.utilisation.bram, fmax_mhz=found.fmax_mhz,
             latency_cycles=found.latency_clocks, interval_cycles=found.interval_clocks,
             clock_ns=1000 / found.fmax_mhz)
     if not run.placed_files():

@@ -12,14 +12,17 @@ from bitexact_tests.conftest import missing
 from bitexact_tests.samples.decoders import FAMILIES, SPECS, fields, sized
 from emulator.compact_decoder import charge_codes
 from models.compact_decoder import CompactDecoder
-from models.errors import ToolMissing
-from rtl.results import ConstantSynthesis
+from models.errors import InputError, ToolMissing
+from models.hardware import Implementation
+from rtl.results import ConstantSynthesis, ReloadableDesign
 
 pytest.importorskip("da4ml")
 
 from rtl.__main__ import app
 from rtl.constant.layers import ConstantLayers
 from rtl.constant.project import ConstantProject, mapped
+from rtl.design.decoder import ReloadableDecoder
+from rtl.placing.sources import project_source
 
 CASES = [("2 links, 1k, 1 hidden", family) for family in FAMILIES] + [
     ("4 links, 2k, 3 hidden, 4 bits", "random"), ("3 links, 1k, 8 bits", "small"),
@@ -66,6 +69,35 @@ def test_command_writes_and_counts(tmp_path: Path) -> None:
     assert done.exit_code == 0 and len(ConstantSynthesis.load(tmp_path / "out" / "constant.json").implementations) == 1
     done = CliRunner().invoke(app, [*arguments, "--stages", "99", "--no-synthesise"])
     assert done.exit_code == 2 and "--stages 99, expected 1 to " in done.output
+
+
+def test_command_writes_a_decoder_to_reload(tmp_path: Path) -> None:
+    decoder = CompactDecoder.random(sized(3, 200, 1), 4)
+    decoder.save(tmp_path / "compact_200.npz")
+    folder = tmp_path / "out"
+    arguments = ["decoder", "--decoder", str(tmp_path / "compact_200.npz"), "--output", str(folder), "--reloadable"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0 and "48 multipliers, " in done.stdout, done.output
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".econ-t", "decoder.npz", "decoder.v", "reloadable.json", "weights.csv"]
+    assert f"module reloadable_decoder_{decoder.spec.digest()}(" in (folder / "decoder.v").read_text()
+    header, *rows = (folder / "weights.csv").read_text().splitlines()
+    assert header == "address,weight" and len(rows) == decoder.flat.size and len(set(rows)) == len(rows)
+    assert rows[0] == f"0,{decoder.arrays['bias_0'][0] & 255}"
+    found = ReloadableDesign.load(folder / "reloadable.json")
+    assert found.digest == decoder.spec.digest() and found.latency_clocks == sum(decoder.spec.sizes[:-1]) + 13
+    row = Implementation(name="mapped", tool="Yosys")
+    ConstantSynthesis(digest="0", stages=4, implementations=(row, row)).save(folder / "constant.json")
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2 and "give --force to replace it" in done.output
+    assert CliRunner().invoke(app, [*arguments, "--force"]).exit_code == 0 and not (folder / "constant.json").exists()
+
+
+def test_a_decoder_of_other_shapes_beside_its_result_is_refused(tmp_path: Path) -> None:
+    ReloadableDecoder(sized(3, 200, 1)).summary().save(tmp_path / "reloadable.json")
+    CompactDecoder.random(sized(2, 200, 1), 4).save(tmp_path / "decoder.npz")
+    with pytest.raises(InputError, match=r"reloadable\.json: digest \w{16}, expected \w{16} of decoder\.npz"):
+        project_source(tmp_path, tmp_path / "rtl")
 
 
 def test_size_is_mapped(tmp_path: Path) -> None:

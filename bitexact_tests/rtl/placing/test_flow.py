@@ -25,11 +25,12 @@ from models.weights import EncoderWeights
 from rtl.__main__ import app
 from rtl.constant.project import ConstantProject
 from rtl.design.chip import AutoencoderChip
+from rtl.design.decoder import ReloadableDecoder
 from rtl.placing import flow, nextpnr
 from rtl.placing.flow import Clock, Source, place
 from rtl.placing.harness import EncoderHarness
 from rtl.placing.routed import write_verilog
-from rtl.placing.simulation import frames, routed_codes
+from rtl.placing.simulation import frames, routed_charges, routed_codes
 from rtl.placing.sources import project_source
 from rtl.results import Placement
 
@@ -158,6 +159,27 @@ def test_a_routed_decoder_computes_its_integers(tmp_path: Path) -> None:
     project = ConstantProject.write(decoder, tmp_path / "again", 2, "xcvu13p-flga2577-2-e", 25.0)
     codes = routed_codes(project, build / found.made_from / "seed_1", np.column_stack([latent, total]), tmp_path)
     np.testing.assert_array_equal(codes, charge_codes(decoder, latent, total))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_yosys")
+def test_a_routed_decoder_computes_with_the_weights_that_are_loaded(tmp_path: Path) -> None:
+    """A small one, by the commands, with multipliers and memories of the device."""
+    require_nextpnr()
+    spec = sized(2, 200, 1)
+    decoders, (latent, total) = [CompactDecoder.random(spec, seed) for seed in (4, 5)], fields(spec, 100)
+    decoders[0].save(tmp_path / "compact_200.npz")
+    folder, build, result = tmp_path / "project", tmp_path / "build", tmp_path / "placed.json"
+    for command in (["decoder", "--decoder", tmp_path / "compact_200.npz", "--output", folder, "--reloadable"],
+                    ["place", "--project", folder, "--build", build, "--json", result, "--seeds", "1"]):
+        done = CliRunner().invoke(app, list(map(str, command)))
+        assert done.exit_code == 0, done.output
+    found, top = Placement.load(result), ReloadableDecoder(spec)
+    assert (found.digest, found.interval_clocks, found.latency_clocks) == (spec.digest(), top.interval, top.latency)
+    assert (found.utilisation.dsp, found.utilisation.bram) == (48, 12) and "48 of 156 multipliers" in done.stdout
+    expected = [charge_codes(decoder, latent, total) for decoder in decoders]
+    np.testing.assert_array_equal(
+        routed_charges(top, build / found.made_from / "seed_1", decoders, (latent, total), tmp_path), expected)
 
 
 @pytest.mark.slow
