@@ -185,21 +185,25 @@ def client_of(farm: FarmConfig, cluster: Any = None) -> Iterator[FarmClient]:
     except ImportError as error:
         raise not_installed(error, "more than one worker needs", "data") from None
     logging.getLogger("distributed").setLevel(logging.WARNING)  # that workers come and go is no news
-    with (nullcontext(cluster) if cluster is not None else _ended(make_cluster(farm)) as running,
+    with (nullcontext(cluster) if cluster is not None else closing(make_cluster(farm)) as running,
           Client(running) as client):
         yield FarmClient(client, farm)
 
 
 @contextmanager
-def _ended(cluster: Any) -> Iterator[Any]:
+def closing(cluster: Any) -> Iterator[Any]:
     """A cluster that is closed at the end; workers of a busy machine may end later than dask waits for them."""
     try:
         yield cluster
     finally:
+        # Nothing is lost any more with a worker that dask kills.
+        logging.getLogger("distributed.nanny").setLevel(logging.ERROR)
         try:
             cluster.close()
         except (TimeoutError, asyncio.TimeoutError):
             log.warning("not all workers have ended yet")
+        finally:
+            logging.getLogger("distributed.nanny").setLevel(logging.NOTSET)
 
 
 def make_cluster(farm: FarmConfig) -> Any:

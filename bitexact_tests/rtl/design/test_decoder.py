@@ -27,15 +27,15 @@ def with_layers(*changes: dict[str, Any]) -> CompactSpec:
 # A single layer takes less time than its charges; a wide one has more lanes than there are charges; the layers of the
 # last one have points, roundings, overflows and widths of their own.
 CASES = SPECS | {
-    "one layer": with_layers({}),
+    "single": with_layers({}),
     "wide": with_layers({"units": 57}, {}),
     "mixed": with_layers({"units": 5, "weight": "S2.3", "bias": "S1.6", "output": "U1.4 floor wrap"},
                          {"units": 7, "weight": "S1.5", "bias": "S3.2"}, {"output": "U2.3 half_even saturate"}),
 }
 
 
-@pytest.mark.parametrize("name", ["one layer", "mixed", *(
-    pytest.param(name, marks=pytest.mark.slow) for name in CASES if name not in {"one layer", "mixed"})])
+@pytest.mark.parametrize("name", ["single", "mixed", *(
+    pytest.param(name, marks=pytest.mark.slow) for name in CASES if name not in {"single", "mixed"})])
 def test_each_set_of_weights_in_turn_computes_its_integers(name: str, tmp_path: Path) -> None:
     spec = CASES[name]
     top, (latent, total) = ReloadableDecoder(spec), fields(spec, 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from bitexact_tests.conftest import REPOSITORY
 from bitexact_tests.samples import batch_system
 from models.calq_io import write_calq
 from models.errors import InputError, ToolMissing
-from training.production.farm import FarmConfig, Outcome, Part, make_cluster, run
+from training.production.farm import FarmConfig, Outcome, Part, closing, make_cluster, run
 from training.production.toy import generate
 
 pytest.importorskip("distributed")
@@ -132,6 +133,21 @@ def test_workers_of_a_command_say_nothing_but_its_error(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {tmp_path / 'calq.csv'}: column layer is missing\n"
+
+
+def test_workers_that_end_late_are_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    nanny = logging.getLogger("distributed.nanny")
+
+    class Cluster:
+        def close(self) -> None:
+            nanny.warning("Worker process still alive after 4.0 seconds, killing")
+            raise TimeoutError
+
+    with caplog.at_level(logging.WARNING), closing(Cluster()):
+        nanny.warning("Worker exceeded 95% memory budget. Restarting")
+    nanny.warning("Restarting worker")
+    assert [record.message for record in caplog.records] == [
+        "Worker exceeded 95% memory budget. Restarting", "not all workers have ended yet", "Restarting worker"]
 
 
 def test_parts_of_one_name(tmp_path: Path) -> None:
