@@ -63,6 +63,38 @@ def test_a_run_is_stopped_at_its_limit(monkeypatch: pytest.MonkeyPatch, tmp_path
         nextpnr.route(written(tmp_path, {}), tmp_path / "seed", 7, 80, 0.2)
 
 
+LINES = """
+import sys, time
+for line in {lines}:
+    print(line, file=sys.stderr, flush=True)
+time.sleep(60 if "--tmg-ripup" in sys.argv and {stays} else 0)
+"""
+
+
+@pytest.mark.parametrize(("line", "reason"), [
+    ("Info: Max frequency for clock 'clk': 63.90 MHz (FAIL at 80.00 MHz)", "63.90 of 80 MHz before routing"),
+    ("    iter=100 wires=9 overused=0 overuse=0 tmgfail=2 archfail=NA", "less than 80 MHz after 100 iterations"),
+])
+def test_a_target_out_of_reach_is_no_reason_to_go_on_for_ever(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str, reason: str
+) -> None:
+    stand_in(monkeypatch, LINES.format(lines=[line], stays=True))
+    stages: list[str] = []
+    nextpnr.route(written(tmp_path, {}), tmp_path / "seed", 1, 80, 60, stages.append)
+    assert stages == [f"{reason}: again without --tmg-ripup"]
+
+
+def test_a_target_within_reach_is_tried_to_the_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = ["Info: Max frequency for clock 'clk': 64.10 MHz (FAIL at 80.00 MHz)",
+             "    iter=99 wires=9 overused=0 overuse=0 tmgfail=2 archfail=NA",
+             "    iter=100 wires=9 overused=1 overuse=1 tmgfail=0 archfail=NA",
+             "Info: Max frequency for clock 'clk': 79.50 MHz (FAIL at 80.00 MHz)"]
+    stand_in(monkeypatch, LINES.format(lines=lines, stays=False))
+    stages: list[str] = []
+    nextpnr.route(written(tmp_path, {}), tmp_path / "seed", 1, 80, 60, stages.append)
+    assert stages == []
+
+
 def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nextpnr.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "")
