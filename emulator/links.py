@@ -45,7 +45,7 @@ class LinkFile:
         with _open(path) as file:
             header = file.readline(_LONGEST_LINE).strip().removeprefix(b"\xef\xbb\xbf")
             if header.decode(errors="replace").split(",") != self.columns:
-                raise InputError(f"{path}: line 1: {header[:40]!r}, expected the header "
+                raise InputError(f"{path}: line 1: {header[:40].decode(errors='replace')!r}, expected the header "
                                  f"{self.columns[0]},..,{self.columns[-1]}")
             chunk, last = bytearray(), 0
             lines = map(bytes.rstrip, iter(lambda: file.readline(_LONGEST_LINE), b""))

@@ -87,7 +87,7 @@ def overflow_warning(registers: Registers, n_losing: int, n_frames: int) -> list
     if registers.algorithm is not Algorithm.THRESHOLD_SUM or t1 <= SAFE_T1:
         return []
     return [f"buff_t1 = {t1} is above {SAFE_T1}, the {CAPACITY} words of the output buffer less a frame: "
-            f"{n_losing} of {n_frames} frames lost words"]
+            f"{n_losing:,} of {n_frames:,} frames lost words"]
 
 
 def _stale(slots: Words, lost: IntArray, per_bx: int) -> Words:

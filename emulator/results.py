@@ -46,5 +46,5 @@ class VectorCheck(Result):
     def __str__(self) -> str:
         n_exact, n_frames = sum(one.n_exact for one in self.sets), sum(one.n_frames for one in self.sets)
         counts = Counter(one.status for one in self.sets)
-        return (f"{n_exact} of {counted(n_frames, 'frame')} exact in {counted(len(self.sets), 'set')}: "
+        return (f"{n_exact:,} of {counted(n_frames, 'frame')} exact in {counted(len(self.sets), 'set')}: "
                 + ", ".join(f"{counts[status]} {status}" for status in ("exact", "explained", "different", "bad")))

@@ -50,6 +50,11 @@ def console_for(*, stderr: bool = False) -> Console:
     return WholeWords(stderr=stderr, width=None if stream.isatty() else _NO_LIMIT, highlight=False, markup=False)
 
 
+def say(text: str) -> None:
+    """Print a line of prose on stderr; on a terminal it is broken at blanks."""
+    console_for(stderr=True).print(text)
+
+
 def show_table(
     console: Console, title: str, columns: Sequence[Column | str], rows: Sequence[Sequence[str]],
     bad: Iterable[int] = (),

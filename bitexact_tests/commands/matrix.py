@@ -76,7 +76,8 @@ def _show(console: Console, table: Table, columns: Sequence[str], n_events: int)
     rows = [(name, family, str(n_events), *(str(row.get(column, "-")) for column in columns))
             for (name, family), row in table.items()]
     show_table(console, f"emulator = HLS = RTL? {n_events} events",
-               ["config", "weights", "emulator", *(Column(column, wraps=True) for column in columns)], rows,
+               ["config", "weights", Column("emulator", right=True),
+                *(Column(column, wraps=True) for column in columns)], rows,
                [k for k, row in enumerate(table.values())
                 if not all(cell.equal or cell.not_run == NOT_REACHED for cell in row.values())])
     cells = {(*key, column): cell for key, row in table.items() for column, cell in row.items()}

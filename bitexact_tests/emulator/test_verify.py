@@ -118,7 +118,7 @@ def test_words_that_the_buffer_lost_are_told_with_t1(shared_data: Path) -> None:
     results = {result.name.split("/")[1]: result for result in verify_sets(find_sets([vectors]))}
     lost = {name: result.notes[0] for name, result in results.items() if "lost" in "".join(result.notes)}
     assert lost == {name: f"buff_t1 = {t1} is above 375, the 400 words of the output buffer less a frame: "
-                          f"{n} of 3564 frames lost words"
+                          f"{n} of 3,564 frames lost words"
                     for name, t1, n in (("TS_Thr47_12eTx", 432, 0), ("TS_Thr47_13eTx", 400, 0),
                                         ("TS_Thr5_HDM_10eTx_T1480_noT2T3", 480, 29))}
 

@@ -50,7 +50,8 @@ def _show(results: Sequence[SetResult], found: VectorCheck, console: Console) ->
     columns = [Column("set"), Column("chip", optional=True), Column("algorithm", optional=True),
                Column("links", right=True, optional=True), Column("frames", right=True, optional=True),
                Column("exact", right=True), Column("result", wraps=True)]
-    show_table(console, "emulator = chip?", columns, rows, [k for k, one in enumerate(results) if not one.fine])
+    show_table(console, "emulator and published vectors, frames", columns, rows,
+               [k for k, one in enumerate(results) if not one.fine])
     for result in results:
         if result.status == "different" and result.first:
             _show_mismatch(console, result.folder, result.first)

@@ -30,4 +30,4 @@ def convert_decoder(
     name = backend_name(backend, chosen.hls.backend)
     found = CompactDecoder.load(decoder)
     write_project(found, output, name, chosen, force=force)
-    typer.echo(f"{name} project of {found.spec} in {output}")
+    typer.echo(f"{name} project of {decoder} in {output}")

@@ -11,6 +11,7 @@ import typer
 from models.config import Config
 from models.errors import InputError
 from models.options import ConfigFile
+from models.wording import counted
 from rtl.commands.options import chip
 from rtl.results import ChipSynthesis
 
@@ -37,4 +38,5 @@ def timing(
     found = static_timing(chip(chosen, "asic", design.redundant, design.fold, design.pipelined), netlists)
     design.model_copy(update={"static_timing": found}).save(json_)
     for stage in sorted(found.stages, key=lambda stage: stage.slack_ns):
-        sys.stdout.write(f"{stage.slack_ns:7.2f} ns  {stage.register_name} ({stage.bits} bits, {stage.cells} cells)\n")
+        bits, cells = counted(stage.bits, "bit"), counted(stage.cells, "cell")
+        sys.stdout.write(f"{stage.slack_ns:7.2f} ns  {stage.register_name} ({bits}, {cells})\n")

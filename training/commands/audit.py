@@ -9,6 +9,7 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.config import Config
+from models.console import say
 from models.errors import InputError
 from models.options import CalqFiles, JsonFile
 from training.commands.console import log_to_console, show_ways
@@ -50,9 +51,9 @@ def audit(
                       architecture=architecture, run=run)
     if json_ != "-":
         for line in (*found.notes, *found.differences, *([found.untrained] if found.untrained else [])):
-            typer.echo(line, err=True)
+            say(line)
         show_ways(f"{found.file} on {found.n_modules:,} modules of {found.data}, decoder: {found.decoder}", found.ways)
-        typer.echo(found.verdict, err=True)
+        say(found.verdict)
     if output:
         write_audit(found, output)
     if json_:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from training.results.run import Epoch, RunSummary
 from training.results.start import WarmStart
 
 _CONSOLE = console_for(stderr=True)
+_NUMBER = re.compile(r"[-+]?[\d,.]+(e[-+]\d+)?%?|-|yes|no")
 
 
 class _Lines(logging.Handler):
@@ -43,14 +45,19 @@ def log_to_console() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a study of many trainings traces many functions
 
 
+_WIDE = 110  # columns from which a training shows a bar, its loss and the time it took
+
+
 class TrainingProgress:
     """Progress bar over the epochs, or about ten lines if stderr is not a terminal."""
 
     def __init__(self, config: Config, title: str = "") -> None:
         self._name, self._total = title or config.name, config.training.epochs
+        self._wide = _CONSOLE.width >= _WIDE
+        bar, elapsed = ([BarColumn()], [TimeElapsedColumn()]) if self._wide else ([], [])
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[metrics]}"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=_CONSOLE)
+            TextColumn("{task.description}"), *bar, MofNCompleteColumn(), TextColumn("{task.fields[metrics]}"),
+            *elapsed, TimeRemainingColumn(), console=_CONSOLE)
         self._task = self._progress.add_task(self._name, total=self._total, metrics="starting")
 
     def __enter__(self) -> TrainingProgress:
@@ -70,8 +77,9 @@ class TrainingProgress:
 
     def epoch(self, epoch: int, metrics: Epoch) -> None:
         """Show the metrics of a finished epoch."""
-        text = f"loss {metrics.loss:.4g}  validation {metrics.val_loss:.4g}  EMD {metrics.val_emd:.3f}"
-        self._progress.update(self._task, completed=epoch, metrics=text)
+        short = f"validation {metrics.val_loss:.4g}  EMD {metrics.val_emd:.3f}"
+        text = f"loss {metrics.loss:.4g}  {short}"
+        self._progress.update(self._task, completed=epoch, metrics=text if self._wide else short)
         total = self._total
         if not _CONSOLE.is_terminal and (epoch in (1, total) or epoch % max(total // 10, 1) == 0):
             _CONSOLE.print(f"{self._name}: epoch {epoch} of {total}: {text}")
@@ -88,7 +96,7 @@ def show_ways(title: str, ways: Sequence[Way]) -> None:
     show_records(title, [
         {"latents of": way.name, "negative": f"{way.negative:.1%}", "zero": f"{way.zero:.1%}",
          "saturated": f"{way.saturated:.1%}", "all zero": f"{way.all_zero:.1%}", "entropy": way.entropy,
-         "codes": way.n_codes, "explain": None if way.explained is None else f"{way.explained:.0%}", "EMD": way.emd}
+         "codes": way.n_codes, "explained": None if way.explained is None else f"{way.explained:.0%}", "EMD": way.emd}
         for way in ways], optional=("codes", "saturated"))
 
 
@@ -172,9 +180,13 @@ def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], Non
 def show_distributions(found: Sequence[SampleDistribution], json: str | None, csv: str | None) -> None:
     """Show samples side by side, and write them where they are asked for."""
     numbers = [Column(title, right=True) for title in ("mean", "5%", "25%", "50%", "75%", "95%")]
-    show_table(console_for(stderr=True), "mean and percentiles", ["per module", Column("sample", wraps=True), *numbers],
-               [(one.quantity, one.sample, *(f"{value:.1f}" for value in (
-                   one.mean, one.p5, one.p25, one.p50, one.p75, one.p95))) for one in found])
+    names = {one.sample: Path(one.sample).name for one in found}
+    if len({*names.values()}) < len(names):
+        names = {name: name for name in names}
+    show_table(console_for(stderr=True), "mean and percentiles over the modules, charges in CALQ",
+               ["quantity", Column("sample", wraps=True), *numbers],
+               [(one.quantity, names[one.sample], *(f"{value:.1f}" if value < 1000 else f"{value:,.0f}"  # noqa: PLR2004
+                 for value in (one.mean, one.p5, one.p25, one.p50, one.p75, one.p95))) for one in found])
     if json:
         ResultList[SampleDistribution](tuple(found)).save(json)
     if csv:
@@ -183,8 +195,8 @@ def show_distributions(found: Sequence[SampleDistribution], json: str | None, cs
 
 def show_records(title: str, rows: list[dict[str, Any]], optional: Sequence[str] = ()) -> None:
     """Show a table of records with the same keys, one row each; `optional` keys only where there is room."""
-    columns = [Column(name, right=not isinstance(value, str), optional=name in optional)
-               for name, value in rows[0].items()]
-    show_table(console_for(stderr=True), title, columns,
-               [[f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no" if value is False
-                 else "-" if value is None else str(value) for value in row.values()] for row in rows])
+    cells = [[f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no" if value is False
+              else "-" if value is None else str(value) for value in row.values()] for row in rows]
+    columns = [Column(name, right=all(_NUMBER.fullmatch(row[k]) for row in cells), optional=name in optional)
+               for k, name in enumerate(rows[0])]
+    show_table(console_for(stderr=True), title, columns, cells)

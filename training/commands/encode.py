@@ -121,8 +121,8 @@ def _tell(output: str, rows: tuple[EncodedModules, ...], json: str | None, csv: 
     total = sum(one.modules for one in rows)
     encoded = sum(one.modules for one in rows if one.weights)
     show_records(f"{output}: {encoded:,} of {total:,} modules", [
-        {"modules with": one.modules_with, "modules": one.modules, "part": f"{one.modules / total:.1%}",
-         "weights": one.weights} for one in rows])
+        {"modules with": one.modules_with.replace("_", " "), "modules": one.modules,
+         "part": f"{one.modules / total:.1%}", "weights": one.weights} for one in rows])
     if json:
         ResultList[EncodedModules](rows).save(json)
     if csv:

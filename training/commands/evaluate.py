@@ -9,7 +9,7 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.configured import find_config
-from models.console import write_csv
+from models.console import say, write_csv
 from models.errors import InputError
 from models.options import CalqFiles, CsvFile, JsonFile, Order, WeightsConfig, WeightsFile
 from models.result import ResultList
@@ -90,7 +90,8 @@ def evaluate(
     if json_:
         (results[0] if len(results) == 1 else ResultList[Evaluation](tuple(results))).save(json_)
     if csv:
-        write_csv(csv, [found.model_dump(exclude={"latents"}) for found in results])
+        write_csv(csv, [found.model_dump(exclude={"latents"}) | {"remarks": "; ".join(found.remarks)}
+                        for found in results])
     for problem in filter(None, problems if check_card else []):
-        typer.echo(f"{run.name}: {problem}", err=True)
+        say(f"{run.name}: {problem}")
         raise typer.Exit(1)

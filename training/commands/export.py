@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from models.calq_io import column_order, read_calq
+from models.console import say
 from models.errors import InputError
 from models.options import JsonFile
 from training.commands.console import log_to_console, show_records
@@ -74,10 +75,10 @@ def _export_software(
         result.save(json_)
     for one in result.checks:
         if one.emd_whole_conditions is not None and json_ != "-":
-            typer.echo(f"{one.name}, {one.data}: if the software divides waferu, waferv and layer as integers, the EMD "
-                       f"is {one.emd_whole_conditions:.3f}", err=True)
+            say(f"{one.name}, {one.data}: if the software divides waferu, waferv and layer as integers, the EMD is "
+                f"{one.emd_whole_conditions:.3f}")
     for problem in result.problems:
-        typer.echo(f"check failed: {problem}", err=True)
+        say(f"check failed: {problem}")
     if result.problems:
         raise SystemExit(1)
 

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from models.config import Config
+from models.console import write_csv
 from models.files import atomic_path
-from models.options import ConfigFile, Settings
-from training.commands.console import log_to_console
+from models.options import ConfigFile, CsvFile, Settings
+from models.wording import counted
+from training.commands.console import log_to_console, show_records
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
 from training.fit.run import Run
 from training.studies.limits import run_limits
@@ -23,6 +25,7 @@ def limits(
     seeds: Annotated[int, typer.Option(min=1, help="Number of trainings at each value, with seeds from 1.")] = 1,
     data: TrainingFiles = None,
     set_: Settings = None,
+    csv: CsvFile = None,
 ) -> None:
     """What limits the EMD: trainings with other bits, latents, refinements or modules; limits.json and limits.png.
 
@@ -39,3 +42,8 @@ def limits(
     found = run_limits(chosen, folder, range(1, seeds + 1), logging.getLogger(__name__).info)
     with style("experiment"), atomic_path(folder / "limits.png") as picture:
         emd_against_limits(found).savefig(picture, dpi=150)
+    show_records(f"{found.config}: mean EMD of {found.test}, {counted(found.steps, 'step')} each", [
+        {"varied": one.curve, "value": one.value, "configured": one.own, "seed": one.seed, "EMD": one.emd_mean,
+         "error": one.emd_error} for one in sorted(found.points, key=lambda one: (one.curve, one.value, one.seed))])
+    if csv:
+        write_csv(csv, [one.model_dump() for one in found.points])

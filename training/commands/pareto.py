@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from models.config import Config
+from models.console import write_csv
 from models.errors import InputError
 from models.files import atomic_path
-from models.options import ConfigFile, Settings
-from training.commands.console import log_to_console
+from models.options import ConfigFile, CsvFile, Settings
+from training.commands.console import log_to_console, show_records
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
 from training.fit.run import Run
 from training.studies.pareto import run_scan, scan
@@ -32,6 +33,7 @@ def pareto(
     epochs: Epochs = 20,
     data: TrainingFiles = None,
     set_: Settings = None,
+    csv: CsvFile = None,
 ) -> None:
     """Area vs. EMD over bit widths: train and synthesise encoders of other widths, write pareto.json and pareto.png.
 
@@ -48,3 +50,10 @@ def pareto(
     found = run_scan(chosen, folder, widths, logging.getLogger(__name__).info)
     with style("experiment"), atomic_path(folder / "pareto.png") as picture:
         area_against_emd(found).savefig(picture, dpi=150)
+    front = found.front()
+    show_records(f"{found.config}: smallest first, gates by {found.tool}", [
+        {"w bits": one.weight_bits, "input bits": one.input_bits, "configured": one.own, "NAND2": f"{one.nand2:,}",
+         "FF": f"{one.ff:,}", "EMD": one.emd_mean, "on the front": one in front}
+        for one in sorted(found.points, key=lambda one: one.nand2)])
+    if csv:
+        write_csv(csv, [one.model_dump() for one in found.points])

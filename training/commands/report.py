@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from models.configured import find_config
+from models.console import say
 from models.errors import InputError
 from models.options import JsonFile
 from training.commands.console import emd_progress
@@ -67,7 +68,7 @@ def _compare(
     runs = [Run(folder) for folder in folders]
     table = runs[0].modules(files).rows(slice(0, n_modules))
     if len(files or ()) > 1:
-        typer.echo(f"{table.source}: pooled into one sample", err=True)
+        say(f"{table.source}: pooled into one sample")
     physics = compare_runs(runs, table, sorted({run.config.encoder.n_elinks for run in runs}), progress=emd_progress)
     if json_path:
         physics.save(json_path)

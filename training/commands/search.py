@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.console import write_csv
+from models.console import say, write_csv
 from models.errors import InputError
 from models.options import ConfigFile, CsvFile, Settings
 from training.commands.console import log_to_console, show_records
@@ -66,9 +66,8 @@ def _show(found: TrainingSearch, csv: str | None) -> None:
              "epochs": len(one.val_emd), "val EMD": one.best, "stopped": one.pruned} for one in found.ranked]
     show_records("trainings, best first by validation", rows, optional=("decay", "loss", "decoder"))
     told = ", ".join(f"{seed}: {value:.3f}" for seed, value in found.seeds.items())
-    typer.echo(f"validation EMD of the best options by seed: {told}; chosen: {found.chosen_seed}", err=True)
+    say(f"validation EMD of the best options by seed: {told}; chosen: {found.chosen_seed}")
     mean = "-" if found.test.emd_mean is None else f"{found.test.emd_mean:.3f}"
-    typer.echo(f"EMD of the held-out modules: {mean}; econ-t train --config {found.configuration} trains it again",
-               err=True)
+    say(f"EMD of the held-out modules: {mean}; econ-t train --config {found.configuration} trains it again")
     if csv:
         write_csv(csv, [one.model_dump(exclude={"options"}) | one.options for one in found.ranked])

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, console_for, say, show_table, write_csv
 from models.files import atomic_path, check_replaced
 from models.options import CsvFile, Force, Order
 from training.commands.console import emd_progress, show_remarks
@@ -54,7 +54,7 @@ def seu(
     check_replaced(json_ or trained.upsets_file, force)
     config, weights, decoder = trained.config, trained.weights, trained.decoder
     if len(input or ()) > 1:
-        typer.echo(f"{modules.source}: pooled into one sample", err=True)
+        say(f"{modules.source}: pooled into one sample")
     calq = modules.calq
     receiver = upsets.Receiver(weights, lambda latent, total: decode(decoder, latent, total),
                                calq[upsets.choose_events(calq, n_emd)])
@@ -108,5 +108,6 @@ def show(result: Upsets) -> None:
             console.print(f"{name}: {key.replace('_', ' ')}: {shown}")
     rate = result.accumulation
     for period in rate.periods:
-        console.print(f"{rate.upsets_per_hour:g} upsets/h in {rate.n_bits:,} bits, three copies scrubbed every "
-                      f"{period.period_s:g} s: {period.wrong_votes_per_day:.3g} wrong votes/day")
+        upsets_in = f"upset{'s' * (rate.upsets_per_hour != 1)} per hour in {rate.n_bits:,} bits"
+        console.print(f"{rate.upsets_per_hour:g} {upsets_in}, three copies scrubbed every {period.period_s:,g} s: "
+                      f"{period.wrong_votes_per_day:.3g} wrong votes per day")

@@ -131,6 +131,8 @@ def skim(path: Path, output: Path, whole: bool, min_sim_energy: float | None, mi
                 place = columns_of(table, PLACE, str(path))
                 cut("partial", links.is_whole(*place) if links else is_whole(*place))
             if min_sim_energy is not None:
+                if "SimEnergyFraction" not in _standard_names(table).column_names:
+                    raise InputError(f"{path}: column SimEnergyFraction is missing; --min-sim-energy -1 needs none")
                 (fraction,) = columns_of(table, ["SimEnergyFraction"], str(path))
                 cut("sim_energy", fraction > min_sim_energy)
             cut("charge", _charges(table).sum(axis=1, dtype=np.int64) >= min_charge)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from models.trigger_cells import CALQ_PER_MIPT
+from models.wording import counted
 from training.results.card import TITLES, TOLERANCE, Card, Sample
 
 SET_TITLES = ("set", "links", "bits per latent", "decoder's weights", *TITLES.values())
@@ -55,10 +56,11 @@ def card_sections(card: Card) -> list[Section]:
                        _compact_rows(card))] if card.compact else []
     return [
         Section(card.name,
-                f"Encoder for {card.n_elinks} links in {card.arithmetic} arithmetic, {card.latent_bits} bits per "
-                f"latent. Decoder: {card.decoder_parameters:,} weights, {card.decoder_bytes:,} bytes."),
+                f"Encoder for {counted(card.n_elinks, 'link')} in {card.arithmetic} arithmetic, "
+                f"{counted(card.latent_bits, 'bit')} per latent. Decoder: {card.decoder_parameters:,} weights, "
+                f"{card.decoder_bytes:,} bytes."),
         Section("Trained on", "",
-                ("number", "run", "modules", "rows", "loss", "rate", "epochs", "seed", "validation EMD"), stages),
+                ("stage", "run", "modules", "rows", "loss", "rate", "epochs", "seed", "validation EMD"), stages),
         Section("EMD of modules that were not trained on",
                 f"Sensor-cell pitches; mean, median and 68% quantile are over the modules with a cell above "
                 f"{CALQ_PER_MIPT} CALQ.",

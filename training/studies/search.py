@@ -95,7 +95,8 @@ def _search(
         found = SearchedEncoder(**choices, filters=spec.conv.filters, latents=spec.dense.outputs, val_emd=value,
                                 **dict(cost(spec)), **dict(metrics))
         trial.set_user_attr("result", found.model_dump(mode="json"))
-        report(f"{trial.number}: {choices}: validation EMD {value:.3f}")
+        told = ", ".join(f"{name.replace('_', ' ')} {choice}" for name, choice in choices.items())
+        report(f"trial {trial.number}: {told}: validation EMD {value:.3f}")
         return value
 
     while len(results := _results(optuna, study)) < n_trials:

@@ -175,11 +175,11 @@ def _objective(optuna: Any, trial: Any, config: Config, output: Path, report: Ca
     except optuna.TrialPruned:
         with suppress(FileNotFoundError):  # a training that saved nothing leaves no folder
             shutil.rmtree(folder)
-        report(f"{trial.number}: stopped")
+        report(f"trial {trial.number}: stopped")
         raise
     history = Run(folder).history.val_emd
     trial.set_user_attr("val_emd", list(history))
-    report(f"{trial.number}: validation EMD {min(history):.3f}")
+    report(f"trial {trial.number}: validation EMD {min(history):.3f}")
     return min(history)
 
 

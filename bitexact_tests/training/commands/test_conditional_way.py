@@ -61,7 +61,7 @@ def test_from_ntuple_to_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     five = np.concatenate([np.arange(len(sample["layer"])) % 2 == 0 for sample in samples])
     assert "other_inputs 0" in output["data from-ntuple"]
     assert f"nElinks_5 {five.sum()}" in output["data split"] and f"nElinks_3 {(~five).sum()}" in output["data split"]
-    assert "not_found 0" in output["data split"]
+    assert "0 not in the list" in output["data split"]
 
     audit = Audit.load("audit.json")
     assert audit.n_modules == sum(calq[five].any(axis=1)) and audit.decoder == "runs/five/decoder.npz"

@@ -128,7 +128,7 @@ def test_command(modules: pd.DataFrame, sets: dict[int, EncoderWeights], tmp_pat
     both = ["--weights", str(tmp_path / "weights_5.npz"), "--weights", str(tmp_path / "weights_2.npz")]
     status, shown = run(tmp_path, "--per-module", *both, "--modules", str(tmp_path / "geometry.txt"))
     assert status == 0, shown
-    assert "links 3" in shown and "weights_2.npz" in shown and "not_found" in shown
+    assert "links 3" in shown and "weights_2.npz" in shown and "not found" in shown
     status, shown = run(tmp_path, "--per-module", *both, "--modules", str(tmp_path / "geometry.txt"), "--json",
                         str(tmp_path / "n.json"), "--csv", str(tmp_path / "n.csv"))
     rows = json.loads((tmp_path / "n.json").read_text())

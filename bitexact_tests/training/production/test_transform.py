@@ -54,7 +54,7 @@ def test_nothing_left_writes_no_file(tmp_path: Path) -> None:
     save(tmp_path / "out" / "in.csv", rows(5))  # of an earlier run with other settings
     command = ["skim", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out", "--min-charge", "1000000"]
     result = CliRunner().invoke(app, command)
-    assert result.exit_code == 2 and "no rows are left to write (read 5, " in result.output
+    assert result.exit_code == 2 and "no rows are left to write (5 read, " in result.output
     assert not list((tmp_path / "out").glob("*.csv"))
     with pytest.raises(InputError, match=r"out.csv: not written, as no rows are left"), \
             open_writer(tmp_path / "out.csv"):

@@ -107,15 +107,16 @@ def test_stages_of_a_recipe_are_left_out(tmp_path: Path, monkeypatch: pytest.Mon
 
     def study(config: Config, *_: object) -> Limits:
         seen.append(config)
-        return Limits(config="a", steps=1, test="toy", points=())
+        return Limits(config="a", steps=1, test="toy", points=(LimitPoint(
+            curve="bits", value=9, own=True, seed=1, emd_mean=1.0, emd_error=None, n_modules=1),))
 
     monkeypatch.setattr("training.commands.limits.run_limits", study)
-    monkeypatch.setattr("training.figures.limits.emd_against_limits", lambda _: emd_against_limits(Limits(
-        config="a", steps=1, test="toy", points=(LimitPoint(
-            curve="bits", value=9, own=True, seed=1, emd_mean=1.0, emd_error=None, n_modules=1),))))
     recipe = Path(limits.__file__).parents[2] / "configs" / "weights" / "econ_t_5elink.yaml"
-    done = CliRunner().invoke(app, ["limits", "--config", str(recipe), "--epochs", "3", "--output", str(tmp_path)])
+    done = CliRunner().invoke(app, ["limits", "--config", str(recipe), "--epochs", "3", "--output", str(tmp_path),
+                                    "--csv", "-"])
     assert done.exit_code == 0, done.output
+    assert "a: mean EMD of toy, 1 step each" in done.stderr
+    assert done.stdout.splitlines() == ["curve,value,own,seed,emd_mean,emd_error,n_modules", "bits,9,True,1,1.0,,1"]
     (config,) = seen
     assert config.training.stages == () and config.training.epochs == 3
     assert (tmp_path / "limits.png").exists()

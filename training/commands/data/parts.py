@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import typer
-
+from models.console import say
 from models.errors import InputError
+from models.wording import counted
 from training.commands.console import log_to_console, part_progress
 from training.production.farm import FarmConfig, Part, run
 from training.production.steps import rows_written
+
+_WORDS = {"read": "read", "partial": "partial", "sim_energy": "without energy of the process", "kept": "kept",
+          "charge": "with too little charge", "left_out": "left out", "not_found": "not in the list",
+          "other_inputs": "with encoder inputs that the chip would not compute"}
+"""What follows a number of rows, by the name of the count."""
 
 
 def run_parts(
@@ -29,12 +34,18 @@ def run_parts(
         for name, number in counts.items():
             total[name] = total.get(name, 0) + number
     if not rows_written(total):
-        shown = ", ".join(f"{name} {number}" for name, number in total.items())
-        raise InputError(f"{output}: no rows are left to write ({shown})")
-    show_counts(f"{len(parts)} parts in {output}", total)
+        raise InputError(f"{output}: no rows are left to write ({counts_text(total)})")
+    say(f"{counted(len(parts), 'part')} in {output}: {counts_text(total)}")
     return total
 
 
-def show_counts(what: str, counts: Mapping[str, int]) -> None:
-    """Print counts as one line on stderr."""
-    typer.echo(f"{what}: " + ", ".join(f"{name} {number}" for name, number in counts.items()), err=True)
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Counts of a step in words; of rows by links only how many there are, as a table follows."""
+    by_links = [number for name, number in counts.items() if name.startswith(("nElinks_", "links "))]
+    words = [f"{counted(sum(by_links), 'row')} with links"] if by_links else []
+    for name, number in counts.items():
+        if name in ("events", "modules", "rows"):
+            words.append(counted(number, name.removesuffix("s")))
+        elif not name.startswith(("nElinks_", "links ")):
+            words.append(f"{number:,} {_WORDS[name]}")
+    return ", ".join(words)

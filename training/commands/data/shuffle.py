@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from models.console import say
 from models.files import check_replaced
 from training.commands.data.options import Force, Inputs, Seed
-from training.commands.data.parts import show_counts
+from training.commands.data.parts import counts_text
 from training.production import transform
 from training.production.stream import data_files, keep_inputs
 
@@ -28,4 +29,4 @@ def shuffle(
     files = data_files(inputs)
     keep_inputs(files, [output])
     check_replaced(output, force)
-    show_counts("rows", transform.shuffle(files, output, seed, rows_in_memory))
+    say(f"{output}: {counts_text(transform.shuffle(files, output, seed, rows_in_memory))}")

@@ -46,8 +46,8 @@ def split(
     rows = sum(total.values())
     classes = sorted(total, key=lambda one: (one[:2] != "nE", len(one), one))
     show_records(f"modules by output links, {rows:,} rows", [
-        {"class": name.replace("nElinks_", "links "), "rows": total[name], "part": f"{total[name] / rows:.1%}"}
-        for name in classes])
+        {"class": name.replace("nElinks_", "links ").replace("_", " "), "rows": total[name],
+         "part": f"{total[name] / rows:.1%}"} for name in classes])
     if json_:
         write_text(json_, json.dumps(total, indent=1) + "\n")
     if csv:

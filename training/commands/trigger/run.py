@@ -22,6 +22,8 @@ from training.trigger.objects import LEAST_PT
 from training.trigger.summary import summarise
 from training.trigger.system import System
 
+_ETA = "eta resolution [0.001]"
+
 
 def run(
     system: Annotated[list[str], typer.Option(help="System: a YAML file or a name such as bc; may be repeated. Others "
@@ -90,9 +92,9 @@ def _files(ntuples: list[str]) -> dict[str, Path]:
 def show(result: TriggerStudy) -> None:
     """Show a table per sample, and what differs from the first system."""
     console = console_for(stderr=True)
-    optional = ("links", "bits", "response", "eta, 0.001", "matched", "ROC area")
+    optional = ("links", "bits", "response", _ETA, "matched", "ROC area")
     columns = [Column("system"), *(Column(title, right=True, optional=title in optional) for title in (
-        "resolution", "threshold", "efficiency", "links", "response", "eta, 0.001", "matched", "bits", "ROC area"))]
+        "pt resolution", "threshold [GeV]", "efficiency", "links", "response", _ETA, "matched", "bits", "ROC area"))]
     for name in result.samples:
         objects = result.systems[0].on(name).objects
         if objects is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from models.console import Column, console_for, show_table, write_csv
@@ -20,7 +19,7 @@ def systems(json_: JsonFile = None, csv: CsvFile = None) -> None:
     found = {path.stem: System.load(path) for path in sorted(SYSTEMS.glob("*.yaml"))}
     show_table(console_for(stderr="-" in (json_, csv)), "systems for trigger run --system", [
         "system", Column("title", wraps=True), Column("rules, the first that fits is taken", wraps=True)],
-        [(name, system.name, "; ".join(" ".join(_words(rule)) for rule in system.rules))
+        [(name, system.name, "; ".join(map(_words, system.rules)))
          for name, system in found.items()])
     listed = tuple(ListedSystem(name=name, title=system.name, links=system.links.allocation, rules=tuple(
         rule.model_dump(mode="json") for rule in system.rules)) for name, system in found.items())
@@ -32,14 +31,18 @@ def systems(json_: JsonFile = None, csv: CsvFile = None) -> None:
             for one in listed for number, rule in enumerate(one.rules, 1)])
 
 
-def _words(rule: Rule) -> Iterator[str]:
-    for key, value in rule.model_dump(exclude_defaults=True).items():
-        yield _numbers(value) if key == "algorithm" else f"{key} {_numbers(value)}"
+def _words(rule: Rule) -> str:
+    """A rule as its algorithm and, in brackets, what it asks for."""
+    others = rule.model_dump(exclude_defaults=True, exclude={"algorithm"})
+    told = [f"{key.replace('_', ' ')} {_values(key, value)}" for key, value in others.items()]
+    return f"{rule.algorithm} ({', '.join(told)})" if told else rule.algorithm
+
+
+def _values(key: str, value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return (" to " if key == "layers" else " and ").join(map(str, value))
+    return str(value)
 
 
 def _cell(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else value
-
-
-def _numbers(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
