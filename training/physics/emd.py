@@ -23,7 +23,7 @@ from models.trigger_cells import N_TRIGGER_CELLS, distance_matrix
 
 _CHUNK = 512  # events per task: large enough to hide its overhead, small enough for a smooth progress bar
 _MAX_ITERATIONS = 100_000
-_WORTH_A_PROCESS = 50_000  # events: starting an interpreter takes about as long as computing these
+_WORTH_A_PROCESS = 100_000  # events: starting an interpreter takes about as long as computing these
 
 Progress = Callable[[Iterator[Float64Array], int], Iterator[Float64Array]]
 """Wrapper of an iterator: takes the finished chunks and their number, and yields the chunks."""
