@@ -15,6 +15,12 @@ SENT = {
     "RPT": "repeater: all 48 cells, in few bits each",
 }
 """What each algorithm of the chip sends, in words."""
+WHY = ("energy_response", "largest_cell", "occupancy_kept", "centroid")
+"""Metrics that tell why a scheme has its EMD."""
+_WHY = ("BC and TS send single cells as they are and lose those for which there is no room; AE and STC describe all "
+        "cells, with less detail. Means over the modules of received over true charge (energy), the error of the "
+        "largest cell (largest), the fraction of the cells that is kept (occup.) and the error of the centre "
+        "(centroid).")
 
 
 def comparison_sections(physics: Comparison) -> list[Section]:
@@ -28,6 +34,7 @@ def comparison_sections(physics: Comparison) -> list[Section]:
     sample = physics.sample
     return [
         Section("Which algorithm", text, [_winners(physics), _meanings(physics)]),
+        *_reasons(physics),
         Section("Which algorithm for which module", "The scheme with the smallest mean EMD in each bin, and that EMD.",
                 [_best_by_bin(physics, one) for one in physics.profiled]),
         Section("Bits vs. EMD", "Lower left is better, whichever metric is chosen, except for the cross-correlation, "
@@ -65,10 +72,32 @@ def _winners(physics: Comparison) -> Table:
                  rows, frozenset({0, 2, 5, 6}))
 
 
+def _reasons(physics: Comparison) -> list[Section]:
+    """What the receiver has of a module: by the best scheme of each budget, the next algorithm and the best AE."""
+    rows, known = [], [name for name in WHY if name in physics.metrics]
+    for n_elinks in physics.decided:
+        found = physics.verdict(n_elinks)
+        for one in dict.fromkeys((found.winner.name, *(other.name for other in found.others[:1]),
+                                  *([found.encoder.name] if found.encoder else []))):
+            scheme = physics.scheme(one, n_elinks)
+            means = [scheme.metrics[name].mean for name in known]
+            rows.append([Cell(str(n_elinks), n_elinks), Cell(one), *(
+                Cell("-" if mean is None else f"{mean:.2f}", mean) for mean in means)])
+    titles = ["links", "scheme", *(physics.metrics[name].short for name in known)]
+    table = Table(titles, rows, frozenset({0, *range(2, len(titles))}))
+    return [Section("Why this algorithm", _WHY, [table])] if rows else []
+
+
 def _meanings(physics: Comparison) -> Table:
     compared = {one.algorithm for one in physics.schemes}
     rows = [[Cell(name), Cell(sent)] for name, sent in SENT.items() if name in compared]
     return Table(["algorithm", "what it sends"], rows, caption="The algorithms")
+
+
+def _short(physics: Comparison, scheme: SchemeResult) -> str:
+    """The name of a scheme, or AE where there is one trained encoder for its links: narrow columns have no room."""
+    encoders = [one for one in physics.schemes if (one.algorithm, one.n_elinks) == ("AE", scheme.n_elinks)]
+    return "AE" if encoders == [scheme] else scheme.name
 
 
 def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
@@ -76,7 +105,7 @@ def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
     for n_elinks in physics.budgets:
         row = [Cell(str(n_elinks) if n_elinks in physics.decided else f"{n_elinks}, no AE", n_elinks)]
         for number in range(len(coordinate.labels)):
-            found = [(mean, scheme.name) for scheme in physics.schemes if scheme.n_elinks == n_elinks
+            found = [(mean, _short(physics, scheme)) for scheme in physics.schemes if scheme.n_elinks == n_elinks
                      if (mean := scheme.profile(coordinate).mean[number]) is not None]
             row.append(Cell(f"{min(found)[1]}: {min(found)[0]:.2f}") if found else Cell("-"))
         rows.append(row)

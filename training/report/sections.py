@@ -21,24 +21,25 @@ from training.results.run import History
 
 
 def verdict(content: ReportContent) -> list[Line]:
-    """Verdict at the top of the page: whether all bits are equal, and which algorithm has the smallest EMD."""
+    """Verdict at the top of the page: which algorithm has the smallest EMD, and whether all bits are equal.
+
+    What is wrong stands first.
+    """
     older, metrics = content.older, content.metrics
+    lines = [Line("", text) for text in verdict_lines(content.physics)] if content.physics else [
+        Line("soft", older.physics or "The algorithms were not compared: make physics")]
     absent = "Emulator and HLS C++ were not compared: make compare"
-    lines = [*_equal(content.bit_exactness, older.bit_exactness or absent),
-             *_equal(content.rtl, older.rtl or "Emulator and RTL were not compared: make rtl-sim (minutes)"),
-             _vectors(content)]
+    lines += [*_equal(content.bit_exactness, older.bit_exactness or absent),
+              *_equal(content.rtl, older.rtl or "Emulator and RTL were not compared: make rtl-sim (minutes)"),
+              _vectors(content)]
     if metrics and metrics.emd_mean is not None:
         lines.append(Line("", f"Mean EMD {metrics.emd_mean:.3f}, median {metrics.emd_median:.3f} of this encoder "
                               f"on {metrics.n_selected:,} of the {metrics.n_modules:,} modules that were evaluated."))
         lines += [Line("bad", text) for text in metrics.remarks]
     elif older.metrics:
         lines.append(Line("soft", older.metrics))
-    if content.physics:
-        lines += [Line("", text) for text in verdict_lines(content.physics)]
-        told = {line.text for line in lines}
-        lines += [Line("bad", text) for text in content.physics.remarks if text not in told]
-    else:
-        lines.append(Line("soft", older.physics or "The algorithms were not compared: make physics"))
+    told = {line.text for line in lines}
+    lines += [Line("bad", text) for text in (content.physics.remarks if content.physics else ()) if text not in told]
     if content.trigger:
         lines += [Line("", text) for text in trigger_verdict(content.trigger)]
     elif older.trigger:
@@ -46,7 +47,7 @@ def verdict(content: ReportContent) -> list[Line]:
     taken = answer(content.hardware)
     lines.append(Line("", taken[0]) if taken else Line("soft", "Size and latency were not estimated: make size "
                                                                "(seconds)"))
-    return lines
+    return sorted(lines, key=lambda line: line.kind != "bad")
 
 
 def _equal(comparison: BitComparison | None, absent: str) -> list[Line]:

@@ -38,8 +38,9 @@ from training.results.report import Older, ReportContent
 from training.results.run import RunSummary
 
 SECTIONS = ["trigger_which_system_at_which_cost_in_links",
-            "which_algorithm", "which_algorithm_for_which_module", "bits_vs_emd", "all_metrics_by_links",
-            "modules_on_the_wafer", "profiles", "distributions", "5_links", "meaning_of_the_metrics", "this_encoder",
+            "which_algorithm", "why_this_algorithm", "which_algorithm_for_which_module", "bits_vs_emd",
+            "all_metrics_by_links", "modules_on_the_wafer", "profiles", "distributions", "5_links",
+            "meaning_of_the_metrics", "this_encoder",
             "latents", "learning_curves", "weights", "bit_exactness", "resources_and_latency", "number_formats"]
 
 
@@ -104,6 +105,7 @@ def test_verdict_comes_first(run: Path) -> None:
     assert "Emulator = RTL (Verilog, simulated): 1 stage equal in every bit, 1,000 events." in shown
     assert "Emulator = published test vectors (commit 0123): 9 of 10 frames exact in 2 sets: 1 exact, 1 expl" in shown
     assert re.search(r"<p[^>]*>5 links: .* AE &lt;even&gt; &amp; flat", shown)
+    assert shown.index("5 links: ") < shown.index("Emulator = HLS"), "which algorithm, before all else"
     assert "Mean EMD 1.250, median 1.125 of this encoder on 900 of the 1,000 modules that were evaluated." in shown
 
 
@@ -119,7 +121,7 @@ def test_no_verdict_without_an_autoencoder(run: Path) -> None:
 
 def test_every_algorithm_is_explained_where_it_is_named(run: Path) -> None:
     text = (run / "report.html").read_text(encoding="utf-8")
-    section = text[text.index('id="which_algorithm"') : text.index('id="which_algorithm_for_which_module"')]
+    section = text[text.index('id="which_algorithm"') : text.index('id="why_this_algorithm"')]
     table = section[section.index("<caption>The algorithms") :]
     assert re.findall(r"<td[^>]*>([A-Z]{2,3})</td>", table) == ["AE", "BC", "STC", "TS", "RPT"]
     assert "BC</td><td>best choice: the largest cells" in re.sub(r">\s+<", "><", re.sub(r"<td[^>]*>", "<td>", table))
@@ -134,6 +136,8 @@ def test_differences_are_told_first(run: Path, tmp_path: Path) -> None:
     text = write_report(Run(folder, CONFIG)).read_text(encoding="utf-8")
     assert '<p class="bad">Emulator and RTL (Verilog, simulated) differ: stage hidden_code, event 7</p>' in text
     assert '<p class="bad">Emulator and published test vectors (commit 0123): 9 of 10 frames' in text
+    kinds = re.findall(r'<p class="(\w*)"', text[text.index('id="verdict"') : text.index("<nav>")])
+    assert kinds.count("bad") >= 2 and "bad" not in kinds[kinds.count("bad") :], "what is wrong stands first"
 
 
 def test_page_says_how_it_was_made(run: Path, tmp_path: Path) -> None:
@@ -160,11 +164,24 @@ def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
     for n_elinks, title in ((2, "2, no AE"), (5, "5")):
         expected.append(title)
         for number in range(len(physics.coordinates[0].labels)):
-            means = {row.name: row.profiles["occupancy"]["emd"].mean[number] for row in physics.schemes
-                     if row.n_elinks == n_elinks}
+            means = {"AE" if row.algorithm == "AE" else row.name: row.profiles["occupancy"]["emd"].mean[number]
+                     for row in physics.schemes if row.n_elinks == n_elinks}
             least, best = min((mean, name) for name, mean in means.items() if mean is not None)
             expected.append(escape(f"{best}: {least:.2f}"))
     assert shown == expected
+
+
+def test_why_is_what_the_best_scheme_the_next_algorithm_and_the_best_encoder_leave_of_a_module(run: Path) -> None:
+    physics = Comparison.load(run / "physics.json")
+    text = (run / "report.html").read_text(encoding="utf-8")
+    table = text[text.index('id="why_this_algorithm"') :]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", table[: table.index("</table>")])
+    best, *others = physics.table(5)
+    after = next(one for one in others if one.algorithm != best.algorithm)
+    encoder = next(one for one in physics.table(5) if one.algorithm == "AE")
+    assert cells == [text for one in dict.fromkeys(one.name for one in (best, after, encoder)) for text in (
+        "5", escape(one), *(f"{physics.scheme(one, 5).metrics[name].mean:.2f}"
+                            for name in ("energy_response", "largest_cell", "occupancy_kept", "centroid")))]
 
 
 def test_everything_can_be_had_as_json(run: Path) -> None:
