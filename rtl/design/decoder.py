@@ -187,7 +187,8 @@ class ReloadableDecoder(Block):
         weight, write = Signal.like(self.weight), Signal(self._lanes)
         low = (self._lanes - 1).bit_length()
         early, later = Signal(), Signal()
-        m.d.sync += [early.eq(bias), later.eq(early), first.eq(later), write_row.eq(self.address[low:]), weight.eq(self.weight),
+        m.d.sync += [early.eq(bias), later.eq(early), first.eq(later),
+                     write_row.eq(self.address[low:]), weight.eq(self.weight),
                      write.eq(self.write << self.address[:low])]
         sums: list[Value] = []
         for start in range(0, self._lanes, _LANES):

@@ -27,7 +27,8 @@ from training.results.modules import SampleDistribution
 from training.results.run import Epoch, RunSummary
 from training.results.start import WarmStart
 
-_CONSOLE = console_for(stderr=True)
+STDERR = console_for(stderr=True)
+"""Where progress and tables for people go."""
 _NUMBER = re.compile(r"[-+]?[\d,.]+(e[-+]\d+)?%?|-|yes|no")
 
 
@@ -35,7 +36,7 @@ class _Lines(logging.Handler):
     """Shows the messages of a log, one below another."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        _CONSOLE.print(self.format(record))
+        STDERR.print(self.format(record))
 
 
 def log_to_console() -> None:
@@ -53,20 +54,20 @@ class TrainingProgress:
 
     def __init__(self, config: Config, title: str = "") -> None:
         self._name, self._total = title or config.name, config.training.epochs
-        self._wide = _CONSOLE.width >= _WIDE
+        self._wide = STDERR.width >= _WIDE
         bar, elapsed = ([BarColumn()], [TimeElapsedColumn()]) if self._wide else ([], [])
         self._progress = Progress(
             TextColumn("{task.description}"), *bar, MofNCompleteColumn(), TextColumn("{task.fields[metrics]}"),
-            *elapsed, TimeRemainingColumn(), console=_CONSOLE)
+            *elapsed, TimeRemainingColumn(), console=STDERR)
         self._task = self._progress.add_task(self._name, total=self._total, metrics="starting")
 
     def __enter__(self) -> TrainingProgress:
-        if _CONSOLE.is_terminal:
+        if STDERR.is_terminal:
             self._progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if _CONSOLE.is_terminal:
+        if STDERR.is_terminal:
             self._progress.stop()
 
     def stage(self, number: int, n_stages: int, config: Config) -> None:
@@ -81,13 +82,13 @@ class TrainingProgress:
         text = f"loss {metrics.loss:.4g}  {short}"
         self._progress.update(self._task, completed=epoch, metrics=text if self._wide else short)
         total = self._total
-        if not _CONSOLE.is_terminal and (epoch in (1, total) or epoch % max(total // 10, 1) == 0):
-            _CONSOLE.print(f"{self._name}: epoch {epoch} of {total}: {text}")
+        if not STDERR.is_terminal and (epoch in (1, total) or epoch % max(total // 10, 1) == 0):
+            STDERR.print(f"{self._name}: epoch {epoch} of {total}: {text}")
 
 
 def show_training(config: Config, output: Path, summary: RunSummary) -> None:
     """Show one line about a finished run."""
-    _CONSOLE.print(f"{config.name}: {counted(summary.epochs, 'epoch')} on {summary.n_train} modules, best epoch "
+    STDERR.print(f"{config.name}: {counted(summary.epochs, 'epoch')} on {summary.n_train} modules, best epoch "
                    f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}")
 
 
@@ -102,7 +103,7 @@ def show_ways(title: str, ways: Sequence[Way]) -> None:
 
 def show_warm_start(found: WarmStart) -> None:
     """Show what an encoder from elsewhere was worth before and after a training that began with it."""
-    _CONSOLE.print(found.summary)
+    STDERR.print(found.summary)
     show_ways(f"{found.n_modules:,} validation modules, a fresh decoder of {found.steps} steps where none is named",
               found.ways)
 
@@ -137,7 +138,7 @@ def histogram_text(counts: Sequence[int]) -> str:
 def show_remarks(remarks: Sequence[str]) -> None:
     """Show what has to be known before metrics are believed, so that nobody misses it."""
     for text in remarks:
-        _CONSOLE.print(f"WARNING: {text}", style="bold red")
+        STDERR.print(f"WARNING: {text}", style="bold red")
 
 
 def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[str]) -> None:
@@ -145,7 +146,7 @@ def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[st
     for metric in metrics:
         here, card = getattr(found, metric), getattr(sample, metric)
         if here is not None and card is not None:
-            _CONSOLE.print(f"{metric} {here:.4f}, on the card of {name} for {TITLES[sample.name]} {card:.4f}: "
+            STDERR.print(f"{metric} {here:.4f}, on the card of {name} for {TITLES[sample.name]} {card:.4f}: "
                            f"difference {here - card:+.4f}")
 
 
@@ -164,15 +165,15 @@ def emd_progress(
     chunks: Iterator[npt.NDArray[np.float64]], total: int
 ) -> Iterator[npt.NDArray[np.float64]]:
     """Show a progress bar over the chunks of an EMD computation."""
-    with Progress(console=_CONSOLE, transient=True) as progress:
+    with Progress(console=STDERR, transient=True) as progress:
         yield from progress.track(chunks, total=total, description="EMD")
 
 
 @contextmanager
 def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], None]]:
     """Show a progress bar over the parts of a job; yields a function to call as each part finishes."""
-    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_CONSOLE,
-                  disable=not _CONSOLE.is_terminal) as progress:
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=STDERR,
+                  disable=not STDERR.is_terminal) as progress:
         task = progress.add_task("parts", total=total)
         yield lambda _name, _counts: progress.advance(task)
 

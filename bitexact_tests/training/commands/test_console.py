@@ -23,7 +23,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     text = io.StringIO()
     narrow = WholeWords(file=text, width=80, force_terminal=True, color_system=None, markup=False, highlight=False)
     monkeypatch.setattr(console, "console_for", lambda **_: narrow)
-    monkeypatch.setattr(console, "_CONSOLE", narrow)
+    monkeypatch.setattr(console, "STDERR", narrow)
     return text
 
 
