@@ -176,6 +176,7 @@ def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], Non
                   disable=not STDERR.is_terminal) as progress:
         task = progress.add_task("parts", total=total)
         yield lambda _name, _counts: progress.advance(task)
+        progress.update(task, completed=total)  # with those of an earlier call, which nobody tells
 
 
 def show_distributions(found: Sequence[SampleDistribution], json: str | None, csv: str | None) -> None:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from models.errors import InputError, ToolMissing, nearest, not_installed
 from models.files import made_folder, write_text
+from models.wording import counted
 from models.yaml_file import read_yaml
 from training.production.stream import keep_inputs
 
@@ -124,7 +125,7 @@ def run(parts: Sequence[Part], output: Path, farm: FarmConfig | None = None, don
     finished = {part.name: counts for part in parts if (counts := _read_note(output, part)) is not None}
     left = [part for part in parts if part.name not in finished]
     if finished:
-        log.info("%d of %d parts are already done", len(finished), len(parts))
+        log.info("%s of %s already done", f"{len(finished):,}", counted(len(parts), "part"))
     farm = farm or FarmConfig()
     alone = cluster is None and farm.cluster == "local" and farm.n_workers == 1
     with made_folder(output):

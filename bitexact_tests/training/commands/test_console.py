@@ -69,3 +69,10 @@ def test_samples_are_named_by_their_file_where_that_tells_them_apart(
     ({"links 5": 1, "left_out": 0}, "1 row with links, 0 left out")])
 def test_counts_of_a_step_are_words(counts: Mapping[str, int], text: str) -> None:
     assert counts_text(counts) == text
+
+
+def test_parts_of_an_earlier_call_count_when_all_are_done(terminal: io.StringIO) -> None:
+    with console.part_progress(3) as done:
+        done("c", {})
+    last = re.sub(r"\x1b\[[0-9;?]*\w", "", terminal.getvalue()).splitlines()[-1].rpartition("\r")[2]
+    assert last.split()[2] == "100%"
