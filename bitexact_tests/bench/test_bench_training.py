@@ -42,7 +42,7 @@ def matrix_product_rate(size: int = 1024, repeats: int = 20) -> float:
 ])
 def test_epoch(benchmark: Any, name: str, loss: str) -> None:
     from training.fit.trainer import Trainer
-    from training.networks.decoder import n_macs
+    from training.networks.decoder_file import n_macs
 
     n_events = 16_384 if benchmark.enabled else 512
     config = Config.load(REPOSITORY / "configs" / f"{name}.yaml").evolve(training={"stages": ()}).override(training={
@@ -55,7 +55,7 @@ def test_epoch(benchmark: Any, name: str, loss: str) -> None:
     benchmark.pedantic(next, args=(epochs,), rounds=5)
     assert trainer.epoch > 0
     if benchmark.stats:
-        limit, macs = matrix_product_rate(), cost(config.encoder).macs + n_macs(trainer.decoder)
+        limit, macs = matrix_product_rate(), cost(config.encoder).macs + n_macs(config.encoder, config.training.decoder)
         start = time.process_time()
         next(epochs)
         operations = FLOPS_PER_MAC * macs * n_events / (time.process_time() - start)

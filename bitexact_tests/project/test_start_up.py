@@ -81,7 +81,8 @@ def test_what_a_command_does_not_use(arguments: list[str], unused: set[str]) -> 
 
 
 @pytest.mark.parametrize("arguments", [
-    ["flops", "--config", "econ_t_5elink"], ["networks"], ["weights", "list"], ["trigger", "systems"]], ids=str)
+    ["flops", "--config", "econ_t_5elink"], ["networks"], ["weights", "list"], ["trigger", "systems"],
+    ["size", "--run", "econ_t_5elink"]], ids=str)
 def test_what_neither_trains_nor_decodes_does_without_tensorflow(arguments: list[str]) -> None:
     python(WITHOUT % sorted(TENSORFLOW) + CALL % arguments)
 

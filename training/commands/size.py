@@ -18,7 +18,7 @@ def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
     """
     from training.report.hardware import hardware  # noqa: PLC0415  (Matplotlib, which --help does without)
     from training.report.hardware_section import answer  # noqa: PLC0415
-    from training.studies.size import size as size_of  # noqa: PLC0415  (starts TensorFlow, which --help does without)
+    from training.studies.size import size as size_of  # noqa: PLC0415
 
     chosen = Run(run)
     found = size_of(chosen)

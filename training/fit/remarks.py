@@ -7,6 +7,7 @@ from pathlib import Path
 from models.calq_io import CalqTable
 from training.data.dataset import n_known
 from training.fit.run import Run
+from training.networks.decoder_file import trained_with
 
 
 def remarks_on(modules: CalqTable, run: Run, weights: str | None, decoder: Path | None = None) -> tuple[str, ...]:
@@ -14,8 +15,6 @@ def remarks_on(modules: CalqTable, run: Run, weights: str | None, decoder: Path 
 
     `decoder`: file of the decoder, by default that of the run.
     """
-    from training.networks.decoder import trained_with  # noqa: PLC0415  (starts TensorFlow)
-
     decoder = decoder or run.decoder_file
     found, other = [], trained_with(decoder)
     if other and weights and other != weights:

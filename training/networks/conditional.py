@@ -12,13 +12,12 @@ import numpy as np
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from models.trigger_cells import IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel, image_order
+from training.networks.decoder_file import CAE_FILTERS, CAE_KERNEL, CAE_SIDE, CAE_UNITS
 
 # isort: split
 import tensorflow as tf
 import tf_keras
 
-_UNITS = (24, 64, 128)
-_SIDE, _FILTERS, _KERNEL = 4, 8, 3
 _FLOOR = 1e-6  # of every cell, so that a map without charge can be scaled and trained
 
 Tensor = Any
@@ -38,19 +37,11 @@ class CellFractions(tf_keras.layers.Layer):  # type: ignore[misc]
 def conditional_fractions(x: Tensor, seed: int) -> Tensor:
     """Fractions (n, 48) from the inputs (n, k) of the decoder."""
     layers = tf_keras.layers
-    for index, units in enumerate(_UNITS):
+    for index, units in enumerate(CAE_UNITS):
         initial = tf_keras.initializers.GlorotUniform(seed=1000 * seed + index)
         x = layers.Dense(units, activation="relu", kernel_initializer=initial, name=f"dense_{index}")(x)
-    x = layers.Reshape((_SIDE, _SIDE, _FILTERS), name="image")(x)
-    initial = tf_keras.initializers.GlorotUniform(seed=1000 * seed + len(_UNITS))
-    x = layers.Conv2DTranspose(1, _KERNEL, strides=2, kernel_initializer=initial, name="transposed")(x)
+    x = layers.Reshape((CAE_SIDE, CAE_SIDE, CAE_FILTERS), name="image")(x)
+    initial = tf_keras.initializers.GlorotUniform(seed=1000 * seed + len(CAE_UNITS))
+    x = layers.Conv2DTranspose(1, CAE_KERNEL, strides=2, kernel_initializer=initial, name="transposed")(x)
     x = layers.ReLU(name="charge")(x[:, :IMAGE_SIZE, :IMAGE_SIZE, 0])
     return CellFractions(name="decoder_output")(x)
-
-
-def conditional_parameters(n_inputs: int) -> int:
-    """Number of weights and biases of this decoder."""
-    total = _KERNEL**2 * _FILTERS + 1
-    for units in _UNITS:
-        total, n_inputs = total + (n_inputs + 1) * units, units
-    return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +16,17 @@ from models import shipped
 from models.arrays import FloatArray
 from models.compact_decoder import CompactDecoder
 from models.config import DecoderConfig
-from models.errors import InputError, parsing
+from models.errors import InputError
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 from training.networks.chip_encoder import ExactEncoder, chip_encoder
 from training.networks.compact import compact_fractions
-from training.networks.conditional import conditional_fractions, conditional_parameters
+from training.networks.conditional import conditional_fractions
 from training.networks.conditions import N_CONDITIONS, conditions, used_columns
-from training.networks.model_file import check_count, fill, read_model, write_model
-from training.networks.refining import CORRECTION_LAYERS, EARLY_WEIGHT, EncodedGuess, refined
+from training.networks.decoder_file import SUM_CONTEXT, read_decoder
+from training.networks.model_file import fill, write_model
+from training.networks.refining import EARLY_WEIGHT, EncodedGuess, refined
 
 # isort: split
 import tensorflow as tf
@@ -35,7 +35,6 @@ import tf_keras
 _MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of runs
 
 _BATCH = 4096
-_SUM_CONTEXT = 2  # numbers of `context`
 _LEAST = 1e-9  # of a sum of fractions, so that none is divided by 0
 
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -62,7 +61,7 @@ def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder:
     layers = tf_keras.layers
     inputs = [layers.Input((spec.dense.outputs,), name="latent")]
     if options.sees_sum or options.conditions:
-        inputs.append(layers.Input((_SUM_CONTEXT + (N_CONDITIONS if options.conditions else 0),), name="context"))
+        inputs.append(layers.Input((SUM_CONTEXT + (N_CONDITIONS if options.conditions else 0),), name="context"))
     x, modulation = _seen(inputs, options)
     if options.architecture == "cae":
         return tf_keras.Model(inputs, conditional_fractions(x, seed), name="decoder")
@@ -70,7 +69,7 @@ def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder:
               for k in range(options.members)]
     if options.refinements:
         latent, seen = inputs  # refinements need the sum: see DecoderConfig
-        seen = seen[:, :_SUM_CONTEXT] if options.conditions else seen
+        seen = seen[:, :SUM_CONTEXT] if options.conditions else seen
         outputs = refined(encoder or chip_encoder(spec, seed), latent, seen, logits[0], options, seed)
         return tf_keras.Model(inputs, outputs[-1], name="decoder")
     members = [layers.Softmax(name=f"decoder_output{f'_{k}' if k else ''}")(part) for k, part in enumerate(logits)]
@@ -84,9 +83,9 @@ def _seen(inputs: list[Any], options: DecoderConfig) -> tuple[Any, Any | None]:
     if not options.conditions:
         return (layers.Concatenate(name="inputs")(inputs) if len(inputs) > 1 else inputs[0]), None
     latent, seen = inputs
-    parts = [latent, *([seen[:, :_SUM_CONTEXT]] if options.sees_sum else [])]
+    parts = [latent, *([seen[:, :SUM_CONTEXT]] if options.sees_sum else [])]
     places = used_columns(options.conditions)
-    chosen = layers.Concatenate(name="conditions")([seen[:, _SUM_CONTEXT + k : _SUM_CONTEXT + k + 1] for k in places])
+    chosen = layers.Concatenate(name="conditions")([seen[:, SUM_CONTEXT + k : SUM_CONTEXT + k + 1] for k in places])
     if not options.film:
         parts.append(chosen)
     x = layers.Concatenate(name="inputs")(parts) if len(parts) > 1 else latent
@@ -213,7 +212,7 @@ def seen_context(
 ) -> npt.NDArray[np.float32]:
     """Second input of a decoder, (n, width): the context of the sum, and the eight conditions if it sees them."""
     of_sum = context(module_sum)
-    return of_sum if width == _SUM_CONTEXT else np.concatenate([of_sum, conditions(module_sum, columns)], axis=1)
+    return of_sum if width == SUM_CONTEXT else np.concatenate([of_sum, conditions(module_sum, columns)], axis=1)
 
 
 def save_decoder(
@@ -258,14 +257,7 @@ def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None =
             raise InputError(f"{path}: decoder of {compact.spec.n_latents} latents in {compact.spec.latent}, expected "
                              f"{spec.dense.outputs} in {spec.latent}")
         return compact
-    size, values = read_model(path, "a decoder")
-    latents = size.pop("latents", None)
-    size.pop("encoder", None)
-    if latents != spec.dense.outputs:
-        raise InputError(f"{path}: decoder of {str(latents)[:40]} latents, expected {spec.dense.outputs}")
-    with parsing(path, "the size of a decoder"):
-        options = DecoderConfig.model_validate(size, strict=True)
-    check_count(path, values, _n_parameters(spec, options), f"a decoder of {options!r}")
+    options, values = read_decoder(path, spec)
     decoder = build_decoder(spec, options, 0)
     fill(decoder, values)
     encoder = known_encoder(decoder)
@@ -275,60 +267,6 @@ def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None =
     return decoder
 
 
-def trained_with(path: Path) -> str | None:
-    """Digest of the weights that a decoder in a file was trained with; None if the file does not say."""
-    if CompactDecoder.is_in(path):
-        return CompactDecoder.load(path).encoder
-    encoder = read_model(path, "a decoder")[0].get("encoder")
-    return encoder if isinstance(encoder, str) else None
-
-
-def options_in(path: Path) -> DecoderConfig | None:
-    """Options of the decoder in a file; None of a compact one."""
-    if CompactDecoder.is_in(path):
-        return None
-    size = read_model(path, "a decoder")[0]
-    with parsing(path, "the size of a decoder"):
-        return DecoderConfig.model_validate({name: value for name, value in size.items()
-                                             if name not in ("latents", "encoder")})
-
-
 def known_encoder(decoder: Any) -> ExactEncoder | None:
     """The encoder in a decoder that refines; None in any other."""
     return next((layer.encoder for layer in decoder.layers if isinstance(layer, EncodedGuess)), None)
-
-
-def n_macs(decoder: Any) -> int:
-    """Multiply-accumulates of a tf_keras model of `build_decoder` for one module.
-
-    Networks that several refinements share, and the encoder of guesses, count each time that they are used.
-    """
-    dense: list[int] = [math.prod(layer.kernel.shape) * len(layer.inbound_nodes)
-                        for layer in decoder.layers if hasattr(layer, "kernel")]
-    return sum(dense) + sum(layer.macs for layer in decoder.layers if isinstance(layer, EncodedGuess))
-
-
-def _n_parameters(spec: EncoderSpec, options: DecoderConfig) -> int:
-    """Number of weights and biases, computed before building the decoder, as a file may claim any size."""
-    n_latents = spec.dense.outputs
-    n_conditions = len(used_columns(options.conditions))
-    n_inputs = n_latents + (_SUM_CONTEXT if options.sees_sum else 0) + (0 if options.film else n_conditions)
-    if options.architecture == "cae":
-        return conditional_parameters(n_inputs)
-    total = _n_dense(n_inputs, options.width, options.layers)
-    if options.film:
-        total += 2 * options.layers * (n_conditions + 1) * options.width
-    total *= options.members
-    if options.refinements:
-        seen = 2 * n_latents + 2 + 2 * N_TRIGGER_CELLS + spec.n_hidden
-        correction = _n_dense(seen, options.refinement_width, CORRECTION_LAYERS)
-        total += correction * (1 if options.share else options.refinements)
-        total += sum(math.prod(shape) for shape in spec.weight_shapes.values())
-    return total
-
-
-def _n_dense(units: int, width: int, layers: int) -> int:
-    total = 0
-    for size in (*[width] * layers, N_TRIGGER_CELLS):
-        total, units = total + (units + 1) * size, size
-    return total

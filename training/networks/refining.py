@@ -17,13 +17,12 @@ from models.config import DecoderConfig
 from models.cost import macs_in_image
 from models.trigger_cells import IMAGE_SIZE, N_TRIGGER_CELLS, channel_to_pixel, image_order
 from training.networks.chip_encoder import ExactEncoder, straight_through
+from training.networks.decoder_file import CORRECTION_LAYERS
 
 # isort: split
 import tensorflow as tf
 import tf_keras
 
-CORRECTION_LAYERS = 2
-"""Number of hidden layers of each correction."""
 EARLY_WEIGHT = 0.3
 """Weight in the loss of each guess except the last."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
+from models import shipped
 from models.arrays import IntArray
 from models.calq_io import CalqTable
 from models.compact_decoder import CompactDecoder, CompactSpec
@@ -30,7 +31,8 @@ from training.fit.distiller import Distiller
 from training.fit.run import Run, locked
 from training.fit.trainer import EpochReport
 from training.losses.find import learned_digests
-from training.networks.decoder import load_decoder, n_macs
+from training.networks.decoder import load_decoder
+from training.networks.decoder_file import n_macs, read_decoder
 from training.physics.evaluation import evaluate, shown
 from training.results.distillation import CompactPoint, Distillation, Teacher
 
@@ -74,11 +76,12 @@ def distil(
     teaching = load_decoder(file, spec)
     if isinstance(teaching, CompactDecoder):
         raise InputError(f"{file}: a compact decoder, expected one in floating point as teacher")
+    macs = n_macs(spec, read_decoder(shipped.find(file), spec)[0])
     dataset = Dataset.from_config(config)
     modules = test or dataset.test
     result = Distillation(
         config=config.name, encoder=run.weights.digest(), data=modules.source, share=options.share,
-        teacher=Teacher(macs=n_macs(teaching), metrics=evaluate(run.weights, teaching, modules.calq)), points=())
+        teacher=Teacher(macs=macs, metrics=evaluate(run.weights, teaching, modules.calq)), points=())
     with locked(folder.folder):
         kept = Distillation.find(folder.distillation_file)
         fingerprints = {budget: _fingerprint(config, run, teaching if options.share else None, compact, dataset,

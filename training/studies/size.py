@@ -19,7 +19,7 @@ from rtl.constant.project import ConstantProject, rows
 from rtl.mapping.measured import measured
 from rtl.results import ConstantSynthesis
 from training.fit.run import Run
-from training.networks.decoder import n_macs
+from training.networks.decoder_file import n_macs, n_parameters, read_decoder
 from training.report.hardware import ASKED_FOR, CONSTANTS, TECHNOLOGY, synthesis_row
 from training.results.size import DecoderSize, Size
 
@@ -56,9 +56,10 @@ def _estimate(
 
 
 def _own_decoder(run: Run) -> DecoderSize:
-    decoder = run.decoder
-    return DecoderSize(name=run.name, arithmetic="floating point, in software", macs=n_macs(decoder),
-                       parameters=int(decoder.count_params()))
+    spec = run.config.encoder
+    options, _ = read_decoder(run.decoder_file, spec)
+    return DecoderSize(name=run.name, arithmetic="floating point, in software", macs=n_macs(spec, options),
+                       parameters=n_parameters(spec, options))
 
 
 def _compact_decoders(run: Run) -> Iterable[DecoderSize]:

@@ -19,7 +19,7 @@ from models.weights import EncoderWeights
 from training.data.dataset import Dataset, n_known, row_keys
 from training.fit.run import Run
 from training.fit.train import train
-from training.networks.decoder import trained_with
+from training.networks.decoder_file import trained_with
 from training.production.toy import generate
 from training.report.page import write_report
 

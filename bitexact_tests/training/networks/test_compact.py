@@ -21,7 +21,8 @@ from training.production.toy import generate
 
 pytest.importorskip("tensorflow")
 
-from training.networks.decoder import build_decoder, decode, load_decoder, n_macs
+from training.networks.decoder import build_decoder, decode, load_decoder
+from training.networks.decoder_file import n_macs, n_parameters
 from training.physics.emd import emd
 from training.physics.evaluation import evaluate
 
@@ -72,4 +73,23 @@ def test_evaluation_is_of_the_emulator_and_the_integers() -> None:
      18 * 8 + 8 * 48 + 3 * ((2 * 16 + 2 + 2 * 48 + 128) * 4 + 4 * 4 + 4 * 48 + 3016)),
 ])
 def test_multiply_accumulates_are_all_counted(options: dict[str, object], macs: int) -> None:
-    assert n_macs(build_decoder(ENCODER, DecoderConfig.model_validate(options), 1)) == macs
+    assert n_macs(ENCODER, DecoderConfig.model_validate(options)) == macs
+
+
+@pytest.mark.parametrize("options", [
+    {"layers": 2, "conditions": ("eta", "wafertype"), "sees_sum": False},
+    {"layers": 3, "conditions": ("wafertype", "layer"), "film": True, "members": 2},
+    {"layers": 1, "refinements": 3, "refinement_width": 5}, {"layers": 1, "refinements": 2, "share": True},
+    {"architecture": "cae", "conditions": ("eta",)},
+], ids=str)
+def test_sizes_are_those_of_the_network_that_is_built(options: dict[str, object]) -> None:
+    chosen = DecoderConfig.model_validate({"width": 8, **options})
+    built = build_decoder(ENCODER, chosen, 1)
+    assert n_parameters(ENCODER, chosen) == built.count_params()
+    macs = 0
+    for layer in built.layers:
+        if hasattr(layer, "kernel"):
+            pixels = np.prod(layer.input_shape[1:-1], dtype=int)  # of an image; 1 of a vector
+            macs += int(np.prod(layer.kernel.shape)) * len(layer.inbound_nodes) * int(pixels)
+        macs += getattr(layer, "macs", 0)
+    assert n_macs(ENCODER, chosen) == macs
