@@ -2,9 +2,8 @@
 
 Weights lie in memories, a row for each input of each layer and one for its biases, which meet the input 2^k that aligns
 them. The sums of a layer leave through one ReLU, rounding and overflow, a unit per clock and just in time as inputs of
-the next layer. The row is known in clock 0, and in clock 1 to each group of lanes, whose memory has it in clock 2. In
-clock 3 it is beside the group's copy of the input, in clock 4 there are the products, in clock 5 the sums. A layer of n
-inputs takes n + 6 clocks.
+the next layer. Row 0 of a layer is read in clock 0: the memory has it in clock 1, each lane in clock 2 beside its copy
+of the input, the products are there in clock 3 and the sums in clock 4. A layer of n inputs takes n + 5 clocks.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from rtl.design.block import Block
 from rtl.results import ReloadableDesign
 
 _LANES = 4  # of a group, which shares a memory
-_SUMS = 5  # clocks from the address of a row to the sums with it
+_SUMS = 4  # clocks from the address of a row to the sums with it
 _AROUND = _SUMS + 1  # clocks of a layer beside one for each input
 
 
@@ -52,14 +51,11 @@ class Lanes(Block):
         m.submodules.memory = memory = Memory(shape=unsigned(self._word * _LANES), depth=self._rows, init=[],
                                               attrs={"ram_style": "block"})
         writing, reading = memory.write_port(granularity=self._word), memory.read_port()
-        # Copies: one register that all groups share would be the slowest net.
-        row, word, early, data, first = (Signal.like(value, name=name) for value, name in (
-            (self.row, "own_row"), (reading.data, "word"), (self.data, "early_data"), (self.data, "own_data"),
-            (self.first, "own_first")))
+        word, data, first = (Signal.like(value, name=name) for value, name in (
+            (reading.data, "word"), (self.data, "own_data"), (self.first, "own_first")))
         m.d.comb += [writing.en.eq(self.write), writing.addr.eq(self.write_row),
-                     writing.data.eq(self.weight.replicate(_LANES)), reading.addr.eq(row), reading.en.eq(1)]
-        m.d.sync += [row.eq(self.row), word.eq(reading.data), early.eq(self.data), data.eq(early),
-                     first.eq(self.first)]
+                     writing.data.eq(self.weight.replicate(_LANES)), reading.addr.eq(self.row), reading.en.eq(1)]
+        m.d.sync += [word.eq(reading.data), data.eq(self.data), first.eq(self.first)]
         for lane in range(_LANES):
             product = Signal(signed(self._word + len(data)), name=f"product_{lane}")
             m.d.sync += product.eq(word.word_select(lane, self._word).as_signed() * data)
@@ -186,9 +182,8 @@ class ReloadableDecoder(Block):
         first, write_row = Signal(), Signal(range(self._firsts[-1]))
         weight, write = Signal.like(self.weight), Signal(self._lanes)
         low = (self._lanes - 1).bit_length()
-        early, later = Signal(), Signal()
-        m.d.sync += [early.eq(bias), later.eq(early), first.eq(later),
-                     write_row.eq(self.address[low:]), weight.eq(self.weight),
+        early = Signal()
+        m.d.sync += [early.eq(bias), first.eq(early), write_row.eq(self.address[low:]), weight.eq(self.weight),
                      write.eq(self.write << self.address[:low])]
         sums: list[Value] = []
         for start in range(0, self._lanes, _LANES):

@@ -85,7 +85,7 @@ def test_command_writes_a_decoder_to_reload(tmp_path: Path) -> None:
     assert header == "address,weight" and len(rows) == decoder.flat.size and len(set(rows)) == len(rows)
     assert rows[0] == f"0,{decoder.arrays['bias_0'][0] & 255}"
     found = ReloadableDesign.load(folder / "reloadable.json")
-    assert found.digest == decoder.spec.digest() and found.latency_clocks == sum(decoder.spec.sizes[:-1]) + 15
+    assert found.digest == decoder.spec.digest() and found.latency_clocks == sum(decoder.spec.sizes[:-1]) + 13
     row = Implementation(name="mapped", tool="Yosys")
     ConstantSynthesis(digest="0", stages=4, implementations=(row, row)).save(folder / "constant.json")
     done = CliRunner().invoke(app, arguments)
