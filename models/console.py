@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,11 @@ class WholeWords(Console):
                             if isinstance(one, str) else one for one in objects)
         whole: dict[str, Any] = {"overflow": "ignore", "crop": False} | options
         super().print(*objects, **whole)
+
+    def on_broken_pipe(self) -> None:
+        """Go on in silence when the reader of a table went away (`| head`): the command may have files to write."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 def console_for(*, stderr: bool = False) -> Console:

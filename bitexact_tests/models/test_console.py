@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -129,3 +131,17 @@ def test_a_pipe_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
 def test_csv_has_every_digit_and_empty_cells(capsys: pytest.CaptureFixture[str]) -> None:
     write_csv("-", [{"name": "a,b", "emd": 1 / 3, "n": 7}, {"name": "c", "emd": None, "n": 8}])
     assert capsys.readouterr().out == 'name,emd,n\n"a,b",0.3333333333333333,7\nc,,8\n'
+
+
+def test_a_reader_that_goes_away_stops_the_table_and_nothing_else() -> None:
+    """As `| head`: what a command writes after its table is written."""
+    program = ("import sys; from models.console import console_for, show_table; console = console_for()\n"
+               "for _ in range(3): show_table(console, 'title', ['x'], [['0' * 9]] * 20_000)\n"
+               "sys.stderr.write('written')")
+    with subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        assert process.stdout.readline() == "title\n"
+        process.stdout.close()
+        assert process.stderr.read() == "written"
+    assert process.returncode == 0
