@@ -36,7 +36,7 @@ def test_every_naming_gives_the_same_rows(tmp_path: Path, sample: wafers.Wafers,
     path = wafers.write(tmp_path / "n.root", sample, naming)
     found = convert(path, tmp_path / "out", "--events-per-part", "5")
     assert found.exit_code == 0, found.output
-    assert f"modules {len(sample['calq'])}, other_inputs 0" in found.output
+    assert f"{len(sample['calq'])} modules, 0 with encoder inputs that the chip would not compute" in found.output
     table = read_calq(tmp_path / "out", "tc")
     assert_array_equal(table.calq, sample["calq"])
     for name in ("layer", "waferu", "waferv", "wafertype", "zside"):
@@ -57,14 +57,14 @@ def test_inputs_that_the_chip_would_not_compute_are_counted(tmp_path: Path, samp
     image[[2, 5, 7], 4] += 1 / 128
     wrong = ak.unflatten(image[:, 4], sample["counts"])
     found = convert(wafers.write(tmp_path / "n.root", sample, wafer_AEin4=wrong), tmp_path / "out")
-    assert "other_inputs 3" in found.output
+    assert "3 with encoder inputs that the chip would not compute" in found.output
 
 
 def test_files_without_inputs_or_event_numbers(tmp_path: Path, sample: wafers.Wafers) -> None:
     none = {f"wafer_AEin{i}": None for i in range(64)}
     found = convert(wafers.write(tmp_path / "n.root", sample, event=None, gen_pt=None, **none), tmp_path / "out")
     assert found.exit_code == 0, found.output
-    assert "other_inputs" not in found.output
+    assert "encoder inputs that" not in found.output
     table = pd.read_parquet(tmp_path / "out")
     assert_array_equal(table.event, sample["event_index"])
     assert not table.gen_pt.any()
