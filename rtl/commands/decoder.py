@@ -16,6 +16,7 @@ from models.options import ConfigFile, DecoderFile, Force
 from models.wording import counted
 from rtl.results import RELOADABLE_FILE, ConstantSynthesis
 
+_STAGES = 4
 RESULT_FILE, VERILOG_FILE = "constant.json", "decoder.v"
 
 
@@ -23,7 +24,7 @@ def decoder(
     decoder: DecoderFile,
     output: Annotated[Path, typer.Option(help="Project folder; an older one of the same decoder is replaced.")],
     config: ConfigFile = Path("econ_t_5elink"),
-    stages: Annotated[int, typer.Option(min=1, help="Pipeline stages.")] = 4,
+    stages: Annotated[int | None, typer.Option(min=1, help="Pipeline stages; default: 4.")] = None,
     reloadable: Annotated[bool, typer.Option("--reloadable", help="Weights in memories that can be loaded at any "
                                                                   "time: one input per clock.")] = False,
     synthesise: Annotated[bool, typer.Option(help="Also map the Verilog with Yosys; takes minutes.")] = True,
@@ -39,11 +40,14 @@ def decoder(
     """
     found = CompactDecoder.load(decoder)
     if reloadable:
+        if stages:
+            raise InputError("--stages and --reloadable exclude each other: it takes an input in each clock")
         _write_reloadable(found, output, force)
         return
     from rtl.constant.project import ConstantProject, mapped, rows  # noqa: PLC0415  (Amaranth, which --help does without)
 
     chosen = Config.load(config)
+    stages = stages or _STAGES
     kept = _mapping(output, force)
     if kept and (not synthesise or (kept.digest, kept.stages) != (found.digest(), stages)):
         raise _other(output)

@@ -81,6 +81,8 @@ def test_command_writes_a_decoder_to_reload(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         ".econ-t", "decoder.npz", "decoder.v", "reloadable.json", "weights.csv"]
     assert f"module reloadable_decoder_{decoder.spec.digest()}(" in (folder / "decoder.v").read_text()
+    refused = CliRunner().invoke(app, [*arguments, "--stages", "2"])
+    assert refused.exit_code == 2 and "--stages and --reloadable exclude each other" in refused.output
     header, *rows = (folder / "weights.csv").read_text().splitlines()
     assert header == "address,weight" and len(rows) == decoder.flat.size and len(set(rows)) == len(rows)
     assert rows[0] == f"0,{decoder.arrays['bias_0'][0] & 255}"
