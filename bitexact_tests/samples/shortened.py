@@ -33,6 +33,7 @@ ADDED: Mapping[str, str] = {
     "rtl synth": _SMALL,
     "rtl activity": _SMALL_RUN,
     "rtl constant": "--no-synthesise",
+    "rtl decoder --reloadable": "--force",  # it has no stages
     "rtl decoder": "--no-synthesise --stages 1",
     "distill": "--epochs 1 --set data.n_modules=400 --set training.augment.pool=400",
     "rtl formal": "--only 'mask of 16 bits'",
