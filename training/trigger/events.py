@@ -25,6 +25,7 @@ from training.production.farm import Outcome, Part
 from training.production.geometry import LARGEST_UV, module_index, modules
 from training.production.modules import ModuleTable, calibration, chip_charges
 from training.production.pythia_events import Particles, collision, pythia_version
+from training.production.source_digest import source_digest
 
 GUNS = {"electrons": gun.ELECTRON, "photons": gun.PHOTON, "pions": gun.PION}
 """Samples of single particles, one into each endcap, by PDG number."""
@@ -38,7 +39,9 @@ MODULES_AT_ONCE = 16_384
 _POOL = 10_000
 _EVENTS_APART = 1_000_000
 """Samples use events of different numbers, so that each has its own pile-up."""
-_FORMAT = 1
+_CODE = ("training.production", "training.trigger.events", "training.trigger.ntuple_events", "emulator.front_end",
+         "models.trigger_cells")
+"""Modules and packages that events depend on: those of other code are simulated anew."""
 REGISTERS, DENSE = "registers", "high_density"
 """Columns of events whose chips are not set as `modules` says: calibration registers, and whether 3 bits drop."""
 
@@ -59,10 +62,12 @@ class EventSample:
     def folder(self, cache_folder: Path) -> Path:
         """Folder of the events; it depends on everything that they depend on."""
         if self.ntuple is None:
-            key, kind = repr((_FORMAT, self, _POOL, EVENTS_PER_PART, pythia_version())), f"pu{self.pile_up:g}"
+            key = repr((source_digest(*_CODE), self, _POOL, EVENTS_PER_PART, pythia_version()))
+            kind = f"pu{self.pile_up:g}"
         else:
             state = self.ntuple.stat()
-            key = repr((_FORMAT, str(self.ntuple.resolve()), state.st_size, state.st_mtime_ns, EVENTS_PER_PART))
+            key = repr((source_digest(*_CODE), str(self.ntuple.resolve()), state.st_size, state.st_mtime_ns,
+                        EVENTS_PER_PART))
             kind = "ntuple"
         return cache_folder / f"{self.name}-{kind}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 

@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
-from models.errors import InputError
+from models.errors import InputError, parsing
 from models.files import atomic_path
 from training.fit.run import Run
 from training.production.farm import Counts, Done, FarmConfig, Outcome, Part, run
 from training.production.geometry import trigger_layers
+from training.production.source_digest import source_digest
 from training.trigger import events, ntuple_events
 from training.trigger.cells import cells
 from training.trigger.clusters import Clusters, cluster
@@ -29,8 +30,13 @@ from training.trigger.system import Rule, System
 
 _PER_MILLION = 1_000_000
 
+_CODE = ("emulator", "models", "training.networks", "training.physics.schemes", "training.production",
+         "training.trigger.cells", "training.trigger.clusters", "training.trigger.events", "training.trigger.frames",
+         "training.trigger.seeds", "training.trigger.study", "training.trigger.system")
+"""Modules and packages that clusters depend on: those of other code are made again."""
+
 Sets = tuple[tuple[str, str], ...]
-"""Names of runs and the digests of their weights; the same of their decoders, wherever the project is."""
+"""What a system depends on besides its settings, by name: digests of weights, of decoders and of a list of modules."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,8 @@ def _sum(counts: Sequence[Counts]) -> Counts:
 def _parts(job: Job, system: System, sample: EventSample) -> list[Part]:
     """Parts of whole files of events; other settings or other weights have other folders."""
     found, sets = [], sets_of(system)
-    key = system.digest() + (f"-{hashlib.sha256(repr(sets).encode()).hexdigest()[:8]}" if sets else "")
+    made_by = repr((source_digest(*_CODE), sets))
+    key = f"{system.digest()}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
     folder = job.output / "clusters" / key / sample.folder(job.events).name
     for first in range(0, job.n_events, EVENTS_PER_PART):
         source = events.part_file(sample.folder(job.events), first)
@@ -116,9 +123,10 @@ def _parts(job: Job, system: System, sample: EventSample) -> list[Part]:
 
 
 def sets_of(system: System) -> Sets:
-    """Runs of the encoders of a system with the digests of their weights, and the same of their decoders."""
+    """Digests of what a system reads: weights of its runs, their decoders and the list of modules, if it has one."""
     decoders = {f"{rule.run_of(n)}: {rule.decoder_of(n).name}": rule.decoder_of(n) for rule, n in _encoders(system)}
-    return (*weights_of(system), *((name, _file_digest(system, path)) for name, path in sorted(decoders.items())))
+    return (*weights_of(system), *((name, _file_digest(system, path)) for name, path in sorted(decoders.items())),
+            *system.links.sources())
 
 
 def weights_of(system: System) -> Sets:
@@ -205,8 +213,13 @@ def _from_arrow(table: pa.Table) -> Clusters:
 
 def clusters_of(job: Job, system: System, sample: EventSample) -> Clusters:
     """Clusters of all events of a sample, as `reconstruct` wrote them."""
-    found = Clusters.join([_from_arrow(pa_parquet.read_table(part.outputs[0])) for part in _parts(job, system, sample)])
+    found = Clusters.join([_read_clusters(part.outputs[0]) for part in _parts(job, system, sample)])
     return found.select(np.flatnonzero(found.event < job.n_events))
+
+
+def _read_clusters(path: Path) -> Clusters:
+    with parsing(path, "clusters"):
+        return _from_arrow(pa_parquet.read_table(path))
 
 
 def truth_of(job: Job, sample: EventSample) -> Truth:

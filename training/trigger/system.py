@@ -31,6 +31,7 @@ SYSTEMS = Path(__file__).parents[2] / "configs" / "systems"
 _LinkCount = Annotated[int, Field(ge=1, le=MAX_ELINKS)]
 _Layer = Annotated[int, Field(ge=1, le=N_LAYERS)]
 _N_STC_TYPES = 4
+_LAYERS = "layers"
 
 
 class _Strict(BaseModel):
@@ -43,19 +44,32 @@ class Links(_Strict):
     `add` is added to all of them. Modules that are not in the list, or have no link there, get two.
     """
 
-    allocation: str = "layers"
+    allocation: str = _LAYERS
     add: Annotated[int, Field(ge=-MAX_ELINKS, le=MAX_ELINKS)] = 0
 
     def of_modules(self) -> Int64Array:
         """Number of links of each row of `geometry.modules`, (n,)."""
         here = modules()
-        if self.allocation == "layers":
+        if self.allocation == _LAYERS:
             links = signal_links(here.layer)
         else:
-            listed = read_module_list(self.allocation).links_of(here.layer, here.u, here.v)
+            listed = read_module_list(self._file()).links_of(here.layer, here.u, here.v)
             links = np.where(listed > 0, listed, FEWEST_ELINKS)
         found: Int64Array = np.clip(links + self.add, 1, MAX_ELINKS)
         return found
+
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """Name and digest of the list of modules; none by layer."""
+        if self.allocation == _LAYERS:
+            return ()
+        return ((f"allocation: {self._file().name}", hashlib.sha256(self._file().read_bytes()).hexdigest()[:16]),)
+
+    def _file(self) -> Path:
+        path = Path(self.allocation)
+        if not path.is_file():
+            raise InputError(f"allocation: {path}: no such file; expected '{_LAYERS}' or a list of modules"
+                             f"{nearest(self.allocation, [_LAYERS])}")
+        return path
 
 
 class Rule(_Strict):

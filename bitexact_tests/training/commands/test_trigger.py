@@ -50,7 +50,8 @@ def test_comparison_is_shown_and_written(tmp_path: Path, capfd: pytest.CaptureFi
     (("bc",), ("--ntuple", "file.root"), "error: --ntuple: 'file.root', expected SAMPLE=FILE with one of electrons, "),
     (("bc",), ("--ntuple", "jets=nothing.root"), "error: nothing.root: no such file"),
     (("bc",), ("--ntuple", "jets=a", "--ntuple", "jets=b"), "error: --ntuple: two files for jets; expected one"),
-    (("bc",), ("--allocation", "nothing.txt"), "error: "),
+    (("bc",), ("--allocation", "nothing.txt"), "error: allocation: nothing.txt: no such file; expected 'layers' or a"),
+    (("bc",), ("--allocation", "layer"), "; did you mean 'layers'?"),
 ])
 def test_what_is_refused(
     systems: tuple[str, ...], arguments: tuple[str, ...], message: str, tmp_path: Path,

@@ -16,6 +16,8 @@ from models.errors import InputError
 from models.weights import EncoderWeights
 from training.fit.run import Run
 from training.production.farm import FarmConfig
+from training.production.geometry import modules
+from training.production.source_digest import source_digest
 from training.results.trigger import TriggerStudy
 from training.trigger import events, study
 from training.trigger.cells import cells
@@ -180,11 +182,51 @@ def test_another_decoder_has_other_clusters(random_runs: list[Path], tmp_path: P
 
 def test_lost_part_is_made_again(done: tuple[Job, TriggerStudy]) -> None:
     one, result = done
-    lost = next((one.output / "clusters" / one.systems[0].digest()).rglob("events_0000010.parquet"))
+    lost = next((one.output / "clusters").glob(f"{one.systems[0].digest()}-*/*/events_0000010.parquet"))
     content = lost.read_bytes()
     lost.unlink()
     assert summarise(one, reconstruct(one)) == result
     assert lost.read_bytes() == content
+
+
+def test_another_list_of_modules_of_the_same_name_has_other_clusters(done: tuple[Job, TriggerStudy], tmp_path: Path
+                                                                     ) -> None:
+    here, bits = modules(), []
+    system = System.load("bc").with_links(str(tmp_path / "links.csv"), 0)
+    one = job(done[0].output.parent, systems=(system,), n_events=1)
+    for n_links in (1, 7):
+        rows = "".join(f"{layer},{u},{v},{n_links}\n" for layer, u, v in zip(here.layer, here.u, here.v, strict=True))
+        (tmp_path / "links.csv").write_text("Layer,ModU,ModV,ECONT_eTX\n" + rows)
+        bits.append(summarise(one, reconstruct(one)).system("BC").on("electrons").links.bits)
+    assert bits == [25, 221], "a frame of BC on one link and on seven"
+
+
+def test_other_code_makes_events_and_clusters_anew(done: tuple[Job, TriggerStudy], monkeypatch: pytest.MonkeyPatch
+                                                   ) -> None:
+    one, _ = done
+    before = SAMPLES[0].folder(one.events), study._parts(one, SYSTEMS[0], SAMPLES[0])[0].outputs
+    with monkeypatch.context() as changed:
+        changed.setattr(study, "source_digest", lambda *_names: "other")
+        assert SAMPLES[0].folder(one.events) == before[0]
+        assert study._parts(one, SYSTEMS[0], SAMPLES[0])[0].outputs != before[1]
+    monkeypatch.setattr(events, "source_digest", lambda *_names: "other")
+    assert SAMPLES[0].folder(one.events) != before[0]
+
+
+@pytest.mark.parametrize("code", [events._CODE, study._CODE])
+def test_code_that_is_named_is_there(code: tuple[str, ...]) -> None:
+    assert len({source_digest(name) for name in code}) == len(code)
+
+
+def test_a_file_that_is_not_of_clusters(tmp_path: Path) -> None:
+    """Of the size that was noted, so that it counts as finished."""
+    one = job(tmp_path, systems=SYSTEMS[:1], n_events=1)
+    simulate(one)
+    reconstruct(one)
+    (path,) = (one.output / "clusters").rglob("events_*.parquet")
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(InputError, match=r"events_0000000.parquet: not readable as clusters"):
+        clusters_of(one, SYSTEMS[0], SAMPLES[0])
 
 
 @pytest.mark.slow
