@@ -70,12 +70,20 @@ def _shorten_types(params: Iterable[Any], context: Any) -> None:
             param.metavar = ""
         elif param.param_type_name == "option" and param.metavar is None:
             choices = param.display_type_rich(ctx=context).strip("<>")
-            many = re.match(r"list\[(.*)\]", choices)
             if "|" in choices and len(choices) > _CHOICES:
                 param.metavar = f"<{param.name}>"
                 param.help = f"{param.help} One of {', '.join(choices.split('|'))}."
             else:
-                param.metavar = f"<{many[1].lower() if many else choices.removesuffix(' range')}>"
+                param.metavar = f"<{_of_one(choices)}>"
+        elif param.param_type_name == "argument":
+            shown = f"<{_of_one(param.display_type_rich(ctx=context).strip('<>'))}>"
+            param.display_type_rich = lambda ctx, shown=shown: shown  # the metavar of an argument is its name
+
+
+def _of_one(shown: str) -> str:
+    """The type of one value, of which Typer shows that there are several, or that it has bounds."""
+    many = re.match(r"list\[(.*)\]", shown)
+    return many[1].lower() if many else shown.removesuffix(" range")
 
 
 class _WithExamples:
