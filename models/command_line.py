@@ -76,8 +76,12 @@ def _shorten_types(params: Iterable[Any], context: Any) -> None:
             else:
                 param.metavar = f"<{_of_one(choices)}>"
         elif param.param_type_name == "argument":
-            shown = f"<{_of_one(param.display_type_rich(ctx=context).strip('<>'))}>"
-            param.display_type_rich = lambda ctx, shown=shown: shown  # the metavar of an argument is its name
+            # Its metavar would stand for its name.
+            param.display_type_rich = _always(f"<{_of_one(param.display_type_rich(ctx=context).strip('<>'))}>")
+
+
+def _always(text: str) -> Callable[..., str]:
+    return lambda **_: text
 
 
 def _of_one(shown: str) -> str:

@@ -203,7 +203,7 @@ def _beside(path: Path, content: str) -> Path:
 
 # TensorFlow is imported when one of these is read, not for all the others.
 def _read_decoder(path: Path) -> object:
-    from training.networks.decoder import load_decoder
+    from training.networks.decoding import load_decoder
 
     return load_decoder(path, Config.load(CONFIG).encoder)
 

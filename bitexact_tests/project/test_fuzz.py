@@ -78,7 +78,7 @@ def _decoder_file(path: Path, **size: Any) -> Path:
 def test_decoder_of_another_size_is_refused_before_it_is_built(
     size: dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
-    from training.networks.decoder import load_decoder
+    from training.networks.decoding import load_decoder
 
     spec = Config.load(REPOSITORY / "configs" / "econ_t_5elink.yaml").encoder
     good = _decoder_file(tmp_path / "good.npz")

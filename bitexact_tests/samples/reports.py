@@ -38,6 +38,6 @@ def make_run(folder: Path) -> None:
     encoder = autoencoder("AE <even> & flat", weights, None)
     calq = generate(300, 3)[:, np.argsort(image_order())].astype(np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.networks.decoder.decode", lambda model, latent, total: np.tile(even, (len(total), 1)))
+        patch.setattr("training.physics.schemes.decode", lambda model, latent, total: np.tile(even, (len(total), 1)))
         compare(calq, {"layer": np.repeat([7, 9, 11], 100)}, [encoder], Options(n_elinks=(2, 5)),
                 data="a <sample>").save(folder / "physics.json")

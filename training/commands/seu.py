@@ -16,6 +16,7 @@ from training.commands.console import emd_progress, show_remarks
 from training.commands.options import RunFolder
 from training.fit.remarks import remarks_on
 from training.fit.run import Run
+from training.networks.decoding import decode
 from training.results.upsets import Upsets
 from training.studies import seu as upsets
 
@@ -46,7 +47,6 @@ def seu(
     """
     from training.figures.seu import critical_bits  # noqa: PLC0415  (Matplotlib, which --help does without)
     from training.figures.style import style  # noqa: PLC0415
-    from training.networks.decoder import decode  # noqa: PLC0415  (starts TensorFlow, which --help does without)
     from training.studies.seu_rtl import FlipBench  # noqa: PLC0415  (Amaranth, which --help does without)
 
     trained = Run(run)

@@ -20,7 +20,7 @@ from training.data.dataset import Dataset
 from training.fit.trainer import Trainer
 from training.losses.find import find_loss
 from training.networks.compact import input_values
-from training.networks.decoder import decode
+from training.networks.decoding import decode
 
 # isort: split
 import tensorflow as tf

@@ -21,6 +21,7 @@ from models.files import made_folder
 from models.npz import read_npz
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
 from models.wording import counted
+from training.networks.decoding import load_decoder
 from training.physics.emd import Progress
 from training.results.card import Card
 from training.results.evaluation import Evaluation
@@ -123,8 +124,6 @@ class Run:
 
         Raises InputError if it refines with another encoder than that of the run.
         """
-        from training.networks.decoder import load_decoder  # noqa: PLC0415  (starts TensorFlow)
-
         weights = None if self.config.training.network else self.weights
         return load_decoder(self.decoder_file, self.config.encoder, weights)
 

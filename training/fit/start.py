@@ -25,8 +25,9 @@ from training.fit.into_range import InRange, into_range
 from training.fit.run import Run
 from training.fit.start_decoder import read_start_decoder
 from training.fit.trainer import Trainer
-from training.networks.decoder import Columns, decode, load_decoder
+from training.networks.conditions import Columns
 from training.networks.decoder_file import options_in, trained_with
+from training.networks.decoding import decode, load_decoder
 from training.networks.foreign_decoder import read_decoder
 from training.production.condition_columns import condition_columns
 from training.results.start import AFTER, CODES, IN_RANGE, OWN, WITH_DECODER, WarmStart

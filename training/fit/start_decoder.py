@@ -20,8 +20,9 @@ from models.config import CONDITIONS, DecoderConfig
 from models.errors import InputError
 from models.spec import EncoderSpec
 from training.networks.conditions import COLUMNS, SOFTWARE_LAYERS, used_columns
-from training.networks.decoder import build_decoder, context, decode, load_decoder
+from training.networks.decoder import build_decoder, context
 from training.networks.decoder_file import options_in
+from training.networks.decoding import decode, load_decoder
 from training.networks.foreign_decoder import N_LATENTS, ForeignDecoder, read_decoder
 
 Back = tuple[FloatArray, FloatArray]

@@ -14,7 +14,8 @@ from models.spec import EncoderSpec
 from models.trigger_cells import to_trigger_cells
 from training.fit.into_range import explained
 from training.losses.find import find_loss
-from training.networks.decoder import build_decoder, context, decode
+from training.networks.decoder import build_decoder, context
+from training.networks.decoding import decode
 from training.physics.emd import emd
 from training.results.audit import Way
 

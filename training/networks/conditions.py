@@ -25,6 +25,9 @@ COLUMNS = {"eta": slice(0, 1), "waferv": slice(1, 2), "waferu": slice(2, 3), "wa
 """Where each condition (`models.config.CONDITIONS`) stands among the eight numbers."""
 N_CONDITIONS = 8
 
+Columns = Mapping[str, npt.NDArray[Any]]
+"""What is known of n modules, by name: see `training.production.condition_columns`."""
+
 
 def log_sum(module_sum: IntArray) -> npt.NDArray[np.float32]:
     """Scale module sums (n,) in CALQ: ln(1 + sum)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,15 @@ import numpy.typing as npt
 
 import models.qkeras_setup  # noqa: F401  (first: it chooses the Keras that the others import)
 from emulator.codes import FINE_SUM, bit_length
-from models import shipped
 from models.arrays import FloatArray
-from models.compact_decoder import CompactDecoder
 from models.config import DecoderConfig
 from models.errors import InputError
 from models.spec import EncoderSpec
 from models.trigger_cells import N_TRIGGER_CELLS
 from models.weights import EncoderWeights
 from training.networks.chip_encoder import ExactEncoder, chip_encoder
-from training.networks.compact import compact_fractions
 from training.networks.conditional import conditional_fractions
-from training.networks.conditions import N_CONDITIONS, conditions, used_columns
+from training.networks.conditions import N_CONDITIONS, Columns, conditions, used_columns
 from training.networks.decoder_file import SUM_CONTEXT, read_decoder
 from training.networks.model_file import fill, write_model
 from training.networks.refining import EARLY_WEIGHT, EncodedGuess, refined
@@ -36,9 +32,6 @@ _MEMBER_SEEDS = 1 << 16  # apart from each other and from the small seeds of run
 
 _BATCH = 4096
 _LEAST = 1e-9  # of a sum of fractions, so that none is divided by 0
-
-Columns = Mapping[str, npt.NDArray[Any]]
-"""What is known of n modules, by name: see `training.production.condition_columns`."""
 
 
 def build_decoder(spec: EncoderSpec, options: DecoderConfig, seed: int, encoder: ExactEncoder | None = None) -> Any:
@@ -170,33 +163,19 @@ class Compiled:
         return self._call(*map(tf.constant, inputs))
 
 
-def decode(
-    decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.integer[Any]], columns: Columns | None = None
+def network_fractions(
+    decoder: Any, latent_value: FloatArray, module_sum: npt.NDArray[np.integer[Any]], columns: Columns
 ) -> FloatArray:
-    """Decode latents (n, outputs) and module sums (n,) to charge fractions (n, 48) in trigger-cell order.
-
-    `decoder`: a tf_keras model, or a CompactDecoder. `columns`: what is known of the modules; conditions that are not
-    among them are 0, and cells that do not exist (`cells`, (n, 48)) get no charge.
-
-    Examples:
-        >>> import numpy as np
-        >>> from training import Run
-        >>> from training.networks import decode
-        >>> fractions = decode(Run("econ_t_5elink").decoder, np.zeros((3, 16)), np.full(3, 1000))
-        >>> fractions.shape, fractions.sum(axis=1).round(3).tolist()
-        ((3, 48), [1.0, 1.0, 1.0])
-    """
-    if isinstance(decoder, CompactDecoder):
-        return compact_fractions(decoder, latent_value, module_sum)
+    """Charge fractions (n, 48) by a decoder in floating point, as `training.networks.decoding.decode` has them."""
     inputs = [np.asarray(latent_value, np.float32)]
     if len(decoder.inputs) > 1:
-        inputs.append(seen_context(module_sum, columns or {}, context_width(decoder)))
+        inputs.append(seen_context(module_sum, columns, context_width(decoder)))
     # Called directly: decoder.predict creates a data set, about which TensorFlow complains after a training.
     fractions = [np.empty((0, N_TRIGGER_CELLS), np.float32)]
     for start in range(0, len(latent_value), _BATCH):
         fractions.append(np.asarray(decoder([part[start : start + _BATCH] for part in inputs])))
     found = np.concatenate(fractions)
-    if columns and "cells" in columns:
+    if "cells" in columns:
         found = np.where(columns["cells"], found, np.float32(0))
         found /= np.maximum(found.sum(axis=1, keepdims=True), _LEAST)
     return found
@@ -237,26 +216,8 @@ def save_decoder(
     write_model(path, size, decoder.get_weights(), np.float16 if half else np.float32)
 
 
-def load_decoder(path: Path, spec: EncoderSpec, weights: EncoderWeights | None = None) -> Any:
-    """Read a decoder, in floating point or compact; NAME/FILE is that of a shipped set.
-
-    `weights`: those of the encoder; a decoder that refines with another encoder is refused. Raises InputError if the
-    file does not hold a decoder, or one for other latents.
-
-    Examples:
-        >>> from pathlib import Path
-        >>> from training import Run
-        >>> from training.networks import load_decoder
-        >>> load_decoder(Path("econ_t_3elink/compact_3k.npz"), Run("econ_t_3elink").config.encoder).spec.macs
-        2880
-    """
-    path = shipped.find(path)
-    if CompactDecoder.is_in(path):
-        compact = CompactDecoder.load(path)
-        if (compact.spec.latent, compact.spec.n_latents) != (spec.latent, spec.dense.outputs):
-            raise InputError(f"{path}: decoder of {compact.spec.n_latents} latents in {compact.spec.latent}, expected "
-                             f"{spec.dense.outputs} in {spec.latent}")
-        return compact
+def load_network(path: Path, spec: EncoderSpec, weights: EncoderWeights | None = None) -> Any:
+    """Read a decoder in floating point, as `training.networks.decoding.load_decoder` does."""
     options, values = read_decoder(path, spec)
     decoder = build_decoder(spec, options, 0)
     fill(decoder, values)

@@ -17,6 +17,7 @@ from models.config import Config
 from models.register_weights import load_weights
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.weights import EncoderWeights
+from training.networks.decoding import decode, load_decoder
 from training.physics.emd import Progress, emd
 from training.physics.latents import latent_statistics
 from training.production.condition_columns import condition_columns, missing_conditions
@@ -65,8 +66,6 @@ def evaluate_run(
         >>> evaluate_run(run.config, run.weights_file, run.decoder_file, generate(50, seed=1)).n_modules
         50
     """
-    from training.networks.decoder import load_decoder  # noqa: PLC0415  (starts TensorFlow)
-
     codes = statistics = None
     if config.training.network:
         from training.networks.keras_encoder import load  # noqa: PLC0415  (starts TensorFlow)
@@ -113,8 +112,6 @@ def _evaluate(
     latent_value: FloatArray, module_sum: IntArray, decoder: Any, calq: IntArray,
     n_processes: int | None, progress: Progress | None, *, columns: dict[str, Any] | None = None,
 ) -> EmdMetrics:
-    from training.networks.decoder import decode  # noqa: PLC0415  (starts TensorFlow)
-
     pred = decode(decoder, latent_value, module_sum, columns)
     return metrics(calq, emd(to_trigger_cells(calq), pred, n_processes, progress))
 

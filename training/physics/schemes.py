@@ -28,6 +28,7 @@ from models.registers import Registers
 from models.trigger_cells import N_TRIGGER_CELLS, SUPER_CELLS, image_order
 from models.weights import EncoderWeights
 from models.wording import counted
+from training.networks.decoding import decode
 
 if TYPE_CHECKING:
     from models.compact_decoder import CompactDecoder
@@ -221,8 +222,6 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
                          f"{OUTPUT_BITS} bits, as on the chip")
 
     def decoded(latent: IntArray, module_sum: IntArray) -> FloatArray:
-        from training.networks.decoder import decode  # noqa: PLC0415  (starts TensorFlow)
-
         return decode(decoder, spec.latent.value(latent), module_sum).astype(np.float64)
 
     note = "" if spec.arithmetic == "chip" else ", trained for exact products but run in the chip's arithmetic"

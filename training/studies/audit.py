@@ -22,8 +22,8 @@ from models.keras_file import ImportedEncoder, import_encoder
 from models.register_weights import load_weights
 from models.spec import EncoderSpec
 from training.fit.ways import STEPS, KnownDecoder, carried, way
-from training.networks.decoder import decode, load_decoder
 from training.networks.decoder_file import options_in
+from training.networks.decoding import decode, load_decoder
 from training.networks.foreign_decoder import N_LATENTS, ForeignDecoder, checked, read_decoder, read_foreign_decoder
 from training.physics.software import FrozenGraph
 from training.production.condition_columns import condition_columns, missing_conditions

@@ -31,8 +31,8 @@ from training.fit.distiller import Distiller
 from training.fit.run import Run, locked
 from training.fit.trainer import EpochReport
 from training.losses.find import learned_digests
-from training.networks.decoder import load_decoder
 from training.networks.decoder_file import n_macs, read_decoder
+from training.networks.decoding import load_decoder
 from training.physics.evaluation import evaluate, shown
 from training.results.distillation import CompactPoint, Distillation, Teacher
 

@@ -27,7 +27,8 @@ from training.fit.fingerprint import fingerprint_of
 from training.fit.run import locked
 from training.fit.trainer import Trainer
 from training.networks.chip_encoder import ExactEncoder
-from training.networks.decoder import build_decoder, decode
+from training.networks.decoder import build_decoder
+from training.networks.decoding import decode
 from training.physics.emd import emd
 from training.physics.evaluation import metrics, shown
 from training.results.encoders import HybridCode

@@ -25,7 +25,7 @@ from models.spec import EncoderSpec
 from models.trigger_cells import CALQ_PER_MIPT, to_trigger_cells
 from models.wording import counted
 from training.fit.run import Run
-from training.networks.decoder import decode
+from training.networks.decoding import decode
 from training.networks.graphs import run_onnx, to_onnx
 from training.networks.software import (
     HALF_CALQ,

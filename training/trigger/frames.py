@@ -16,6 +16,7 @@ from models.chip import LINK_BITS, MAX_ELINKS, WORD_BITS, Algorithm
 from models.compact_decoder import CompactDecoder
 from models.trigger_cells import N_TRIGGER_CELLS
 from training.fit.run import Run
+from training.networks.decoding import load_decoder
 from training.physics.schemes import BUFFER_BX, Decoder, Scheme, autoencoder, classical_schemes, threshold_sum
 from training.production.geometry import modules
 from training.trigger.events import Events, exists
@@ -121,13 +122,13 @@ def scheme(rule: Rule, n_links: int) -> Scheme | None:
 
 def autoencoder_of(rule: Rule, n_links: int) -> Scheme:
     """The autoencoder of a rule; its decoder, most of the work, sees equal frames once and small sums not at all."""
-    from training.networks.decoder import Compiled, load_decoder  # noqa: PLC0415  (starts TensorFlow)
-
     run, path = Run(rule.run_of(n_links)), rule.decoder_of(n_links)
     decoder = load_decoder(path, run.config.encoder, run.weights)
     if isinstance(decoder, CompactDecoder):
         decoder.check_encoder(run.weights.digest(), path)
     else:
+        from training.networks.decoder import Compiled  # noqa: PLC0415  (starts TensorFlow)
+
         decoder = Compiled(decoder)
     whole = autoencoder(f"AE {run.name}", run.weights, decoder)
     assert whole.decoder is not None

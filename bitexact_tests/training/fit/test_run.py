@@ -24,7 +24,7 @@ from training.results.run import History
 pytest.importorskip("tensorflow")
 
 from training.fit.train import train
-from training.networks.decoder import decode
+from training.networks.decoding import decode
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from training.fit.into_range import explained, into_range
 from training.fit.start import find_start
 from training.fit.start_decoder import read_start_decoder
 from training.fit.train import train
-from training.networks.decoder import decode
+from training.networks.decoding import decode
 from training.networks.foreign_decoder import read_decoder
 
 SIGNED = {"hidden": "quantized_bits(8,1,alpha=1)", "latent": "quantized_bits(9,1,alpha=1)"}

@@ -21,8 +21,9 @@ from training.production.toy import generate
 
 pytest.importorskip("tensorflow")
 
-from training.networks.decoder import build_decoder, decode, load_decoder
+from training.networks.decoder import build_decoder
 from training.networks.decoder_file import n_macs, n_parameters
+from training.networks.decoding import decode, load_decoder
 from training.physics.emd import emd
 from training.physics.evaluation import evaluate
 

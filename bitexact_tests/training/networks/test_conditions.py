@@ -21,7 +21,8 @@ from training.fit.run import Run
 from training.fit.train import train
 from training.fit.trainer import Trainer
 from training.networks.conditions import COLUMNS, conditions, used_columns
-from training.networks.decoder import build_decoder, context, decode, load_decoder, save_decoder
+from training.networks.decoder import build_decoder, context, save_decoder
+from training.networks.decoding import decode, load_decoder
 from training.physics.software import software_conditions
 from training.production.condition_columns import condition_columns, missing_conditions
 from training.production.geometry import modules

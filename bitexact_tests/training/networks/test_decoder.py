@@ -15,14 +15,8 @@ from models.errors import InputError
 from models.trigger_cells import to_image_order, to_trigger_cells
 from training.fit.run import Run
 from training.fit.train import train
-from training.networks.decoder import (
-    TrainedOutputs,
-    build_decoder,
-    context,
-    decode,
-    load_decoder,
-    save_decoder,
-)
+from training.networks.decoder import TrainedOutputs, build_decoder, context, save_decoder
+from training.networks.decoding import decode, load_decoder
 from training.physics.emd import emd
 from training.production.toy import generate
 

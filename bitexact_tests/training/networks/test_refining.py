@@ -20,15 +20,8 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from training.networks.chip_encoder import chip_encoder
-from training.networks.decoder import (
-    TrainedOutputs,
-    build_decoder,
-    context,
-    decode,
-    known_encoder,
-    load_decoder,
-    save_decoder,
-)
+from training.networks.decoder import TrainedOutputs, build_decoder, context, known_encoder, save_decoder
+from training.networks.decoding import decode, load_decoder
 from training.networks.refining import EARLY_WEIGHT, EncodedGuess
 
 SPEC = EncoderSpec.chip(5)

@@ -111,7 +111,7 @@ def test_nothing_is_said_of_budgets_without_an_autoencoder(result: Comparison) -
 def test_every_trained_encoder_has_its_difference_to_the_best_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict still names one encoder, the better one."""
     pytest.importorskip("tensorflow")
-    monkeypatch.setattr("training.networks.decoder.decode",
+    monkeypatch.setattr("training.physics.schemes.decode",
                         lambda decoder, latent, total: np.tile(decoder, (len(total), 1)))
     weights = EncoderWeights.random(Config.load("econ_t_3elink").encoder, 1)
     corner = np.eye(48)[0]

@@ -129,7 +129,7 @@ def test_dropped_bits_reach_the_chip() -> None:
 def test_ae_is_encoder_and_decoder(random_runs: list[Path]) -> None:
     """Through registers, frames and mask comes what the encoder alone computes."""
     from emulator import encode
-    from training.networks.decoder import decode
+    from training.networks.decoding import decode
     from training.physics.schemes import load_autoencoder
 
     for folder in random_runs[:2]:

@@ -33,7 +33,7 @@ from bitexact_tests.samples.decoders import sized
 from training.fit.distiller import Distiller
 from training.fit.run import Run
 from training.fit.train import train
-from training.networks.decoder import decode
+from training.networks.decoding import decode
 from training.studies.distillation import Options, distil
 
 TRAINING = {"epochs": 3, "patience": 3, "final_fraction": 0.3, "passes": 2}

@@ -22,7 +22,8 @@ from training.results.software import LinkClass, SoftwareCheck, SoftwareTable
 
 tf = pytest.importorskip("tensorflow")
 
-from training.networks.decoder import context, decode  # noqa: E402
+from training.networks.decoder import context  # noqa: E402
+from training.networks.decoding import decode  # noqa: E402
 from training.networks.software import SoftwareDecoder, frozen, sum_context, with_sum  # noqa: E402
 from training.physics.software import FrozenGraph, Settings, run_software, software_conditions  # noqa: E402
 from training.studies.software import RESULT_FILE, _check_onnx, export_software, settings_of  # noqa: E402
