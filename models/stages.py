@@ -59,7 +59,8 @@ def check_not_staged(config: Config, path: tuple[str, ...]) -> None:
             section = section[step]
         else:
             raise InputError(f"{'.'.join(path)}: also set by stage {number} of training.stages, where an option does "
-                             "not change it; edit the configuration")
+                             "not change it; change it there, in a copy of the configuration, or train without stages: "
+                             f"--set 'training.stages=[]' --set {'.'.join(path)}=VALUE")
 
 
 def _applied(config: Config, index: int, source: object, lines: Mapping[Location, int]) -> Config:

@@ -21,6 +21,7 @@ from models.foreign.operations import OPERATIONS
 import tensorflow as tf
 
 _MAX_BYTES = 1 << 26
+_OURS = "ExtractImagePatches"  # in an exported encoder, which multiplies and cuts each product as the chip does
 
 Array = npt.NDArray[Any]
 
@@ -51,7 +52,9 @@ class NodeGraph:
         for name in self.needed:
             node = self.nodes[name]
             if node.op not in OPERATIONS and node.op not in ("Placeholder", "Const"):
-                raise InputError(f"{path}: node {name} ({node.op}), expected {expected}")
+                ours = ("; graphs of econ-t export have such nodes: give the folder of the SavedModel beside this "
+                        "file, or use the weights.npz of its run as it is") if node.op == _OURS else ""
+                raise InputError(f"{path}: node {name} ({node.op}), expected {expected}{ours}")
             later = next((one for one in node.input if one.partition(":")[2] not in ("", "0")), None)
             if later:
                 raise InputError(f"{path}: node {name} reads {later}, expected the first output of a node")

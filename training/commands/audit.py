@@ -44,10 +44,11 @@ def audit(
     modules = read_calq(input, column_order(order, "tc"), rows)
     if output and output.suffix != ".html":
         raise InputError(f"{output}: expected a name that ends in .html")
+    spec = Config.load(config).encoder
     from training.report.audit_page import write_audit  # noqa: PLC0415  (Matplotlib, which --help does without)
     from training.studies.audit import audit as run_audit  # noqa: PLC0415  (starts TensorFlow)
 
-    found = run_audit(encoder, Config.load(config).encoder, modules, decoder=decoder, steps=steps,
+    found = run_audit(encoder, spec, modules, decoder=decoder, steps=steps,
                       architecture=architecture, run=run)
     if json_ != "-":
         for line in (*found.notes, *found.differences, *([found.untrained] if found.untrained else [])):

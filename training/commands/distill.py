@@ -47,10 +47,6 @@ def distill(
     finished one is not repeated. Look-up tables appear once `econ-t rtl decoder` has written the folder compact_3k.
     Example: econ-t distill --run runs/econ_t_5elink --macs 3000 --macs 30000
     """
-    from training.figures.distillation import emd_against_cost  # noqa: PLC0415  (Matplotlib, which --help does without)
-    from training.figures.style import style  # noqa: PLC0415
-    from training.studies.distillation import Options, distil  # noqa: PLC0415  (starts TensorFlow, which --help does without)
-
     log_to_console()
     trained = Run(run)
     options = {"epochs": epochs, "patience": epochs, "loss": "kernel", "final_loss": "emd", "final_fraction": 0.2,
@@ -60,6 +56,9 @@ def distill(
         raise InputError("--held-out is about the rows of --input, which is missing")
     test = read_calq(input, column_order(order, config.data.order)) if input else None
     test = held_out_rows(test) if test and held_out else test
+    from training.figures.distillation import emd_against_cost  # noqa: PLC0415  (Matplotlib, which is for good input)
+    from training.figures.style import style  # noqa: PLC0415
+    from training.studies.distillation import Options, distil  # noqa: PLC0415  (starts TensorFlow, which is for good input)
 
     @contextmanager
     def reporter(name: str) -> Iterator[Callable[[int, Epoch], None]]:

@@ -54,9 +54,10 @@ def export(
     for option, given in (("--input", input), ("--order", order), ("--sources", sources), ("--json", json_)):
         if given:
             raise InputError(f"{option} needs --cmssw")
+    weights = runs[0].weights
     from training.networks.graphs import export_graphs  # noqa: PLC0415  (starts TensorFlow)
 
-    export_graphs(runs[0].weights.spec, runs[0].weights, runs[0].decoder, output or runs[0].graphs_folder)
+    export_graphs(weights.spec, weights, runs[0].decoder, output or runs[0].graphs_folder)
 
 
 def _export_software(

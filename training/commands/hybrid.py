@@ -18,10 +18,10 @@ def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, 
 
     Writes hybrid.json. Example: econ-t hybrid --config configs/econ_t_2elink.yaml
     """
-    from training.studies.hybrid import compare  # noqa: PLC0415  (starts TensorFlow, which --help does without)
-
     log_to_console()
     chosen = configured_study(config, epochs, data, set_)
+    from training.studies.hybrid import compare  # noqa: PLC0415  (starts TensorFlow, which is for good input)
+
     rows = compare(chosen, output or Run.of(chosen).hybrid_folder, logging.getLogger(__name__).info)
     show_records(f"{chosen.name}: codes within the same number of bits", [
         {"code": row.code, "latents": row.n_latents, "bits each": row.latent_bits, "value bits": row.value_bits,

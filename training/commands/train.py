@@ -12,6 +12,7 @@ from models.options import ConfigFile, Order, Settings
 from training.commands.console import TrainingProgress, log_to_console, show_training, show_warm_start
 from training.commands.old_options import CommandWithOldOptions
 from training.commands.options import ModulesToGenerate, RowsPerFile, TrainingFiles
+from training.commands.train_networks import configured, train_networks
 from training.fit.run import Run
 from training.results.start import WarmStart
 
@@ -51,9 +52,6 @@ def train(
 
     Example: econ-t train --config configs/econ_t_5elink.yaml --output runs/econ_t_5elink
     """
-    from training.commands.train_networks import configured, train_networks  # noqa: PLC0415  (starts TensorFlow, which --help does without)
-    from training.fit.train import train as run_training  # noqa: PLC0415  (starts TensorFlow, which --help does without)
-
     log_to_console()
 
     def with_options(config: Config) -> Config:
@@ -67,8 +65,14 @@ def train(
     if models or quantize:
         # Networks depend on the links, and options on the network.
         chosen_networks = [with_options(one) for one in configured(chosen, models, quantize, start)]
+        check_files(chosen)
         train_networks(chosen_networks, output or Path("runs"), retrain)
         return
+    check_files(chosen)
+    if start and not start.exists():
+        Run(start).config  # noqa: B018  (says what is missing, unless this is a shipped set)
+    from training.fit.train import train as run_training  # noqa: PLC0415  (starts TensorFlow, which is for good input)
+
     folder = output or Run.of(chosen).folder
     with TrainingProgress(chosen) as progress:
         summary = run_training(chosen, folder, retrain, progress.epoch, start, start_decoder, on_stage=progress.stage,
@@ -77,3 +81,11 @@ def train(
     measured = WarmStart.find(Run(folder, new=True).start_file)
     if measured:
         show_warm_start(measured)
+
+
+def check_files(config: Config) -> None:
+    """Raise an error for a file of charges, of any stage, that is missing."""
+    for stage in config.stages():
+        for file in stage.config.data.files:
+            if file != "-":
+                Path(file).stat()

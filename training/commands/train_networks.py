@@ -13,7 +13,6 @@ from models.trigger_cells import CALQ_PER_MIPT
 from models.wording import counted
 from training.commands.console import TrainingProgress, show_records
 from training.fit.run import Run
-from training.fit.train import train
 from training.networks.catalogue import NETWORKS, configure, find
 from training.results.encoders import TrainedNetwork
 
@@ -37,8 +36,9 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
 
     Writes metrics.json next to each network, and all results to output/networks.json.
     """
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about retracing when there are several networks
+    from training.fit.train import train  # noqa: PLC0415  (starts TensorFlow, which is for good input)
 
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about retracing when there are several networks
     rows: list[TrainedNetwork] = []
     for config in configs:
         run, network = Run(output / config.name, new=True), NETWORKS[config.name]

@@ -16,7 +16,7 @@ from models import shipped
 from models.arrays import IntArray
 from models.calq_io import CalqTable, column_order, read_calq
 from models.config import CONFIG_FILE, Config
-from models.errors import InputError
+from models.errors import InputError, nearest
 from models.files import made_folder
 from models.npz import read_npz
 from models.weights import NETWORK_FILE, WEIGHTS_FILE, EncoderWeights
@@ -103,7 +103,14 @@ class Run:
 
     @cached_property
     def config(self) -> Config:
-        """Configuration of the training, with all options of the command line."""
+        """Configuration of the training, with all options of the command line.
+
+        Raises InputError if there is no such folder.
+        """
+        if not self.folder.exists():
+            known = shipped.names()
+            raise InputError(f"{self.folder}: no such folder and no shipped set of this name; expected the folder of a "
+                             f"run or one of {', '.join(known) or 'none'}{nearest(self.folder.name, known)}")
         return Config.load(self.config_file)
 
     @cached_property

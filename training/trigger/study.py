@@ -145,6 +145,9 @@ def _encoders(system: System) -> list[tuple[Rule, int]]:
 
 def _digest(system: System, name: str) -> str:
     run_of = Run(name)
+    if not run_of.folder.exists():
+        raise InputError(f"{system.where}: weights: {name}: is missing; expected the folder of a finished run or the "
+                         "name of a shipped set")
     try:
         return run_of.weights.digest()
     except FileNotFoundError as error:

@@ -77,6 +77,11 @@ def test_folder_that_is_not_there() -> None:
     run = Run("none")
     assert repr(run) == "<Run none: not trained>" and not Path("none").exists()
     assert Run.of(small()).folder == Path("runs/econ_t_3elink")
+    with pytest.raises(InputError, match=r"^none: no such folder and no shipped set .* or one of econ_t_1elink, "):
+        _ = run.config
+    with pytest.raises(InputError, match=r"; did you mean 'econ_t_5elink'\?$"):
+        _ = Run("econ_t_5link").config
+    Path("none").mkdir()
     with pytest.raises(FileNotFoundError, match=r"none/config\.yaml"):
         _ = run.config
 

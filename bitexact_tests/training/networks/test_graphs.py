@@ -12,6 +12,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from bitexact_tests.conftest import REPOSITORY
 from emulator import encode
 from models.config import Config
+from models.errors import InputError
+from models.keras_file import import_encoder
 from models.weights import EncoderWeights
 from training.networks.chip_encoder import image_codes
 from training.networks.decoder import build_decoder
@@ -54,6 +56,20 @@ def test_files_compute_what_the_emulator_does(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, decoder([latent, seen]).numpy(), rtol=1e-5)
     found = run_onnx(tmp_path / "decoder.onnx", DecoderModule(decoder).signature, [latent, seen], DECODER_OUTPUT)
     np.testing.assert_allclose(found, decoder([latent, seen]).numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_what_was_exported_comes_back_from_the_saved_model(tmp_path: Path) -> None:
+    """The frozen graph cuts products, which is more than arithmetic on images; the error names what to take instead."""
+    spec = Config.load("econ_t_2elink").encoder
+    weights = EncoderWeights.random(spec, 2)
+    module = EncoderModule(spec, weights)
+    tf.saved_model.save(module, str(tmp_path / "encoder"), signatures=module.function)
+    assert import_encoder(tmp_path / "encoder", spec).weights.digest() == weights.digest()
+    frozen = convert_variables_to_constants_v2(module.function.get_concrete_function()).graph.as_graph_def()
+    (tmp_path / "encoder.pb").write_bytes(frozen.SerializeToString())
+    with pytest.raises(InputError, match=r"\(ExtractImagePatches\), expected arithmetic .*; graphs of econ-t export "
+                       r"have such nodes: give the folder of the SavedModel .* weights\.npz of its run"):
+        import_encoder(tmp_path / "encoder.pb", spec)
 
 
 @pytest.mark.parametrize("name", ["econ_t_2elink", "qkeras_5elink"])
