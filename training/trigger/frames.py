@@ -14,7 +14,9 @@ from emulator.algorithms.threshold_frames import LENGTHS
 from models.arrays import BoolArray, FloatArray, Int64Array, IntArray
 from models.chip import LINK_BITS, MAX_ELINKS, WORD_BITS, Algorithm
 from models.compact_decoder import CompactDecoder
+from models.errors import InputError
 from models.trigger_cells import N_TRIGGER_CELLS
+from models.wording import counted
 from training.fit.run import Run
 from training.networks.decoding import load_decoder
 from training.physics.schemes import BUFFER_BX, Decoder, Scheme, autoencoder, classical_schemes, threshold_sum
@@ -59,12 +61,20 @@ class FrontEnd:
 
     @cached_property
     def groups(self) -> list[Group]:
-        """All groups; loads the runs of the autoencoders."""
+        """All groups; loads the runs of the autoencoders.
+
+        Raises InputError if a run cannot be read, or needs more links than its modules have.
+        """
         found = []
         for index, rule in enumerate(self.system.rules):
             for n_links in np.unique(self.n_links[self._rules == index]).tolist():
                 rows = np.flatnonzero((self._rules == index) & (self.n_links == n_links))
-                found.append(Group(rule, n_links, rows, scheme(rule, n_links)))
+                chip = scheme(rule, n_links)
+                if rule.algorithm == "AE" and chip is not None and chip.n_elinks > n_links:
+                    raise InputError(f"{self.system.where}: weights: {rule.run_of(n_links)}: frames for "
+                                     f"{counted(chip.n_elinks, 'link')} on modules with {n_links}; expected weights "
+                                     f"for at most {n_links}, with {{links}} in the name")
+                found.append(Group(rule, n_links, rows, chip))
         return found
 
     def receive(self, events: Events) -> Received:

@@ -67,12 +67,23 @@ def with_rates(samples: Sequence[EventSample]) -> tuple[EventSample, ...]:
 
 
 def check(job: Job) -> None:
-    """Raise InputError, before anything takes long, if a system does not fit the modules or a run cannot be read."""
+    """Raise InputError, before anything takes long, if the samples do not belong together or a system cannot run."""
+    _check_rates(job.samples)
     for system in job.systems:
-        sets_of(system)
+        _ = front_end(system, sets_of(system)).groups
     for sample in job.samples:
         if sample.ntuple is not None:
             ntuple_events.check(sample.ntuple, job.n_events)
+
+
+def _check_rates(samples: Sequence[EventSample]) -> None:
+    """Refuse minimum bias of one simulation for the thresholds of another."""
+    for ordinary in (one for one in samples if one.name == MINIMUM_BIAS):
+        for one in samples:
+            if (one.ntuple is None) != (ordinary.ntuple is None):
+                read, made = (one, ordinary) if one.ntuple is not None else (ordinary, one)
+                raise InputError(f"--ntuple: {read.name} from {read.ntuple}, but {made.name} from the generator; "
+                                 "expected both from one simulation, as thresholds follow from the rate of minbias")
 
 
 def n_parts(job: Job) -> int:

@@ -138,5 +138,5 @@ def _differences(analysed: list[_Analysed]) -> list[Difference]:
             error = difference.error or 0.0
             found.append(Difference(
                 sample=sample, quantity=quantity, system=other.result.name, difference=difference,
-                tie=abs(value - base) < _SIGMAS * error))
+                tie=abs(value - base) <= _SIGMAS * error))
     return found

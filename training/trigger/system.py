@@ -30,12 +30,14 @@ SYSTEMS = Path(__file__).parents[2] / "configs" / "systems"
 
 _LinkCount = Annotated[int, Field(ge=1, le=MAX_ELINKS)]
 _Layer = Annotated[int, Field(ge=1, le=N_LAYERS)]
+_NotNegative = Annotated[float, Field(ge=0)]
 _N_STC_TYPES = 4
+_MOST_BINS = 1000
 _LAYERS = "layers"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Links(_Strict):
@@ -80,7 +82,7 @@ class Rule(_Strict):
     """
 
     algorithm: Literal["AE", "BC", "STC", "TS", "RPT", "all"]
-    links: tuple[_LinkCount, ...] | None = None
+    links: Annotated[tuple[_LinkCount, ...], Field(min_length=1)] | None = None
     layers: tuple[_Layer, _Layer] | None = None
     high_density: bool | None = None
     weights: str | None = None
@@ -94,6 +96,21 @@ class Rule(_Strict):
     """Type of STC; by default the finest that sends all cells on the links of the module."""
     spread: bool = False
     """Spread the sum of an STC group over its cells, not put it at its largest one."""
+
+    @model_validator(mode="after")
+    def _has_layers(self) -> Self:
+        if self.layers is not None and self.layers[0] > self.layers[1]:
+            raise ValueError(f"layers: {self.layers[0]} to {self.layers[1]}; expected the first and the last layer")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_own_settings(self) -> Self:
+        """Refuse settings that would change nothing."""
+        for algorithm, names in (("TS", ("threshold",)), ("STC", ("stc_type", "spread"))):
+            for name in names:
+                if self.algorithm != algorithm and getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} is for {algorithm}")
+        return self
 
     @model_validator(mode="after")
     def _has_weights(self) -> Self:
@@ -121,31 +138,40 @@ class ClusterSettings(_Strict):
     """Settings of the clusters. Lengths are in (x/z, y/z), charges in transverse MIP."""
 
     rz_range: tuple[float, float] = (0.076, 0.58)
-    n_rz: Annotated[int, Field(ge=3)] = 42
-    n_phi: Annotated[int, Field(ge=13)] = 216
+    n_rz: Annotated[int, Field(ge=3, le=_MOST_BINS)] = 42
+    n_phi: Annotated[int, Field(ge=13, le=_MOST_BINS)] = 216
     phi_windows: tuple[int, ...] = (13, *(11,) * 3, *(9,) * 3, *(7,) * 6, *(5,) * 15, *(3,) * 14)
     """Bins in phi over which each row of r/z is smoothed; weights halve from bin to bin."""
-    rz_weight: float = 0.5
+    rz_weight: _NotNegative = 0.5
     """Weight of the two neighbours in r/z."""
-    seed_threshold: float = 10.0
+    seed_threshold: Annotated[float, Field(gt=0)] = 10.0
     """Smoothed charge on the area of one trigger cell, over all layers, from which a local maximum is a seed."""
-    radii: tuple[float, ...] = (*(0.015,) * 7, *(0.020,) * 7, *(0.030,) * 7, *(0.040,) * 7, *(0.040,) * 6,
-                                *(0.050,) * 16)
+    radii: tuple[_NotNegative, ...] = (*(0.015,) * 7, *(0.020,) * 7, *(0.030,) * 7, *(0.040,) * 7, *(0.040,) * 6,
+                                      *(0.050,) * 16)
     """Largest distance of a cell to its seed, by layer."""
-    least_charge: Annotated[float, Field(ge=0)] = 0.0
+    least_charge: _NotNegative = 0.0
     """Charge from which cells are used; by default all."""
-    least_pt: float = 0.5
+    least_pt: _NotNegative = 0.5
     """GeV, by the weights of `trigger.cells`."""
     cells_per_bin: Annotated[int, Field(ge=1)] | None = 80
     """Cells of each bin that are used, largest first."""
-    shape_charge: float = 1.0
+    shape_charge: _NotNegative = 1.0
     """Charge above which cells count in the shape of a cluster."""
-    shape_radius: float = 0.015
+    shape_radius: _NotNegative = 0.015
+
+    @model_validator(mode="after")
+    def _has_a_range(self) -> Self:
+        low, high = self.rz_range
+        if not 0 <= low < high:
+            raise ValueError(f"rz_range: {low:g} to {high:g}; expected the smallest and the largest r/z")
+        return self
 
     @model_validator(mode="after")
     def _has_all_rows(self) -> Self:
         if len(self.phi_windows) != self.n_rz or any(n % 2 == 0 or n < 1 for n in self.phi_windows):
             raise ValueError(f"phi_windows: expected {self.n_rz} odd numbers, one for each row of r/z")
+        if max(self.phi_windows) > self.n_phi:
+            raise ValueError(f"phi_windows: {max(self.phi_windows)}; expected at most the {self.n_phi} bins of n_phi")
         if len(self.radii) != N_LAYERS:
             raise ValueError(f"radii: expected {N_LAYERS} numbers, one for each layer")
         return self
@@ -154,7 +180,7 @@ class ClusterSettings(_Strict):
 class System(_Strict):
     """A system: allocation of links, rules of which the first that fits a module is taken, and settings of clusters."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     links: Links = Links()
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
     clusters: ClusterSettings = ClusterSettings()
@@ -176,7 +202,8 @@ class System(_Strict):
 
     def with_links(self, allocation: str | None, add: int) -> System:
         """A copy with another allocation (None keeps it) and `add` links more; its name says how many."""
-        links = Links(allocation=allocation or self.links.allocation, add=self.links.add + add)
+        both = max(-MAX_ELINKS, min(self.links.add + add, MAX_ELINKS))  # what is beyond makes no difference
+        links = Links(allocation=allocation or self.links.allocation, add=both)
         name = f"{self.name}, {abs(add)} {'more' if add > 0 else 'fewer'}" if add else self.name
         changed = self.model_copy(update={"links": links, "name": name})
         changed._where = self._where

@@ -48,6 +48,7 @@ def test_comparison_is_shown_and_written(tmp_path: Path, capfd: pytest.CaptureFi
     (("bd",), (), "error: bd: no such file and no system of this name; expected a file or one of"),
     (("bc",), ("--sample", "electron"), "error: sample 'electron', expected one of"),
     (("bc",), ("--ntuple", "file.root"), "error: --ntuple: 'file.root', expected SAMPLE=FILE with one of electrons, "),
+    (("bc",), ("--pile-up", "inf"), "Invalid value for '--pile-up'"),
     (("bc",), ("--ntuple", "jets=nothing.root"), "error: nothing.root: no such file"),
     (("bc",), ("--ntuple", "jets=a", "--ntuple", "jets=b"), "error: --ntuple: two files for jets; expected one"),
     (("bc",), ("--allocation", "nothing.txt"), "error: allocation: nothing.txt: no such file; expected 'layers' or a"),
@@ -72,6 +73,15 @@ def test_a_run_that_is_not_there_is_named_before_anything_is_made(
     shown = " ".join((result.output + capfd.readouterr().err).split())
     assert result.exit_code == 2 and "mine.yaml: weights: nowhere/2: " in shown
     assert "is missing; expected the folder of a finished run" in shown and not (tmp_path / "out").exists()
+
+
+def test_minimum_bias_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pythia8mc")
+    result = run(tmp_path, "--sample", "minbias", "--pile-up", "0", "--events", "1")
+    shown = " ".join((result.output + capfd.readouterr().err).split())
+    assert result.exit_code == 0 and "1 events of minbias with 0 pile-up" in shown
+    assert "Rates are of calibrated objects: add a sample to calibrate with, such as --sample electrons." in shown
+    assert "BC 2.23 70.9 0.99" in shown
 
 
 def test_links_of_the_geometry_file(tmp_path: Path) -> None:

@@ -154,6 +154,15 @@ def test_autoencoder_is_that_of_the_run_for_the_links(random_runs: list[Path], t
     assert_array_equal(received[links == 3], EVENTS.calq[links == 3])
 
 
+def test_weights_for_more_links_than_a_module_has(random_runs: list[Path]) -> None:
+    """The other way round they fit: frames for two links on modules with more."""
+    with pytest.raises(InputError, match=r"the system: weights: .*econ_t_5elink: frames for 5 links on modules with 2; "
+                                         r"expected weights for at most 2"):
+        _ = FrontEnd(system(Rule(algorithm="AE", weights=str(random_runs[0])))).groups
+    links = [group.n_links for group in FrontEnd(system(Rule(algorithm="AE", weights=str(random_runs[1])))).groups]
+    assert links == [2, 3, 4, 5]
+
+
 def test_occupancy_counts_modules_without_charge() -> None:
     """BC fills its frames whatever there is to send."""
     chips = FrontEnd(on("BC", 2))
@@ -179,7 +188,7 @@ def test_equal_frames_are_decoded_once_and_small_sums_not_at_all() -> None:
 
 
 def test_frames_of_small_sums_give_no_charge(random_runs: list[Path]) -> None:
-    rules = [Rule(algorithm="AE", weights=str(random_runs[0]), least_sum=least) for least in (0, 9_000)]
+    rules = [Rule(algorithm="AE", weights=str(random_runs[1]), least_sum=least) for least in (0, 9_000)]
     every, some = (FrontEnd(system(rule)).receive(EVENTS) for rule in rules)
     carried = FINE_SUM.decode(FINE_SUM.encode(EVENTS.calq.sum(axis=1)))
     assert 0.1 < (carried >= 9_000).mean() < 0.9
@@ -189,7 +198,7 @@ def test_frames_of_small_sums_give_no_charge(random_runs: list[Path]) -> None:
 
 def test_another_decoder_for_the_same_frames(random_runs: list[Path], tmp_path: Path) -> None:
     """A compact decoder, by its path with the number of links, and beside the weights."""
-    run = Run(random_runs[0])
+    run = Run(random_runs[1])
     spec = run.config.encoder
     compact = replace(CompactDecoder.random(CompactSpec.largest(spec.latent, spec.dense.outputs, 1000), 1),
                       encoder=run.weights.digest())

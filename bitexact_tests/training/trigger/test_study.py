@@ -263,6 +263,19 @@ def test_minimum_bias_is_added_for_rates() -> None:
     assert study.with_rates(both) == tuple(both)
 
 
+def test_equal_systems_are_tied(done: tuple[Job, TriggerStudy]) -> None:
+    twice = job(done[0].output.parent, systems=(SYSTEMS[1], SYSTEMS[1].model_copy(update={"name": "the same"})))
+    (difference,) = summarise(twice, reconstruct(twice)).differences
+    assert (difference.difference.value, difference.difference.error, difference.tie) == (0, 0, True)
+
+
+def test_minimum_bias_of_another_simulation_is_refused(tmp_path: Path) -> None:
+    made, read = EventSample("electrons", 5.0), EventSample("minbias", 5.0, ntuple=Path("a.root"))
+    for samples in ((made, read), (replace(read, name="electrons"), replace(made, name="minbias"))):
+        with pytest.raises(InputError, match=r"--ntuple: .* from a.root, but .* from the generator; expected both"):
+            study.check(job(tmp_path, samples=samples))
+
+
 def test_a_file_is_read_once_for_all_systems(done: tuple[Job, TriggerStudy], monkeypatch: pytest.MonkeyPatch,
                                              tmp_path: Path) -> None:
     """And again after it has changed."""

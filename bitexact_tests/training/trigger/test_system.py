@@ -53,6 +53,7 @@ def test_more_links_for_all() -> None:
     assert_array_equal(system.with_links(None, 1).links.of_modules(), system.links.of_modules() + 1)
     assert system.with_links("a.csv", 0).links.allocation == "a.csv"
     assert system.with_links(None, 2).where == system.where
+    assert_array_equal(system.with_links(None, 9).with_links(None, 9).links.of_modules(), 13)
 
 
 @pytest.mark.parametrize("name", ["ae", "ae_compact"])
@@ -93,6 +94,18 @@ def test_digest_is_of_every_setting(tmp_path: Path) -> None:
     (GOOD.replace("BC}", "BC, links: [14]}"), r":3: rules\.0\.links\.0: Input should be less than or equal to 13"),
     (GOOD + "clusters: {n_rz: 40}\n", "clusters: phi_windows: expected 40 odd numbers"),
     (GOOD + "clusters: {radii: [1.0]}\n", "clusters: radii: expected 50 numbers"),
+    (GOOD + "clusters: {rz_range: [0.58, 0.076]}\n", r":4: clusters: rz_range: 0.58 to 0.076; expected the smallest"),
+    (GOOD + "clusters: {seed_threshold: .nan}\n", r":4: clusters.seed_threshold: Input should be .* \(given: nan\)"),
+    (GOOD + "clusters: {seed_threshold: 0}\n", r":4: clusters.seed_threshold: Input should be greater than 0"),
+    (GOOD + "clusters: {least_pt: -1}\n", r":4: clusters.least_pt: .* greater than or equal to 0 \(given: -1\)"),
+    (GOOD + "clusters: {n_phi: 1000000}\n", r":4: clusters.n_phi: Input should be less than or equal to 1000"),
+    (GOOD + "clusters: {n_rz: 3, n_phi: 13, phi_windows: [15, 3, 3]}\n", "phi_windows: 15; expected at most the 13"),
+    (GOOD.replace("BC}", "BC, layers: [28, 1]}"), ":3: rules.0: layers: 28 to 1; expected the first and"),
+    (GOOD.replace("BC}", "BC, links: []}"), ":3: rules.0.links: Tuple should have at least 1 item"),
+    (GOOD.replace("BC}", "BC, threshold: 20}"), ":3: rules.0: threshold is for TS"),
+    (GOOD.replace("BC}", "TS, stc_type: 1}"), ":3: rules.0: stc_type is for STC"),
+    (GOOD.replace("BC}", "AE, weights: x, spread: true}"), ":3: rules.0: spread is for STC"),
+    (GOOD.replace("name: a", "name: ''"), ":1: name: String should have at least 1 character"),
     (GOOD + "cluster: {}\n", ":4: unknown key 'cluster'; did you mean 'clusters'"),
 ])
 def test_what_is_wrong_is_named(text: str, message: str, tmp_path: Path) -> None:

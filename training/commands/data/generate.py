@@ -13,7 +13,7 @@ from models.errors import InputError
 from models.files import check_replaced
 from models.options import CsvFile, JsonFile
 from training.commands.console import log_to_console, show_distributions
-from training.commands.data.options import ColumnOrder, Farm, Force, Format, ModuleList, Seed, Workers
+from training.commands.data.options import ColumnOrder, Farm, Force, Format, ModuleList, PileUp, Seed, Workers
 from training.commands.data.parts import run_parts
 from training.data.modules import load_modules
 from training.production import CACHE, steps
@@ -37,7 +37,7 @@ def generate(
     events: Annotated[int | None, typer.Option(min=1, help="Pythia: number of events; all their modules.")] = None,
     first_event: Annotated[int, typer.Option(min=0, help="Number of the first event.")] = 0,
     process: Annotated[str, typer.Option(help="Process: minbias, ttbar, jets or electrons.")] = "ttbar",
-    pile_up: Annotated[float, typer.Option(min=0, help="Mean number of pile-up collisions per event.")] = 200.0,
+    pile_up: PileUp = 200.0,
     pool_size: Annotated[int, typer.Option(min=1, help="Number of minimum-bias collisions.")] = 2000,
     layers: Annotated[str | None, typer.Option(help="Comma-separated layers to keep: 9 or 7,9,11.")] = None,
     modules: ModuleList = None,

@@ -13,6 +13,8 @@ Format = Annotated[Literal["parquet", "csv"], typer.Option("--format", help="For
 Force = Annotated[bool, typer.Option("--force", help="Replace results that were made before with other options.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed; equal seeds give equal files.")]
 ColumnOrder = Annotated[str, typer.Option("--order", help="Order of the CALQ columns, tc or image.")]
+PileUp = Annotated[
+    float, typer.Option("--pile-up", min=0, max=1000, help="Mean number of pile-up collisions per event.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes on this machine.")]
 Farm = Annotated[Path | None, typer.Option("--farm", help="Where to run (YAML), see docs/data.md.")]
 ModuleList = Annotated[

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from models.chip import MAX_ELINKS
 from models.console import Column, console_for, show_table
 from models.errors import InputError
 from models.options import JsonFile
 from training.commands.console import log_to_console, part_progress
-from training.commands.data.options import Farm, Seed, Workers
+from training.commands.data.options import Farm, PileUp, Seed, Workers
 from training.production import CACHE
 from training.production.farm import FarmConfig
 from training.results.trigger import COLLISIONS_KHZ, Difference, Measured, TriggerStudy
@@ -32,9 +33,9 @@ def run(
                                                           "repeated. Default: electrons.")] = None,
     ntuple: Annotated[list[str] | None, typer.Option(
         metavar="SAMPLE=FILE", help="Read a sample from a ROOT file with trigger cells (tc_*) and generated particles "
-                                    "(gen_*), such as electrons=file.root; may be repeated.")] = None,
-    pile_up: Annotated[float, typer.Option(min=0, help="Mean number of pile-up collisions per event; of ntuples, what "
-                                                       "they hold.")] = 200.0,
+                                    "(gen_*), such as electrons=file.root; may be repeated. --pile-up is "
+                                     "what they hold.")] = None,
+    pile_up: PileUp = 200.0,
     events: Annotated[int, typer.Option(min=1, help="Number of events of each sample.")] = 200,
     allocation: Annotated[str | None, typer.Option(help="Links of all systems: layers, or a list of modules such as "
                                                         "ModuleLinkSummary.csv. Default: that of each system.")] = None,
@@ -95,6 +96,8 @@ def show(result: TriggerStudy) -> None:
     optional = ("links", "bits", "response", _ETA, "matched", "ROC area")
     columns = [Column("system"), *(Column(title, right=True, optional=title in optional) for title in (
         "pt resolution", "threshold [GeV]", "efficiency", "links", "response", _ETA, "matched", "bits", "ROC area"))]
+    if not any(result.systems[0].on(name).objects for name in result.samples):
+        _show_links(console, result)
     for name in result.samples:
         objects = result.systems[0].on(name).objects
         if objects is None:
@@ -125,6 +128,18 @@ def show(result: TriggerStudy) -> None:
                           f"crossings, about {points[-1].rate * COLLISIONS_KHZ:,.0f} kHz.")
     for one in result.differences:
         console.print(difference_text(one, result.systems[0].name))
+
+
+def _show_links(console: Console, result: TriggerStudy) -> None:
+    """Show what is known of minimum bias alone: nothing calibrates it, so there are no rates."""
+    columns = [Column("system"), *(Column(title, right=True) for title in (
+        "links", "bits", "share of links", "charge", "clusters per event"))]
+    here = [(one.name, one.on(name)) for name in result.samples for one in result.systems]
+    show_table(console, f"{result.n_events:,} events of {', '.join(result.samples)} with {result.pile_up:g} pile-up",
+               columns, [(name, f"{one.links.mean_links:.2f}", f"{one.links.bits:.1f}" if one.links.bits else "-",
+                          f"{one.links.occupancy:.2f}" if one.links.bits else "-", f"{one.links.charge:.2f}",
+                          f"{one.clusters_per_event:.1f}") for name, one in here])
+    console.print("Rates are of calibrated objects: add a sample to calibrate with, such as --sample electrons.")
 
 
 def difference_text(one: Difference, first: str) -> str:
