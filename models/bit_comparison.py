@@ -6,8 +6,9 @@ from pydantic import computed_field
 
 from models.result import Result
 
-RTL = "rtl"
-TITLES = {"vitis": "HLS C++ (vitis)", "catapult": "HLS C++ (catapult)", RTL: "RTL (Verilog, simulated)"}
+RTL, ROUTED = "rtl", "routed"
+TITLES = {"vitis": "HLS C++ (vitis)", "catapult": "HLS C++ (catapult)", RTL: "RTL (Verilog, simulated)",
+          ROUTED: "RTL (routed netlist, simulated)"}
 """What implementations are called, by name of the backend."""
 
 

@@ -19,9 +19,11 @@ from rtl.design.block import Block
 from rtl.design.chip import AutoencoderChip
 from rtl.design.decoder import ReloadableDecoder
 from rtl.design.formatter import n_words
+from rtl.placing.flow import seed_folder
 from rtl.placing.harness import CHANNELS_PER_CLOCK, PORT_BITS, ConstantHarness, DecoderHarness, EncoderHarness
 from rtl.placing.nextpnr import ROUTED_FILE
 from rtl.placing.routed import write_verilog
+from rtl.results import Placement
 from rtl.simulation.bench import Bench, format_writes, weight_writes
 from rtl.simulation.decoder import Fields, packed_fields, writing
 from rtl.simulation.simulate import Records, Simulation, pack, ports_of, unpack
@@ -31,25 +33,35 @@ _AROUND = 8  # clocks that the harness takes beside the block, at most
 
 
 def routed_frames(
-    chip: AutoencoderChip, routed: Path, weights: EncoderWeights, calq: IntArray, folder: Path,
-    timeout_seconds: float = 3600,
+    result: Path, build: Path, weights: EncoderWeights, calq: IntArray, folder: Path, timeout_seconds: float = 3600
 ) -> IntArray:
-    """Frames (n, words) of charges (n, 48) in image order, by the routed netlist in folder `routed` with these weights.
+    """Frames (n, words) of charges (n, 48) in image order, by a routed encoder block with these weights.
 
-    The netlist is compiled in `folder`. Raises InputError if it is of another design.
+    It is the fastest seed of `result`, which `econ-t rtl place` wrote with the netlists in `build`, and is compiled in
+    `folder`. Raises InputError for a result of anything else than the block of these weights.
     """
-    return frames(chip, _compiled(EncoderHarness(chip), routed, folder, timeout_seconds), weights, calq, folder)
+    placed = Placement.load(result)
+    if placed.design is None:
+        raise InputError(f"{result}: {placed.name}, expected an encoder block, as of econ-t rtl place --config")
+    if placed.digest != weights.spec.digest():
+        raise InputError(f"{result}: digest {placed.digest}, expected {weights.spec.digest()}, that of the encoder of "
+                         "the weights")
+    chip = AutoencoderChip(weights.spec, "fpga", placed.design.redundant, placed.design.fold, placed.design.pipelined)
+    seed = max(placed.seeds, key=lambda one: one.fmax_mhz).seed
+    simulation = _compiled(EncoderHarness(chip), seed_folder(build / placed.made_from, seed), folder, timeout_seconds)
+    return frames(chip, simulation, weights, calq, folder, timeout_seconds)
 
 
 def frames(
-    chip: AutoencoderChip, simulation: Simulation, weights: EncoderWeights, calq: IntArray, folder: Path
+    chip: AutoencoderChip, simulation: Simulation, weights: EncoderWeights, calq: IntArray, folder: Path,
+    timeout_seconds: float = 3600,
 ) -> IntArray:
     """The same by any model of the harness, from pins to pins."""
     bench = Bench(chip, simulation)
     idle = simulation.idle(_AROUND + chip.latency)
     outputs = simulation.run(np.concatenate([
         bench.writing(weight_writes(weights)), bench.writing(format_writes(chip.spec.ae_mask, chip.spec.n_elinks)),
-        idle, _events(simulation, chip, calq), idle]), folder)
+        idle, _events(simulation, chip, calq), idle]), folder, timeout_seconds)
     words = unpack(outputs["word"][outputs["word_valid"][:, 0] == 1], LINK_BITS, 1)
     count = n_words(chip.spec.dense.outputs * chip.spec.dense.output.width)
     if words.size != count * len(calq):
@@ -114,5 +126,5 @@ def _events(simulation: Simulation, chip: AutoencoderChip, calq: IntArray) -> Re
         clocks["charges"][shift::interval] = pack(by_clock[:, shift], CALQ_BITS, clocks["charges"].shape[1])
         clocks["shift"][shift::interval] = 1
     clocks["valid"][shifts - 1 :: interval] = 1
-    clocks["orbit_start"][shifts - 1] = 1
+    clocks["orbit_start"][shifts - 1 : shifts] = 1  # nothing where there is no event
     return clocks

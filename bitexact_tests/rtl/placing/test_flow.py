@@ -19,6 +19,8 @@ from bitexact_tests.samples.rtl import CHIP, build
 from emulator import encode
 from emulator.codes import FINE_SUM
 from emulator.compact_decoder import charge_codes
+from emulator.formatter import bx_counter
+from models.chip import ORBIT
 from models.compact_decoder import CompactDecoder
 from models.errors import InputError, ToolMissing
 from models.weights import EncoderWeights
@@ -186,10 +188,11 @@ def test_a_routed_decoder_computes_with_the_weights_that_are_loaded(tmp_path: Pa
 def test_harness_of_an_encoder_passes_events_and_words(tmp_path: Path) -> None:
     """Before it is mapped."""
     chip = AutoencoderChip(SMALL, "fpga", fold=9, pipelined=True)
-    weights, calq = EncoderWeights.random(SMALL, 3, density=0.5), charges(100, 4)
+    weights, calq = EncoderWeights.random(SMALL, 3, density=0.5), charges(ORBIT + 40, 4)
     found = frames(chip, build(EncoderHarness(chip), tmp_path), weights, calq, tmp_path)
     trace, bits = encode(weights, calq), SMALL.latent_bits
     header, payload = found[:, 0] >> 18, found[:, 0] & 0x3FFFF  # one word holds both outputs
     np.testing.assert_array_equal(np.stack([payload >> bits * i & (1 << bits) - 1 for i in range(2)], axis=1),
                                   trace["latent_code"])
     np.testing.assert_array_equal(header & 511, FINE_SUM.encode(trace["module_sum"]))
+    np.testing.assert_array_equal(header >> 9, bx_counter(np.arange(len(calq))))
