@@ -129,7 +129,7 @@ class Scheme:
         charge = decoded.calq.astype(np.float64)
         if self.spread:
             size = TYPES[self.registers.stc_type].group_size
-            charge = np.repeat(charge.reshape(len(charge), -1, size).mean(axis=2), size, axis=1)
+            charge = np.repeat(charge.reshape(len(charge), N_TRIGGER_CELLS // size, size).mean(axis=2), size, axis=1)
         placed = np.empty_like(charge)
         placed[:, self.order] = charge
         return placed

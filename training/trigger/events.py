@@ -37,11 +37,13 @@ EVENTS_PER_PART = 10
 MODULES_AT_ONCE = 16_384
 """Modules whose charges are computed at a time: those of a part, in 64 bits, would take a GiB."""
 _POOL = 10_000
-_EVENTS_APART = 1_000_000
-"""Samples use events of different numbers, so that each has its own pile-up."""
+EVENTS_APART = 1_000_000
+"""Most events of a sample: others use events of other numbers, so that each has its own pile-up."""
 _CODE = ("training.production", "training.trigger.events", "training.trigger.ntuple_events", "emulator.front_end",
          "models.trigger_cells")
 """Modules and packages that events depend on: those of other code are simulated anew."""
+_N_EVENTS = b"events"
+"""Key of the number of events of a file: the last part of an ntuple may have fewer than others."""
 REGISTERS, DENSE = "registers", "high_density"
 """Columns of events whose chips are not set as `modules` says: calibration registers, and whether 3 bits drop."""
 
@@ -159,8 +161,9 @@ def binary(rows: npt.NDArray[Any]) -> pa.Array:
 
 
 def write(output: Path, table: pa.Table, truth: Truth, n_events: int) -> Outcome:
-    """Write the modules and the truth of a part."""
-    for path, content in ((output, table.combine_chunks()), (_truth_file(output), pa.table(vars(truth)))):
+    """Write the modules and the truth of a part, which may have events without modules."""
+    modules_of = table.combine_chunks().replace_schema_metadata({_N_EVENTS: str(n_events)})
+    for path, content in ((output, modules_of), (_truth_file(output), pa.table(vars(truth)))):
         with atomic_path(path) as temporary:
             pa_parquet.write_table(content, temporary, compression="zstd")
     return Outcome({"events": n_events, "modules": len(table)}, [str(output), str(_truth_file(output))])
@@ -171,7 +174,7 @@ def _truth_file(path: Path) -> Path:
 
 
 def _number(sample: EventSample, event: int) -> int:
-    return SAMPLES.index(sample.name) * _EVENTS_APART + event
+    return SAMPLES.index(sample.name) * EVENTS_APART + event
 
 
 def _primary(sample: EventSample, event: int, collisions: Path) -> tuple[Particles, Truth]:
@@ -193,9 +196,9 @@ def _primary(sample: EventSample, event: int, collisions: Path) -> tuple[Particl
 
 def read(path: Path, n_events: int = EVENTS_PER_PART) -> Events:
     """Read the first `n_events` events of a part; raises InputError for a file that is not one."""
-    numbers = _numbers(path, n_events)
     with parsing(path, "simulated events"):
         table = pa_parquet.read_table(path)
+        numbers = _numbers(path, min(n_events, int(table.schema.metadata[_N_EVENTS])))
         words = np.frombuffer(table["words"].combine_chunks().buffers()[1], np.uint32).reshape(-1, N_ERX)
         event, endcap, module = (table[name].to_numpy().astype(np.int64) for name in ("event", "endcap", "module"))
         calibrations: IntArray

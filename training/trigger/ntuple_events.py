@@ -41,23 +41,26 @@ _VECTOR = 2
 log = logging.getLogger(__name__)
 
 
-def check(path: Path, n_events: int) -> None:
-    """Raise InputError if a file has too few events or lacks a branch."""
+def check(name: str, path: Path, n_events: int) -> None:
+    """Raise InputError if the file of a sample has too few events or lacks a branch."""
     content = open_tree(path)
     with parsing(path, "ROOT"):
         names = content.keys()
-    for name in (*MOMENTUM, IDENTITY):
-        if name not in names:
-            raise InputError(f"{path}: branch '{name}' is missing{nearest(name, names)}")
+    for branch in (*MOMENTUM, IDENTITY) if name != MINIMUM_BIAS else ():
+        if branch not in names:
+            raise InputError(f"{path}: branch '{branch}' is missing{nearest(branch, names)}")
     if content.num_entries < n_events:
         raise InputError(f"{path}: {content.num_entries:,} events, expected at least the {n_events:,} of --events")
 
 
 def parts(name: str, path: Path, n_events: int, folder: Path) -> list[Part]:
-    """Parts of a farm job that convert the first `n_events` events of a file into `folder`."""
-    found = []
+    """Parts of a farm job that convert at least the first `n_events` events of a file into `folder`.
+
+    Whole parts, as far as the file has events: a later run of more events goes on with them.
+    """
+    found, there = [], open_tree(path).num_entries
     for first in range(0, n_events, EVENTS_PER_PART):
-        output, last = part_file(folder, first), min(first + EVENTS_PER_PART, n_events)
+        output, last = part_file(folder, first), min(first + EVENTS_PER_PART, there)
         found.append(Part(output.stem, convert_part, {"name": name, "path": path, "first": first, "last": last,
                                                       "output": output},
                           inputs=(path,), outputs=(output,), source=folder.name, span=(first, last)))
@@ -91,6 +94,9 @@ def read_generated(name: str, path: Path, first: int, last: int) -> Truth:
     they started with; of jets and ttbar, all visible ones that reach an endcap; of minimum bias, none. Raises
     InputError naming file, event, branch and value.
     """
+    if name == MINIMUM_BIAS:
+        none = np.zeros(0)
+        return Truth(*(none.astype(np.int64),) * 3, none, none, none)
     content = open_tree(path)
     import awkward as ak  # noqa: PLC0415  (of the extra "data")
 
@@ -130,8 +136,6 @@ def read_generated(name: str, path: Path, first: int, last: int) -> Truth:
 
 
 def _wanted(name: str, pdg_id: Int64Array, eta: FloatArray) -> BoolArray:
-    if name == MINIMUM_BIAS:
-        return np.zeros(len(eta), dtype=bool)
     if name in GUNS:
         low, high = gun.ETA
         inside: BoolArray = (np.abs(pdg_id) == GUNS[name]) & (np.abs(eta) > low) & (np.abs(eta) < high)

@@ -73,7 +73,7 @@ def check(job: Job) -> None:
         _ = front_end(system, sets_of(system)).groups
     for sample in job.samples:
         if sample.ntuple is not None:
-            ntuple_events.check(sample.ntuple, job.n_events)
+            ntuple_events.check(sample.name, sample.ntuple, job.n_events)
 
 
 def _check_rates(samples: Sequence[EventSample]) -> None:

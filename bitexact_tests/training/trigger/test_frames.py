@@ -173,6 +173,15 @@ def test_occupancy_counts_modules_without_charge() -> None:
     assert FrontEnd(on("TS", 2)).occupancy(few, FrontEnd(on("TS", 2)).receive(few)) < 0.3
 
 
+@pytest.mark.parametrize("rule", [Rule(algorithm="STC", spread=True), Rule(algorithm="STC"), Rule(algorithm="TS"),
+                                  Rule(algorithm="RPT"), Rule(algorithm="BC")], ids=str)
+def test_events_without_any_charge(rule: Rule) -> None:
+    """As of a few modules behind, of which no shower reaches one."""
+    none = replace(EVENTS, **{name: getattr(EVENTS, name)[:0] for name in ("event", "endcap", "module", "calq")})
+    received = FrontEnd(system(rule)).receive(none)
+    assert received.charge.shape == (0, 48) and received.bits.shape == received.cut.shape == (0,)
+
+
 def test_equal_frames_are_decoded_once_and_small_sums_not_at_all() -> None:
     seen: list[np.ndarray] = []
 

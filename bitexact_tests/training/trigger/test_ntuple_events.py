@@ -14,6 +14,7 @@ from training.production.geometry import modules
 from training.production.ntuple import read_modules
 from training.results.trigger import TriggerStudy
 from training.trigger.events import EventSample, part_file, read
+from training.trigger.frames import FrontEnd
 from training.trigger.ntuple_events import parts, read_generated
 from training.trigger.study import Job, check, reconstruct, simulate, with_rates
 from training.trigger.summary import summarise
@@ -125,6 +126,31 @@ def test_a_file_that_does_not_fit_is_refused_before_anything_is_made(path: Path,
     with pytest.raises(InputError, match=r"bare.root: branch 'gen_pt' is missing"):
         check(Job((EventSample("electrons", 0.0, ntuple=bare),), job.systems, 1, tmp_path / "out", tmp_path))
     assert not (tmp_path / "out").exists()
+    check(Job((EventSample("minbias", 0.0, ntuple=bare),), job.systems, 1, tmp_path / "out", tmp_path))
+    assert len(read_generated("minbias", bare, 0, 1).pt) == 0
+
+
+def test_more_events_go_on_with_those_that_are_there(path: Path, tmp_path: Path) -> None:
+    made: list[str] = []
+    for n_events in (3, 12, 13, 5):
+        job = Job((EventSample("electrons", 0.0, ntuple=path),), (System.load("bc"),), n_events, tmp_path, tmp_path)
+        simulate(job, done=lambda name, _counts: made.append(name))
+        found = summarise(job, reconstruct(job)).system("BC").on("electrons")
+        assert found.objects is not None and found.objects.n_generated == 2 * n_events
+    assert made == ["events_0000000", "events_0000010"]
+
+
+def test_events_beyond_the_end_of_a_file_are_no_bunch_crossings(tmp_path: Path) -> None:
+    """Of thirteen events, the last three are worth what they are alone: there are no idle modules behind them."""
+    rng = np.random.default_rng(6)
+    all_events, chips = [with_particles(rng) for _ in range(13)], FrontEnd(System.load("ts"))
+    occupancies = []
+    for n, used in ((13, all_events), (3, all_events[10:])):
+        file = ntuples.write(tmp_path / f"{n}.root", used)
+        last = read(converted(file, tmp_path / str(n), n)[-1])
+        assert len(last.numbers) == 3
+        occupancies.append(chips.occupancy(last, chips.receive(last)))
+    assert occupancies[0] == occupancies[1]
 
 
 def test_a_whole_study(path: Path, tmp_path: Path) -> None:

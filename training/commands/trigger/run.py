@@ -18,7 +18,7 @@ from training.production import CACHE
 from training.production.farm import FarmConfig
 from training.results.trigger import COLLISIONS_KHZ, Difference, Measured, TriggerStudy
 from training.trigger import study
-from training.trigger.events import SAMPLES, EventSample
+from training.trigger.events import EVENTS_APART, SAMPLES, EventSample
 from training.trigger.objects import LEAST_PT
 from training.trigger.summary import summarise
 from training.trigger.system import System
@@ -36,7 +36,7 @@ def run(
                                     "(gen_*), such as electrons=file.root; may be repeated. --pile-up is "
                                      "what they hold.")] = None,
     pile_up: PileUp = 200.0,
-    events: Annotated[int, typer.Option(min=1, help="Number of events of each sample.")] = 200,
+    events: Annotated[int, typer.Option(min=1, max=EVENTS_APART, help="Number of events of each sample.")] = 200,
     allocation: Annotated[str | None, typer.Option(help="Links of all systems: layers, or a list of modules such as "
                                                         "ModuleLinkSummary.csv. Default: that of each system.")] = None,
     add_links: Annotated[list[int] | None, typer.Option(
