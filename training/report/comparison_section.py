@@ -18,9 +18,9 @@ SENT = {
 WHY = ("energy_response", "largest_cell", "occupancy_kept", "centroid")
 """Metrics that tell why a scheme has its EMD."""
 _WHY = ("BC and TS send single cells as they are and lose those for which there is no room; AE and STC describe all "
-        "cells, with less detail. Means over the modules of received over true charge (energy), the error of the "
-        "largest cell (largest), the fraction of the cells that is kept (occup.) and the error of the centre "
-        "(centroid).")
+        "cells, with less detail. The first row of each number of links is the best algorithm. Means over the modules "
+        "of received over true charge (energy), the error of the largest cell (largest), the fraction of the cells "
+        "that is kept (occup.) and the error of the centre (centroid).")
 
 
 def comparison_sections(physics: Comparison) -> list[Section]:
@@ -69,7 +69,7 @@ def _winners(physics: Comparison) -> Table:
             Cell("-") if encoder is found.winner else difference_cell(encoder),
         ])
     return Table(["links", "best", "EMD", "next algorithm", "best trained encoder", "AE EMD", "difference to best"],
-                 rows, frozenset({0, 2, 5, 6}))
+                 rows, frozenset({0, 2, 5, 6}), stacks=True)
 
 
 def _reasons(physics: Comparison) -> list[Section]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+_WORDS, _FEW = 3, 6  # columns
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -21,12 +23,22 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the columns in `numbers` are right-aligned."""
+    """A table; the columns in `numbers` are right-aligned. On a phone, each row of one that `stacks` is a paragraph."""
 
     titles: Sequence[str]
     rows: list[list[Cell]]
     numbers: frozenset[int] = frozenset()
     caption: str = ""
+    stacks: bool = False
+
+    @property
+    def form(self) -> str:
+        """How a narrow screen shows it: stacked, as words that wrap, as few columns, or, else, to be scrolled."""
+        if self.stacks:
+            return "stacked"
+        if len(self.titles) <= _WORDS and not self.numbers:
+            return "words"
+        return "few" if len(self.titles) <= _FEW else ""
 
 
 @dataclass(frozen=True)

@@ -120,9 +120,25 @@ def test_everything_fits(visit: Callable[..., Visit], width: int, scheme: str, g
         words = page.evaluate("Array.from(document.querySelectorAll('.words'), "
                               "(one) => one.scrollWidth - one.clientWidth)")
         assert words and max(words) == 0, "words to scroll"
+        answers = page.evaluate("Array.from(document.querySelectorAll('#which_algorithm .wide, #why_this_algorithm "
+                                ".wide'), (one) => one.scrollWidth - one.clientWidth)")
+        assert len(answers) == 3 and max(answers) == 0, "an answer to scroll"
+        assert page.locator("#which_algorithm td").first.evaluate("(one) => getComputedStyle(one, '::before').content"
+                                                                  ) == '"links"'
+    lines = page.evaluate(LINES_OF_ERRORS)
+    assert len(lines) > 5 and set(lines) == {1}, "a number and its error on two lines"
     small = page.evaluate("Array.from(document.querySelectorAll('figure svg'), (one) => "
                           "one.getBoundingClientRect().width).filter((width) => width > 0 && width < 200).length")
     assert small == 0, "pictures too small to read"
+
+
+LINES_OF_ERRORS = """() => Array.from(document.querySelectorAll("#which_algorithm td, .verdict p")).flatMap((one) =>
+    Array.from(one.textContent.matchAll(/[\\d.]+\\s±\\s[\\d.]+/g), (found) => {
+        const range = document.createRange();
+        range.setStart(one.firstChild, found.index);
+        range.setEnd(one.firstChild, found.index + found[0].length);
+        return new Set(Array.from(range.getClientRects(), (place) => Math.round(place.top))).size;
+    }))"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
