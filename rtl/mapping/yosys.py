@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from subprocess import PIPE
 
 from amaranth.back import rtlil
 
 from models.errors import ToolFailed, ToolMissing
 from rtl.design.block import Block
+from rtl.mapping.processes import process
 
 _NOT_INSTALLED = 127
 _RUNNER = f"""
@@ -54,17 +56,17 @@ def run(commands: Iterable[str], timeout_seconds: float = 600) -> str:
     of its own because a failing command ends it, and so that it can be timed out.
     """
     script = "\n".join(commands)
-    try:
-        result = subprocess.run([sys.executable, "-c", _RUNNER], input=script, capture_output=True, text=True,
-                                timeout=timeout_seconds, check=False)
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"Yosys took more than {timeout_seconds:g} s for: {script.splitlines()[-1]}") from None
-    if result.returncode == _NOT_INSTALLED:
+    with process([sys.executable, "-c", _RUNNER], stdin=PIPE, stdout=PIPE, stderr=PIPE) as started:
+        try:
+            log, complaints = started.communicate(script, timeout_seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"Yosys took more than {timeout_seconds:g} s for: {script.splitlines()[-1]}") from None
+    if started.returncode == _NOT_INSTALLED:
         raise ToolMissing("Yosys not found; install the package pyosys (pip install pyosys)")
-    if result.returncode:
-        lines = [line for line in (result.stdout + result.stderr).splitlines() if "ERROR" in line]
-        raise YosysError(lines[-1] if lines else f"exit status {result.returncode}: {result.stderr[-500:]}")
-    return result.stdout
+    if started.returncode:
+        lines = [line for line in (log + complaints).splitlines() if "ERROR" in line]
+        raise YosysError(lines[-1] if lines else f"exit status {started.returncode}: {complaints[-500:]}")
+    return log
 
 
 def version() -> str:

