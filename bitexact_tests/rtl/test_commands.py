@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,17 @@ import pytest
 from typer.testing import CliRunner
 
 from bitexact_tests.conftest import REPOSITORY
+from bitexact_tests.samples.results import chip_synthesis, placement
 from models.calq_io import write_calq
+from models.config import Config
+from models.console import WholeWords
 from models.errors import ToolFailed
+from models.hardware import Implementation
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 from rtl.__main__ import app
+from rtl.commands.console import tell_placement, tell_sizes
+from rtl.results import ChipSynthesis, StageTiming, StaticTiming
 from rtl.simulation.simulate import Simulation
 
 pytestmark = pytest.mark.usefixtures("_yosys")
@@ -85,3 +92,49 @@ def test_configuration_takes_the_folds_that_the_option_takes(tmp_path: Path) -> 
                                         str(tmp_path / f"{fold}.v")])
         assert done.exit_code == (2 if found else 0) and found in done.stderr, done.stderr
         assert (tmp_path / f"{fold}.v").exists() == (not found)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the commands write on a terminal of 80 columns."""
+    found = io.StringIO()
+    for module in ("console", "timing"):
+        monkeypatch.setattr(f"rtl.commands.{module}.console_for",
+                            lambda **_: WholeWords(file=found, width=80, highlight=False, markup=False))
+    return found
+
+
+def test_a_size_fits_a_terminal(shown: io.StringIO) -> None:
+    tell_sizes([Implementation(name="RTL", tool="Yosys on da4ml's Verilog, before placement; fmax by cells alone, "
+                                                "without wires",
+                               lut=3656, ff=957, latency_cycles=3, clock_ns=25, fmax_mhz=41.25)])
+    assert shown.getvalue() == ("3,656 LUT, 957 FF, latency 3 clocks = 75 ns = 3 BX, at most 41.25 MHz, by Yosys\n"
+                                "on da4ml's Verilog, before placement; fmax by cells alone, without wires\n")
+
+
+@pytest.mark.parametrize(("mhz", "of"), [((81.5,), "(seed 1)"), ((80, 83), "(median of 2 seeds, 80.0 to 83.0 MHz)")])
+def test_a_placement_fits_a_terminal(shown: io.StringIO, mhz: tuple[float, ...], of: str) -> None:
+    tell_placement(placement(EncoderSpec.chip(5), *mhz))
+    *size, title, path = shown.getvalue().splitlines()
+    assert len(size) == 2 and max(map(len, size)) <= 80
+    assert " ".join(size) == (f"RTL, pipelined, N = 16 in LFE5U: 81.5 MHz {of}, 5.09 million events/s, 60,000 of "
+                              "83,640 LUT, 18,000 flip-flops")
+    assert (title, path) == ("critical path of seed 1:", "  encoder: 4.00 ns in cells, 8.00 ns in wires")
+
+
+def test_slack_is_a_table_and_a_file(shown: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stages = tuple(StageTiming(register_name=name, bits=208, slack_ns=slack, cells=98, buffers=4, path=())
+                   for name, slack in (("words", 24.1539), ("hidden_code", 9.6817)))
+    timing = StaticTiming(tool="OpenSTA 2.0.17", library="cells", clock_ns=25, fan_out=10, buffers=0, stages=stages)
+    monkeypatch.setattr("rtl.mapping.static_timing.static_timing", lambda top, netlists: timing)
+    summary = tmp_path / "rtl_osu018.json"
+    chip_synthesis(Config.load("econ_t_5elink").encoder, technology="osu018").save(summary)
+    done = CliRunner().invoke(app, ["timing", "--config", "econ_t_5elink", "--netlists", str(tmp_path), "--json",
+                                    str(summary), "--csv", str(tmp_path / "slack.csv")])
+    assert done.exit_code == 0, done.output
+    assert [line.split() for line in shown.getvalue().splitlines()[1:]] == [
+        ["register", "slack", "[ns]", "bits", "cells"], ["─" * len(shown.getvalue().splitlines()[2].strip())],
+        ["hidden_code", "9.68", "208", "98"], ["words", "24.15", "208", "98"]]
+    assert (tmp_path / "slack.csv").read_text() == (
+        "register_name,bits,slack_ns,cells,buffers\nhidden_code,208,9.6817,98,4\nwords,208,24.1539,98,4\n")
+    assert ChipSynthesis.load(summary).static_timing == timing

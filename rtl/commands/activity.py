@@ -47,5 +47,5 @@ def activity(
     top = chip(chosen, "asic", design.redundant, design.fold, design.pipelined)
     found = measure(top, netlists, codes, calq, design.technology)
     design.model_copy(update={"activity": found}).save(json_)
-    energy = "" if found.energy is None else f", {found.energy.total_pj:,.0f} pJ"
+    energy = "" if found.energy is None else f", {found.energy.total_pj:,.0f} pJ per event"
     say(f"{counted(found.events, 'event')}: {found.changes:,.0f} changes of gates and flip-flops per event{energy}")

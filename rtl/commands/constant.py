@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from models.errors import InputError
 from models.files import atomic_directory
 from models.options import Force, WeightsConfig, WeightsFile
 from models.weights import WEIGHTS_FILE, EncoderWeights
+from rtl.commands.console import tell_sizes
 from rtl.results import ConstantSynthesis
 
 RESULT_FILE = "constant.json"
@@ -43,8 +43,7 @@ def constant(
         codes.save(folder / WEIGHTS_FILE)
         ConstantSynthesis(digest=chosen.encoder.digest(), stages=project.stages, implementations=found).save(
             folder / RESULT_FILE)
-    for row in found:
-        sys.stdout.write(f"{row.lut:,} LUT, {row.ff:,} FF, latency {row.latency_cycles} clocks, by {row.tool}\n")
+    tell_sizes(found)
 
 
 def _check_older(output: Path, weights: EncoderWeights, stages: int | None, synthesise: bool) -> None:

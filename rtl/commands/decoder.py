@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from models.errors import InputError
 from models.files import atomic_directory, write_text
 from models.options import ConfigFile, DecoderFile, Force
 from models.wording import counted
+from rtl.commands.console import tell, tell_sizes
 from rtl.results import RELOADABLE_FILE, ConstantSynthesis
 
 _STAGES = 4
@@ -58,8 +58,7 @@ def decoder(
         found.save(folder / "decoder.npz")
         result = ConstantSynthesis(digest=found.digest(), stages=project.stages, implementations=listed)
         result.save(folder / RESULT_FILE)
-    for row in listed:
-        sys.stdout.write(f"{row.lut:,} LUT, {row.ff:,} FF, latency {row.latency_cycles} clocks, by {row.tool}\n")
+    tell_sizes(listed)
 
 
 def _mapping(output: Path, force: bool) -> ConstantSynthesis | None:
@@ -86,6 +85,5 @@ def _write_reloadable(found: CompactDecoder, output: Path, force: bool) -> None:
         write_text(folder / "weights.csv", "".join(["address,weight\n", *(f"{one},{two}\n" for one, two in pairs)]))
         found.save(folder / "decoder.npz")
         top.summary().save(folder / RELOADABLE_FILE)
-    sys.stdout.write(f"{top.module_name}: {counted(top.summary().multipliers, 'multiplier')}, "
-                     f"{top.summary().memory_bits:,} bits of memory, a module every {top.interval} clocks, its first "
-                     f"charge after {top.latency}\n")
+    tell(f"{top.module_name}: {counted(top.summary().multipliers, 'multiplier')}, {top.summary().memory_bits:,} bits "
+         f"of memory, a module every {counted(top.interval, 'clock')}, its first charge after {top.latency}")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
 from models.config import Config
+from models.console import say
 from models.errors import InputError
 from models.files import check_replaced
 from models.options import Force
-from models.wording import counted
+from rtl.commands.console import tell_placement
 from rtl.commands.options import Fold, Pipelined, Redundant, chip
 from rtl.results import Placement
 
@@ -55,18 +55,9 @@ def place(
             chosen = Config.load(config)
             source = encoder_source(chip(chosen, "fpga", redundant, fold, pipelined), Path(folder))
         _check_older(json_, source.digest, force)
-        found = run(source, build, range(1, seeds + 1), target, Clock(limit), _say)
+        found = run(source, build, range(1, seeds + 1), target, Clock(limit), say)
     found.save(json_)
-    slowest, fastest = found.spread_mhz
-    used = found.utilisation
-    hard = "".join(f", {n} of {available} {what}" for n, available, what in (
-        (used.dsp, used.dsp_available, "multipliers"), (used.bram, used.bram_available, "memories")) if n)
-    _say(f"{found.name} in {found.device}: {found.fmax_mhz:.1f} MHz ({slowest:.1f} to {fastest:.1f}, "
-         f"{counted(len(found.seeds), 'seed')}), {found.events_per_second / 1e6:.2f} million events/s, "
-         f"{used.lut:,} of {used.lut_available:,} LUT, {used.ff:,} flip-flops{hard}", sys.stdout)
-    slow = min(found.seeds, key=lambda seed: seed.fmax_mhz)
-    for part in slow.critical_path:
-        _say(f"  {part.block}: {part.cells_ns:.2f} ns in cells, {part.wires_ns:.2f} ns in wires", sys.stdout)
+    tell_placement(found)
 
 
 def _check_older(path: Path, digest: str, force: bool) -> None:
@@ -78,9 +69,3 @@ def _check_older(path: Path, digest: str, force: bool) -> None:
         return
     if kept and kept.digest != digest:
         check_replaced(str(path), force)
-
-
-def _say(text: str, stream: TextIO | None = None) -> None:
-    stream = stream or sys.stderr
-    stream.write(f"{text}\n")
-    stream.flush()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from models.config import Config
+from models.console import Column, console_for, show_table, write_csv
 from models.errors import InputError
-from models.options import ConfigFile
-from models.wording import counted
+from models.options import ConfigFile, CsvFile
 from rtl.commands.options import chip
 from rtl.results import ChipSynthesis
 
@@ -20,6 +19,7 @@ def timing(
     config: ConfigFile,
     netlists: Annotated[Path, typer.Option(help="Folder written by `synth --technology osu018 --netlists`.")],
     json_: Annotated[Path, typer.Option("--json", help="Summary of the same `synth`; the timing is added to it.")],
+    csv: CsvFile = None,
 ) -> None:
     """Find the slack of every register at 25 ns in standard cells, without wires, by OpenSTA.
 
@@ -37,6 +37,9 @@ def timing(
     chosen.encoder.check_same(design.digest, f"{json_}: made")
     found = static_timing(chip(chosen, "asic", design.redundant, design.fold, design.pipelined), netlists)
     design.model_copy(update={"static_timing": found}).save(json_)
-    for stage in sorted(found.stages, key=lambda stage: stage.slack_ns):
-        bits, cells = counted(stage.bits, "bit"), counted(stage.cells, "cell")
-        sys.stdout.write(f"{stage.slack_ns:7.2f} ns  {stage.register_name} ({bits}, {cells})\n")
+    stages = sorted(found.stages, key=lambda stage: stage.slack_ns)
+    show_table(console_for(stderr=csv == "-"), "slack of each register at 25 ns, and the cells on its slowest path",
+               ["register", *(Column(title, right=True) for title in ("slack [ns]", "bits", "cells"))],
+               [(one.register_name, f"{one.slack_ns:.2f}", str(one.bits), str(one.cells)) for one in stages])
+    if csv:
+        write_csv(csv, [one.model_dump(exclude={"path"}) for one in stages])

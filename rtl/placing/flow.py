@@ -113,7 +113,7 @@ def place(
             tell(f"left out, {clock.seconds:g} s are over")
             continue
         found.append(one)
-        tell(f"{one.fmax_mhz:.1f} MHz, {one.seconds:.0f} s{' (kept)' if kept else ''}")
+        tell(f"{one.fmax_mhz:.1f} MHz, {one.seconds:,.0f} s{', from an earlier call' if kept else ''}")
     return Placement(
         made_from=made_from, name=source.name, digest=source.digest, design=source.design, device=nextpnr.DEVICE,
         tool=f"{yosys.version()}, {nextpnr.version()}", target_mhz=target_mhz, levels=mapping.levels,

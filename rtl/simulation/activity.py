@@ -100,7 +100,8 @@ def measure(
     n_filling = -(-top.latency // top.interval)
     per_stream = len(calq) // bench.n_streams
     if per_stream <= n_filling:
-        raise InputError(f"{counted(len(calq), 'event')}, expected at least {(n_filling + 1) * bench.n_streams}")
+        raise InputError(f"{counted(len(calq), 'event')}, expected at least {(n_filling + 1) * bench.n_streams:,}, to "
+                         "fill the pipeline of each stream")
     bench.run(calq[: per_stream * bench.n_streams].reshape(bench.n_streams, per_stream, -1), n_filling)
     netlist, toggles = bench.netlist, bench.counted
     n_events = bench.n_streams * (per_stream - n_filling)

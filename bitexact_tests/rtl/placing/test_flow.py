@@ -78,7 +78,7 @@ def test_what_is_there_is_not_made_again(source: Source, runs: list[str], tmp_pa
     said: list[str] = []
     second = place(source, tmp_path / "build", [1, 2, 3], 80, Clock(60), said.append)
     assert runs[3:] == ["seed 3"] and second.seeds[:2] == first.seeds
-    assert said[0] == "seed 1 (1 of 3): 51.0 MHz, 0 s (kept)"
+    assert said[0] == "seed 1 (1 of 3): 51.0 MHz, 0 s, from an earlier call"
     assert (second.levels, second.fmax_mhz, second.spread_mhz) == (12, 52.0, (51.0, 53.0))
     assert second.events_per_second == 52e6 / 16 and second.factor(0.5) == pytest.approx(1000 / 52 / 6)
 
