@@ -64,8 +64,8 @@ def study() -> TriggerStudy:
                  "charge": 0.7}
         roc = {"signal": (0.0, 1.0), "background": (0.0, 1.0), "area": measured(0.9), "background_at_95": measured(0.5)}
         return {"name": name, "file": "a.yaml", "digest": digest, "weights": {"runs/a": digest},
-                "rates": {"thresholds": (10.0, 20.0), "rates": (measured(0.5), measured(0.1))},
                 "samples": ({"sample": "electrons", "links": links, "clusters_per_event": 9.0, "objects": found,
+                             "rates": {"thresholds": (10.0, 20.0), "rates": (measured(0.5), measured(0.1))},
                              "working_points": (point,), "identification": roc},)}
 
     cells = {"x": (0.1, 0.2), "y": (0.1, 0.1), "charge": (5.0, 9.0), "clusters": ((0.1, 0.1, 12.0),)}

@@ -44,13 +44,14 @@ def turn_on(study: TriggerStudy, sample: str) -> Figure:
     return figure
 
 
-def rates(study: TriggerStudy) -> Figure:
+def rates(study: TriggerStudy, sample: str) -> Figure:
     """Draw the rate of ordinary bunch crossings vs. the threshold."""
     figure, axes = _axes()
     for number, system in enumerate(study.systems):
-        if system.rates is None:
+        found = system.on(sample).rates
+        if found is None:
             continue
-        x, y, error = _arrays(system.rates.thresholds, [(one.value, one.error) for one in system.rates.rates])
+        x, y, error = _arrays(found.thresholds, [(one.value, one.error) for one in found.rates])
         there = y > 0
         axes.errorbar(x[there], y[there] * COLLISIONS_KHZ, error[there] * COLLISIONS_KHZ, **_look(number),
                       label=system.name)

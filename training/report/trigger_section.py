@@ -58,13 +58,10 @@ def trigger_section(study: TriggerStudy | None, absent: str) -> Section:
     children = [Section(f"{study.n_events:,} events of {name} with {study.pile_up:g} pile-up",
                         tables=[_links(study, name), _objects(study, name)],
                         plots=_plots(study, name)) for name in samples]
-    rates = [Plot("trigger_rates", figures.rates(study), f"Rates; all bunch crossings are {COLLISIONS_KHZ:,.0f} kHz")
-             ] if any(one.rates for one in study.systems) else []
     shown = [Plot(f"trigger_event_{number}", figures.event(one), f"Event {one.event} of {one.sample}, positive z: "
                   "charge of all layers, clusters above 5 GeV (circles) and generated particles (crosses)", wide=True)
              for number, one in enumerate(study.displays)]
-    return Section(title, _TEXT, [_differences(study)] if study.differences else [], plots=[*rates, *shown],
-                   children=children)
+    return Section(title, _TEXT, [_differences(study)] if study.differences else [], plots=shown, children=children)
 
 
 def _links(study: TriggerStudy, sample: str) -> Table:
@@ -105,6 +102,9 @@ def _plots(study: TriggerStudy, sample: str) -> list[Plot]:
              for name, title in (("pt", "transverse momentum"), ("eta", "|η|"))]
     if any(one.on(sample).working_points for one in study.systems):
         found.append(Plot(f"trigger_{sample}_turn_on", figures.turn_on(study, sample), "Turn-on at equal rate"))
+    if any(one.on(sample).rates for one in study.systems):
+        found.append(Plot(f"trigger_{sample}_rates", figures.rates(study, sample),
+                          f"Rates; all bunch crossings are {COLLISIONS_KHZ:,.0f} kHz"))
     if any(one.on(sample).identification for one in study.systems):
         found.append(Plot(f"trigger_{sample}_roc", figures.roc(study, sample), "Identification by shape"))
     return found

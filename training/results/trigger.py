@@ -67,14 +67,17 @@ class ObjectResult(Result):
 
 
 class RateCurve(Result):
-    """Share of ordinary bunch crossings with an object above each threshold in GeV."""
+    """Share of ordinary bunch crossings with an object above each threshold in GeV.
+
+    The objects are clusters or jets, calibrated as those of the sample.
+    """
 
     thresholds: tuple[Rounded, ...]
     rates: tuple[Measured, ...]
 
 
 class WorkingPoint(Result):
-    """Threshold that gives a rate, and what it costs: the efficiency of the sample, and where it reaches one half."""
+    """Threshold that gives a rate, and what it costs: the efficiency of the sample, and vs. transverse momentum."""
 
     rate: Rounded
     """Share of bunch crossings."""
@@ -101,9 +104,9 @@ class LinkUse(Result):
     modules: dict[str, int]
     """Modules of one endcap, by algorithm and number of links, such as `BC, 3 links`."""
     mean_links: Rounded
-    """Links per module."""
+    """Links per module; where some modules need no chip, of the others."""
     bits: Rounded
-    """Bits per module and bunch crossing, without filling."""
+    """Bits per such module and bunch crossing, without filling."""
     occupancy: Rounded
     """Share of the bits of all links."""
     cut: Rounded
@@ -119,6 +122,7 @@ class SampleResult(Result):
     links: LinkUse
     clusters_per_event: Rounded
     objects: ObjectResult | None
+    rates: RateCurve | None = None
     working_points: tuple[WorkingPoint, ...] = ()
     identification: Identification | None = None
 
@@ -143,7 +147,6 @@ class SystemResult(Result):
     weights: dict[str, str]
     """Digests of trained encoders, by name of their run."""
     samples: tuple[SampleResult, ...]
-    rates: RateCurve | None
 
     def on(self, sample: str) -> SampleResult:
         """Results on a sample."""

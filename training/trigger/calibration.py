@@ -11,6 +11,7 @@ from models.arrays import Float64Array, FloatArray, Int64Array, IntArray
 from training.production.geometry import N_EM_LAYERS, N_THIN_LAYERS, trigger_layers
 from training.trigger.cells import energy_per_mip
 from training.trigger.statistics import effective_width
+from training.trigger.system import LayerWeights
 
 _SPREAD = 0.3
 """Prior of each layer weight about a common factor; few events leave weights near the loss of a MIP."""
@@ -46,14 +47,18 @@ def nominal() -> Calibration:
     return Calibration(energy_per_mip()[trigger_layers()], 0.0, 0.0)
 
 
-def fit(layer_charge: FloatArray, eta: Float64Array, pt: Float64Array) -> Calibration:
+def fit(
+    layer_charge: FloatArray, eta: Float64Array, pt: Float64Array, layer_weights: LayerWeights = "fitted"
+) -> Calibration:
     """Fit to clusters (n, trigger layers) of particles with known transverse momentum in GeV, (n,).
 
-    Electromagnetic layers have a weight each, thin and thick hadronic layers one each. No clusters leave `nominal`.
+    Electromagnetic layers have a weight each, thin and thick hadronic layers one each; with `dE/dx`, all layers have
+    the weights of `nominal` times one factor. No clusters leave `nominal`.
     """
     if not len(pt):
         return nominal()
-    number, per_mip = _free_weights(), nominal().weights
+    per_mip = nominal().weights
+    number = _free_weights() if layer_weights == "fitted" else np.zeros(len(per_mip), dtype=np.int64)
     columns = np.zeros((len(pt), int(number.max()) + 1))
     np.add.at(columns.T, number, (layer_charge * per_mip).T)
     rows = np.arange(len(pt))

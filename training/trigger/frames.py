@@ -77,6 +77,12 @@ class FrontEnd:
                 found.append(Group(rule, n_links, rows, chip))
         return found
 
+    @cached_property
+    def links_that_send(self) -> Int64Array:
+        """Links of the modules that send frames; of all modules if none does, as all charges come without a chip."""
+        rows = [group.modules for group in self.groups if group.scheme is not None]
+        return self.n_links[np.concatenate(rows)] if rows else self.n_links
+
     def receive(self, events: Events) -> Received:
         """Send all modules of some events; those without a charge send frames of zeros."""
         charge = np.zeros(events.calq.shape, dtype=np.float32)
@@ -98,7 +104,7 @@ class FrontEnd:
         return Received(charge, bits, cut)
 
     def occupancy(self, events: Events, received: Received) -> float:
-        """Share of all link bits that frames fill, modules without a charge included."""
+        """Share of the link bits that frames fill, of all modules that send any, also without a charge."""
         total = 0
         for group in self.groups:
             if group.scheme is None:
@@ -107,7 +113,7 @@ class FrontEnd:
             idle = N_ENDCAPS * len(group.modules) * len(events.numbers) - int(rows.sum())
             empty = group.scheme.run(np.zeros((1, N_TRIGGER_CELLS), dtype=np.int64)).bits[0]
             total += int(received.bits[rows].sum()) + idle * int(empty)
-        return total / (LINK_BITS * N_ENDCAPS * len(events.numbers) * float(self.n_links.sum()))
+        return total / (LINK_BITS * N_ENDCAPS * len(events.numbers) * float(self.links_that_send.sum()))
 
 
 def scheme(rule: Rule, n_links: int) -> Scheme | None:

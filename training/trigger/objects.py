@@ -13,6 +13,7 @@ from training.trigger.clusters import Clusters
 from training.trigger.events import Truth
 from training.trigger.matching import delta_phi, match
 from training.trigger.statistics import Resampling, binned, effective_width, measured, median, relative_width
+from training.trigger.system import LayerWeights
 
 PT_EDGES = (2.0, 10.0, 20.0, 30.0, 45.0, 70.0, 100.0)
 ETA_EDGES = (1.6, 1.9, 2.2, 2.5, 2.9)
@@ -49,13 +50,14 @@ class Folds:
     for_odd: Calibration
 
     @classmethod
-    def of(cls, clusters: Clusters, truth: Truth) -> Folds:
+    def of(cls, clusters: Clusters, truth: Truth, layer_weights: LayerWeights = "fitted") -> Folds:
         """Fit to the clusters with the most `Clusters.pt` near each generated particle."""
         best = match(truth.event, truth.eta, truth.phi, to_event=clusters.event, to_eta=clusters.eta,
                      to_phi=clusters.phi, to_pt=clusters.pt)
         there = np.flatnonzero(best >= 0)
         even, odd = (there[rows] for rows in halves(truth.event[there]))
-        for_odd, for_even = (fit(clusters.layer_charge[best[rows]], clusters.eta[best[rows]], truth.pt[rows])
+        for_odd, for_even = (fit(clusters.layer_charge[best[rows]], clusters.eta[best[rows]], truth.pt[rows],
+                                 layer_weights)
                              for rows in (even, odd))
         return cls(for_even, for_odd)
 

@@ -54,13 +54,14 @@ class Resampled:
         self.rate = rate
         self.threshold = threshold_at(top, rate)
         self.thresholds = np.array([threshold_at(top[rows], rate) for rows in resampling.draws(np.arange(len(top)))])
-        wanted = np.flatnonzero(objects.pt > least_pt)
-        pt = np.nan_to_num(objects.matched_pt()[wanted], nan=-1.0)
-        self._found, self._generated, self._event = pt, objects.pt[wanted], objects.event[wanted]
+        self._found, self._generated = np.nan_to_num(objects.matched_pt(), nan=-1.0), objects.pt
+        self._event = objects.event
         self._resampling = resampling
+        wanted = np.flatnonzero(objects.pt > least_pt)
+        pt = self._found[wanted]
         self.efficiency = above(pt, self.threshold)
         self.efficiencies = np.array([above(pt[rows], threshold) for rows, threshold
-                                      in zip(resampling.draws(self._event), self.thresholds, strict=True)])
+                                      in zip(resampling.draws(self._event[wanted]), self.thresholds, strict=True)])
 
     def point(self) -> WorkingPoint:
         """The threshold, the efficiency and the turn-on curve with their errors."""

@@ -22,7 +22,7 @@ from training.trigger.objects import LEAST_PT, Folds, Objects, matched_clusters,
 from training.trigger.rates import Resampled, largest, possible_rates, rate_curve
 from training.trigger.statistics import Resampling, measured, relative_width
 from training.trigger.study import Job
-from training.trigger.system import System
+from training.trigger.system import LayerWeights, System
 
 _SIGMAS = 3.0
 
@@ -51,18 +51,17 @@ def _analyse(
     resampling = Resampling(job.n_events, seed=seed)
     clusters = {sample.name: study.clusters_of(job, system, sample) for sample in job.samples}
     ordinary = clusters.get(MINIMUM_BIAS) if job.samples[0].pile_up else None
-    rates = None
     chips, resampled, parts = study.front_end(system, study.sets_of(system)), {}, []
     for sample in job.samples:
         name = sample.name
-        found, points, roc = None, [], None
+        found, rates, points, roc = None, None, [], None
         if name != MINIMUM_BIAS:
-            here = _measured(name, clusters[name], truths[name], ordinary, job.n_events)
+            here = _measured(name, clusters[name], truths[name], ordinary, job.n_events, system.layer_weights)
             objects = here.objects
             found = quality(objects, resampling)
             resampled[name, "resolution"] = _resolution(objects, resampling)
             if here.top is not None:
-                rates = rates or rate_curve(here.top, resampling)
+                rates = rate_curve(here.top, resampling)
                 for rate in possible_rates(job.n_events):
                     one = Resampled(here.top, objects, rate, resampling, LEAST_PT)
                     points.append(one.point())
@@ -72,10 +71,11 @@ def _analyse(
                 roc = identification(clusters[name].select(np.unique(near)), here.background, resampling)
         parts.append(SampleResult(
             sample=name, links=_link_use(chips, counts[name]), working_points=tuple(points), identification=roc,
-            clusters_per_event=len(clusters[name]) / job.n_events, objects=found))
+            clusters_per_event=len(clusters[name]) / job.n_events, objects=found,
+            rates=rates))
     return _Analysed(SystemResult(
         name=system.name, file=system.where, digest=system.digest(), weights=dict(study.weights_of(system)),
-        samples=tuple(parts), rates=rates), resampled)
+        samples=tuple(parts)), resampled)
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ class _Reconstructed:
 
 
 def _measured(
-    name: str, clusters: Clusters, truth: Truth, ordinary: Clusters | None, n_events: int
+    name: str, clusters: Clusters, truth: Truth, ordinary: Clusters | None, n_events: int, layer_weights: LayerWeights
 ) -> _Reconstructed:
     if name in GUNS:
-        folds = Folds.of(clusters, truth)
+        folds = Folds.of(clusters, truth, layer_weights)
         objects = matched_clusters(clusters, folds.pt(clusters), truth)
         if ordinary is None:
             return _Reconstructed(objects)
@@ -118,7 +118,7 @@ def _resolution(objects: Objects, resampling: Resampling) -> tuple[float, Float6
 
 
 def _link_use(chips: FrontEnd, counts: Counts) -> LinkUse:
-    mean_links = float(chips.n_links.mean())
+    mean_links = float(chips.links_that_send.mean())
     occupancy = counts["occupancy_ppm"] / counts["events"] / 1e6
     rows = sorted((one.rule.algorithm, one.n_links, len(one.modules)) for one in chips.groups)
     return LinkUse(

@@ -28,6 +28,8 @@ from training.production.geometry_file import read_module_list
 SYSTEMS = Path(__file__).parents[2] / "configs" / "systems"
 """Systems of this project, found by name."""
 
+LayerWeights = Literal["fitted", "dE/dx"]
+"""Weights of layers: fitted, or the energy that a MIP loses in the absorber before each of them."""
 _LinkCount = Annotated[int, Field(ge=1, le=MAX_ELINKS)]
 _Layer = Annotated[int, Field(ge=1, le=N_LAYERS)]
 _NotNegative = Annotated[float, Field(ge=0)]
@@ -184,6 +186,8 @@ class System(_Strict):
     links: Links = Links()
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
     clusters: ClusterSettings = ClusterSettings()
+    layer_weights: LayerWeights = "fitted"
+    """Weights of layers in the calibration of clusters; jets are of clusters with those of the absorber."""
     _where: str = PrivateAttr("the system")
 
     @classmethod

@@ -27,11 +27,11 @@ def test_section_has_every_system_and_figure() -> None:
         (child,) = section.children
         assert [row[0].text for row in child.tables[0].rows] == ["one", "other", "all"]
         names = {plot.name for plot in (*section.plots, *child.plots)}
-        assert names == {"trigger_rates", "trigger_event_0", "trigger_electrons_pt", "trigger_electrons_eta",
+        assert names == {"trigger_electrons_rates", "trigger_event_0", "trigger_electrons_pt", "trigger_electrons_eta",
                          "trigger_electrons_turn_on", "trigger_electrons_roc"}
         pictures = {plot.name: as_svg(plot.figure, plot.caption, plot.name) for plot in (*section.plots, *child.plots)}
     assert "<title>other: 0.100 at 0.5 GeV</title>" in pictures["trigger_electrons_pt"]
-    assert "<title>one: above 20 GeV 3,100 kHz</title>" in pictures["trigger_rates"]
+    assert "<title>one: above 20 GeV 3,100 kHz</title>" in pictures["trigger_electrons_rates"]
     assert "<title>all: cluster of 12.0 GeV</title>" in pictures["trigger_event_0"]
     assert section.tables[0].rows[0][3].text == "-0.100 ± -0.010"
 

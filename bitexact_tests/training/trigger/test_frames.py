@@ -173,6 +173,16 @@ def test_occupancy_counts_modules_without_charge() -> None:
     assert FrontEnd(on("TS", 2)).occupancy(few, FrontEnd(on("TS", 2)).receive(few)) < 0.3
 
 
+def test_occupancy_is_of_modules_that_send_frames() -> None:
+    """Those whose charges come without a chip would make links look empty."""
+    mixed = FrontEnd(system(Rule(algorithm="BC", layers=(1, 8)), Rule(algorithm="all")))
+    assert mixed.occupancy(EVENTS, mixed.receive(EVENTS)) == pytest.approx(0.99, abs=0.01)
+    assert len(mixed.links_that_send) == (modules().layer <= 8).sum()
+    whole = FrontEnd(on("all", 2))
+    assert whole.occupancy(EVENTS, whole.receive(EVENTS)) == 0
+    assert_array_equal(whole.links_that_send, whole.n_links)
+
+
 @pytest.mark.parametrize("rule", [Rule(algorithm="STC", spread=True), Rule(algorithm="STC"), Rule(algorithm="TS"),
                                   Rule(algorithm="RPT"), Rule(algorithm="BC")], ids=str)
 def test_events_without_any_charge(rule: Rule) -> None:

@@ -12,7 +12,7 @@ from training.trigger.clusters import Clusters
 from training.trigger.events import Truth
 from training.trigger.identification import area, background_at, identification
 from training.trigger.matching import delta_phi, match
-from training.trigger.objects import Folds, Objects, energy_terms, quality
+from training.trigger.objects import PT_EDGES, Folds, Objects, energy_terms, quality
 from training.trigger.rates import Resampled, largest, possible_rates, rate_curve, threshold_at
 from training.trigger.statistics import Resampling, binned, effective_width, measured, median, relative_width
 
@@ -103,6 +103,18 @@ def test_calibration_finds_weights_and_offset() -> None:
     assert found.offset == pytest.approx(2, abs=0.6) and found.slope == pytest.approx(3, abs=0.3)
     ratio = found.weights / nominal().weights
     assert ratio[4:14:2].mean() / ratio[5:14:2].mean() == pytest.approx(1.3 / 0.8, rel=0.1)
+
+
+def test_calibration_with_the_loss_in_the_absorber_has_one_factor_for_all_layers() -> None:
+    """Of showers that obey other weights, too; the offset is fitted all the same."""
+    weights = 1.3 * nominal().weights
+    layer_charge, eta = RNG.exponential(20, (500, len(weights))), RNG.uniform(1.6, 2.9, 500)
+    pt = layer_charge @ weights - 2.0 - 3.0 * eta
+    found = fit(layer_charge, eta, pt, "dE/dx")
+    assert_allclose(found.weights, weights, rtol=0.01)
+    assert_allclose(found.pt(layer_charge, eta), pt, rtol=0.01)
+    other = fit(layer_charge, eta, layer_charge @ (weights * RNG.uniform(0.5, 1.5, len(weights))), "dE/dx")
+    assert_allclose(other.weights / nominal().weights, other.weights[0] / nominal().weights[0])
 
 
 def test_calibration_is_not_led_by_clusters_of_others() -> None:
@@ -218,6 +230,10 @@ def test_efficiency_at_a_rate() -> None:
     assert point.efficiency.value == pytest.approx(passes.sum() / wanted.sum(), rel=1e-5)
     assert point.threshold.value == pytest.approx(threshold_at(top, 0.1), rel=1e-5)
     turn_on = [value.value for value in point.turn_on.values]
+    found = (here.matched >= 0) & (here.found_pt > one.threshold)
+    for low, high, value in zip(PT_EDGES, PT_EDGES[1:], turn_on, strict=False):
+        inside = (here.pt >= low) & (here.pt < high)
+        assert value == pytest.approx(found[inside].mean(), rel=1e-5), f"{low:g} GeV"
     assert turn_on[1] == 0 and turn_on[-1] == pytest.approx(0.9, abs=0.1)
     assert point.efficiency.error is not None and 0 < point.efficiency.error < 0.1
 

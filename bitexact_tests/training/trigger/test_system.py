@@ -9,9 +9,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from models.errors import InputError
+from models.yaml_file import read_yaml
 from training.production.allocation import signal_links
 from training.production.geometry import modules
-from training.trigger.system import SYSTEMS, Links, Rule, System
+from training.trigger.system import SYSTEMS, ClusterSettings, Links, Rule, System
 
 GOOD = "name: a\nrules:\n  - {algorithm: BC}\n"
 
@@ -22,6 +23,15 @@ def test_systems_of_the_project(path: Path) -> None:
     assert system.where == str(path)
     chosen = system.rules_of_modules(system.links.of_modules())
     assert (chosen >= 0).all()
+
+
+def test_published_settings_stand_in_a_file() -> None:
+    """All of them, with their source, and equal to the defaults."""
+    text = (SYSTEMS / "mixed.yaml").read_text()
+    written, _ = read_yaml(SYSTEMS / "mixed.yaml")
+    assert set(written["clusters"]) == set(ClusterSettings.model_fields) and "hgcalBackEndLayer2Producer" in text
+    assert System.load("mixed").clusters == ClusterSettings()
+    assert written["layer_weights"] == System.model_fields["layer_weights"].default
 
 
 def test_names_are_different() -> None:
@@ -106,6 +116,7 @@ def test_digest_is_of_every_setting(tmp_path: Path) -> None:
     (GOOD.replace("BC}", "TS, stc_type: 1}"), ":3: rules.0: stc_type is for STC"),
     (GOOD.replace("BC}", "AE, weights: x, spread: true}"), ":3: rules.0: spread is for STC"),
     (GOOD.replace("name: a", "name: ''"), ":1: name: String should have at least 1 character"),
+    (GOOD + "layer_weights: dedx\n", r":4: layer_weights: Input should be 'fitted' or 'dE/dx' \(given: 'dedx'\)"),
     (GOOD + "cluster: {}\n", ":4: unknown key 'cluster'; did you mean 'clusters'"),
 ])
 def test_what_is_wrong_is_named(text: str, message: str, tmp_path: Path) -> None:
