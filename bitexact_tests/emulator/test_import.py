@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import subprocess
@@ -63,13 +64,16 @@ def test_what_the_command_says(folder: Path, tmp_path: Path) -> None:
     arguments = ("--config", "econ_t_5elink", "--output", output, "--input")
     result = run(*arguments, folder / "plain.h5", COLUMNS="40")
     assert result.returncode == 0, result.stderr
-    assert re.search(r"^dense_kernel +2048 +0 +0 +0$", result.stdout, re.MULTILINE)
-    assert re.search(r"^equal .* of 16000 latents of 1000 random modules \(\d+ above 0\):\n"
-                     r"  with exact sums     16000 \(100\.00%\)\n  as the chip does  +\d+ \(\d+\.\d\d%\), because",
+    assert re.search(r"^dense_kernel +2,048 +0 +0 +0 *$", result.stdout, re.MULTILINE)
+    assert re.search(r"^equal .* of 16,000 latents of 1,000 random modules \([\d,]+ above 0\):\n"
+                     r"  with exact sums +16,000 \(100\.00%\)\n  as the chip does  +[\d,]+ \(\d+\.\d\d%\), because",
                      result.stdout, re.MULTILINE)
     np.testing.assert_array_equal(EncoderWeights.load(output).flat,
                                   import_encoder(folder / "plain.h5", EncoderSpec.chip(5)).weights.flat)
-    result = run(*arguments, folder / "scaled.h5", "--no-check", "--force")
+    result = run(*arguments, folder / "scaled.h5", "--no-check", "--force", "--csv", tmp_path / "arrays.csv")
+    rows = list(csv.DictReader((tmp_path / "arrays.csv").open(encoding="utf-8")))
+    assert [row["name"] for row in rows] == ["conv_kernel", "conv_bias", "dense_kernel", "dense_bias"]
+    assert int(rows[2]["n_rounded"]) > 2000 and 0 < float(rows[2]["largest_change"]) < 1 / 64
     assert re.search(r"^warning: dense_kernel: 20\d\d of 2048 values of the network are not codes of S1\.5",
                      result.stderr, re.MULTILINE)
     assert "equal to" not in result.stdout and "checked" not in result.stdout
@@ -91,4 +95,5 @@ def test_what_the_command_refuses(folder: Path, tmp_path: Path) -> None:
         assert message in result.stderr and len(result.stderr.splitlines()) == 1
     result = run(*arguments, folder / "signed.h5", "--approximate")
     assert "warning: layer latent (QActivation) gives -1 for a sum of -1" in result.stderr
-    assert re.search(r"^ +\d+ \(\d+\.\d\d%\) of its own are negative, the chip's never$", result.stdout, re.MULTILINE)
+    assert re.search(r"^ +[\d,]+ \(\d+\.\d\d%\) of its own are negative, the chip's never$", result.stdout,
+                     re.MULTILINE)

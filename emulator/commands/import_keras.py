@@ -5,6 +5,7 @@ It stands beside the emulator, not beside the reader, because it runs both.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +14,11 @@ import typer
 
 from emulator.latent_check import LatentCheck, check_latents, random_modules
 from models.config import Config
+from models.console import Column, console_for, say, show_table, write_csv
 from models.errors import InputError, ToolMissing
 from models.files import check_replaced
 from models.keras_file import ImportedEncoder, import_encoder
-from models.options import ConfigFile, Force
+from models.options import ConfigFile, CsvFile, Force
 
 
 class Rounding(str, Enum):
@@ -45,6 +47,7 @@ def import_keras(
     rounding: Annotated[Rounding, typer.Option(help="floor: towards minus infinity.")] = Rounding.nearest,
     dense_order: Annotated[DenseOrder, typer.Option(help="input: as the tool of the published float encoder laid the "
                                                          "dense kernel into the registers.")] = DenseOrder.output,
+    csv: CsvFile = None,
     force: Force = False,
 ) -> None:
     """Quantise an encoder to the chip's codes, say what was rounded or clipped, and compare its latents.
@@ -56,22 +59,19 @@ def import_keras(
     imported = import_encoder(input, Config.load(config).encoder, architecture, rounding.value, dense_order.value,
                               approximate)
     imported.weights.save(output)
-    for line in _report(imported):
-        typer.echo(line)
+    console = console_for(stderr=csv == "-")
+    for line in (*imported.notes, *(f"{row.name}: {row.source}" for row in imported.arrays if row.source != row.name)):
+        console.print(line)
+    show_table(console, "values of the file as codes of the chip",
+               ["array", *(Column(title, right=True) for title in ("values", "rounded", "clipped", "largest change"))],
+               [(row.name, f"{row.n_values:,}", f"{row.n_rounded:,}", f"{row.n_clipped:,}", f"{row.largest_change:.6g}")
+                for row in imported.arrays])
     for line in imported.warnings:
-        typer.echo(f"warning: {line}", err=True)
-    if check:
-        for line in _check(imported):
-            typer.echo(line)
-
-
-def _report(imported: ImportedEncoder) -> list[str]:
-    """Narrow enough for any terminal; what is long comes in lines of its own."""
-    lines = [*imported.notes, *(f"{row.name}: {row.source}" for row in imported.arrays), "",
-             f"{'array':12} {'values':>7} {'rounded':>8} {'clipped':>8} {'largest change':>15}"]
-    lines += [f"{row.name:12} {row.n_values:7} {row.n_rounded:8} {row.n_clipped:8} {row.largest_change:15.6g}"
-              for row in imported.arrays]
-    return [*lines, ""]
+        say(f"warning: {line}")
+    for line in _check(imported) if check else ():
+        console.print(line)
+    if csv:
+        write_csv(csv, [asdict(row) for row in imported.arrays])
 
 
 def _check(imported: ImportedEncoder) -> list[str]:
@@ -82,8 +82,8 @@ def _check(imported: ImportedEncoder) -> list[str]:
         found = check_latents(imported.weights, imported.network, calq)
     except (InputError, ToolMissing) as error:
         return [f"not checked: {error}"]
-    lines = [f"equal to the network's own, of {found.n_latents} latents of {len(calq)} random modules "
-             f"({found.n_positive} above 0):",
+    lines = [f"equal to the network's own, of {found.n_latents:,} latents of {len(calq):,} random modules "
+             f"({found.n_positive:,} above 0):",
              f"  with exact sums    {_share(found.n_equal_exact, found)}"]
     if imported.weights.spec.arithmetic == "chip":
         lines += [f"  as the chip does   {_share(found.n_equal, found)}, because it cuts each product before it adds"]
@@ -95,4 +95,4 @@ def _check(imported: ImportedEncoder) -> list[str]:
 
 
 def _share(n: int, found: LatentCheck) -> str:
-    return f"{n:6} ({n * 10_000 // found.n_latents / 100:.2f}%)"
+    return f"{n:6,} ({n * 10_000 // found.n_latents / 100:.2f}%)"

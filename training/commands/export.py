@@ -86,15 +86,17 @@ def _export_software(
 
 def _show(result: SoftwareExport, fragment: Path) -> None:
     table = result.table
-    show_records(f"links and graphs: {fragment}", [
+    show_records(f"bits per latent and graphs by links: {fragment}", [
         {"links": str(n), "graph": str(graph), "of": table.classes[graph].name, "bits": bits,
-         "trained": n not in table.untrained_links}
+         "trained for": n not in table.untrained_links}
         for n, (graph, bits) in enumerate(zip(table.link_to_graph, table.bits_per_link, strict=True))])
     show_records("decoded as the software does, beside our own decoding", [
-        {"graphs": one.name, "data": one.data[:24], "n": one.n_modules, "differ": one.n_latents_differ,
-         "cells": one.cells, "energy": one.energy, "EMD": one.emd, "own": one.emd_own} for one in result.checks])
+        {"graphs": one.name, "data": one.data, "modules": f"{one.n_modules:,}",
+         "with other latents": f"{one.n_latents_differ:,}", "cells with charge": one.cells, "energy": one.energy,
+         "EMD": one.emd, "our EMD": one.emd_own} for one in result.checks])
     if result.concentrator:
         show_records(f"decoded by {result.source}, beside the stand-in for it", [
-            {"graphs": one.name, "data": one.data[:24], "n": one.n_modules, "latents": one.n_latents_differ,
-             "cells": one.n_cells_differ, "energy": one.energy, "expected": one.energy_expected, "EMD": one.emd,
-             "EMD_expected": one.emd_expected} for one in result.concentrator])
+            {"graphs": one.name, "data": one.data, "modules": f"{one.n_modules:,}",
+             "with other latents": f"{one.n_latents_differ:,}", "with other cells": f"{one.n_cells_differ:,}",
+             "energy": one.energy, "expected energy": one.energy_expected, "EMD": one.emd,
+             "expected EMD": one.emd_expected} for one in result.concentrator])
