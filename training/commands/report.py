@@ -54,7 +54,7 @@ def report(
 
     trained = Run(run)
     chosen = Run(trained.folder, find_config(trained.weights_file, config), new=True)
-    write_report(chosen, json_, figures, format, label, umap)
+    typer.echo(write_report(chosen, json_, figures, format, label, umap), err=json_ == "-")
 
 
 def _compare(

@@ -270,6 +270,15 @@ def test_wrong_types_are_one_line(run: Path, tmp_path: Path, name: str, change: 
     assert done.output.count("\n") == 1
 
 
+def test_the_command_says_where_the_page_is(run: Path, tmp_path: Path) -> None:
+    """On stdout, unless that is JSON."""
+    folder = shutil.copytree(run, tmp_path / "run")
+    command = ["report", "--config", str(CONFIG_FILE), "--run", str(folder)]
+    found = CliRunner().invoke(app, command), CliRunner().invoke(app, [*command, "--json", "-"])
+    assert found[0].stdout == found[1].stderr.splitlines(keepends=True)[-1] == f"{folder / 'report.html'}\n"
+    assert json.loads(found[1].stdout)["config"]["name"] == "econ_t_5elink"
+
+
 def test_broken_files_and_formats_are_one_line(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     before = (tmp_path / "run" / "report.html").read_bytes()
