@@ -10,7 +10,7 @@ from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
-from models.command_line import LazyGroup, econ_t, to_paste
+from models.command_line import LazyGroup, econ_t, shorten_types, to_paste
 
 MARK = "<!-- commands -->"
 _BEFORE_ALL_OTHERS = 100
@@ -51,10 +51,12 @@ def _lines(command: Any, name: str, level: int) -> Iterator[str]:
     for example in command.examples:
         yield from ("```bash", to_paste(example), "```", "")
     context = command.make_context(name, [], resilient_parsing=True)
+    shorten_types(command.params, context)
     records = [param.get_help_record(context) for param in command.params if param.name != "help"]
     if any(records):
         yield from ("| option | meaning |", "|---|---|")
     for option, meaning in filter(None, records):
-        yield f"| `{option}` | {' '.join(meaning.split())} |".replace("[", "\\[")
+        shown = " ".join(meaning.split()).replace("[", "\\[")
+        yield f"| `{option.strip()}` | {shown} |"
     if isinstance(command, LazyGroup):
         yield from _commands(command, name, level + 1)

@@ -60,7 +60,7 @@ def _parts(command: str) -> Iterator[str]:
         yield f"{word} {value}" if word.startswith("--") and not value.startswith("--") else word
 
 
-def _shorten_types(params: Iterable[Any], context: Any) -> None:
+def shorten_types(params: Iterable[Any], context: Any) -> None:
     """Show the type of one value where an option takes several, none for a switch, and long choices in the text.
 
     In the column of types Typer breaks them inside a word.
@@ -101,7 +101,7 @@ class _WithExamples:
         super().__init__(*arguments, **options | {"help": text or None})
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        _shorten_types(self.get_params(ctx), ctx)  # type: ignore[attr-defined]  # of the class of Typer beside this one
+        shorten_types(self.get_params(ctx), ctx)  # type: ignore[attr-defined]  # of the class of Typer beside this one
         super().format_help(ctx, formatter)  # type: ignore[misc]  # of the class of Typer beside this one
         if self.examples:
             typer.echo("Example:\n\n" + "".join(f"{to_paste(one)}\n\n" for one in self.examples), nl=False)

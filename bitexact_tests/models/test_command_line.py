@@ -105,6 +105,16 @@ def test_no_help_breaks_a_name_or_a_choice(helps: list[tuple[str, Any, str]]) ->
     assert re.search(r"folders\.\.\. +<path>  Vector sets", folders)
 
 
+def test_the_reference_on_the_site_shows_what_the_help_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("markdown")
+    monkeypatch.syspath_prepend(REPOSITORY / "docs")
+    rows = [line for line in importlib.import_module("command_reference").commands() if line.startswith("| `")]
+    shown = [line.split("`")[1] for line in rows]
+    assert {"folders... <path>", "--input <str>", "--force", "--technology <technology>"} <= {*shown}
+    assert [one for one in shown if re.search(r"[\[\\]|<(bool|[A-Z])", one)] == []
+    assert any(line.endswith(r"\[required] |") for line in rows), "a bracket in a text is no link"
+
+
 def test_every_example_can_be_pasted_and_is_a_command(helps: list[tuple[str, Any, str]]) -> None:
     """From a help of 80 columns, through a shell, into the options of the command."""
     for name, command, shown in helps:
