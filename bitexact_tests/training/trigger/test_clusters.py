@@ -174,6 +174,15 @@ def test_sums_positions_and_shapes() -> None:
     assert found.spread[0] == pytest.approx(np.sqrt(np.average((depth - centre) ** 2, weights=charge)))
 
 
+def test_shapes_are_of_cells_near_the_seed() -> None:
+    """A cell further off than 0.015 is one of the cluster all the same, if its layer has a larger radius."""
+    x, y = middle(20, 100)
+    found = cluster(hand_made((x, y, 7, 300.0), (x, y + 0.014, 9, 5.0), (x, y + 0.016, 31, 5.0)), 0, PUBLISHED)
+    assert found.n_cells.tolist() == [3] and found.layer_charge.sum() == pytest.approx(310)
+    assert (found.first_layer[0], found.last_layer[0], found.core[0]) == (7, 9, 2)
+    assert found.width[0] == pytest.approx(0.014 * np.sqrt(300 * 5) / 305)
+
+
 def test_clusters_below_the_least_momentum_are_left_out() -> None:
     charge = charge_for(11.0, 41)
     cells = hand_made((*middle(41, 50), 1, charge))

@@ -31,9 +31,9 @@ def system(*rules: Rule, **options: object) -> System:
 
 
 def on(algorithm: str, n_links: int) -> System:
-    """A system with the same number of links everywhere, whatever the allocation."""
-    return system(Rule.model_validate({"algorithm": algorithm}), links=Links(add=13)) if n_links == 13 else system(
-        Rule.model_validate({"algorithm": algorithm}))
+    """A system with the links of the allocation, or with 1 or 13 links everywhere."""
+    add = {1: -13, 13: 13}.get(n_links, 0)
+    return system(Rule.model_validate({"algorithm": algorithm}), links=Links(add=add))
 
 
 def receive(system: System, events: Events = EVENTS) -> np.ndarray:
@@ -106,10 +106,15 @@ def test_buffers_of_all_chips_at_once(n_links: int) -> None:
 
 
 def test_ts_is_every_cell_over_the_threshold_unless_truncated() -> None:
-    received = FrontEnd(on("TS", 2)).receive(EVENTS)
-    expected = np.where(EVENTS.calq >= 47, CHARGE.estimate(CHARGE.encode(EVENTS.calq)), 0)
-    assert_array_equal(received.charge, np.where(received.cut[:, None], 0, expected))
-    assert_array_equal(received.bits[received.cut], 16)
+    inside = modules().inside[EVENTS.module]
+    full = replace(EVENTS, calq=np.where(EVENTS.event[:, None] == 0, 3000 * inside, EVENTS.calq).astype(np.uint32))
+    # All cells of a module are more words than twelve bunch crossings of one link carry.
+    for events, chips, some_cut in ((EVENTS, on("TS", 2), False), (full, on("TS", 1), True)):
+        received = FrontEnd(chips).receive(events)
+        expected = np.where(events.calq >= 47, CHARGE.estimate(CHARGE.encode(events.calq)), 0)
+        assert_array_equal(received.charge, np.where(received.cut[:, None], 0, expected))
+        assert_array_equal(received.bits[received.cut], 16)
+        assert received.cut[inside.all(axis=1) & (events.event == 0)].all() == some_cut
 
 
 def test_charge_without_silicon_goes_to_the_other_cells() -> None:

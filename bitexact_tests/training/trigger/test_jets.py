@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import ToolMissing
 from training.trigger.events import Truth
-from training.trigger.jets import anti_kt, generated
+from training.trigger.jets import JetFolds, Jets, anti_kt, generated, matched_jets
 
 
 def distance(pt: np.ndarray, eta: np.ndarray, phi: np.ndarray) -> np.ndarray:
@@ -62,6 +62,23 @@ def test_generated_jets_are_visible_and_inside() -> None:
     truth = Truth(np.zeros(4, np.int64), np.ones(4, np.int64), number, pt, eta, np.zeros(4))
     found = generated(truth)
     assert found.pt.tolist() == pytest.approx([40.0], rel=0.01)  # no muon, and no jet at the edge
+
+
+def test_no_jet_is_calibrated_by_its_own_event() -> None:
+    """Even and odd events with other scales: each has the calibration of the other half."""
+    event = np.arange(400)
+    pt, eta = np.linspace(20, 80, 400), np.linspace(1.8, 2.6, 400)[::-1]
+    raw = pt * np.where(event % 2 == 0, 0.5, 0.8)
+    wanted, found = Jets(event, pt, eta, np.zeros(400)), Jets(event, raw, eta, np.zeros(400))
+    ratio = JetFolds.of(found, wanted).pt(found) / pt
+    assert ratio[::2] == pytest.approx(0.5 / 0.8, rel=0.02) and ratio[1::2] == pytest.approx(0.8 / 0.5, rel=0.02)
+
+
+def test_jets_match_within_half_of_their_radius() -> None:
+    one = np.ones(3)
+    wanted = Jets(np.arange(3), 50 * one, 2 * one, np.array([0.0, 0.0, np.pi - 0.05]))
+    found = Jets(np.arange(3), 40 * one, 2 * one, np.array([0.19, 0.21, -np.pi + 0.1]))
+    assert matched_jets(found, found.pt, wanted).matched.tolist() == [0, -1, 2]
 
 
 def test_jets_without_fastjet(monkeypatch: pytest.MonkeyPatch) -> None:

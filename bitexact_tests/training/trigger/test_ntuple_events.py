@@ -85,6 +85,14 @@ def test_particles_of_the_kind_of_the_sample(path: Path) -> None:
     assert len(read_generated("jets", path, 0, 1).pt) == 3
 
 
+@pytest.mark.parametrize(("sample", "found"), [("electrons", [1.7, -2.8]), ("jets", [1.5, 1.7, -2.8, 2.95])])
+def test_single_particles_in_the_range_of_the_gun(sample: str, found: list[float], tmp_path: Path) -> None:
+    """Of jets, all that reach an endcap."""
+    four = {"gen_pt": [50.0] * 4, "gen_eta": [1.5, 1.7, -2.8, 2.95], "gen_phi": [0.0] * 4, "gen_pdgid": [11] * 4}
+    file = ntuples.write(tmp_path / "a.root", [with_particles(np.random.default_rng(7), four)])
+    np.testing.assert_allclose(read_generated(sample, file, 0, 1).eta, found, atol=0.01)
+
+
 def test_charged_particles_bend(path: Path) -> None:
     """By half of the turn of a circle of radius pt / (0.3 B) over the way to the front face, either way."""
     found = read_generated("electrons", path, 0, 1)

@@ -67,6 +67,13 @@ def test_bins() -> None:
     assert [one.value for one in found.values] == [1, 2] and found.middles == (1.5, 2.5)
 
 
+def test_bins_include_their_lower_edge_alone() -> None:
+    position = np.array([1.0, 2.0, 2.0, 3.0])
+    found = binned(lambda x: float(len(x)), position, np.arange(4), Resampling(4), coordinate="pt", position=position,
+                   edges=(1.0, 2.0, 3.0))
+    assert [one.value for one in found.values] == [1, 2]
+
+
 def test_match_is_the_one_with_the_most_within_the_radius() -> None:
     event, to_event = RNG.integers(20, size=40), RNG.integers(20, size=300)
     eta, to_eta = RNG.uniform(1.5, 2, 40), RNG.uniform(1.5, 2, 300)
@@ -100,6 +107,7 @@ def test_calibration_finds_weights_and_offset() -> None:
     charge, eta, pt = showers(3000)
     found = fit(charge, eta, pt)
     assert_allclose(found.pt(charge, eta), pt, rtol=0.03, atol=0.5)
+    assert_array_equal(found.pt(charge, -eta), found.pt(charge, eta), "the other endcap")
     assert found.offset == pytest.approx(2, abs=0.6) and found.slope == pytest.approx(3, abs=0.3)
     ratio = found.weights / nominal().weights
     assert ratio[4:14:2].mean() / ratio[5:14:2].mean() == pytest.approx(1.3 / 0.8, rel=0.1)
@@ -229,6 +237,8 @@ def test_efficiency_at_a_rate() -> None:
     point = one.point()
     assert point.efficiency.value == pytest.approx(passes.sum() / wanted.sum(), rel=1e-5)
     assert point.threshold.value == pytest.approx(threshold_at(top, 0.1), rel=1e-5)
+    # Of a uniform spectrum, the order statistic at 90% has the width 60 sqrt(0.1 0.9 / 400).
+    assert point.threshold.error == pytest.approx(60 * np.sqrt(0.1 * 0.9 / 400), rel=0.5)
     turn_on = [value.value for value in point.turn_on.values]
     found = (here.matched >= 0) & (here.found_pt > one.threshold)
     for low, high, value in zip(PT_EDGES, PT_EDGES[1:], turn_on, strict=False):

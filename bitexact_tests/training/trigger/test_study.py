@@ -19,7 +19,7 @@ from training.production.farm import FarmConfig
 from training.production.geometry import modules
 from training.production.source_digest import source_digest
 from training.results.trigger import TriggerStudy
-from training.trigger import events, study
+from training.trigger import events, study, summary
 from training.trigger.cells import cells
 from training.trigger.clusters import cluster
 from training.trigger.events import EventSample, part_file, read
@@ -267,6 +267,27 @@ def test_equal_systems_are_tied(done: tuple[Job, TriggerStudy]) -> None:
     twice = job(done[0].output.parent, systems=(SYSTEMS[1], SYSTEMS[1].model_copy(update={"name": "the same"})))
     (difference,) = summarise(twice, reconstruct(twice)).differences
     assert (difference.difference.value, difference.difference.error, difference.tie) == (0, 0, True)
+
+
+def test_differences_within_three_errors_are_ties(done: tuple[Job, TriggerStudy]) -> None:
+    result, errors = done[1].systems[0], np.array([-1.0, 1.0]) / np.sqrt(2)  # of standard deviation 1
+    for value, tie in ((2.9, True), (3.1, False), (-2.9, True), (-3.1, False)):
+        systems = [summary._Analysed(result, {("electrons", "resolution"): one})
+                   for one in ((0.0, np.zeros(2)), (value, value + errors))]
+        (found,) = summary._differences(systems)
+        assert (found.difference.value, found.difference.error, found.tie) == (value, 1.0, tie)
+
+
+def test_samples_share_no_event() -> None:
+    """Numbers of events are what their pile-up is drawn with."""
+    numbers = {name: {events._number(EventSample(name), event) for event in (0, 1, events.EVENTS_APART - 1)}
+               for name in events.SAMPLES}
+    assert len(set.union(*numbers.values())) == 3 * len(numbers)
+
+
+def test_minimum_bias_with_pile_up_is_pile_up_alone(tmp_path: Path) -> None:
+    particles, truth = events._primary(EventSample("minbias", 5.0), 0, tmp_path)
+    assert len(particles) == len(truth.pt) == 0
 
 
 def test_minimum_bias_of_another_simulation_is_refused(tmp_path: Path) -> None:
