@@ -60,7 +60,7 @@ def _ranking(runs: Mapping[str, Run], physics: Comparison) -> Table:
                          mean_cell(one.emd), difference_cell(one), _best_other(physics, one),
                          mean_cell(one.energy_response), sigma_cell(one.energy_response), _gates(runs[one.name])])
     return Table(["links", "rank", "run", "EMD", "difference to the best", "best other algorithm", "energy response",
-                  "energy resolution", "NAND2"], rows, frozenset({0, 1, 3, 4, 6, 7, 8}))
+                  "energy resolution", "NAND2"], rows, frozenset({0, 1, 3, 4, 6, 7, 8}), stacks=True)
 
 
 def _best_other(physics: Comparison, encoder: SchemeResult) -> Cell:
@@ -93,4 +93,4 @@ def _trainings(runs: Mapping[str, Run]) -> Table:
             Cell((summary.data if summary else None) or ", ".join(config.data.files) or config.data.source),
             Cell(str(training.seed), training.seed)])
     return Table(["run", "configuration", "links", "arithmetic", "weights", "loss", "epochs", "kept", "modules",
-                  "from", "seed"], rows, frozenset({2, 6, 7, 8, 10}))
+                  "from", "seed"], rows, frozenset({2, 6, 7, 8, 10}), stacks=True)

@@ -257,6 +257,9 @@ def test_page_of_many_runs(browser: Any, runs_page: Path, width: int, scheme: st
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     hidden = page.evaluate("Array.from(document.querySelectorAll('.wide'), (one) => one.scrollWidth - one.clientWidth)")
     assert len(hidden) > 3 and (width < 800 or max(hidden) == 0)
+    answers = page.evaluate("Array.from(document.querySelectorAll('#ranking .wide, #runs .wide, #which_algorithm "
+                            ".wide'), (one) => one.scrollWidth - one.clientWidth)")
+    assert len(answers) == 4 and max(answers) == 0, "an answer to scroll"
     texts = page.evaluate(TEXTS)
     assert len(texts) > 50 and [text for text, size, contrast, _ in texts if size < 9 or contrast < 4.5] == []
     assert page.evaluate(COLLISIONS) == []
