@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 from training.figures import trigger as figures
 from training.report.parts import Cell, Plot, Section, Table
 from training.results.trigger import COLLISIONS_KHZ, Measured, SystemResult, TriggerStudy, WorkingPoint
 
+_SIGMAS = 3
 _TEXT = ("Whole events of both endcaps: every module through its algorithm on its own number of links, bit by bit "
          "through frames and decoder, then clusters in three dimensions, calibrated on one half of the events and "
          "measured on the other. The simulation has no material before the calorimeter and no other bunch crossings.")
 
 
 def verdict(study: TriggerStudy) -> list[str]:
-    """One sentence per sample: the system with the highest efficiency at the lowest rate, else the best resolution."""
+    """One sentence per sample: the system with the highest efficiency at the lowest rate, else the best resolution.
+
+    And those that are as good within the errors, with their cost: which of them is the better choice is a question of
+    links.
+    """
     found = []
     for sample in study.samples:
         ranked = _ranked(study, sample)
@@ -24,9 +31,28 @@ def verdict(study: TriggerStudy) -> list[str]:
         what = (f"efficiency {point.efficiency} at {point.rate:.0%} of the bunch crossings" if point
                 else f"resolution {objects.resolution}")
         cost = f"{links.bits:.0f} bits of {links.mean_links:.2f} links per module" if links.bits else "without chips"
-        found.append(f"Trigger, {sample} with {study.pile_up:g} pile-up: the best of {len(study.systems)} systems that "
-                     f"send frames is {best.name}, {what}, with {cost}.")
+        near = [f"{one.name} ({one.on(sample).links.bits:.0f} bits)" for one in ranked[1:]
+                if _are_near(one, best, sample)]
+        also = f" Within {_SIGMAS} errors of it: {', '.join(near)}." if near else ""
+        kind = " that send frames" if links.bits else ""
+        who = f"the best of {len(ranked)} systems{kind} is {best.name}," if len(ranked) > 1 else f"{best.name}:"
+        found.append(f"Trigger, {sample} with {study.pile_up:g} pile-up: {who} {what}, with {cost}.{also}")
     return found
+
+
+def _are_near(one: SystemResult, best: SystemResult, sample: str) -> bool:
+    """Whether a system is as good as the best one, within the errors of both."""
+    first, second = (_judged(system, sample) for system in (one, best))
+    if first.value is None or second.value is None:
+        return False
+    return abs(first.value - second.value) <= _SIGMAS * math.hypot(first.error or 0.0, second.error or 0.0)
+
+
+def _judged(system: SystemResult, sample: str) -> Measured:
+    """What systems are ranked by."""
+    point, objects = _point(system, sample), system.on(sample).objects
+    assert objects is not None
+    return objects.resolution if point is None else point.efficiency
 
 
 def _ranked(study: TriggerStudy, sample: str) -> list[SystemResult]:
@@ -35,11 +61,10 @@ def _ranked(study: TriggerStudy, sample: str) -> list[SystemResult]:
     chips = [one for one in there if one.on(sample).links.bits]
 
     def rank(one: SystemResult) -> float:
-        point, objects = _point(one, sample), one.on(sample).objects
-        assert objects is not None
-        if point is not None:
-            return -(point.efficiency.value or 0.0)
-        return objects.resolution.value or float("inf")
+        value = _judged(one, sample).value
+        if _point(one, sample) is not None:
+            return -(value or 0.0)
+        return float("inf") if value is None else value
 
     return sorted(chips or there, key=rank)
 

@@ -17,8 +17,25 @@ from training.results.trigger import TriggerStudy
 def test_verdict_names_the_best_that_sends_frames_and_its_cost() -> None:
     """`all` is better, but needs no link."""
     assert verdict(study()) == [
-        "Trigger, electrons with 200 pile-up: the best of 3 systems that send frames is other, efficiency "
-        "0.900 ± 0.090 at 1% of the bunch crossings, with 90 bits of 2.20 links per module."]
+        "Trigger, electrons with 200 pile-up: the best of 2 systems that send frames is other, efficiency "
+        "0.900 ± 0.090 at 1% of the bunch crossings, with 90 bits of 2.20 links per module. Within 3 errors of it: "
+        "one (70 bits)."]
+
+
+def test_verdict_of_one_system() -> None:
+    one = study()
+    alone = one.model_copy(update={"systems": one.systems[:1], "differences": ()})
+    assert verdict(alone) == ["Trigger, electrons with 200 pile-up: one: efficiency 0.800 ± 0.080 at 1% of the bunch "
+                              "crossings, with 70 bits of 2.20 links per module."]
+
+
+@pytest.mark.parametrize(("value", "error", "near"), [(0.60, 0.01, False), (0.60, 0.10, True), (0.62, 0.01, False),
+                                                      (0.64, 0.01, True), (None, None, False)])
+def test_verdict_names_what_is_as_good_within_the_errors(value: float | None, error: float | None, near: bool) -> None:
+    content = json.loads(study().model_dump_json())
+    content["systems"][0]["samples"][0]["working_points"][0]["efficiency"] = {"value": value, "error": error}
+    (sentence,) = verdict(TriggerStudy.model_validate_json(json.dumps(content)))
+    assert ("Within 3 errors of it: one (70 bits)." in sentence) == near
 
 
 def test_section_has_every_system_and_figure() -> None:
