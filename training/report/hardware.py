@@ -33,7 +33,7 @@ LEVEL_NS = {"xc7": 18.5 / 61}
 path has 61 levels. `sta` prints two lines per cell of a path, the cell and its net."""
 
 
-WIRES = 3.2
+WIRES = 3.1
 """How many times longer than by LEVEL_NS the clock of a routed block in ECP5 is; from docs/hardware.md."""
 
 
