@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ _LINE_SPREADS = (1.0, 100.0, 100.0)
 """Priors of the scale, about 1, of the offset and of its slope, about 0 GeV; some jets are enough to overrule them."""
 _WIDEST = 3.0
 """Effective widths beyond which a cluster is left out of the second fit: it is not the generated particle's."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,5 +119,10 @@ def fit_line(measured: Float64Array, eta: Float64Array, pt: Float64Array) -> Cal
 
 
 def halves(event: IntArray) -> tuple[Int64Array, Int64Array]:
-    """Rows of even and of odd events."""
-    return np.flatnonzero(event % 2 == 0), np.flatnonzero(event % 2 == 1)
+    """Rows of even and of odd events; warn if one half is empty, as the other one then has no calibration."""
+    rows = np.flatnonzero(event % 2 == 0), np.flatnonzero(event % 2 == 1)
+    if not (len(rows[0]) and len(rows[1])):
+        log.warning("%d objects in even and %d in odd events to calibrate with: momenta of %s are not calibrated; take "
+                    "more with --events", len(rows[0]), len(rows[1]),
+                    "all" if not len(event) else "even events" if not len(rows[1]) else "odd events")
+    return rows

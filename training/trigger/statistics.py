@@ -31,8 +31,9 @@ def median(values: Float64Array) -> float:
 
 
 def relative_width(values: Float64Array) -> float:
-    """Effective width over the median."""
-    return effective_width(values) / median(values)
+    """Effective width over the median; NaN if that is not positive, as of clusters below their pile-up offset."""
+    middle = median(values)
+    return effective_width(values) / middle if middle > 0 else float("nan")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
@@ -18,8 +19,9 @@ import pyarrow.parquet as pa_parquet
 from models.errors import InputError, parsing
 from models.files import atomic_path
 from training.fit.run import Run
+from training.production.allocation import FEWEST_ELINKS
 from training.production.farm import Counts, Done, FarmConfig, Outcome, Part, run
-from training.production.geometry import trigger_layers
+from training.production.geometry import modules, trigger_layers
 from training.production.source_digest import source_digest
 from training.trigger import events, ntuple_events
 from training.trigger.cells import cells
@@ -37,6 +39,8 @@ _CODE = ("emulator", "models", "training.networks", "training.physics.schemes", 
 
 Sets = tuple[tuple[str, str], ...]
 """What a system depends on besides its settings, by name: digests of weights, of decoders and of a list of modules."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ def with_rates(samples: Sequence[EventSample]) -> tuple[EventSample, ...]:
 def check(job: Job) -> None:
     """Raise InputError, before anything takes long, if the samples do not belong together or a system cannot run."""
     _check_rates(job.samples)
+    for links in {system.links.allocation: system.links for system in job.systems}.values():
+        if n := links.n_absent():
+            log.warning("%s: %s of the %s modules are not there, or without a link; they get %d", links.allocation,
+                        f"{n:,}", f"{len(modules().layer):,}", FEWEST_ELINKS)
     for system in job.systems:
         _ = front_end(system, sets_of(system)).groups
     for sample in job.samples:

@@ -30,9 +30,12 @@ SYSTEMS = Path(__file__).parents[2] / "configs" / "systems"
 
 LayerWeights = Literal["fitted", "dE/dx"]
 """Weights of layers: fitted, or the energy that a MIP loses in the absorber before each of them."""
-_LinkCount = Annotated[int, Field(ge=1, le=MAX_ELINKS)]
-_Layer = Annotated[int, Field(ge=1, le=N_LAYERS)]
-_NotNegative = Annotated[float, Field(ge=0)]
+# Strict: a text or a truth value is not a number.
+_LinkCount = Annotated[int, Field(ge=1, le=MAX_ELINKS, strict=True)]
+_Layer = Annotated[int, Field(ge=1, le=N_LAYERS, strict=True)]
+_Count = Annotated[int, Field(ge=0, strict=True)]
+_NotNegative = Annotated[float, Field(ge=0, strict=True)]
+_Flag = Annotated[bool, Field(strict=True)]
 _N_STC_TYPES = 4
 _MOST_BINS = 1000
 _LAYERS = "layers"
@@ -49,7 +52,7 @@ class Links(_Strict):
     """
 
     allocation: str = _LAYERS
-    add: Annotated[int, Field(ge=-MAX_ELINKS, le=MAX_ELINKS)] = 0
+    add: Annotated[int, Field(ge=-MAX_ELINKS, le=MAX_ELINKS, strict=True)] = 0
 
     def of_modules(self) -> Int64Array:
         """Number of links of each row of `geometry.modules`, (n,)."""
@@ -57,9 +60,22 @@ class Links(_Strict):
         if self.allocation == _LAYERS:
             links = signal_links(here.layer)
         else:
-            listed = read_module_list(self._file()).links_of(here.layer, here.u, here.v)
+            listed = self._listed()
             links = np.where(listed > 0, listed, FEWEST_ELINKS)
         found: Int64Array = np.clip(links + self.add, 1, MAX_ELINKS)
+        return found
+
+    def n_absent(self) -> int:
+        """Modules that the list does not have, or has no link for."""
+        return 0 if self.allocation == _LAYERS else int((self._listed() == 0).sum())
+
+    def _listed(self) -> Int64Array:
+        """Links of each module in the list, 0 for one that is not there; raises InputError if none is."""
+        here, path = modules(), self._file()
+        found: Int64Array = np.asarray(read_module_list(path).links_of(here.layer, here.u, here.v), dtype=np.int64)
+        if not found.any():
+            raise InputError(f"allocation: {path}: no module of this detector has a link there; expected modules by "
+                             "layer, u and v")
         return found
 
     def sources(self) -> tuple[tuple[str, str], ...]:
@@ -86,17 +102,17 @@ class Rule(_Strict):
     algorithm: Literal["AE", "BC", "STC", "TS", "RPT", "all"]
     links: Annotated[tuple[_LinkCount, ...], Field(min_length=1)] | None = None
     layers: tuple[_Layer, _Layer] | None = None
-    high_density: bool | None = None
+    high_density: _Flag | None = None
     weights: str | None = None
     decoder: str | None = None
     """Decoder in place of that of the run: a file in its folder such as compact_3k.npz, or a path."""
-    least_sum: Annotated[int, Field(ge=0)] = 0
+    least_sum: _Count = 0
     """Module sum in CALQ from which frames of the autoencoder are decoded; the charge of smaller ones is dropped."""
-    threshold: Annotated[int, Field(ge=0)] = 47
+    threshold: _Count = 47
     """Threshold of TS in CALQ."""
-    stc_type: Annotated[int, Field(ge=0, lt=_N_STC_TYPES)] | None = None
+    stc_type: Annotated[int, Field(ge=0, lt=_N_STC_TYPES, strict=True)] | None = None
     """Type of STC; by default the finest that sends all cells on the links of the module."""
-    spread: bool = False
+    spread: _Flag = False
     """Spread the sum of an STC group over its cells, not put it at its largest one."""
 
     @model_validator(mode="after")
@@ -139,14 +155,14 @@ class Rule(_Strict):
 class ClusterSettings(_Strict):
     """Settings of the clusters. Lengths are in (x/z, y/z), charges in transverse MIP."""
 
-    rz_range: tuple[float, float] = (0.076, 0.58)
-    n_rz: Annotated[int, Field(ge=3, le=_MOST_BINS)] = 42
-    n_phi: Annotated[int, Field(ge=13, le=_MOST_BINS)] = 216
-    phi_windows: tuple[int, ...] = (13, *(11,) * 3, *(9,) * 3, *(7,) * 6, *(5,) * 15, *(3,) * 14)
+    rz_range: tuple[_NotNegative, _NotNegative] = (0.076, 0.58)
+    n_rz: Annotated[int, Field(ge=3, le=_MOST_BINS, strict=True)] = 42
+    n_phi: Annotated[int, Field(ge=13, le=_MOST_BINS, strict=True)] = 216
+    phi_windows: tuple[_Count, ...] = (13, *(11,) * 3, *(9,) * 3, *(7,) * 6, *(5,) * 15, *(3,) * 14)
     """Bins in phi over which each row of r/z is smoothed; weights halve from bin to bin."""
     rz_weight: _NotNegative = 0.5
     """Weight of the two neighbours in r/z."""
-    seed_threshold: Annotated[float, Field(gt=0)] = 10.0
+    seed_threshold: Annotated[float, Field(gt=0, strict=True)] = 10.0
     """Smoothed charge on the area of one trigger cell, over all layers, from which a local maximum is a seed."""
     radii: tuple[_NotNegative, ...] = (*(0.015,) * 7, *(0.020,) * 7, *(0.030,) * 7, *(0.040,) * 7, *(0.040,) * 6,
                                       *(0.050,) * 16)
@@ -155,7 +171,7 @@ class ClusterSettings(_Strict):
     """Charge from which cells are used; by default all."""
     least_pt: _NotNegative = 0.5
     """GeV, by the weights of `trigger.cells`."""
-    cells_per_bin: Annotated[int, Field(ge=1)] | None = 80
+    cells_per_bin: Annotated[int, Field(ge=1, strict=True)] | None = 80
     """Cells of each bin that are used, largest first."""
     shape_charge: _NotNegative = 1.0
     """Charge above which cells count in the shape of a cluster."""
@@ -164,7 +180,7 @@ class ClusterSettings(_Strict):
     @model_validator(mode="after")
     def _has_a_range(self) -> Self:
         low, high = self.rz_range
-        if not 0 <= low < high:
+        if low >= high:
             raise ValueError(f"rz_range: {low:g} to {high:g}; expected the smallest and the largest r/z")
         return self
 

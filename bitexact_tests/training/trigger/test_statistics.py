@@ -55,6 +55,12 @@ def test_systems_are_resampled_alike() -> None:
     assert_array_equal(first[7], second[7][::2] // 2)
 
 
+def test_a_width_relative_to_nothing_is_absent() -> None:
+    """Of clusters that are on average below the offset, which would have a negative resolution."""
+    values = np.linspace(-3, 1, 50)
+    assert np.isnan(relative_width(values)) and relative_width(values + 5) == pytest.approx(effective_width(values) / 4)
+
+
 def test_absent_is_left_out_of_an_error() -> None:
     assert measured(1.0, [1.0, float("nan"), 3.0]).error == pytest.approx(np.sqrt(2), rel=1e-5)
     assert measured(float("nan"), []).value is None and str(measured(float("nan"), [])) == "-"
@@ -170,6 +176,13 @@ def clusters_of(charge: np.ndarray, eta: np.ndarray, event: np.ndarray) -> Clust
     zero = np.zeros(len(eta))
     return Clusters(event, number, charge @ nominal().weights, eta, zero, charge, number, number, number, number, zero,
                     zero, zero, zero)
+
+
+@pytest.mark.parametrize(("event", "said"), [([0, 2], "momenta of even events are not"), ([0, 1], ""),
+                                             ([1], "momenta of odd events are not"), ([], "momenta of all are not")])
+def test_a_half_without_particles_is_told(event: list[int], said: str, caplog: pytest.LogCaptureFixture) -> None:
+    even, odd = halves(np.array(event, dtype=np.int64))
+    assert len(even) + len(odd) == len(event) and said in caplog.text and bool(said) == bool(caplog.records)
 
 
 def test_no_event_is_calibrated_by_itself() -> None:

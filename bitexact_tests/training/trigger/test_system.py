@@ -55,6 +55,15 @@ def test_links_from_a_list(tmp_path: Path) -> None:
     expected = np.full(len(here.layer), 2)
     expected[rows] = np.where(np.arange(len(rows)) % 5 == 0, 2, np.arange(len(rows)) % 5)
     assert_array_equal(found, expected)
+    n_there = (np.arange(len(rows)) % 5 > 0).sum()
+    assert Links(allocation=str(tmp_path / "list.csv")).n_absent() == len(expected) - n_there
+    assert Links().n_absent() == 0
+
+
+def test_a_list_of_another_detector(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("Layer,ModU,ModV,ECONT_eTX\n1,100,100,3\n")
+    with pytest.raises(InputError, match=r"allocation: .*list.csv: no module of this detector has a link there"):
+        Links(allocation=str(tmp_path / "list.csv")).of_modules()
 
 
 def test_more_links_for_all() -> None:
@@ -116,6 +125,10 @@ def test_digest_is_of_every_setting(tmp_path: Path) -> None:
     (GOOD.replace("BC}", "TS, stc_type: 1}"), ":3: rules.0: stc_type is for STC"),
     (GOOD.replace("BC}", "AE, weights: x, spread: true}"), ":3: rules.0: spread is for STC"),
     (GOOD.replace("name: a", "name: ''"), ":1: name: String should have at least 1 character"),
+    (GOOD + "clusters: {seed_threshold: yes}\n", r":4: clusters.seed_threshold: Input should be a valid number"),
+    (GOOD + "clusters: {least_pt: '1'}\n", r":4: clusters.least_pt: Input should be a valid number \(given: '1'\)"),
+    (GOOD + "links: {add: yes}\n", r":4: links.add: Input should be a valid integer \(given: True\)"),
+    (GOOD.replace("BC}", "BC, links: [yes]}"), r":3: rules\.0\.links\.0: Input should be a valid integer"),
     (GOOD + "layer_weights: dedx\n", r":4: layer_weights: Input should be 'fitted' or 'dE/dx' \(given: 'dedx'\)"),
     (GOOD + "cluster: {}\n", ":4: unknown key 'cluster'; did you mean 'clusters'"),
 ])
