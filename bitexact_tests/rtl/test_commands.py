@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from models.hardware import Implementation
 from models.spec import EncoderSpec
 from models.weights import EncoderWeights
 from rtl.__main__ import app
-from rtl.commands.console import tell_placement, tell_sizes
+from rtl.commands.console import blocks_progress, tell_placement, tell_sizes, waiting
 from rtl.results import ChipSynthesis, StageTiming, StaticTiming
 from rtl.simulation.simulate import Simulation
 
@@ -102,6 +103,18 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
         monkeypatch.setattr(f"rtl.commands.{module}.console_for",
                             lambda **_: WholeWords(file=found, width=80, highlight=False, markup=False))
     return found
+
+
+def test_a_terminal_shows_progress_and_a_file_none(shown: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks: list[Any] = ["a", "b"]
+    for is_terminal in (False, True):
+        console = WholeWords(file=shown, width=80, force_terminal=is_terminal, color_system=None)
+        monkeypatch.setattr("rtl.commands.console.console_for", lambda console=console, **_: console)
+        assert list(blocks_progress(blocks)) == blocks
+        with waiting("mapping"):
+            pass
+        text = shown.getvalue()
+        assert ("100%" in text and "mapping" in text) if is_terminal else not text
 
 
 def test_a_size_fits_a_terminal(shown: io.StringIO) -> None:

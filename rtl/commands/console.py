@@ -1,12 +1,36 @@
-"""What the RTL commands show: prose on stdout that a terminal breaks at blanks."""
+"""What the RTL commands show: progress where someone watches, and prose on stdout that a terminal breaks at blanks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import track
 
 from models.console import console_for
 from models.hardware import Implementation
 from rtl.results import Placement
+
+if TYPE_CHECKING:
+    from rtl.design.block import Block
+
+
+def blocks_progress(blocks: Sequence[Block]) -> Iterable[Block]:
+    """Hand on the blocks of a design; a terminal shows how many are done."""
+    console = console_for(stderr=True)
+    return track(blocks, "blocks", console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show on a terminal what goes on for seconds or minutes."""
+    console = console_for(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
 
 
 def tell(text: str) -> None:

@@ -13,7 +13,7 @@ from models.errors import InputError
 from models.files import atomic_directory
 from models.options import Force, WeightsConfig, WeightsFile
 from models.weights import WEIGHTS_FILE, EncoderWeights
-from rtl.commands.console import tell_sizes
+from rtl.commands.console import tell_sizes, waiting
 from rtl.results import ConstantSynthesis
 
 RESULT_FILE = "constant.json"
@@ -39,7 +39,8 @@ def constant(
         _check_older(output, codes, stages, synthesise)
     with atomic_directory(output, guarded=True) as folder:
         project = ConstantProject.write(codes, folder, stages, chosen.hls.part, chosen.hls.clock_period_ns)
-        found = rows(project, chosen.hls.clock_period_ns, mapped(project) if synthesise else None)
+        with waiting("mapping the Verilog with Yosys"):
+            found = rows(project, chosen.hls.clock_period_ns, mapped(project) if synthesise else None)
         codes.save(folder / WEIGHTS_FILE)
         ConstantSynthesis(digest=chosen.encoder.digest(), stages=project.stages, implementations=found).save(
             folder / RESULT_FILE)

@@ -13,7 +13,7 @@ from models.errors import InputError
 from models.files import atomic_directory, write_text
 from models.options import ConfigFile, DecoderFile, Force
 from models.wording import counted
-from rtl.commands.console import tell, tell_sizes
+from rtl.commands.console import tell, tell_sizes, waiting
 from rtl.results import RELOADABLE_FILE, ConstantSynthesis
 
 _STAGES = 4
@@ -53,7 +53,8 @@ def decoder(
         raise _other(output)
     with atomic_directory(output, guarded=True) as folder:
         project = ConstantProject.write(found, folder, stages, chosen.hls.part, chosen.hls.clock_period_ns)
-        measured = mapped(project, timeout) if synthesise else None
+        with waiting("mapping the Verilog with Yosys"):
+            measured = mapped(project, timeout) if synthesise else None
         listed = rows(project, chosen.hls.clock_period_ns, measured, f"RTL, {decoder.stem} with weights as constants")
         found.save(folder / "decoder.npz")
         result = ConstantSynthesis(digest=found.digest(), stages=project.stages, implementations=listed)

@@ -11,6 +11,7 @@ from models.calq_io import column_order, read_calq, write_latents
 from models.configured import load_configured
 from models.files import atomic_directory
 from models.options import CalqFile, LatentFile, Order, WeightsConfig, WeightsFile
+from rtl.commands.console import waiting
 from rtl.commands.options import Fold, Pipelined, Redundant, TargetName, chip
 
 
@@ -36,7 +37,7 @@ def sim(
     chosen, codes = load_configured(weights, config)
     calq = read_calq(input, column_order(order, chosen.data.order)).calq
     top = chip(chosen, target, redundant, fold, pipelined)
-    with atomic_directory(build, guarded=True) as folder:
+    with atomic_directory(build, guarded=True) as folder, waiting("compiling and running the Verilog"):
         # Run here, not in `build`: another command may put its own model there.
         found = simulate_events(top, codes, calq, folder)
     write_latents(output, found["latent_code"])

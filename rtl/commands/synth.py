@@ -14,6 +14,7 @@ from models.console import say
 from models.errors import InputError
 from models.files import check_replaced
 from models.options import ConfigFile, Force
+from rtl.commands.console import blocks_progress
 from rtl.commands.options import Fold, Pipelined, Redundant, chip
 from rtl.results import ChipSynthesis, Design
 
@@ -44,7 +45,7 @@ def synth(
     kept = _older(Path(json_), technology, top.describe())
     if kept is None:
         check_replaced(json_, force)
-    found = synthesise_chip(top, technology, timeout, netlists)
+    found = synthesise_chip(top, technology, timeout, netlists, blocks_progress)
     found = found.model_copy(update={"made_from": design_digest(top, technology)})
     others = {"activity": None, "static_timing": None, "made_from": found.made_from, "seconds": found.seconds}
     if kept and kept.model_copy(update=others) == found:

@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,12 +83,17 @@ TECHNOLOGIES = {
 SILICON = ("gates", "osu018")
 
 
+Steps = Callable[[Sequence[Block]], Iterable[Block]]
+"""What hands on blocks, one when the one before is mapped."""
+
+
 def synthesise_chip(
-    top: AutoencoderChip, technology: str, timeout_seconds: float = 600, keep: Path | None = None
+    top: AutoencoderChip, technology: str, timeout_seconds: float = 600, keep: Path | None = None,
+    steps: Steps = iter,
 ) -> ChipSynthesis:
     """The encoder block, as `synthesise` maps it."""
     start = time.monotonic()
-    found = synthesise(top, technology, timeout_seconds, keep)
+    found = synthesise(top, technology, timeout_seconds, keep, steps)
     return ChipSynthesis(**dict(found), **dict(top.describe()), seconds=round(time.monotonic() - start))
 
 
@@ -104,10 +109,13 @@ def design_digest(top: Block, technology: str) -> str:
     return state.hexdigest()[:16]
 
 
-def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None) -> Synthesis:
+def synthesise(
+    top: Block, technology: str, timeout_seconds: float = 600, keep: Path | None = None, steps: Steps = iter
+) -> Synthesis:
     """Map every block of `top` once and count its cells; each Yosys run may take `timeout_seconds`.
 
     `keep` is a folder for the mapped netlists, BLOCK.netlist (Yosys JSON), and DESIGN_FILE; it is replaced as a whole.
+    `steps` hands on the blocks, and may show how far the mapping is.
 
     Examples:
         >>> from models import FixedPoint
@@ -126,7 +134,7 @@ def synthesise(top: Block, technology: str, timeout_seconds: float = 600, keep: 
         files = {path.stem: path for path in yosys.export(top, Path(folder))}
         placed = {name: _placements(path, files) for name, path in files.items()}
         counts = instance_counts(top.module_name, placed)
-        for block in top.definitions():
+        for block in steps(list(top.definitions())):
             name = block.module_name
             row, memory = _synthesise_block(files[name], [files[child] for child in placed[name]],
                                             TECHNOLOGIES[technology], counts[name], timeout_seconds)

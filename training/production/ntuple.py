@@ -29,6 +29,7 @@ from training.production.wafers import find_wafer_branches
 
 TREE = "hgcalTriggerNtuplizer/HGCalTriggerNtuple"
 _TREES = ("TTree", "ROOT::RNTuple")
+_MAGIC = b"root"  # at the start of every ROOT file
 STEP = "48 MB"
 """Size of the branches read at a time; converting them to modules needs about ten times as much memory."""
 PLACE = ("tc_zside", "tc_layer", "tc_waferu", "tc_waferv")
@@ -92,6 +93,10 @@ def open_tree(path: str | Path, tree: str | None = None, charge: str | None = No
         raise not_installed(error, "ntuples need", "data") from None
     if not is_address(path) and not Path(path).is_file():
         raise InputError(f"{path}: {'is a folder, expected a ROOT file' if Path(path).is_dir() else 'no such file'}")
+    if not is_address(path):
+        with Path(path).open("rb") as start:
+            if start.read(len(_MAGIC)) != _MAGIC:
+                raise InputError(f"{path}: not a ROOT file")
     with parsing(path, "ROOT"):
         file = uproot.open(path)
         kinds = file.classnames()

@@ -33,7 +33,10 @@ def test_registers_in_three_copies_take_three_times_the_flip_flops() -> None:
 
 def test_look_up_tables_of_small_blocks(tmp_path: Path) -> None:
     """A shift of 22 positions by five steps of 2:1 takes no more than one table per bit and step."""
-    result = synthesise(ChannelShifter(FixedPoint.parse("U1.7")), "xc7")
+    told: list[str] = []
+    result = synthesise(ChannelShifter(FixedPoint.parse("U1.7")), "xc7",
+                        steps=lambda blocks: (told.append(one.module_name) or one for one in blocks))
+    assert told == [row.block for row in result.blocks] == ["channel_shifter"]
     assert result.total.lut is not None and 0 < result.total.lut < 5 * 29
     assert (result.total.ff, result.total.nand2) == (0, None) and result.blocks[0].levels > 1
     result.save(tmp_path / "rtl_xc7.json")
