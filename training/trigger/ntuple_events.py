@@ -12,6 +12,7 @@ from models.arrays import BoolArray, FloatArray, Int64Array
 from models.errors import InputError, nearest, parsing
 from training.production import gun
 from training.production.farm import Outcome, Part
+from training.production.geometry import FRONT
 from training.production.modules import ModuleTable
 from training.production.ntuple import open_tree, read_modules
 from training.production.pythia_events import at_front, particle_properties
@@ -35,6 +36,8 @@ STATUS, VERTEX = "gen_status", "vtx_z"
 """Optional: particles of a status other than 1 are left out; collisions are at 0 without a position, in cm."""
 _NEUTRINOS = (12, 14, 16)
 _STABLE = 1
+_LARGEST_ETA = 20.0
+"""Of particles that are looked at: the others stay in the beam pipe."""
 _VECTOR = 2
 """Dimensions of a branch with many values per event."""
 
@@ -108,23 +111,32 @@ def read_generated(name: str, path: Path, first: int, last: int) -> Truth:
     counts = ak.to_numpy(ak.num(here[MOMENTUM[0]]))
     event = np.repeat(np.arange(first, last), counts)
 
+    def check(branch: str, values: FloatArray, good: BoolArray, expected: str, of: Int64Array) -> None:
+        if not good.all():
+            bad = int(np.argmin(good))
+            raise InputError(f"{path}: event {of[bad]}, branch {branch}: {values[bad]:g}, expected {expected}")
+
     def column(branch: str) -> FloatArray:
         values = here[branch]
         if values.ndim != _VECTOR or not np.array_equal(ak.to_numpy(ak.num(values)), counts):
             raise InputError(f"{path}: branch {branch}: expected as many values per event as in {MOMENTUM[0]}")
         with parsing(path, f"numbers of branch {branch}"):
             flat: FloatArray = ak.to_numpy(ak.flatten(values)).astype(np.float64)
-        if not np.isfinite(flat).all():
-            bad = int(np.argmin(np.isfinite(flat)))
-            raise InputError(f"{path}: event {event[bad]}, branch {branch}: {flat[bad]}, expected a finite number")
+        check(branch, flat, np.isfinite(flat), "a finite number", event)
         return flat
 
     pt, eta, phi = (column(branch) for branch in MOMENTUM)
-    pdg_id = column(IDENTITY).astype(np.int64)
-    kept = (pt > 0) & _wanted(name, pdg_id, eta)
+    check(MOMENTUM[0], pt, pt >= 0, "at least 0 GeV", event)
+    identity = column(IDENTITY)
+    check(IDENTITY, identity, np.mod(identity, 1) == 0, "a whole number", event)
+    pdg_id = identity.astype(np.int64)
+    kept = (pt > 0) & (np.abs(eta) < _LARGEST_ETA) & _wanted(name, pdg_id, eta)
     if STATUS in optional:
         kept &= column(STATUS) == _STABLE
-    start = ak.to_numpy(here[VERTEX]).astype(np.float64)[event - first] if VERTEX in optional else np.zeros(len(event))
+    vertex = ak.to_numpy(here[VERTEX]).astype(np.float64) if VERTEX in optional else np.zeros(last - first)
+    check(VERTEX, vertex, np.abs(vertex) < FRONT, f"a place between the endcaps, -{FRONT:g}..{FRONT:g} cm",
+          np.arange(first, last))
+    start = vertex[event - first]
     known = np.unique(pdg_id[kept])
     properties = particle_properties(known)
     if not np.isfinite(properties).all():

@@ -113,9 +113,27 @@ def test_unstable_ones_and_the_place_of_the_collision(tmp_path: Path) -> None:
     assert np.sinh(moved.eta[0]) == pytest.approx(np.sinh(2.0) * 321 / 311, rel=1e-3)
 
 
+@pytest.mark.parametrize("place", [np.nan, 400.0])
+def test_collisions_are_between_the_endcaps(place: float, tmp_path: Path) -> None:
+    import uproot  # not on every machine
+
+    with uproot.recreate(tmp_path / "a.root") as out:
+        one = ntuples.branches([with_particles(np.random.default_rng(8))])
+        out.mktree(ntuples.TREE, one | {"vtx_z": np.array([place], np.float32)})
+    with pytest.raises(InputError, match=r"a.root: event 0, branch vtx_z: (nan|400), expected a place between"):
+        read_generated("electrons", tmp_path / "a.root", 0, 1)
+
+
+def test_particles_in_the_beam_pipe_are_left_out(tmp_path: Path) -> None:
+    """Without a warning that their momentum is infinite."""
+    one = with_particles(np.random.default_rng(9), ELECTRON | {"gen_eta": [2.0, 800.0, 2.1, 2.2]})
+    assert len(read_generated("jets", ntuples.write(tmp_path / "a.root", [one]), 0, 1).pt) == 3
+
+
 @pytest.mark.parametrize(("change", "message"), [
     ({"gen_pdgid": [11, 987654, 22, 11], "gen_status": [1] * 4}, r"a.root: event 0, branch gen_pdgid: 987654, exp"),
     ({"gen_pt": [40.0, np.inf, 1.0, 1.0]}, r"a.root: event 0, branch gen_pt: inf, expected a finite number"),
+    ({"gen_pt": [40.0, -1.0, 1.0, 1.0]}, r"a.root: event 0, branch gen_pt: -1, expected at least 0 GeV"),
     ({"gen_phi": [1.0], "vtx_z": [0.0]}, r"a.root: branches gen_pt, vtx_z: expected a list and a number per event"),
     ({"gen_phi": [1.0]}, r"a.root: branch gen_phi: expected as many values per event as in gen_pt"),
 ])
