@@ -124,6 +124,7 @@ def test_collisions_are_between_the_endcaps(place: float, tmp_path: Path) -> Non
         read_generated("electrons", tmp_path / "a.root", 0, 1)
 
 
+@pytest.mark.filterwarnings("error")
 def test_particles_in_the_beam_pipe_are_left_out(tmp_path: Path) -> None:
     """Without a warning that their momentum is infinite."""
     one = with_particles(np.random.default_rng(9), ELECTRON | {"gen_eta": [2.0, 800.0, 2.1, 2.2]})
