@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.arrays import FloatArray
@@ -11,7 +13,7 @@ from training.trigger.cells import Cells, cells, sums
 from training.trigger.clusters import Clusters, cluster
 from training.trigger.events import GUNS, MINIMUM_BIAS, Events, EventSample
 from training.trigger.study import Job, front_end, sets_of
-from training.trigger.system import System
+from training.trigger.system import Rule, System
 
 PITCH = 0.0125
 """Size of the bins in x/z and y/z; charges of all layers are summed."""
@@ -21,13 +23,20 @@ _ENDCAP = 1
 
 
 def displays(job: Job) -> tuple[EventDisplay, ...]:
-    """The first event of the first sample that has a process, at positive z, in all systems."""
+    """The first event of the first sample that has a process, at positive z, in all systems and as it is."""
     sample = next((one for one in job.samples if one.name != MINIMUM_BIAS), None)
     if sample is None:
         return ()
     here = events.read(events.part_file(sample.folder(job.events), 0), 1)
     return (EventDisplay(sample=sample.name, event=0, endcap=_ENDCAP, truth=_truth(here, sample),
-                         systems=tuple(_shown(here, system) for system in job.systems)),)
+                         systems=tuple(_shown(here, system) for system in _beside_everything(job.systems))),)
+
+
+def _beside_everything(systems: Sequence[System]) -> tuple[System, ...]:
+    """Systems with all charges before them, unless one has all charges already."""
+    if any(all(rule.algorithm == "all" for rule in one.rules) for one in systems):
+        return tuple(systems)
+    return (System(name="full information", rules=(Rule(algorithm="all"),)), *systems)
 
 
 def _truth(here: Events, sample: EventSample) -> tuple[tuple[float, float, float], ...]:

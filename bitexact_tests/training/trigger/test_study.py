@@ -22,6 +22,7 @@ from training.results.trigger import TriggerStudy
 from training.trigger import events, study, summary
 from training.trigger.cells import cells
 from training.trigger.clusters import cluster
+from training.trigger.display import displays
 from training.trigger.events import EventSample, part_file, read
 from training.trigger.frames import FrontEnd
 from training.trigger.study import Job, clusters_of, reconstruct, simulate, truth_of
@@ -267,6 +268,18 @@ def test_equal_systems_are_tied(done: tuple[Job, TriggerStudy]) -> None:
     twice = job(done[0].output.parent, systems=(SYSTEMS[1], SYSTEMS[1].model_copy(update={"name": "the same"})))
     (difference,) = summarise(twice, reconstruct(twice)).differences
     assert (difference.difference.value, difference.difference.error, difference.tie) == (0, 0, True)
+
+
+@pytest.mark.parametrize(("names", "shown"), [(("everything", "bc"), ["everything", "BC"]),
+                                              (("bc", "stc"), ["full information", "BC", "STC"])])
+def test_an_event_is_shown_beside_the_full_information(
+    done: tuple[Job, TriggerStudy], names: tuple[str, ...], shown: list[str]
+) -> None:
+    (display,) = displays(job(done[0].output.parent, systems=tuple(System.load(name) for name in names)))
+    assert [one.system for one in display.systems] == shown
+    charges = [sum(one.charge) for one in display.systems]
+    assert charges[0] > charges[1] > 0 and all(one.clusters for one in display.systems)
+    assert display.systems[0] == done[1].displays[0].systems[0].model_copy(update={"system": shown[0]})
 
 
 def test_differences_within_three_errors_are_ties(done: tuple[Job, TriggerStudy]) -> None:
