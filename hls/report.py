@@ -28,9 +28,9 @@ def counted(config: Config) -> list[Quantity]:
     (conv, dense), counts = macs_in_image(spec), cost(spec)
     accumulators = (spec.conv_accumulator, spec.dense_accumulator)
     return [
-        Quantity(quantity="multiplications per event", value=f"{conv} + {dense} = {conv + dense}", source=SPEC),
+        Quantity(quantity="multiplications per event", value=f"{conv:,} + {dense:,} = {conv + dense:,}", source=SPEC),
         Quantity(quantity="weight registers", source=SPEC,
-                 value=f"{counts.parameters} codes = {counts.parameter_bits} bits"),
+                 value=f"{counts.parameters:,} codes = {counts.parameter_bits:,} bits"),
         Quantity(quantity="accumulators", source=SPEC,
                  value=" and ".join(str(form).split()[0] for form in accumulators)),
     ]

@@ -14,8 +14,8 @@ from hls.report import counted
 
 def test_what_is_counted() -> None:
     found = {one.quantity: one.value for one in counted(CONFIG)}
-    assert found["weight registers"] == "2144 codes = 12864 bits"
-    assert found["multiplications per event"] == "968 + 2048 = 3016"
+    assert found["weight registers"] == "2,144 codes = 12,864 bits"
+    assert found["multiplications per event"] == "968 + 2,048 = 3,016"
 
 
 def test_command_line_prints_the_table(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from training.results.pareto import ParetoScan
 from training.results.report import Hardware
 from training.results.size import DecoderSize
 
-_TEXT = ("Each row names the tool that measured or estimated it; a row of dashes was not run and says how to run it. "
-         "Gates are counted after mapping, before placement. Latency runs from the charges to the words on the links "
-         "for the RTL and the C++, and to the encoder's outputs for the published chip and for constant weights. The "
-         "area of the chip includes triplicated registers, clock tree and wires, which a gate count does not. The "
+_TEXT = ("Each row names the tool that measured or estimated it; a row without values was not run and says how to run "
+         "it. Gates are counted after mapping, before placement. Latency runs from the charges to the words on the "
+         "links for the RTL and the C++, and to the encoder's outputs for the published chip and for constant weights. "
+         "The area of the chip includes triplicated registers, clock tree and wires, which a gate count does not. The "
          "vendor tools have not run on this project yet, so their time is not known.")
 
 _Columns = tuple[tuple[str, Callable[[Implementation], int | float | str | None]], ...]
@@ -79,7 +79,7 @@ def _table(caption: str, rows: Sequence[Implementation], columns: _Columns, by: 
     cells = [[Cell(row.name), *by[i : i + 1], *(_cell(value(row)) for _, value in columns)]
              for i, row in enumerate(rows)]
     numbers = frozenset(titles.index(title) for title, _ in columns if title not in _WORDS)
-    return Table(titles, cells, numbers, caption)
+    return Table(titles, cells, numbers, caption, stacks=True)
 
 
 def _cell(value: int | float | str | None) -> Cell:

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-_WORDS, _FEW = 3, 6  # columns
+_WORDS, _FEW = 3, 7  # columns
 
 
 @dataclass(frozen=True)

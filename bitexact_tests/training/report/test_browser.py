@@ -121,8 +121,9 @@ def test_everything_fits(visit: Callable[..., Visit], width: int, scheme: str, g
                               "(one) => one.scrollWidth - one.clientWidth)")
         assert words and max(words) == 0, "words to scroll"
         answers = page.evaluate("Array.from(document.querySelectorAll('#which_algorithm .wide, #why_this_algorithm "
-                                ".wide'), (one) => one.scrollWidth - one.clientWidth)")
-        assert len(answers) == 3 and max(answers) == 0, "an answer to scroll"
+                                ".wide, #resources_and_latency > .wide, #latents .wide'), (one) => one.scrollWidth - "
+                                "one.clientWidth)")
+        assert len(answers) == 7 and max(answers) == 0, "an answer to scroll"
         assert page.locator("#which_algorithm td").first.evaluate("(one) => getComputedStyle(one, '::before').content"
                                                                   ) == '"links"'
     lines = page.evaluate(LINES_OF_ERRORS)
