@@ -63,10 +63,13 @@ def study() -> TriggerStudy:
         links = {"modules": {"BC, 2 links": 7}, "mean_links": 2.2, "bits": bits, "occupancy": 0.9, "cut": 0.0,
                  "charge": 0.7}
         roc = {"signal": (0.0, 1.0), "background": (0.0, 1.0), "area": measured(0.9), "background_at_95": measured(0.5)}
+        shapes = tuple({"name": shape, "signal": measured(value), "background": measured(2 * value)}
+                       for shape, value in (("first_layer", 3.0), ("core", 9.0), ("length", 20.0), ("width", 0.004)))
         return {"name": name, "file": "a.yaml", "digest": digest, "weights": {"runs/a": digest},
                 "samples": ({"sample": "electrons", "links": links, "clusters_per_event": 9.0, "objects": found,
                              "rates": {"thresholds": (10.0, 20.0), "rates": (measured(0.5), measured(0.1))},
-                             "working_points": (point,), "identification": roc},)}
+                             "working_points": (point,), "identification": roc,
+                             "shapes": shapes},)}
 
     cells = {"x": (0.1, 0.2), "y": (0.1, 0.1), "charge": (5.0, 9.0), "clusters": ((0.1, 0.1, 12.0),)}
     return TriggerStudy.model_validate({

@@ -9,6 +9,7 @@ from training.report.parts import Cell, Plot, Section, Table
 from training.results.trigger import COLLISIONS_KHZ, Measured, SystemResult, TriggerStudy, WorkingPoint
 
 _SIGMAS = 3
+_THOUSAND = 1000
 _TEXT = ("Whole events of both endcaps: every module through its algorithm on its own number of links, bit by bit "
          "through frames and decoder, then clusters in three dimensions, calibrated on one half of the events and "
          "measured on the other. The simulation has no material before the calorimeter and no other bunch crossings.")
@@ -81,7 +82,7 @@ def trigger_section(study: TriggerStudy | None, absent: str) -> Section:
         return Section(title, absent)
     samples = [name for name in study.samples if study.systems[0].on(name).objects is not None]
     children = [Section(f"{study.n_events:,} events of {name} with {study.pile_up:g} pile-up",
-                        tables=[_links(study, name), _objects(study, name)],
+                        tables=[_links(study, name), _objects(study, name), *_shapes(study, name)],
                         plots=_plots(study, name)) for name in samples]
     shown = [Plot(f"trigger_event_{number}", figures.event(one), f"Event {one.event} of {one.sample}, positive z: "
                   "charge of all layers, clusters above 5 GeV (circles) and generated particles (crosses)", wide=True)
@@ -114,6 +115,24 @@ def _objects(study: TriggerStudy, sample: str) -> Table:
             _measured(found.background_at_95 if found else None), _measured(found.area if found else None)])
     return Table(titles, rows, frozenset(range(1, len(titles))),
                  caption=f"Generated {sample} above 10 GeV; eta and phi are effective resolutions")
+
+
+def _shapes(study: TriggerStudy, sample: str) -> list[Table]:
+    """One table for single particles, none for others."""
+    titles = {"first_layer": "first layer", "core": "core, layers", "length": "length, layers", "width": "width, 0.001"}
+    rows = []
+    for one in study.systems:
+        cells = [Cell(one.name)]
+        for shape in one.on(sample).shapes:
+            factor = _THOUSAND if shape.name == "width" else 1
+            cells += [_measured(None if value is None else value.times(factor))
+                      for value in (shape.signal, shape.background)]
+        rows.append(cells)
+    if not all(one.on(sample).shapes for one in study.systems):
+        return []
+    headings = ["system", *(title for name in titles.values() for title in (name, "pile-up"))]
+    return [Table(headings, rows, frozenset(range(1, len(headings))),
+                  caption=f"Shapes of the showers, mean of clusters above 10 GeV: {sample}, and pile-up")]
 
 
 def _differences(study: TriggerStudy) -> Table:

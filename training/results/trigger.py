@@ -20,6 +20,11 @@ class Measured(Result):
     value: RoundedOrNone
     error: RoundedOrNone
 
+    def times(self, factor: float) -> Measured:
+        """The same in another unit."""
+        return Measured(value=None if self.value is None else factor * self.value,
+                        error=None if self.error is None else factor * self.error)
+
     def __str__(self) -> str:
         if self.value is None:
             return "-"
@@ -98,6 +103,19 @@ class Identification(Result):
     """Pile-up that passes where 95% of the sample do."""
 
 
+class Shape(Result):
+    """Mean of a shape of clusters above 10 GeV; layers count from 1, the width is in (x/z, y/z).
+
+    The length is from the first to the last layer, the core the longest run of trigger layers.
+    """
+
+    name: Literal["first_layer", "core", "length", "width"]
+    signal: Measured
+    """Of the clusters of the sample."""
+    background: Measured | None
+    """Of those of pile-up; None without pile-up."""
+
+
 class LinkUse(Result):
     """What a system sends."""
 
@@ -125,6 +143,8 @@ class SampleResult(Result):
     rates: RateCurve | None = None
     working_points: tuple[WorkingPoint, ...] = ()
     identification: Identification | None = None
+    shapes: tuple[Shape, ...] = ()
+    """Of single particles."""
 
 
 class Difference(Result):

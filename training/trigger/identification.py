@@ -6,8 +6,9 @@ import numpy as np
 
 from models.arrays import Float64Array, Int64Array
 from models.errors import not_installed
-from training.results.trigger import Identification
+from training.results.trigger import Identification, Measured, Shape
 from training.trigger.clusters import SHAPES, Clusters
+from training.trigger.objects import share
 from training.trigger.statistics import Resampling, measured
 
 LEAST_PT = 10.0
@@ -71,6 +72,18 @@ def area(good: Float64Array, bad: Float64Array) -> float:
     rank = (np.cumsum(count) - (count - 1) / 2)[inverse]
     assert len(values)
     return float((rank[: len(good)].sum() - len(good) * (len(good) + 1) / 2) / (len(good) * len(bad)))
+
+
+def shapes(signal: Clusters, background: Clusters | None, resampling: Resampling) -> tuple[Shape, ...]:
+    """Mean shapes of clusters of the sample and of pile-up, of those that have a cell in their shape."""
+    def mean(clusters: Clusters, name: str) -> Measured:
+        there = clusters.select(np.flatnonzero(clusters.last_layer > 0))
+        values = there.last_layer - there.first_layer + 1 if name == "length" else getattr(there, name)
+        return resampling.measure(share, np.asarray(values, dtype=np.float64), there.event)
+
+    return tuple(Shape.model_validate({
+        "name": name, "signal": mean(signal, name), "background": mean(background, name) if background else None})
+        for name in ("first_layer", "core", "length", "width"))
 
 
 def rows_above(pt: Float64Array) -> Int64Array:

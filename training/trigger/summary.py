@@ -10,13 +10,13 @@ import numpy as np
 from models.arrays import Float64Array
 from models.chip import LINK_BITS
 from training.production.farm import Counts
-from training.results.trigger import Difference, LinkUse, Measured, SampleResult, SystemResult, TriggerStudy
+from training.results.trigger import Difference, LinkUse, Measured, SampleResult, Shape, SystemResult, TriggerStudy
 from training.trigger import study
 from training.trigger.clusters import Clusters
 from training.trigger.display import displays
 from training.trigger.events import GUNS, MINIMUM_BIAS, Truth
 from training.trigger.frames import FrontEnd
-from training.trigger.identification import identification, rows_above
+from training.trigger.identification import identification, rows_above, shapes
 from training.trigger.jets import JetFolds, generated, matched_jets, reconstructed
 from training.trigger.objects import LEAST_PT, Folds, Objects, matched_clusters, quality
 from training.trigger.rates import Resampled, largest, possible_rates, rate_curve
@@ -55,6 +55,7 @@ def _analyse(
     for sample in job.samples:
         name = sample.name
         found, rates, points, roc = None, None, [], None
+        forms: tuple[Shape, ...] = ()
         if name != MINIMUM_BIAS:
             here = _measured(name, clusters[name], truths[name], ordinary, job.n_events, system.layer_weights)
             objects = here.objects
@@ -66,13 +67,15 @@ def _analyse(
                     one = Resampled(here.top, objects, rate, resampling, LEAST_PT)
                     points.append(one.point())
                     resampled[name, f"efficiency at {rate:g} of the bunch crossings"] = one.efficiency, one.efficiencies
-            if here.background is not None:
+            if name in GUNS:
                 near = objects.matched[(objects.matched >= 0) & (objects.matched_pt() > LEAST_PT)]
-                roc = identification(clusters[name].select(np.unique(near)), here.background, resampling)
+                signal = clusters[name].select(np.unique(near))
+                forms = shapes(signal, here.background, resampling)
+                roc = identification(signal, here.background, resampling) if here.background is not None else None
         parts.append(SampleResult(
             sample=name, links=_link_use(chips, counts[name]), working_points=tuple(points), identification=roc,
             clusters_per_event=len(clusters[name]) / job.n_events, objects=found,
-            rates=rates))
+            rates=rates, shapes=forms))
     return _Analysed(SystemResult(
         name=system.name, file=system.where, digest=system.digest(), weights=dict(study.weights_of(system)),
         samples=tuple(parts)), resampled)

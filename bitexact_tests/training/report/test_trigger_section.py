@@ -43,6 +43,9 @@ def test_section_has_every_system_and_figure() -> None:
         section = trigger_section(study(), "absent")
         (child,) = section.children
         assert [row[0].text for row in child.tables[0].rows] == ["one", "other", "all"]
+        assert [cell.text for cell in child.tables[2].rows[1]] == [
+            "other", "3.000 ± 0.300", "6.000 ± 0.600", "9.000 ± 0.900", "18.000 ± 1.800", "20.000 ± 2.000",
+            "40.000 ± 4.000", "4.000 ± 0.400", "8.000 ± 0.800"]
         names = {plot.name for plot in (*section.plots, *child.plots)}
         assert names == {"trigger_electrons_rates", "trigger_event_0", "trigger_electrons_pt", "trigger_electrons_eta",
                          "trigger_electrons_turn_on", "trigger_electrons_roc"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,7 +12,7 @@ from training.production.geometry import trigger_layers
 from training.trigger.calibration import fit, fit_line, halves, nominal
 from training.trigger.clusters import Clusters
 from training.trigger.events import Truth
-from training.trigger.identification import area, background_at, identification
+from training.trigger.identification import area, background_at, identification, shapes
 from training.trigger.matching import delta_phi, match
 from training.trigger.objects import PT_EDGES, Folds, Objects, energy_terms, quality
 from training.trigger.rates import Resampled, largest, possible_rates, rate_curve, threshold_at
@@ -286,6 +288,19 @@ def test_identification_of_shapes_that_differ_and_that_do_not() -> None:
     assert apart.area.value == pytest.approx(1, abs=0.01) and alike.area.value == pytest.approx(0.5, abs=0.12)
     assert apart.background_at_95.value == pytest.approx(0, abs=0.02)
     assert identification(with_width(3, 1.0), with_width(300, 1.0), Resampling(300, 10)) is None
+
+
+def test_mean_shapes() -> None:
+    """Layers 3 to 9, 5 to 21, and a cluster without a cell in its shape, which does not count."""
+    one, zero = np.ones(3, np.int64), np.zeros(3)
+    clusters = replace(clusters_of(np.ones((3, len(trigger_layers()))), zero + 2.0, np.arange(3)),
+                       first_layer=np.array([3, 5, 0]), last_layer=np.array([9, 21, 0]), core=np.array([4, 9, 0]),
+                       width=np.array([0.003, 0.005, 0.0]))
+    found = {shape.name: shape for shape in shapes(clusters, clusters.select(one[:1]), Resampling(3))}
+    values = {name: (shape.signal.value, shape.background and shape.background.value) for name, shape in found.items()}
+    assert values == {"first_layer": (4, 5), "length": (12, 17), "core": (6.5, 9), "width": (0.004, 0.005)}
+    assert found["core"].signal.error is not None and found["core"].signal.error > 0
+    assert shapes(clusters, None, Resampling(3))[0].background is None
 
 
 def test_medians_of_few_values_are_absent() -> None:
