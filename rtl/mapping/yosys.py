@@ -49,6 +49,11 @@ def export(top: Block, folder: Path) -> list[Path]:
     return files
 
 
+def command() -> list[str]:
+    """Start of a Yosys that takes a script on stdin."""
+    return [sys.executable, "-c", _RUNNER]
+
+
 def run(commands: Iterable[str], timeout_seconds: float = 600) -> str:
     """Run commands in a fresh Yosys; returns its log.
 
@@ -56,7 +61,7 @@ def run(commands: Iterable[str], timeout_seconds: float = 600) -> str:
     of its own because a failing command ends it, and so that it can be timed out.
     """
     script = "\n".join(commands)
-    with process([sys.executable, "-c", _RUNNER], stdin=PIPE, stdout=PIPE, stderr=PIPE) as started:
+    with process(command(), stdin=PIPE, stdout=PIPE, stderr=PIPE) as started:
         try:
             log, complaints = started.communicate(script, timeout_seconds)
         except subprocess.TimeoutExpired:

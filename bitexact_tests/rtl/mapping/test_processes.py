@@ -18,7 +18,7 @@ _TOOL = "import os, pathlib, time; pathlib.Path({pid!r}).write_text(str(os.getpi
 _YOSYS = """
 import sys
 from rtl.mapping import yosys
-yosys._RUNNER = sys.argv[1]
+yosys.command = lambda: [sys.executable, "-c", sys.argv[1]]
 yosys.run(["help"])
 """
 _NEXTPNR = """
