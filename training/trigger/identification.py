@@ -8,8 +8,7 @@ from models.arrays import Float64Array, Int64Array
 from models.errors import not_installed
 from training.results.trigger import Identification, Measured, Shape
 from training.trigger.clusters import SHAPES, Clusters
-from training.trigger.objects import share
-from training.trigger.statistics import Resampling, measured
+from training.trigger.statistics import Resampling, mean, measured
 
 LEAST_PT = 10.0
 """GeV, calibrated; clusters below are not looked at."""
@@ -76,13 +75,13 @@ def area(good: Float64Array, bad: Float64Array) -> float:
 
 def shapes(signal: Clusters, background: Clusters | None, resampling: Resampling) -> tuple[Shape, ...]:
     """Mean shapes of clusters of the sample and of pile-up, of those that have a cell in their shape."""
-    def mean(clusters: Clusters, name: str) -> Measured:
+    def of(clusters: Clusters, name: str) -> Measured:
         there = clusters.select(np.flatnonzero(clusters.last_layer > 0))
         values = there.last_layer - there.first_layer + 1 if name == "length" else getattr(there, name)
-        return resampling.measure(share, np.asarray(values, dtype=np.float64), there.event)
+        return resampling.measure(mean, np.asarray(values, dtype=np.float64), there.event)
 
     return tuple(Shape.model_validate({
-        "name": name, "signal": mean(signal, name), "background": mean(background, name) if background else None})
+        "name": name, "signal": of(signal, name), "background": of(background, name) if background else None})
         for name in ("first_layer", "core", "length", "width"))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from models.arrays import Float64Array, IntArray
 from training.results.trigger import Binned, RateCurve, WorkingPoint
 from training.trigger.objects import PT_EDGES, Objects, share
-from training.trigger.statistics import Resampling, measured
+from training.trigger.statistics import Resampling, mean, measured
 
 RATES = (0.1, 0.03, 0.01)
 """Shares of bunch crossings for which thresholds are found, as far as there are events for them."""
@@ -69,9 +69,9 @@ class Resampled:
         values = []
         for index in range(len(PT_EDGES) - 1):
             rows = np.flatnonzero(number == index)
-            passes = self._found[rows]
-            values.append(measured(above(passes, self.threshold), [
-                above(passes[drawn], threshold) for drawn, threshold
+            found = self._found[rows]
+            values.append(measured(mean((found > self.threshold).astype(np.float64)), [
+                mean((found[drawn] > threshold).astype(np.float64)) for drawn, threshold
                 in zip(self._resampling.draws(self._event[rows]), self.thresholds, strict=True)]))
         return WorkingPoint(
             rate=self.rate, threshold=measured(self.threshold, self.thresholds),

@@ -12,13 +12,13 @@ from training.results.trigger import Binned, Measured
 
 CORE = 0.683
 """Share of a normal distribution within one standard deviation."""
-_FEWEST = 5
-"""Values needed for a median or a width."""
+FEWEST = 5
+"""Values needed for a median, a width or a mean: resamples of one value would have no error."""
 
 
 def effective_width(values: Float64Array) -> float:
     """Half of the narrowest interval with 68.3% of the values; NaN for fewer than five."""
-    if len(values) < _FEWEST:
+    if len(values) < FEWEST:
         return float("nan")
     ordered = np.sort(values)
     inside = int(np.ceil(CORE * len(ordered)))
@@ -27,7 +27,12 @@ def effective_width(values: Float64Array) -> float:
 
 def median(values: Float64Array) -> float:
     """Median; NaN for fewer than five values."""
-    return float(np.median(values)) if len(values) >= _FEWEST else float("nan")
+    return float(np.median(values)) if len(values) >= FEWEST else float("nan")
+
+
+def mean(values: Float64Array) -> float:
+    """Mean; NaN for fewer than five values."""
+    return float(values.mean()) if len(values) >= FEWEST else float("nan")
 
 
 def relative_width(values: Float64Array) -> float:
@@ -62,9 +67,9 @@ class Resampling:
 
 
 def measured(value: float, resampled: list[float] | Float64Array) -> Measured:
-    """A value with the standard deviation of its resamples; absent ones are left out."""
+    """A value with the standard deviation of its resamples; absent ones are left out, and no value has no error."""
     there = np.asarray(resampled, dtype=np.float64)
-    there = there[np.isfinite(there)]
+    there = there[np.isfinite(there) & np.isfinite(value)]
     return Measured(value=float(value), error=float(there.std(ddof=1)) if len(there) > 1 else None)
 
 

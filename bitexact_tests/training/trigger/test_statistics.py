@@ -263,6 +263,16 @@ def test_efficiency_at_a_rate() -> None:
     assert point.efficiency.error is not None and 0 < point.efficiency.error < 0.1
 
 
+def test_turn_on_of_few_objects_is_absent() -> None:
+    """Each resample of one object passes, or none does: an error of 0 would look as if it were known."""
+    few = objects(30)
+    point = Resampled(RNG.uniform(0, 60, 30), few, 0.1, Resampling(30, 20), 10.0).point()
+    n = np.histogram(few.pt, PT_EDGES)[0]
+    for field in ("value", "error"):
+        absent = [getattr(one, field) is None for one in point.turn_on.values]
+        assert absent == [one < 5 for one in n.tolist()] and 0 < sum(absent) < len(n)
+
+
 def test_area_is_the_probability_of_the_right_order() -> None:
     good, bad = RNG.integers(0, 9, 60).astype(float), RNG.integers(0, 7, 80).astype(float)
     order = (good[:, None] > bad).mean() + (good[:, None] == bad).mean() / 2
@@ -295,12 +305,14 @@ def test_mean_shapes() -> None:
     one, zero = np.ones(3, np.int64), np.zeros(3)
     clusters = replace(clusters_of(np.ones((3, len(trigger_layers()))), zero + 2.0, np.arange(3)),
                        first_layer=np.array([3, 5, 0]), last_layer=np.array([9, 21, 0]), core=np.array([4, 9, 0]),
-                       width=np.array([0.003, 0.005, 0.0]))
-    found = {shape.name: shape for shape in shapes(clusters, clusters.select(one[:1]), Resampling(3))}
+                       width=np.array([0.003, 0.005, 0.0])).select(np.tile([0, 1, 2], 5))
+    found = {shape.name: shape for shape in shapes(clusters, clusters.select(one.repeat(2)), Resampling(3))}
     values = {name: (shape.signal.value, shape.background and shape.background.value) for name, shape in found.items()}
     assert values == {"first_layer": (4, 5), "length": (12, 17), "core": (6.5, 9), "width": (0.004, 0.005)}
     assert found["core"].signal.error is not None and found["core"].signal.error > 0
     assert shapes(clusters, None, Resampling(3))[0].background is None
+    few = shapes(clusters.select(np.arange(3)), None, Resampling(3))[0].signal
+    assert (few.value, few.error) == (None, None), "of two clusters"
 
 
 def test_medians_of_few_values_are_absent() -> None:
