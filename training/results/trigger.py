@@ -10,8 +10,8 @@ from typing_extensions import Self
 from models.notebook import html_table
 from models.result import Result, Rounded, RoundedOrNone
 
-COLLISIONS_KHZ = 31_000.0
-"""Bunch crossings with collisions per second, in kHz: 2,760 of 3,564 in each orbit of 11.2 kHz."""
+COLLISIONS_KHZ = 2760 * 11.2455
+"""Bunch crossings with collisions per second, in kHz: 2,760 of 3,564 in each orbit of 11.2455 kHz."""
 
 
 class Measured(Result):
@@ -254,3 +254,6 @@ class ListedSystem(Result):
     """What the number of links of a module follows from: `layers`, or a list of modules."""
     rules: tuple[dict[str, Any], ...]
     """As in the file of the system, the first that fits a module is taken; null is what a rule does not ask for."""
+    clusters: dict[str, Any]
+    """Settings of clusters, also those that are not in the file."""
+    layer_weights: str

@@ -51,7 +51,7 @@ def test_section_has_every_system_and_figure() -> None:
                          "trigger_electrons_turn_on", "trigger_electrons_roc"}
         pictures = {plot.name: as_svg(plot.figure, plot.caption, plot.name) for plot in (*section.plots, *child.plots)}
     assert "<title>other: 0.100 at 0.5 GeV</title>" in pictures["trigger_electrons_pt"]
-    assert "<title>one: above 20 GeV 3,100 kHz</title>" in pictures["trigger_electrons_rates"]
+    assert "<title>one: above 20 GeV 3,104 kHz</title>" in pictures["trigger_electrons_rates"]
     assert "<title>all: cluster of 12.0 GeV</title>" in pictures["trigger_event_0"]
     assert section.tables[0].rows[0][3].text == "-0.100 ± -0.010"
 

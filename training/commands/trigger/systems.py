@@ -22,7 +22,8 @@ def systems(json_: JsonFile = None, csv: CsvFile = None) -> None:
         [(name, system.name, "; ".join(map(_words, system.rules)))
          for name, system in found.items()])
     listed = tuple(ListedSystem(name=name, title=system.name, links=system.links.allocation, rules=tuple(
-        rule.model_dump(mode="json") for rule in system.rules)) for name, system in found.items())
+        rule.model_dump(mode="json") for rule in system.rules), clusters=system.clusters.model_dump(mode="json"),
+        layer_weights=system.layer_weights) for name, system in found.items())
     if json_:
         ResultList[ListedSystem](listed).save(json_)
     if csv:
