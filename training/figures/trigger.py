@@ -13,6 +13,7 @@ from training.figures.style import COLOURS, ink, tip
 from training.results.trigger import COLLISIONS_KHZ, Binned, EventDisplay, TriggerStudy
 
 _MARKERS = "os^Dv<>P"
+_ROC_FROM = 0.5
 _TITLES = {"pt": "generated transverse momentum [GeV]", "eta": "|η|"}
 
 
@@ -69,7 +70,10 @@ def roc(study: TriggerStudy, sample: str) -> Figure:
         if found is not None:
             axes.plot(found.signal, found.background, color=COLOURS[number % len(COLOURS)],
                       label=f"{system.name}: area {found.area}")
-    axes.set(xlabel=f"share of {sample} that pass", ylabel="share of pile-up clusters that pass", xlim=(0.5, 1.0),
+            x, y = np.array(found.signal), np.array(found.background)
+            shown = x >= _ROC_FROM
+            _tips(axes, x[shown], y[shown], number, f"{system.name}: {{y:.3f}} of the pile-up at {{x:.3f}}")
+    axes.set(xlabel=f"share of {sample} that pass", ylabel="share of pile-up clusters that pass", xlim=(_ROC_FROM, 1.0),
              yscale="symlog")
     axes.set_yscale("symlog", linthresh=0.01)
     axes.set_ylim(0, 1.4)  # the label of 1 needs room above it

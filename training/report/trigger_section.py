@@ -101,7 +101,7 @@ def _links(study: TriggerStudy, sample: str) -> Table:
 
 
 def _objects(study: TriggerStudy, sample: str) -> Table:
-    titles = ["system", "response", "resolution", "eta", "phi", "matched", "threshold, GeV", "efficiency",
+    titles = ["system", "response", "resolution", "η, 0.001", "φ, 0.001", "matched", "threshold, GeV", "efficiency",
               "pile-up at 95%", "ROC area"]
     rows = []
     for one in study.systems:
@@ -110,11 +110,12 @@ def _objects(study: TriggerStudy, sample: str) -> Table:
         assert objects is not None
         rows.append([
             Cell(one.name), *(_measured(value) for value in (
-                objects.response, objects.resolution, objects.eta, objects.phi, objects.efficiency)),
+                objects.response, objects.resolution, objects.eta.times(_THOUSAND), objects.phi.times(_THOUSAND),
+                objects.efficiency)),
             _measured(point.threshold if point else None), _measured(point.efficiency if point else None),
             _measured(found.background_at_95 if found else None), _measured(found.area if found else None)])
     return Table(titles, rows, frozenset(range(1, len(titles))),
-                 caption=f"Generated {sample} above 10 GeV; eta and phi are effective resolutions")
+                 caption=f"Generated {sample} above 10 GeV; η and φ are effective resolutions")
 
 
 def _shapes(study: TriggerStudy, sample: str) -> list[Table]:

@@ -43,6 +43,8 @@ def test_section_has_every_system_and_figure() -> None:
         section = trigger_section(study(), "absent")
         (child,) = section.children
         assert [row[0].text for row in child.tables[0].rows] == ["one", "other", "all"]
+        positions = dict(zip(child.tables[1].titles, child.tables[1].rows[0], strict=True))
+        assert positions["η, 0.001"].text == positions["φ, 0.001"].text == "900.000 ± 90.000"
         assert [cell.text for cell in child.tables[2].rows[1]] == [
             "other", "3.000 ± 0.300", "6.000 ± 0.600", "9.000 ± 0.900", "18.000 ± 1.800", "20.000 ± 2.000",
             "40.000 ± 4.000", "4.000 ± 0.400", "8.000 ± 0.800"]
@@ -51,6 +53,7 @@ def test_section_has_every_system_and_figure() -> None:
                          "trigger_electrons_turn_on", "trigger_electrons_roc"}
         pictures = {plot.name: as_svg(plot.figure, plot.caption, plot.name) for plot in (*section.plots, *child.plots)}
     assert "<title>other: 0.100 at 0.5 GeV</title>" in pictures["trigger_electrons_pt"]
+    assert "<title>one: 1.000 of the pile-up at 1.000</title>" in pictures["trigger_electrons_roc"]
     assert "<title>one: above 20 GeV 3,104 kHz</title>" in pictures["trigger_electrons_rates"]
     assert "<title>all: cluster of 12.0 GeV</title>" in pictures["trigger_event_0"]
     assert section.tables[0].rows[0][3].text == "-0.100 ± -0.010"
