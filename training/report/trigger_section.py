@@ -24,7 +24,7 @@ def verdict(study: TriggerStudy) -> list[str]:
     found = []
     for sample in study.samples:
         ranked = _ranked(study, sample)
-        if not ranked:
+        if not ranked or _judged(ranked[0], sample).value is None:
             continue
         best, links = ranked[0], ranked[0].on(sample).links
         point, objects = _point(best, sample), best.on(sample).objects
@@ -103,11 +103,12 @@ def _links(study: TriggerStudy, sample: str) -> Table:
 def _objects(study: TriggerStudy, sample: str) -> Table:
     titles = ["system", "response", "resolution", "η, 0.001", "φ, 0.001", "matched", "threshold, GeV", "efficiency",
               "pile-up at 95%", "ROC area"]
-    rows = []
+    rows, least_pt = [], 0.0
     for one in study.systems:
         here, point = one.on(sample), _point(one, sample)
         objects, found = here.objects, here.identification
         assert objects is not None
+        least_pt = objects.least_pt
         rows.append([
             Cell(one.name), *(_measured(value) for value in (
                 objects.response, objects.resolution, objects.eta.times(_THOUSAND), objects.phi.times(_THOUSAND),
@@ -115,7 +116,7 @@ def _objects(study: TriggerStudy, sample: str) -> Table:
             _measured(point.threshold if point else None), _measured(point.efficiency if point else None),
             _measured(found.background_at_95 if found else None), _measured(found.area if found else None)])
     return Table(titles, rows, frozenset(range(1, len(titles))),
-                 caption=f"Generated {sample} above 10 GeV; η and φ are effective resolutions")
+                 caption=f"Generated {sample} above {least_pt:g} GeV; η and φ are effective resolutions")
 
 
 def _shapes(study: TriggerStudy, sample: str) -> list[Table]:

@@ -17,7 +17,7 @@ from training.trigger.display import displays
 from training.trigger.events import GUNS, MINIMUM_BIAS, Truth
 from training.trigger.frames import FrontEnd
 from training.trigger.identification import identification, rows_above, shapes
-from training.trigger.jets import JetFolds, generated, matched_jets, reconstructed
+from training.trigger.jets import LEAST_GENERATED_PT, JetFolds, generated, matched_jets, reconstructed
 from training.trigger.objects import LEAST_PT, Folds, Objects, matched_clusters, quality
 from training.trigger.rates import Resampled, largest, possible_rates, rate_curve
 from training.trigger.statistics import Resampling, measured, relative_width
@@ -59,12 +59,13 @@ def _analyse(
         if name != MINIMUM_BIAS:
             here = _measured(name, clusters[name], truths[name], ordinary, job.n_events, system.layer_weights)
             objects = here.objects
-            found = quality(objects, resampling)
-            resampled[name, "resolution"] = _resolution(objects, resampling)
+            least_pt = LEAST_PT if name in GUNS else LEAST_GENERATED_PT
+            found = quality(objects, resampling, least_pt)
+            resampled[name, "resolution"] = _resolution(objects, resampling, least_pt)
             if here.top is not None:
                 rates = rate_curve(here.top, resampling)
                 for rate in possible_rates(job.n_events):
-                    one = Resampled(here.top, objects, rate, resampling, LEAST_PT)
+                    one = Resampled(here.top, objects, rate, resampling, least_pt)
                     points.append(one.point())
                     resampled[name, f"efficiency at {rate:g} of the bunch crossings"] = one.efficiency, one.efficiencies
             if name in GUNS:
@@ -113,8 +114,8 @@ def _measured(
     return _Reconstructed(objects, largest(others.event, calibrations.pt(others), n_events))
 
 
-def _resolution(objects: Objects, resampling: Resampling) -> tuple[float, Float64Array]:
-    rows = np.flatnonzero((objects.matched >= 0) & (objects.pt > LEAST_PT))
+def _resolution(objects: Objects, resampling: Resampling, least_pt: float) -> tuple[float, Float64Array]:
+    rows = np.flatnonzero((objects.matched >= 0) & (objects.pt > least_pt))
     ratio = objects.found_pt[objects.matched[rows]] / objects.pt[rows]
     return relative_width(ratio), np.array([relative_width(ratio[drawn])
                                             for drawn in resampling.draws(objects.event[rows])])

@@ -22,6 +22,13 @@ def test_verdict_names_the_best_that_sends_frames_and_its_cost() -> None:
         "one (70 bits)."]
 
 
+def test_no_verdict_without_a_value() -> None:
+    content = json.loads(study().model_dump_json())
+    for one in content["systems"]:
+        one["samples"][0]["working_points"], one["samples"][0]["objects"]["resolution"]["value"] = [], None
+    assert verdict(TriggerStudy.model_validate_json(json.dumps(content))) == []
+
+
 def test_verdict_of_one_system() -> None:
     one = study()
     alone = one.model_copy(update={"systems": one.systems[:1], "differences": ()})
@@ -43,6 +50,7 @@ def test_section_has_every_system_and_figure() -> None:
         section = trigger_section(study(), "absent")
         (child,) = section.children
         assert [row[0].text for row in child.tables[0].rows] == ["one", "other", "all"]
+        assert child.tables[1].caption.startswith("Generated electrons above 10 GeV")
         positions = dict(zip(child.tables[1].titles, child.tables[1].rows[0], strict=True))
         assert positions["η, 0.001"].text == positions["φ, 0.001"].text == "900.000 ± 90.000"
         assert [cell.text for cell in child.tables[2].rows[1]] == [

@@ -19,7 +19,6 @@ from training.production.farm import FarmConfig
 from training.results.trigger import COLLISIONS_KHZ, Difference, Measured, TriggerStudy
 from training.trigger import study
 from training.trigger.events import EVENTS_APART, SAMPLES, EventSample
-from training.trigger.objects import LEAST_PT
 from training.trigger.summary import summarise
 from training.trigger.system import System
 
@@ -124,8 +123,8 @@ def show(result: TriggerStudy) -> None:
                           f"({_percent(first.constant)}), E in GeV")
         points = result.systems[0].on(name).working_points
         if points:
-            console.print(f"Above {LEAST_PT:g} GeV; threshold in GeV at a rate of {points[-1].rate:.0%} of the bunch "
-                          f"crossings, about {points[-1].rate * COLLISIONS_KHZ:,.0f} kHz.")
+            console.print(f"Above {objects.least_pt:g} GeV; threshold in GeV at a rate of {points[-1].rate:.0%} of the "
+                          f"bunch crossings, about {points[-1].rate * COLLISIONS_KHZ:,.0f} kHz.")
     for one in result.differences:
         console.print(difference_text(one, result.systems[0].name))
 
