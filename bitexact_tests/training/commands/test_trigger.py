@@ -88,10 +88,11 @@ def test_jets_are_generated_above_20_gev(
 
 
 def test_minimum_bias_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("pythia8mc")
-    result = run(tmp_path, "--sample", "minbias", "--pile-up", "0", "--events", "1")
+    pytest.importorskip("uproot")
+    path = ntuples.write(tmp_path / "file.root", [ntuples.event(np.random.default_rng(2), 30)])
+    result = run(tmp_path, "--ntuple", f"minbias={path}", "--events", "1")
     shown = " ".join((result.output + capfd.readouterr().err).split())
-    assert result.exit_code == 0 and "1 events of minbias with 0 pile-up" in shown
+    assert result.exit_code == 0 and "1 events of minbias with 200 pile-up" in shown
     assert "Rates are of calibrated objects: add a sample to calibrate with, such as --sample electrons." in shown
     assert "BC 2.23 70.9 0.99" in shown
 
