@@ -38,7 +38,9 @@ def turn_on(study: TriggerStudy, sample: str) -> Figure:
         points = system.on(sample).working_points
         if points:
             rate = points[-1].rate
-            _curve(axes, number, f"{system.name}, {points[-1].threshold.value:.0f} GeV", points[-1].turn_on)
+            threshold = points[-1].threshold.value
+            if threshold is not None:
+                _curve(axes, number, f"{system.name}, {threshold:.0f} GeV", points[-1].turn_on)
     axes.set(xlabel=_TITLES["pt"], ylabel=f"efficiency at {rate:.0%} of the bunch crossings" if rate else "efficiency",
              ylim=(0, 1.05))
     axes.legend()

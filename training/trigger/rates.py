@@ -24,8 +24,14 @@ def largest(event: IntArray, pt: Float64Array, n_events: int) -> Float64Array:
 
 
 def above(values: Float64Array, threshold: float) -> float:
-    """Share of values above a threshold; NaN of none."""
-    return share((values > threshold).astype(np.float64))
+    """Share of values above a threshold; NaN of none, or without a threshold."""
+    return share(passes(values, threshold))
+
+
+def passes(values: Float64Array, threshold: float) -> Float64Array:
+    """1 for each value above a threshold, 0 for others; NaN without a threshold."""
+    found: Float64Array = np.where(np.isnan(threshold), np.nan, values > threshold)
+    return found
 
 
 def rate_curve(top: Float64Array, resampling: Resampling) -> RateCurve:
@@ -41,9 +47,10 @@ def possible_rates(n_events: int) -> list[float]:
 
 
 def threshold_at(top: Float64Array, rate: float) -> float:
-    """Threshold which the share `rate` of the events exceeds: one of the values, or 0."""
+    """Threshold which the share `rate` of the events exceeds: one of the values; NaN if fewer events have an object."""
     n_above = round(rate * len(top))
-    return float(np.sort(top)[::-1][n_above]) if n_above < len(top) else 0.0
+    found = float(np.sort(top)[::-1][n_above]) if n_above < len(top) else 0.0
+    return found if found > 0 else float("nan")
 
 
 class Resampled:
@@ -70,8 +77,8 @@ class Resampled:
         for index in range(len(PT_EDGES) - 1):
             rows = np.flatnonzero(number == index)
             found = self._found[rows]
-            values.append(measured(mean((found > self.threshold).astype(np.float64)), [
-                mean((found[drawn] > threshold).astype(np.float64)) for drawn, threshold
+            values.append(measured(mean(passes(found, self.threshold)), [
+                mean(passes(found[drawn], threshold)) for drawn, threshold
                 in zip(self._resampling.draws(self._event[rows]), self.thresholds, strict=True)]))
         return WorkingPoint(
             rate=self.rate, threshold=measured(self.threshold, self.thresholds),

@@ -236,6 +236,17 @@ def test_threshold_leaves_the_rate() -> None:
     assert possible_rates(100) == [0.1] and possible_rates(1000) == [0.1, 0.03, 0.01]
 
 
+def test_a_rate_that_no_threshold_gives_is_absent() -> None:
+    """Of 400 events with 30 objects: a tenth of them is above nothing, so there is no comparison at equal rate."""
+    here, top = objects(), np.where(np.arange(400) < 30, 20.0 + np.arange(400), 0.0)
+    assert np.isnan(threshold_at(top, 0.1)) and threshold_at(top, 0.05) == 29
+    one = Resampled(top, here, 0.1, Resampling(400, 20), 10.0)
+    point = one.point()
+    assert np.isnan(one.efficiency)
+    for value in (point.threshold, point.efficiency, *point.turn_on.values):
+        assert (value.value, value.error) == (None, None)
+
+
 def test_rates_fall_with_the_threshold() -> None:
     top = RNG.exponential(10, 500)
     curve = rate_curve(top, Resampling(500, 20))
