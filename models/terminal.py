@@ -6,7 +6,7 @@ import codecs
 import io
 import sys
 
-SPELT = {"±": "+-", "≤": "<=", "σ": "sigma", "η": "eta", "√": "sqrt", "⊕": "(+)"}
+SPELT = {"±": "+-", "≤": "<=", "σ": "sigma", "η": "eta", "φ": "phi", "√": "sqrt", "⊕": "(+)"}
 """The signs of our own texts; what comes from names of files is escaped."""
 
 
