@@ -63,7 +63,8 @@ COMMANDS: dict[str, tuple[Words, ...]] = {
          "--output", "{out}/exact"),),
     "train, refining decoder": (
         ("training", "data", "generate", "--n-modules", "20000", "--output", "{out}/calq.csv"),
-        ("training", "train", "--config", "weights/econ_t_5elink", "--data", "{out}/calq.csv", *_EPOCH,
+        ("training", "train", "--config", "configs/weights/econ_t_5elink.yaml", "--data", "{out}/calq.csv",
+         "--set", "training.stages=[]", "--set", "training.epochs=1", "--set", "training.final_fraction=0",
          "--output", "{out}/refining"),),
     "compare, 5,000 modules": (
         ("training", "data", "generate", "--source", "toy", "--n-modules", "5000", "--output", "{out}/toy.csv"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,3 +50,13 @@ def test_command_that_fails_has_no_row(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"exit 2: .*no\.npz"):
         where.row("missing", [("emulator", "encode", "--weights", str(tmp_path / "no.npz"), "--input", "no.csv",
                                "--output", str(tmp_path / "out.csv"))], tmp_path)
+
+
+@pytest.mark.parametrize("words", [words for commands in where.COMMANDS.values() for words in commands
+                                   if words[1] == "train"], ids=lambda words: words[-1])
+def test_every_training_of_the_table_begins(words: tuple[str, ...], tmp_path: Path) -> None:
+    given = [word.replace("{out}", str(tmp_path)) for word in words]
+    # It checks the configuration and the options before it reads charges: these are not there.
+    result = subprocess.run([sys.executable, "-m", *given, "--data", str(tmp_path / "none.csv")], cwd=where.REPOSITORY,
+                            capture_output=True, text=True, check=False)
+    assert result.returncode == 2 and ".csv: No such file" in result.stderr, result.stderr
