@@ -44,9 +44,9 @@ def command(step: str, folder: Path, n_events: int, workers: int) -> list[str | 
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Digest of each file that is in sight, by name."""
+    """Digest of each finished file, by name; what a killed process had begun stays hidden, and is of no job."""
     found = {}
-    for path in sorted(folder.rglob("*.parquet")):
+    for path in sorted(folder.rglob("[!.]*.parquet")):
         digest = hashlib.sha256()
         with path.open("rb") as file:
             while piece := file.read(_PIECE):
@@ -102,7 +102,7 @@ def rates(folder: Path, n_events: int, workers: list[int]) -> dict[str, str]:
         found = same
     for step, alone in first.items():
         files = folder / f"workers_{workers[0]}"
-        size = sum(path.stat().st_size for path in (files / step).rglob("*.parquet")) / n_modules(files)
+        size = sum(path.stat().st_size for path in (files / step).rglob("[!.]*.parquet")) / n_modules(files)
         sys.stdout.write(f"10^9 modules, {step}: {1e9 * alone.cpu_seconds / n_modules(files) / 3600:.1f} core hours, "
                          f"{size:.0f} GB\n")
     sys.stdout.flush()
