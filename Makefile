@@ -50,8 +50,7 @@ COMPILE = $(VENV)/bin/uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --univ
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYTHONUNBUFFERED = 1
 
-done = @printf '%s\n' 'The report, verdict first: '$(call quoted,$(1)/report.html) \
-    'One module on its way:     $(VENV)/bin/econ-t show --run '$(call quoted,$(1))' --row 17 --algorithm all'
+next = @printf '%s\n' 'Next, one module on its way: $(VENV)/bin/econ-t show --run '$(call quoted,$(1))' --row 17 --algorithm all'
 
 # Before the steps of the main job, in one shell.
 resumable = trap 'echo "Interrupted. The same command continues: finished trainings stay, an unfinished one resumes from its checkpoint." >&2; exit 130' INT TERM; set -e;
@@ -71,11 +70,11 @@ ifeq ($(origin CONFIG)$(origin RUN),filefile)
 	done; \
 	$(MAKE) --no-print-directory CONFIG=configs/econ_t_$(lastword $(BUDGETS))elink.yaml ARGS= \
 	    RUNS="$(BUDGETS:%=runs/econ_t_%elink)" physics distill size report
-	$(call done,runs/econ_t_$(lastword $(BUDGETS))elink)
+	$(call next,runs/econ_t_$(lastword $(BUDGETS))elink)
 else
 	@$(resumable) $(MAKE) --no-print-directory train; \
 	$(MAKE) --no-print-directory ARGS= hls compare evaluate physics distill size report
-	$(call done,$(RUN))
+	$(call next,$(RUN))
 endif
 
 setup: $(READY) ## make the virtual environment from the lock file, with this project and its command econ-t in it

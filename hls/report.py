@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,8 +56,10 @@ def implementations(projects: Mapping[str, Path], config: Config) -> list[Implem
             backend.check(config, project)
         found = _vendor_rows(name, project) if project is not None else []
         if not found:
-            state = "no report in the project: run make hls-synth" if backend.available() else \
-                f"{backend.missing()}; run make hls-synth where it is installed"
+            command = f"econ-t synth --project {shlex.quote(str(project))} --backend {name}" if project else \
+                "econ-t convert, then econ-t synth"
+            state = f"no report in the project: {command}" if backend.available() else \
+                f"{backend.missing()}; where it is installed: {command}"
             found = [Implementation(name=f"C++ ({name})", tool=state)]
         rows += found
     return rows

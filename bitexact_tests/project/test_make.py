@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,8 +28,8 @@ note("ends", *sys.argv[1:])
 """
 
 
-def run(folder: Path, *arguments: str) -> list[list[str]]:
-    """What the commands of `make` were given, after `starts` and `ends`, in the order in which they did."""
+def make(folder: Path, *arguments: str) -> tuple[list[list[str]], str]:
+    """What the commands of `make` were given, after `starts` and `ends`, in the order in which they did; and stdout."""
     fake, log, ready = folder / "python", folder / "log", folder / "ready"
     fake.write_text(_FAKE.format(python=sys.executable, log=str(log)))
     fake.chmod(0o755)
@@ -38,7 +39,12 @@ def run(folder: Path, *arguments: str) -> list[list[str]]:
     done = subprocess.run(["make", f"PYTHON={fake}", f"READY={ready}", *arguments], cwd=REPOSITORY, env=environment,
                           capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in log.read_text().splitlines()]
+    return [json.loads(line) for line in log.read_text().splitlines()], done.stdout
+
+
+def run(folder: Path, *arguments: str) -> list[list[str]]:
+    """What the commands were given alone."""
+    return make(folder, *arguments)[0]
 
 
 @pytest.mark.parametrize("jobs", ["-j1", "-j4"])
@@ -64,6 +70,20 @@ def test_every_budget_on_the_same_modules(tmp_path: Path) -> None:
     given = notes[-4]
     assert [run for word, run in pairwise(given) if word == "--run"] == ["runs/econ_t_2elink", "runs/econ_t_5elink"]
     assert given[given.index("--input") + 1] == "runs/econ_t_5elink/test.csv"
+
+
+@pytest.mark.parametrize(("arguments", "folder"), [(["BUDGETS=2 4"], "runs/econ_t_4elink"),
+                                                   (["RUN={}/it's mine"], "{}/it's mine")])
+def test_the_main_job_ends_with_the_next_command(tmp_path: Path, arguments: list[str], folder: str) -> None:
+    """Behind the two lines of the report: its verdict and its path."""
+    notes, printed = make(tmp_path, *(one.format(tmp_path) for one in arguments))
+    assert notes[-1][3] == "report"
+    *_, before, last = printed.splitlines()
+    assert " -m training report " in before, "the report has the words before"
+    title, _, command = last.partition(": ")
+    assert title == "Next, one module on its way"
+    assert shlex.split(command) == [".venv/bin/econ-t", "show", "--run", folder.format(tmp_path), "--row", "17",
+                                    "--algorithm", "all"]
 
 
 @pytest.mark.parametrize("which", ["all budgets", "one configuration"])

@@ -16,6 +16,7 @@ from training.commands.console import emd_progress
 from training.commands.options import RunConfig
 from training.fit.compare import compare as compare_runs
 from training.fit.run import Run
+from training.physics.wording import verdict_line
 
 
 def report(
@@ -37,7 +38,8 @@ def report(
 ) -> None:
     """Write the HTML page of a run, RUN/report.html, or of many runs; it needs neither network nor other files.
 
-    That of a shipped set is runs/shipped/NAME/report.html. Many runs are compared on the same modules.
+    The verdict in one line goes to stderr, the path of the page to stdout. That of a shipped set is
+    runs/shipped/NAME/report.html. Many runs are compared on the same modules.
 
     Example: econ-t report --run runs/econ_t_5elink --figures plots --format png
 
@@ -50,11 +52,15 @@ def report(
         return
     if run is None or runs:
         raise InputError("expected --run and one folder, or --compare and the folders of several runs")
-    from training.report.page import write_report  # noqa: PLC0415  (Matplotlib, which --help does without)
+    from training.report.page import gather, write_page  # noqa: PLC0415  (Matplotlib, which --help does without)
+    from training.report.verdict import headline  # noqa: PLC0415  (the same)
 
     trained = Run(run)
     chosen = Run(trained.folder, find_config(trained.weights_file, config), new=True)
-    typer.echo(write_report(chosen, json_, figures, format, label, umap), err=json_ == "-")
+    content = gather(chosen, umap)
+    page = write_page(content, chosen.report_file, json_, figures, format, label)
+    say(headline(content))
+    typer.echo(page, err=json_ == "-")
 
 
 def _compare(
@@ -72,4 +78,6 @@ def _compare(
     physics = compare_runs(runs, table, sorted({run.config.encoder.n_elinks for run in runs}), progress=emd_progress)
     if json_path:
         physics.save(json_path)
-    return write_runs_report(dict(zip(physics.weights, runs, strict=True)), physics, output)
+    page = write_runs_report(dict(zip(physics.weights, runs, strict=True)), physics, output)
+    say(f"{verdict_line(physics)}.")
+    return page

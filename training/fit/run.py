@@ -243,19 +243,19 @@ class Run:
 
     def rtl_file(self, technology: str) -> Path:
         """Path of the gate count of the RTL in a technology."""
-        return self.folder / f"rtl_{technology}.json"
+        return self.results_folder / f"rtl_{technology}.json"
 
     def rtl_files(self, technology: str) -> list[Path]:
         """All gate counts of the RTL in a technology, including those of folded and redundant designs."""
-        return sorted(self.folder.glob(f"rtl_{technology}*.json"))
+        return sorted(self.results_folder.glob(f"rtl_{technology}*.json"))
 
     def placed_files(self) -> list[Path]:
         """All results of place and route of the RTL."""
-        return sorted(self.folder.glob("placed*.json"))
+        return sorted(self.results_folder.glob("placed*.json"))
 
     def hls_projects(self) -> dict[str, Path]:
         """Existing folders of C++ projects, by backend."""
-        return {path.name.removeprefix("hls_"): path for path in sorted(self.folder.glob("hls_*"))}
+        return {path.name.removeprefix("hls_"): path for path in sorted(self.results_folder.glob("hls_*"))}
 
     def __repr__(self) -> str:
         if self.is_shipped:

@@ -21,12 +21,33 @@ def verdict_lines(comparison: Comparison) -> list[str]:
     return lines + ([undecided_text(comparison.undecided)] if comparison.undecided else [])
 
 
+def verdict_line(comparison: Comparison) -> str:
+    """Name, in one line, the algorithm with the smallest EMD on each budget with an autoencoder, and those that tie."""
+    winners: dict[str, list[int]] = {}
+    for verdict in map(comparison.verdict, comparison.decided):
+        tied = [one for one in verdict.others if one.margin and one.margin.tie]
+        names = [_algorithm(one) for one in (verdict.winner, *tied)]
+        winners.setdefault(" or ".join(names) + " (a tie)" * bool(tied), []).append(verdict.n_elinks)
+    if not winners:
+        return "No autoencoder was compared, so there is no verdict"
+    return "Smallest EMD: " + ", ".join(f"{name} on {budgets_text(on)}" for name, on in winners.items())
+
+
+def _algorithm(scheme: SchemeResult) -> str:
+    return ("shipped " if scheme.name.endswith("(shipped)") else "") + scheme.algorithm
+
+
+def budgets_text(n_elinks: Sequence[int]) -> str:
+    """`1 link`, `2 and 3 links`, `2, 3 and 5 links`."""
+    *most, last = n_elinks
+    return f"{', '.join(map(str, most))} and {last} links" if most else counted(last, "link")
+
+
 def undecided_text(n_elinks: Sequence[int]) -> str:
     """State that no autoencoder was compared on these budgets, and which commands compare one."""
-    *most, last = n_elinks
-    budgets = f"{', '.join(map(str, most))} and {last} links" if most else counted(last, "link")
-    return (f"{budgets}: no autoencoder was compared, so there is no verdict. Train one (econ-t train --config "
-            f"econ_t_{n_elinks[0]}elink --output runs/econ_t_{n_elinks[0]}elink), then compare again with its --run.")
+    return (f"{budgets_text(n_elinks)}: no autoencoder was compared, so there is no verdict. Train one (econ-t train "
+            f"--config econ_t_{n_elinks[0]}elink --output runs/econ_t_{n_elinks[0]}elink), then compare again with its "
+            "--run.")
 
 
 def verdict_text(verdict: Verdict) -> str:

@@ -42,7 +42,7 @@ def comparison_sections(physics: Comparison) -> list[Section]:
         Section("Modules on the wafer",
                 f"{len(sample.rows)} of the modules: the worst and the typical ones of each algorithm, and others "
                 "spread over every coordinate. All charges of a module share one scale, and so do all differences."
-                if sample else "physics.json was made by an earlier version, which kept no modules: make physics",
+                if sample else "physics.json was made by an earlier version, which kept no modules: compare again",
                 explorer="modules" if sample else ""),
         Section("Profiles", "How each algorithm depends on the module: this is where the ranking changes.",
                 explorer="profiles"),

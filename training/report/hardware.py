@@ -16,8 +16,9 @@ from models.config import Config
 from models.hardware import Implementation
 from models.weights import EncoderWeights
 from rtl.results import ChipSynthesis, ConstantSynthesis, Placement
+from training.report.commands import commands
 from training.results.pareto import ParetoScan
-from training.results.report import Hardware
+from training.results.report import Commands, Hardware
 from training.results.size import Size
 
 if TYPE_CHECKING:
@@ -42,36 +43,36 @@ def hardware(run: Run, found: Size | None = None) -> Hardware:
 
     `found`: estimates; default: those that the run holds of these weights.
     """
-    config = run.config
+    config, by = run.config, commands(run)
     kept = found or Size.find(run.size_file)
     kept = kept if kept and kept.is_of(run.weights.digest()) else None
-    rows = (CHIP, *_rtl_rows(run, kept), *_placed_rows(run), *_constant_rows(run, kept),
+    rows = (CHIP, *_rtl_rows(run, kept, by), *_placed_rows(run, by.placed), *_constant_rows(run, kept, by.constant),
             *implementations(run.hls_projects(), config))
-    return Hardware(counted=tuple(counted(config)), implementations=rows, pareto=_pareto(config, run.pareto_file),
-                    decoders=kept.decoders if kept else ())
+    return Hardware(counted=tuple(counted(config)), implementations=rows, decoders=kept.decoders if kept else (),
+                    pareto=_pareto(config, run.pareto_file, by.pareto))
 
 
-def _pareto(config: Config, path: Path) -> ParetoScan | None:
+def _pareto(config: Config, path: Path, command: str) -> ParetoScan | None:
     scan = ParetoScan.find(path)
     if scan:
-        config.encoder.check_same(scan.own.digest, f"{path}: made", "run make pareto again")
+        config.encoder.check_same(scan.own.digest, f"{path}: made", f"make it again: {command}")
     return scan
 
 
-def _rtl_rows(run: Run, found: Size | None) -> Iterable[Implementation]:
+def _rtl_rows(run: Run, found: Size | None, by: Commands) -> Iterable[Implementation]:
     for technology, title in TECHNOLOGY.items():
         rows = [rtl_row(run.config, path, title) for path in run.rtl_files(technology)]
         rows = rows or [row for row in found.block if row.name.endswith(title)] if found else rows
         yield from rows
         if not rows and technology in ASKED_FOR:
-            yield Implementation(name=f"RTL in {title}", tool=f"not run: make rtl-synth TECHNOLOGY={technology} "
-                                                              f"({ASKED_FOR[technology]})")
+            command = by.gates if technology == "gates" else by.look_up_tables
+            yield Implementation(name=f"RTL in {title}", tool=f"not run ({ASKED_FOR[technology]}): {command}")
 
 
 def rtl_row(config: Config, path: Path, title: str) -> Implementation:
     """Row for a file of `econ-t rtl synth`; raises InputError if it belongs to another spec."""
     found = ChipSynthesis.load(path)
-    config.encoder.check_same(found.digest, f"{path}: made", "run make rtl-synth again")
+    config.encoder.check_same(found.digest, f"{path}: made", "make it again with econ-t rtl synth")
     return synthesis_row(found, title)
 
 
@@ -98,11 +99,11 @@ def synthesis_row(found: ChipSynthesis, title: str) -> Implementation:
         fmax_mhz=fmax_mhz)
 
 
-def _placed_rows(run: Run) -> Iterable[Implementation]:
+def _placed_rows(run: Run, command: str) -> Iterable[Implementation]:
     """Rows of `econ-t rtl place`, which have a clock with wires."""
     for path in run.placed_files():
         found = Placement.load(path)
-        run.config.encoder.check_same(found.digest, f"{path}: made", "run make rtl-place again")
+        run.config.encoder.check_same(found.digest, f"{path}: made", f"make it again: {command}")
         slowest, fastest = found.spread_mhz
         yield Implementation(
             name=f"{found.name}, placed in {found.device}",
@@ -113,17 +114,17 @@ def _placed_rows(run: Run) -> Iterable[Implementation]:
             latency_cycles=found.latency_clocks, interval_cycles=found.interval_clocks,
             clock_ns=1000 / found.fmax_mhz)
     if not run.placed_files():
-        yield Implementation(name="RTL, placed in Lattice ECP5", tool="not run: make rtl-place (an hour)")
+        yield Implementation(name="RTL, placed in Lattice ECP5", tool=f"not run (an hour): {command}")
 
 
-def _constant_rows(run: Run, estimated: Size | None) -> Iterable[Implementation]:
+def _constant_rows(run: Run, estimated: Size | None, command: str) -> Iterable[Implementation]:
     """Rows of `econ-t rtl constant`, whose folder holds the weights that it was made from, or estimates."""
-    found, tool = ConstantSynthesis.find(run.constant_file), "not run: make rtl-constant (minutes)"
+    found, tool = ConstantSynthesis.find(run.constant_file), f"not run (minutes): {command}"
     if found is not None:
         spec = run.config.encoder
-        spec.check_same(found.digest, f"{run.constant_file}: made", "run make rtl-constant again")
+        spec.check_same(found.digest, f"{run.constant_file}: made", f"make it again: {command}")
         if EncoderWeights.load(run.constant_weights_file, spec).digest() == run.weights.digest():
             return found.implementations
-        tool = "made from other weights than those of this run: make rtl-constant"
+        tool = f"made from other weights than those of this run: {command}"
     rows = estimated.constants if estimated else ()
     return (*rows, Implementation(name=f"{CONSTANTS} in Xilinx 7 series", tool=tool))

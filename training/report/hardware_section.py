@@ -11,7 +11,7 @@ from training.physics.evaluation import shown
 from training.report.hardware import CONSTANTS
 from training.report.parts import Cell, Plot, Section, Table, plain_table
 from training.results.pareto import ParetoScan
-from training.results.report import Hardware
+from training.results.report import Commands, Hardware
 from training.results.size import DecoderSize
 
 _TEXT = ("Each row names the tool that measured or estimated it; a row without values was not run and says how to run "
@@ -61,16 +61,16 @@ def _tool(row: Implementation) -> str:
     return re.sub(r" \((.*)\)", r", \1", re.split(r" on da4ml|, before|;", row.tool)[0])
 
 
-def hardware_section(hardware: Hardware) -> Section:
+def hardware_section(hardware: Hardware, by: Commands) -> Section:
     """Lay out the result of `training.report.hardware` as a section of the page."""
     rows = hardware.implementations
     measured = [row for row in rows if any(value(row) is not None for _, value in _TIMES)]
-    by = [Cell(row.tool) for row in rows]
+    tools = [Cell(row.tool) for row in rows]
     counted = [[one.quantity, one.value, one.source] for one in hardware.counted]
     return Section("Resources and latency", _TEXT, [
-        _table("Resources", rows, _SIZES, by), _table("Latency", measured, _TIMES),
+        _table("Resources", rows, _SIZES, tools), _table("Latency", measured, _TIMES),
         plain_table(["quantity", "value", "source"], counted),
-    ], points=answer(hardware), children=[_decoders(hardware.decoders), _pareto(hardware.pareto)])
+    ], points=answer(hardware), children=[_decoders(hardware.decoders, by.size), _pareto(hardware.pareto, by.pareto)])
 
 
 def _table(caption: str, rows: Sequence[Implementation], columns: _Columns, by: Sequence[Cell] = ()) -> Table:
@@ -89,9 +89,9 @@ def _cell(value: int | float | str | None) -> Cell:
                                                            value)
 
 
-def _decoders(decoders: Sequence[DecoderSize]) -> Section:
+def _decoders(decoders: Sequence[DecoderSize], command: str) -> Section:
     if not decoders:
-        return Section("Decoders", "Not run: econ-t size (seconds).")
+        return Section("Decoders", f"Not run (seconds): {command}")
     rows = [[Cell(one.name), Cell(f"{one.macs:,}", one.macs), Cell(f"{one.parameters:,}", one.parameters),
              Cell(one.arithmetic)] for one in decoders]
     made = [row for one in decoders for row in one.implementations]
@@ -104,10 +104,10 @@ def _decoders(decoders: Sequence[DecoderSize]) -> Section:
     return Section("Decoders", text, tables)
 
 
-def _pareto(scan: ParetoScan | None) -> Section:
+def _pareto(scan: ParetoScan | None, command: str) -> Section:
     title = "Area vs. EMD over bit widths"
     if scan is None:
-        return Section(title, "Not run: make pareto.")
+        return Section(title, f"Not run (hours): {command}")
     text = (f"Each point is an encoder with different widths, trained for {scan.epochs} epochs on the same modules "
             f"and mapped to gates by {scan.tool}; lower left is better. The line joins the points that no other "
             "beats in both. Trainings are short: compare the points with each other, not with the full run.")

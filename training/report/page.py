@@ -13,11 +13,13 @@ from models.provenance import provenance
 from models.wording import counted
 from training.figures.style import style
 from training.physics.latent_maps import latent_maps
+from training.report.commands import commands
 from training.report.files import FORMATS, write_figures
 from training.report.hardware import hardware
 from training.report.interactive import explorer_data
 from training.report.render import render
-from training.report.sections import sections, verdict
+from training.report.sections import sections
+from training.report.verdict import verdict
 from training.results.comparison import Comparison
 from training.results.evaluation import Evaluation
 from training.results.report import About, Older, ReportContent, WeightCodes
@@ -44,9 +46,16 @@ def write_report(
         >>> write_report(Run("econ_t_5elink")).as_posix()
         'runs/shipped/econ_t_5elink/report.html'
     """
+    return write_page(gather(run, umap), run.report_file, json_path, figures, figure_format, label)
+
+
+def write_page(
+    content: ReportContent, path: Path, json_path: str | None = None, figures: Path | None = None,
+    figure_format: str = "pdf", label: str = "",
+) -> Path:
+    """Write what was gathered for a report, as `write_report` does, and return the path of the page."""
     if figure_format not in FORMATS:
         raise InputError(f"--format {figure_format}, expected {' or '.join(FORMATS)}")
-    content = gather(run, umap)
     with style("page"):
         config, links = content.config, counted(content.config.n_elinks, "link")
         histories = {config.name: content.history} if content.history else {}
@@ -55,12 +64,12 @@ def write_report(
             f"{config.latent_bits} bits per latent, {config.arithmetic} arithmetic, spec {config.digest}; trained on "
             f"{config.data}", made=content.made, verdict=verdict(content), sections=sections(content),
             data=explorer_data(content.physics, histories, config.n_elinks))
-    write_text(run.report_file, page)
+    write_text(path, page)
     if json_path:
         content.save(json_path)
     if figures:
         write_figures(content, figures, figure_format, label)
-    return run.report_file
+    return path
 
 
 def gather(run: Run, umap: bool = False) -> ReportContent:
@@ -70,7 +79,7 @@ def gather(run: Run, umap: bool = False) -> ReportContent:
     metrics = Evaluation.find(run.metrics_file)
     physics = Comparison.find(run.comparison_file)
     trigger = TriggerStudy.find(run.trigger_file)
-    digest = weights.digest()
+    digest, by = weights.digest(), commands(run)
     formats = {"input": str(spec.input)}
     for name, layer in (("conv", spec.conv), ("dense", spec.dense)):
         formats |= {f"{name} weight, bias": f"{layer.weight}; {layer.bias}",
@@ -86,11 +95,11 @@ def gather(run: Run, umap: bool = False) -> ReportContent:
         physics=physics if physics and physics.is_of(digest) else None,
         trigger=trigger if trigger and trigger.is_of(digest) else None,
         latent_maps=latent_maps(weights, run.test, umap) if run.test_file.exists() else None,
-        older=Older(bit_exactness=_older(exact, digest, run.bit_comparison_file, "make compare"),
-                    rtl=_older(rtl, digest, run.rtl_comparison_file, "make rtl-sim"),
-                    metrics=_older(metrics, digest, run.metrics_file, "make evaluate"),
-                    physics=_older(physics, digest, run.comparison_file, "make physics"),
-                    trigger=_older(trigger, digest, run.trigger_file, "econ-t trigger run")),
+        older=Older(bit_exactness=_older(exact, digest, run.bit_comparison_file, by.bit_exactness),
+                    rtl=_older(rtl, digest, run.rtl_comparison_file, by.rtl),
+                    metrics=_older(metrics, digest, run.metrics_file, by.metrics),
+                    physics=_older(physics, digest, run.comparison_file, by.physics),
+                    trigger=_older(trigger, digest, run.trigger_file, by.trigger)), commands=by,
         history=None if run.is_shipped else run.history,
         weights={name: WeightCodes(format=str(spec.weight_formats[name]).split()[0],
                                    codes=tuple(codes.ravel().tolist()), min_code=spec.weight_formats[name].min_code,
@@ -112,4 +121,4 @@ def _older(
 ) -> str | None:
     if part is None or part.is_of(weights):
         return None
-    return f"{path.name} was made from other weights than those of this run: {command}."
+    return f"{path.name} was made from other weights than those of this run: {command}"

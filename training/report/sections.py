@@ -2,81 +2,29 @@
 
 from __future__ import annotations
 
-from models.bit_comparison import TITLES, BitComparison
+from models.bit_comparison import TITLES
 from models.wording import counted
 from training.figures.module import latent_histograms
 from training.figures.training import kernels, weight_histograms
-from training.physics.wording import verdict_lines
 from training.report.comparison_section import comparison_sections
-from training.report.hardware_section import answer, hardware_section
+from training.report.hardware_section import hardware_section
 from training.report.latents_section import latents_section
 from training.report.made_section import made_section
-from training.report.parts import Cell, Line, Plot, Section, Table, plain_table
+from training.report.parts import Cell, Plot, Section, Table, plain_table
 from training.report.trigger_section import trigger_section
-from training.report.trigger_section import verdict as trigger_verdict
 from training.results.evaluation import Evaluation
 from training.results.latents import LatentStatistics
 from training.results.report import ReportContent
 from training.results.run import History
 
 
-def verdict(content: ReportContent) -> list[Line]:
-    """Verdict at the top of the page: which algorithm has the smallest EMD, and whether all bits are equal.
-
-    What is wrong stands first.
-    """
-    older, metrics = content.older, content.metrics
-    lines = [Line("", text) for text in verdict_lines(content.physics)] if content.physics else [
-        Line("soft", older.physics or "The algorithms were not compared: make physics")]
-    absent = "Emulator and HLS C++ were not compared: make compare"
-    lines += [*_equal(content.bit_exactness, older.bit_exactness or absent),
-              *_equal(content.rtl, older.rtl or "Emulator and RTL were not compared: make rtl-sim (minutes)"),
-              _vectors(content)]
-    if metrics and metrics.emd_mean is not None:
-        lines.append(Line("", f"Mean EMD {metrics.emd_mean:.3f}, median {metrics.emd_median:.3f} of this encoder "
-                              f"on {metrics.n_selected:,} of the {metrics.n_modules:,} modules that were evaluated."))
-        lines += [Line("bad", text) for text in metrics.remarks]
-    elif older.metrics:
-        lines.append(Line("soft", older.metrics))
-    told = {line.text for line in lines}
-    lines += [Line("bad", text) for text in (content.physics.remarks if content.physics else ()) if text not in told]
-    if content.trigger:
-        lines += [Line("", text) for text in trigger_verdict(content.trigger)]
-    elif older.trigger:
-        lines.append(Line("soft", older.trigger))
-    taken = answer(content.hardware)
-    lines.append(Line("", taken[0]) if taken else Line("soft", "Size and latency were not estimated: make size "
-                                                               "(seconds)"))
-    return sorted(lines, key=lambda line: line.kind != "bad")
-
-
-def _equal(comparison: BitComparison | None, absent: str) -> list[Line]:
-    if comparison is None:
-        return [Line("soft", absent)]
-    return [Line("good", f"Emulator = {TITLES.get(name, name)}: {counted(len(one.stages), 'stage')} equal in every "
-                         f"bit, {comparison.n_events:,} events.")
-            if one.equal else
-            Line("bad", f"Emulator and {TITLES.get(name, name)} differ: {one.first_mismatch}")
-            for name, one in comparison.backends.items()]
-
-
-def _vectors(content: ReportContent) -> Line:
-    found = content.vectors
-    if found is None:
-        return Line("soft", "Emulator and published test vectors were not compared: make vectors VECTORS=folder")
-    when = "" if found.made.commit == content.made.commit else f" (commit {found.made.commit or 'unknown'})"
-    return Line("good" if found.fine else "bad",
-                f"Emulator {'=' if found.fine else 'and'} published test vectors{when}: {found}.")
-
-
 def sections(content: ReportContent) -> list[Section]:
     """All sections of the page, below the verdict."""
-    older = content.older
+    older, by = content.older, content.commands
     return [
         *(comparison_sections(content.physics) if content.physics else []),
-        trigger_section(content.trigger, older.trigger or "Not run: econ-t trigger run --system bc --system ae --json "
-                                                          "RUN/trigger.json"),
-        _evaluation(content.metrics, older.metrics or "Not run: make evaluate"),
+        trigger_section(content.trigger, older.trigger or f"Not run: {by.trigger}"),
+        _evaluation(content.metrics, older.metrics or f"Not run: {by.metrics}"),
         *([latents_section(content.latent_maps)] if content.latent_maps else []),
         _learning(content.history),
         Section("Weights", "Number of times each code occurs; codes at the ends of the range hit the six-bit limit.",
@@ -84,7 +32,7 @@ def sections(content: ReportContent) -> list[Section]:
                        Plot("kernels", kernels(content.weights["conv_kernel"].codes, content.config.n_filters),
                             "Convolution kernels", wide=True)]),
         _bit_exactness(content),
-        hardware_section(content.hardware),
+        hardware_section(content.hardware, by),
         Section("Number formats", "As in the configuration: sign, integer bits (with sign), fractional bits.",
                 [plain_table(["quantity", "format"], [list(item) for item in content.formats.items()])]),
         made_section(content.made, content.config.data, content.physics),
@@ -129,7 +77,7 @@ def _bit_exactness(content: ReportContent) -> Section:
             for comparison in (content.bit_exactness, content.rtl) if comparison
             for name, result in comparison.backends.items() for row in result.stages]
     text = ("Integer codes of the emulator vs. those of the compiled C++ and of the simulated RTL." if rows
-            else content.older.bit_exactness or "Not run: make compare")
+            else content.older.bit_exactness or f"Not run: {content.commands.bit_exactness}")
     titles = ["implementation", "stage", "values", "mismatches", "events with mismatch"]
     sets = [[one.name, one.algorithm, one.n_elinks, one.n_frames, one.n_exact, one.status, one.reason]
             for one in content.vectors.sets] if content.vectors else []

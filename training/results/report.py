@@ -49,6 +49,23 @@ class Hardware(Result):
     decoders: tuple[DecoderSize, ...] = ()
 
 
+class Commands(Result):
+    """Commands that make each part, with the files of the run."""
+
+    bit_exactness: str
+    rtl: str
+    vectors: str
+    metrics: str
+    physics: str
+    trigger: str
+    size: str
+    gates: str
+    look_up_tables: str
+    placed: str
+    constant: str
+    pareto: str
+
+
 class Older(Result):
     """Advice for each part that was made from other weights than those of the run."""
 
@@ -73,6 +90,7 @@ class ReportContent(Result):
     trigger: TriggerStudy | None = None
     latent_maps: LatentMaps | None = None
     older: Older
+    commands: Commands
     history: History | None
     weights: dict[str, WeightCodes]
     hardware: Hardware

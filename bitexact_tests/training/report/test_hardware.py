@@ -33,11 +33,11 @@ def test_without_tools_the_rows_say_what_to_run(tmp_path: Path, monkeypatch: pyt
     found = rows(hardware(Run(tmp_path, CONFIG)))
     chip = found.pop(CHIP.name)
     assert (chip.area, chip.power, chip.latency_bx) == ("3.6 mm2", "95 mW, 2.4 nJ per event", 2)
-    absent = "not run: vitis-run or vitis_hls not found; run make hls-synth where it is installed"
+    absent = "not run: vitis-run or vitis_hls not found; where it is installed: econ-t convert, then econ-t synth"
     assert found["C++ (vitis)"].tool == absent
     assert found["C++ (catapult)"].tool.startswith("not run: catapult not found")
     for row in found.values():
-        assert row.absent and "make " in row.tool, row.name
+        assert row.absent and "econ-t " in row.tool, row.name
 
 
 def test_rtl_files_become_rows(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_rtl_files_become_rows(tmp_path: Path) -> None:
     folded = found["RTL, folded, N = 8, registers in three copies, in Xilinx 7 series"]
     assert (folded.latency_bx, folded.interval_cycles, folded.clock_ns) == (2.5, 8, 3.125)
     assert row.fmax_mhz is not None and folded.fmax_mhz == pytest.approx(2 * row.fmax_mhz)
-    assert found["RTL in NAND2 gates"].tool.startswith("not run: make rtl-synth TECHNOLOGY=gates (about ")
+    assert found["RTL in NAND2 gates"].tool.startswith("not run (about 1 min on one core): econ-t rtl synth ")
     write(tmp_path / "rtl_xc7.json", "{}")
     with pytest.raises(InputError, match=r"rtl_xc7\.json: key \w+ is missing"):
         rtl_row(CONFIG, tmp_path / "rtl_xc7.json", "")
@@ -60,7 +60,7 @@ def test_rtl_files_become_rows(tmp_path: Path) -> None:
 
 def test_a_placed_design_has_the_clock_of_its_median_seed(tmp_path: Path) -> None:
     absent = rows(hardware(Run(tmp_path, CONFIG)))["RTL, placed in Lattice ECP5"]
-    assert absent.tool == "not run: make rtl-place (an hour)"
+    assert absent.tool.startswith("not run (an hour): econ-t rtl place ")
     placement(CONFIG.encoder, 50.0, 40.0, 48.0).save(tmp_path / "placed_fold16.json")
     found = rows(hardware(Run(tmp_path, CONFIG)))
     row = found["RTL, pipelined, N = 16, placed in LFE5U"]
@@ -112,10 +112,10 @@ def test_what_wires_add_is_what_is_documented() -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "command"), [
-    ("rtl_xc7.json", RTL, "make rtl-synth"),
-    ("placed_fold16.json", placement(CONFIG.encoder, 50.0), "make rtl-place"),
+    ("rtl_xc7.json", RTL, " with econ-t rtl synth"),
+    ("placed_fold16.json", placement(CONFIG.encoder, 50.0), ": econ-t rtl place .*"),
     ("pareto/pareto.json", pareto_scan(pareto_point(3, 8, 300, 1.0, "of other widths"),
-                                       pareto_point(6, 8, 600, 0.8, CONFIG.encoder.digest())), "make pareto"),
+                                       pareto_point(6, 8, 600, 0.8, CONFIG.encoder.digest())), ": econ-t pareto .*"),
 ])
 def test_what_another_spec_made_is_refused(tmp_path: Path, name: str, content: Result, command: str) -> None:
     text = content.model_dump_json()
@@ -124,7 +124,7 @@ def test_what_another_spec_made_is_refused(tmp_path: Path, name: str, content: R
     digest = CONFIG.encoder.digest()
     write(path, text.replace(digest, "0123456789abcdef"))
     with pytest.raises(InputError, match=rf"^{path}: made for another encoder \(spec 0123456789abcdef, "
-                                         rf"expected {digest}\); run {command} again$"):
+                                         rf"expected {digest}\); make it again{command}$"):
         hardware(Run(tmp_path, CONFIG))
     write(path, text.replace('"digest"', '"no"'))
     with pytest.raises(InputError, match=rf"^{path}: key [\w.]*digest is missing$"):

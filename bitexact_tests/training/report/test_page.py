@@ -30,9 +30,11 @@ from training.__main__ import app
 from training.fit.run import Run
 from training.physics.comparison import compare
 from training.production.toy import generate
+from training.report.commands import commands
 from training.report.files import all_figures
 from training.report.interactive import library
 from training.report.page import gather, write_report
+from training.report.verdict import headline
 from training.results.comparison import Comparison, Options
 from training.results.report import Older, ReportContent
 from training.results.run import RunSummary
@@ -201,15 +203,16 @@ def test_without_a_comparison_the_page_says_what_to_run(run: Path, tmp_path: Pat
     for name in ("weights.npz", "history.json"):
         shutil.copy(run / name, tmp_path)
     text = write_report(Run(tmp_path, CONFIG)).read_text(encoding="utf-8")
-    for target in ("make compare", "make physics", "make evaluate", "make rtl-sim", "make vectors"):
-        assert target in text
+    for command in commands(Run(tmp_path, CONFIG)).model_dump().values():
+        assert escape(command) in text
 
 
 def test_parts_of_other_weights_are_not_shown(run: Path, tmp_path: Path) -> None:
     """Neither those of weights before, nor those of files that do not say of which weights they are."""
     folder = shutil.copytree(run, tmp_path / "run")
-    parts = {"bit_exactness": ("compare.json", "make compare"), "metrics": ("metrics.json", "make evaluate"),
-             "physics": ("physics.json", "make physics"), "rtl": ("compare_rtl.json", "make rtl-sim")}
+    by = commands(Run(folder, CONFIG))
+    parts = {"bit_exactness": ("compare.json", by.bit_exactness), "metrics": ("metrics.json", by.metrics),
+             "physics": ("physics.json", by.physics), "rtl": ("compare_rtl.json", by.rtl)}
     assert gather(Run(folder, CONFIG)).older == Older()
     for part, (name, command) in parts.items():
         content = json.loads((run / name).read_text())
@@ -218,7 +221,7 @@ def test_parts_of_other_weights_are_not_shown(run: Path, tmp_path: Path) -> None
             (folder / name).write_text(json.dumps(changed))
             found = gather(Run(folder, CONFIG))
             assert found.older == Older(
-                **{part: f"{name} was made from other weights than those of this run: {command}."})
+                **{part: f"{name} was made from other weights than those of this run: {command}"})
             assert [one for one in parts if getattr(found, one) is None] == [part]
         (folder / name).write_text(json.dumps(content))
     EncoderWeights.random(CONFIG.encoder, 2).save(folder / "weights.npz")
@@ -270,21 +273,42 @@ def test_wrong_types_are_one_line(run: Path, tmp_path: Path, name: str, change: 
     assert done.output.count("\n") == 1
 
 
-def test_the_command_says_where_the_page_is(run: Path, tmp_path: Path) -> None:
-    """On stdout, unless that is JSON."""
+def test_the_command_tells_the_verdict_and_where_the_page_is(run: Path, tmp_path: Path) -> None:
+    """The path on stdout, unless that is JSON."""
     folder = shutil.copytree(run, tmp_path / "run")
     command = ["report", "--config", str(CONFIG_FILE), "--run", str(folder)]
     found = CliRunner().invoke(app, command), CliRunner().invoke(app, [*command, "--json", "-"])
-    assert found[0].stdout == found[1].stderr.splitlines(keepends=True)[-1] == f"{folder / 'report.html'}\n"
+    told = f"{headline(gather(Run(folder, CONFIG)))}\n"
+    assert found[0].stderr == told and found[0].stdout == f"{folder / 'report.html'}\n"
+    assert found[1].stderr == told + found[0].stdout
     assert json.loads(found[1].stdout)["config"]["name"] == "econ_t_5elink"
+
+
+def test_headline_says_what_was_measured_alone(run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+
+    def told() -> str:
+        return headline(gather(Run(folder, CONFIG)))
+
+    # The sample's encoder loses on 5 links, where TS and BC tie; on 2 links, no encoder was compared.
+    assert told() == "Smallest EMD: TS or BC (a tie) on 5 links; emulator = vitis = rtl in every bit."
+    weights = Run(folder, CONFIG).weights.digest()
+    bit_comparison(CONFIG, weights, "rtl", "stage hidden_code, event 7").save(folder / "compare_rtl.json")
+    assert told().endswith("; emulator and rtl DIFFER.")
+    bit_comparison(CONFIG, "0" * 16).save(folder / "compare.json")
+    (folder / "compare_rtl.json").unlink()
+    (folder / "physics.json").unlink()
+    assert told() == "The algorithms were not compared; bits were not compared."
 
 
 def test_broken_files_and_formats_are_one_line(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     before = (tmp_path / "run" / "report.html").read_bytes()
-    (tmp_path / "run" / "compare.json").write_text('{"digest": "0123456789abcdef"}')
-    for arguments, message in ((["--format", "gif"], "--format gif, expected pdf or png"),
-                               ([], "compare.json: key config is missing")):
+    whole = tmp_path / "run" / "compare.json"
+    for content, arguments, message in (
+            (whole.read_text(), ["--format", "gif"], "--format gif, expected pdf or png"),
+            ('{"digest": "0123456789abcdef"}', [], "compare.json: key config is missing")):
+        whole.write_text(content)
         done = CliRunner().invoke(app, ["report", "--config", str(CONFIG_FILE), "--run", str(tmp_path / "run"),
                                         *arguments])
         assert done.exit_code == 2 and message in done.output and done.output.count("\n") == 1

@@ -16,7 +16,9 @@ from models.errors import InputError
 from models.weights import EncoderWeights
 from rtl.results import Resources
 from training.figures.pareto import area_against_emd
+from training.fit.run import Run
 from training.production.toy import generate
+from training.report.commands import commands
 from training.report.hardware_section import hardware_section
 from training.results.pareto import ParetoPoint, ParetoScan
 from training.results.report import Hardware
@@ -79,7 +81,8 @@ def test_a_scan_without_a_selected_module_has_dashes(tmp_path: Path, monkeypatch
     found = run_scan(CONFIG, tmp_path, [(6, 8), (3, 8)], lines.append)
     assert lines[0].endswith("7 NAND2, mean EMD -")
     assert not area_against_emd(found).axes[0].texts
-    *_, section = hardware_section(Hardware(implementations=(), counted=(), pareto=found)).children
+    *_, section = hardware_section(Hardware(implementations=(), counted=(), pareto=found),
+                                     commands(Run("econ_t_5elink"))).children
     assert [cell.text for cell in section.tables[0].rows[0]][-2:] == ["-", "0"]
 
 

@@ -18,6 +18,7 @@ from rtl.constant.layers import ConstantLayers
 from rtl.results import ChipSynthesis, ConstantSynthesis, Resources
 from training.__main__ import app
 from training.fit.run import Run
+from training.report.commands import commands
 from training.report.hardware import hardware
 from training.report.hardware_section import answer, hardware_section
 from training.studies import size as module
@@ -89,7 +90,7 @@ def test_table_takes_estimates_where_nothing_was_measured(run: Run) -> None:
     assert not hardware(run).decoders and all(row.absent for row in named("RTL"))
     size(run).save(run.size_file)
     assert [row.nand2 for row in named("RTL, parallel, in NAND2")] == [1234] and not named("RTL in NAND2")
-    assert named("RTL in Xilinx")[0].tool.startswith("not run: make rtl-synth TECHNOLOGY=xc7 (about ")
+    assert named("RTL in Xilinx")[0].tool.startswith("not run (about 8 min on one core): econ-t rtl synth ")
     assert [row.absent for row in named("RTL, these weights")] == [False, True]
     chip_synthesis(run.config.encoder, technology="gates", resources=Resources(nand2=99)).save(
         run.rtl_file("gates"))
@@ -109,7 +110,7 @@ def test_answer_names_every_size_and_its_tool(run: Run) -> None:
     assert own.startswith("Decoder run: 528 multiply-accumulates, 584 parameters, floating point")
     assert small.startswith("Decoder compact_300: ") and large.startswith("Decoder compact/compact_5000: ")
     assert " LUT (da4ml " in small and "LUT" not in large
-    section = hardware_section(found)
+    section = hardware_section(found, commands(run))
     assert section.points == answer(found)
     assert [len(table.rows) for table in section.children[0].tables] == [3, 2, 1]
 
