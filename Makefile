@@ -5,6 +5,7 @@ empty    :=
 space    := $(empty) $(empty)
 restored  = $(subst ?,$(space),$(1))
 quoted    = '$(subst ','\'',$(1))'
+pasted    = $(if $(filter-out 1,$(words $(1)))$(findstring ',$(1)),$(quoted),$(1))
 each      = $(if $(1),$(if $(shell test -e $(call quoted,$(1)) && echo there),$(2) $(call quoted,$(1)),$(foreach path,$(1),$(2) $(call quoted,$(path)))))
 
 CONFIG  ?= configs/econ_t_5elink.yaml
@@ -50,7 +51,7 @@ COMPILE = $(VENV)/bin/uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --univ
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYTHONUNBUFFERED = 1
 
-next = @printf '%s\n' 'Next, one module on its way: $(VENV)/bin/econ-t show --run '$(call quoted,$(1))' --row 17 --algorithm all'
+next = @printf '%s\n' 'Next, one module on its way: $(VENV)/bin/econ-t show --run '$(call quoted,$(call pasted,$(1)))' --row 17 --algorithm all'
 
 # Before the steps of the main job, in one shell.
 resumable = trap 'echo "Interrupted. The same command continues: finished trainings stay, an unfinished one resumes from its checkpoint." >&2; exit 130' INT TERM; set -e;
