@@ -143,8 +143,8 @@ class EncoderSpec(_Strict):
         self.conv.check_product(self.input, "conv")
         self.dense.check_product(self.conv.output, "dense")
         if self.dense.output.width < self.latent_bits:
-            raise ValueError(f"dense.output {self.dense.output} has fewer than the {self.latent_bits} bits per latent "
-                             f"of {counted(self.n_elinks, 'link')}")
+            raise ValueError(f"dense.output {self.dense.output} has fewer than the "
+                             f"{counted(self.latent_bits, 'bit')} per latent of {counted(self.n_elinks, 'link')}")
         for name, total in (("conv", self.conv_accumulator), ("dense", self.dense_accumulator)):
             _check_width(f"the sum of {name}", total, _CODE_BITS)
         return self

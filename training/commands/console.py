@@ -111,8 +111,8 @@ def show_warm_start(found: WarmStart) -> None:
 def show_metrics(config: Config, evaluation: Evaluation) -> None:
     """Show the metrics of an evaluation and their meanings."""
     encoder, data = config.encoder, f", {evaluation.data}" if evaluation.data else ""
-    show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {encoder.latent_bits} bits per latent{data}",
-                evaluation)
+    show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {counted(encoder.latent_bits, 'bit')} per latent"
+                f"{data}", evaluation)
     if evaluation.latents:
         show_latents(console_for(stderr=True), evaluation.latents)
     show_remarks(evaluation.remarks)

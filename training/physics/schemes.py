@@ -226,7 +226,7 @@ def autoencoder(name: str, weights: EncoderWeights, decoder: Any) -> Scheme:
 
     note = "" if spec.arithmetic == "chip" else ", trained for exact products but run in the chip's arithmetic"
     return Scheme(name, Algorithm.AUTOENCODER, spec.n_elinks, for_encoder(weights), image_order(),
-                  f"{spec.latent_bits} bits per latent{note}", decoder=decoded, latent_bits=spec.latent_bits,
+                  f"{counted(spec.latent_bits, 'bit')} per latent{note}", decoder=decoded, latent_bits=spec.latent_bits,
                   weights=weights.digest())
 
 

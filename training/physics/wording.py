@@ -26,14 +26,15 @@ def verdict_line(comparison: Comparison) -> str:
     winners: dict[str, list[int]] = {}
     for verdict in map(comparison.verdict, comparison.decided):
         tied = [one for one in verdict.others if one.margin and one.margin.tie]
-        names = [_algorithm(one) for one in (verdict.winner, *tied)]
+        names = [algorithm_text(one) for one in (verdict.winner, *tied)]
         winners.setdefault(" or ".join(names) + " (a tie)" * bool(tied), []).append(verdict.n_elinks)
     if not winners:
         return "No autoencoder was compared, so there is no verdict"
     return "Smallest EMD: " + ", ".join(f"{name} on {budgets_text(on)}" for name, on in winners.items())
 
 
-def _algorithm(scheme: SchemeResult) -> str:
+def algorithm_text(scheme: SchemeResult) -> str:
+    """Name the algorithm of a scheme; an encoder that comes with the project is a `shipped AE`."""
     return ("shipped " if scheme.name.endswith("(shipped)") else "") + scheme.algorithm
 
 

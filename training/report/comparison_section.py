@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.wording import counted
-from training.physics.wording import difference_text, margin_text, with_error
+from training.physics.wording import algorithm_text, difference_text, margin_text, with_error
 from training.report.parts import Cell, Section, Table, plain_table
 from training.results.comparison import Comparison, Coordinate, Distribution, SchemeResult
 
@@ -95,9 +95,12 @@ def _meanings(physics: Comparison) -> Table:
 
 
 def _short(physics: Comparison, scheme: SchemeResult) -> str:
-    """The name of a scheme, or AE where there is one trained encoder for its links: narrow columns have no room."""
+    """The name of a scheme, or AE, or shipped AE, where there is one of them for its links: columns are narrow."""
     encoders = [one for one in physics.schemes if (one.algorithm, one.n_elinks) == ("AE", scheme.n_elinks)]
-    return "AE" if encoders == [scheme] else scheme.name
+    if scheme not in encoders:
+        return scheme.name
+    alike = [one for one in encoders if algorithm_text(one) == algorithm_text(scheme)]
+    return "AE" if len(encoders) == 1 else algorithm_text(scheme) if len(alike) == 1 else scheme.name
 
 
 def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
@@ -109,7 +112,7 @@ def _best_by_bin(physics: Comparison, coordinate: Coordinate) -> Table:
                      if (mean := scheme.profile(coordinate).mean[number]) is not None]
             row.append(Cell(f"{min(found)[1]}: {min(found)[0]:.2f}") if found else Cell("-"))
         rows.append(row)
-    return Table(["links", *coordinate.labels], rows, caption=f"By {coordinate.title}")
+    return Table(["links", *coordinate.labels], rows, caption=f"By {coordinate.title}", stacks=True)
 
 
 def _metrics_of(physics: Comparison, n_elinks: int) -> Table:

@@ -97,7 +97,8 @@ def _decoders(decoders: Sequence[DecoderSize], command: str) -> Section:
     made = [row for one in decoders for row in one.implementations]
     text = ("Off the detector. One in floating point runs in software; compact ones, of econ-t distill, in an FPGA, "
             "with their weights as constants.")
-    tables = [Table(["decoder", "multiply-accumulates", "parameters", "arithmetic"], rows, frozenset({1, 2}))]
+    tables = [Table(["decoder", "multiply-accumulates", "parameters", "arithmetic"], rows, frozenset({1, 2}),
+                    stacks=True)]
     if made:
         tables += [_table("Decoders as logic", made, _SIZES, [Cell(row.tool) for row in made]),
                    _table("Latency of decoders", [row for row in made if not row.absent], _TIMES)]

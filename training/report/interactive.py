@@ -28,7 +28,8 @@ from training.results.comparison import Comparison
 from training.results.run import History
 
 _SHAPES = {"AE": "circle", "BC": "square", "STC": "triangle-up", "TS": "diamond", "RPT": "triangle-down"}
-_ENCODER_COLOURS = (COLOURS[0], COLOURS[5], "#6a3d9a", "#117733", "#882255", "#999933", "#44aa99", "#332288")
+_ENCODER_COLOURS = (COLOURS[0], COLOURS[5], "#8b5fd3", "#8a8a2e", "#b8487f", "#2f8f80", "#a0522d", "#7a7a7a")
+"""Lines and points of them have a contrast of at least 3 with the ground, light or dark."""
 _PROGRAMS = ("download.js", "tables.js", "plots.js", "curves.js", "wafers.js", "start.js")
 
 

@@ -61,8 +61,8 @@ def write_page(
         histories = {config.name: content.history} if content.history else {}
         page = render(
             f"{config.name}: ECON-T autoencoder on {links}", f"ECON-T autoencoder on {links}: {config.name}",
-            f"{config.latent_bits} bits per latent, {config.arithmetic} arithmetic, spec {config.digest}; trained on "
-            f"{config.data}", made=content.made, verdict=verdict(content), sections=sections(content),
+            f"{counted(config.latent_bits, 'bit')} per latent, {config.arithmetic} arithmetic, spec {config.digest}; "
+            f"trained on {config.data}", made=content.made, verdict=verdict(content), sections=sections(content),
             data=explorer_data(content.physics, histories, config.n_elinks))
     write_text(path, page)
     if json_path:

@@ -33,12 +33,17 @@ class Table:
 
     @property
     def form(self) -> str:
-        """How a narrow screen shows it: stacked, as words that wrap, as few columns, or, else, to be scrolled."""
+        """How a narrow screen shows it: stacked, as words that wrap, as few columns, or many to be scrolled."""
         if self.stacks:
             return "stacked"
         if len(self.titles) <= _WORDS and not self.numbers:
             return "words"
-        return "few" if len(self.titles) <= _FEW else ""
+        return "many" if self.has_many_columns else "few"
+
+    @property
+    def has_many_columns(self) -> bool:
+        """Whether a number and its error may stand on two lines, to save room."""
+        return len(self.titles) > _FEW
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,11 @@ class Line:
     text: str
 
 
-def plain_table(titles: list[str], rows: list[list[Any]], numbers: frozenset[int] = frozenset()) -> Table:
+def plain_table(titles: list[str], rows: list[list[Any]], numbers: frozenset[int] = frozenset(), *,
+                stacks: bool = False) -> Table:
     """Make a table of plain texts and numbers."""
     cells = [[Cell(str(one), one if isinstance(one, int | float) else None) for one in row] for row in rows]
-    return Table(titles, cells, numbers)
+    return Table(titles, cells, numbers, stacks=stacks)
 
 
 def file_name(text: str) -> str:

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from models.provenance import Provenance
 from training.figures.style import as_svg
@@ -22,7 +23,14 @@ def render(
     template = (resources.files("training.report") / "page.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)
+    environment.filters["prose"] = prose
     return environment.from_string(template).render(
         title=title, heading=heading, lead=lead, made=made, verdict=verdict, sections=sections, as_svg=as_svg,
         style_sheet=interactive.style_sheet(), library=interactive.library(), programs=interactive.programs(),
         page_data=interactive.as_json(data))
+
+
+def prose(text: str, between: str = "\u00a0±\u00a0") -> Markup:
+    """Keep numbers beside their errors, and make the command with which a text ends look like one."""
+    said, colon, command = text.replace(" ± ", between).partition(": econ-t ")
+    return escape(said) + (Markup(": <code>econ-t {}</code>").format(command) if colon else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.bit_comparison import TITLES
+from models.bit_comparison import TITLES, StageComparison
 from models.wording import counted
 from training.figures.module import latent_histograms
 from training.figures.training import kernels, weight_histograms
@@ -73,19 +73,29 @@ def _learning(history: History | None) -> Section:
 
 
 def _bit_exactness(content: ReportContent) -> Section:
-    rows = [[TITLES.get(name, name), row.stage, row.n_values, row.n_mismatches, row.n_events]
-            for comparison in (content.bit_exactness, content.rtl) if comparison
-            for name, result in comparison.backends.items() for row in result.stages]
-    text = ("Integer codes of the emulator vs. those of the compiled C++ and of the simulated RTL." if rows
+    found = {TITLES.get(name, name): {row.stage: row for row in result.stages}
+             for comparison in (content.bit_exactness, content.rtl) if comparison
+             for name, result in comparison.backends.items()}
+    stages = dict.fromkeys(stage for rows in found.values() for stage in rows)
+    rows = [[Cell(stage), *(_mismatches(one.get(stage)) for one in found.values())] for stage in stages]
+    text = ("How many integer codes of each stage differ from those of the emulator in any bit." if rows
             else content.older.bit_exactness or f"Not run: {content.commands.bit_exactness}")
-    titles = ["implementation", "stage", "values", "mismatches", "events with mismatch"]
+    table = Table(["stage", *found], rows, frozenset(range(1, 1 + len(found))))
     sets = [[one.name, one.algorithm, one.n_elinks, one.n_frames, one.n_exact, one.status, one.reason]
             for one in content.vectors.sets] if content.vectors else []
     published = plain_table(["set of published test vectors", "algorithm", "links", "frames", "exact", "result",
-                             "reason"], sets, frozenset({2, 3, 4}))
-    return Section("Bit-exactness", text, [plain_table(titles, rows, frozenset({2, 3, 4}))] if rows else [],
+                             "reason"], sets, frozenset({2, 3, 4}), stacks=True)
+    return Section("Bit-exactness", text, [table] if rows else [],
                    children=[Section("Published test vectors", tables=[published], unfolded=False)] if sets else [])
 
 
+def _mismatches(found: StageComparison | None) -> Cell:
+    if found is None:
+        return Cell("-")
+    where = f", in {counted(found.n_events, 'event')}" if found.n_mismatches else ""
+    return Cell(f"{found.n_mismatches:,} of {found.n_values:,}{where}", found.n_mismatches)
+
+
 def _value(value: str | float | int | None) -> Cell:
-    return Cell("-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value), value)
+    return Cell("-" if value is None else f"{value:.4g}" if isinstance(value, float) else
+                f"{value:,}" if isinstance(value, int) else value, value)

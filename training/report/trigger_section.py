@@ -116,7 +116,7 @@ def _objects(study: TriggerStudy, sample: str) -> Table:
             _measured(point.threshold if point else None), _measured(point.efficiency if point else None),
             _measured(found.background_at_95 if found else None), _measured(found.area if found else None)])
     return Table(titles, rows, frozenset(range(1, len(titles))),
-                 caption=f"Generated {sample} above {least_pt:g} GeV; η and φ are effective resolutions")
+                 caption=f"Generated {sample} above {least_pt:g} GeV; η and φ are effective resolutions", stacks=True)
 
 
 def _shapes(study: TriggerStudy, sample: str) -> list[Table]:
@@ -134,7 +134,7 @@ def _shapes(study: TriggerStudy, sample: str) -> list[Table]:
         return []
     headings = ["system", *(title for name in titles.values() for title in (name, "pile-up"))]
     return [Table(headings, rows, frozenset(range(1, len(headings))),
-                  caption=f"Shapes of the showers, mean of clusters above 10 GeV: {sample}, and pile-up")]
+                  caption=f"Shapes of the showers, mean of clusters above 10 GeV: {sample}, and pile-up", stacks=True)]
 
 
 def _differences(study: TriggerStudy) -> Table:

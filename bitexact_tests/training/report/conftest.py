@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from bitexact_tests.conftest import missing
+from bitexact_tests.samples.browser import FLAGS, Visit
 from bitexact_tests.samples.reports import CONFIG, CONFIG_FILE, make_run
 from bitexact_tests.samples.results import chip_synthesis, pareto_point, pareto_scan
 from bitexact_tests.samples.schemes import CALQ
@@ -89,3 +94,31 @@ def sizes(spec: EncoderSpec, **counts: int) -> Size:
     block = [Implementation(name=f"RTL in {unit}", tool="a tool", **{unit: count}) for unit, count in counts.items()]
     return Size(config="a sample", digest=spec.digest(), weights="0" * 16, encoder=cost(spec), block=tuple(block),
                 constants=(), decoders=())
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium of the system, driven by Playwright."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        missing("chromium not found (Debian: apt-get install chromium)")
+    with import_module("playwright.sync_api").sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Any, full_run: Path) -> Iterator[Callable[..., Visit]]:
+    """Visits to the report, which must end without a word on the console and without a request."""
+    visits: list[Visit] = []
+
+    def begin(**how: Any) -> Visit:
+        visits.append(Visit(browser, full_run, **how))
+        return visits[-1]
+
+    yield begin
+    for one in visits:
+        assert one.console == [], "on the console"
+        assert [url for url in one.requests if not url.startswith(("file:", "blob:", "data:"))] == []
+        one.page.close()

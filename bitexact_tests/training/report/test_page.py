@@ -1,4 +1,4 @@
-"""The report of a run: all its parts, as JSON and as files; test_browser.py reads it as a person would."""
+"""The report of a run: all its parts, as JSON and as files; in a browser: test_browser.py and test_looks.py."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ from training.report.commands import commands
 from training.report.files import all_figures
 from training.report.interactive import library
 from training.report.page import gather, write_report
+from training.report.render import prose
+from training.report.sections import sections
 from training.report.verdict import headline
 from training.results.comparison import Comparison, Options
 from training.results.report import Older, ReportContent
@@ -173,6 +175,47 @@ def test_best_by_bin_is_the_least_of_the_profiles(run: Path) -> None:
     assert shown == expected
 
 
+def test_narrow_columns_have_short_names_of_encoders(run: Path) -> None:
+    """AE where it is the only one, shipped AE or AE where there is one of each, else the whole name."""
+    physics = Comparison.load(run / "physics.json")
+    own = next(one for one in physics.schemes if one.algorithm == "AE")
+
+    def shown(*names: str) -> set[str]:
+        encoders = tuple(own.model_copy(update={"name": name, "profiles": best}) for name in names)
+        others = tuple(one for one in physics.schemes if one.algorithm != "AE")
+        content = gather(Run(run, CONFIG)).model_copy(update={"physics": physics.model_copy(update={
+            "schemes": (*others, *encoders), "displays": (), "sample": None})})
+        table = next(one for one in sections(content) if one.title == "Which algorithm for which module").tables[0]
+        return {cell.text.partition(":")[0] for cell in table.rows[-1][1:]}
+
+    best = {name: {metric: one.model_copy(update={"mean": tuple(0.0 for _ in one.mean)})
+                   for metric, one in metrics.items()} for name, metrics in own.profiles.items()}
+    assert shown("AE mine") == {"AE"}
+    assert shown("AE s (shipped)", "AE mine") == {"AE"}, "the first letter of two equal ones"
+    assert shown("AE s (shipped)") == {"AE"}
+    assert shown("AE b", "AE c") == {"AE b"}
+
+
+def test_bits_of_every_implementation_stand_side_by_side(run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+    found = bit_comparison(CONFIG, Run(folder, CONFIG).weights.digest(), "rtl", "stage latent_code, event 7")
+    stage, = found.backends["rtl"].stages
+    changed = stage.model_copy(update={"n_mismatches": 12, "n_events": 3, "n_values": 8000})
+    more = changed.model_copy(update={"stage": "hidden_code"})
+    found.model_copy(update={"backends": {"rtl": found.backends["rtl"].model_copy(update={
+        "stages": (changed, more)})}}).save(folder / "compare_rtl.json")
+    section = next(one for one in sections(gather(Run(folder, CONFIG))) if one.title == "Bit-exactness")
+    assert list(section.tables[0].titles) == ["stage", "HLS C++ (vitis)", "RTL (Verilog, simulated)"]
+    assert [[cell.text for cell in row] for row in section.tables[0].rows] == [
+        ["latent_code", "0 of 16,000", "12 of 8,000, in 3 events"], ["hidden_code", "-", "12 of 8,000, in 3 events"]]
+
+
+def test_a_command_looks_like_one() -> None:
+    assert prose("Not run (minutes): econ-t size --run 'my <run>'") == (
+        "Not run (minutes): <code>econ-t size --run &#39;my &lt;run&gt;&#39;</code>")
+    assert prose("1.0 ± 0.1 of <AE>") == "1.0\u00a0±\u00a00.1 of &lt;AE&gt;"
+
+
 def test_why_is_what_the_best_scheme_the_next_algorithm_and_the_best_encoder_leave_of_a_module(run: Path) -> None:
     physics = Comparison.load(run / "physics.json")
     text = (run / "report.html").read_text(encoding="utf-8")
@@ -204,7 +247,7 @@ def test_without_a_comparison_the_page_says_what_to_run(run: Path, tmp_path: Pat
         shutil.copy(run / name, tmp_path)
     text = write_report(Run(tmp_path, CONFIG)).read_text(encoding="utf-8")
     for command in commands(Run(tmp_path, CONFIG)).model_dump().values():
-        assert escape(command) in text
+        assert f": <code>{escape(command)}</code>" in text
 
 
 def test_parts_of_other_weights_are_not_shown(run: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 // Tables: a click on a title sorts the rows; a button below downloads them.
 
+const FEW = 7;  // columns, of which a narrow screen shows all
+
 function sortBy(head) {
   const body = head.closest("table").tBodies[0], ascending = head.getAttribute("aria-sort") !== "ascending";
   for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
@@ -43,7 +45,7 @@ function tableOf(titles, rows, caption) {
   const cell = (one, tag) => (Array.isArray(one)
     ? element(tag, { class: "n", "data-value": one[1] }, one[0]) : element(tag, {}, one));
   const isNumber = (index) => rows.some((row) => Array.isArray(row[index]));
-  return element("div", { class: "wide" }, element("table", {},
+  return element("div", { class: titles.length <= FEW ? "wide few" : "wide many" }, element("table", {},
     element("caption", {}, caption),
     element("thead", {}, element("tr", {}, ...titles.map((title, index) => element("th",
       { class: isNumber(index) ? "n" : "", scope: "col" },
