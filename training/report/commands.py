@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def commands(run: Run) -> Commands:
-    """Commands for a run or a shipped set, which has no modules of its own: they read CALQ.csv."""
+    """Commands for a run; of a shipped set, which has no modules of its own, they read CALQ.csv.
+
+    What only the reader knows is in capitals: VECTORS, folders of published vectors; SYSTEM.yaml, a trigger system
+    with these weights (docs/trigger.md).
+    """
     named = run.folder.name if run.is_shipped else _quoted(run.folder)
     weights = named if run.is_shipped else _quoted(run.weights_file)
     modules = "CALQ.csv" if run.is_shipped else _quoted(run.test_file)

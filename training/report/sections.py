@@ -23,8 +23,9 @@ def sections(content: ReportContent) -> list[Section]:
     older, by = content.older, content.commands
     return [
         *(comparison_sections(content.physics) if content.physics else []),
-        trigger_section(content.trigger, older.trigger or f"Not run: {by.trigger}"),
-        _evaluation(content.metrics, older.metrics or f"Not run: {by.metrics}"),
+        trigger_section(content.trigger, older.trigger or (
+            f"Not run (minutes; a system of other weights: docs/trigger.md): {by.trigger}")),
+        _evaluation(content.metrics, older.metrics or f"Not run (seconds): {by.metrics}"),
         *([latents_section(content.latent_maps)] if content.latent_maps else []),
         _learning(content.history),
         Section("Weights", "Number of times each code occurs; codes at the ends of the range hit the six-bit limit.",
@@ -79,7 +80,7 @@ def _bit_exactness(content: ReportContent) -> Section:
     stages = dict.fromkeys(stage for rows in found.values() for stage in rows)
     rows = [[Cell(stage), *(_mismatches(one.get(stage)) for one in found.values())] for stage in stages]
     text = ("How many integer codes of each stage differ from those of the emulator in any bit." if rows
-            else content.older.bit_exactness or f"Not run: {content.commands.bit_exactness}")
+            else content.older.bit_exactness or f"Not run (seconds): {content.commands.bit_exactness}")
     table = Table(["stage", *found], rows, frozenset(range(1, 1 + len(found))))
     sets = [[one.name, one.algorithm, one.n_elinks, one.n_frames, one.n_exact, one.status, one.reason]
             for one in content.vectors.sets] if content.vectors else []

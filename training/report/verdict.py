@@ -30,8 +30,8 @@ def verdict(content: ReportContent) -> list[Line]:
     """
     older, by, metrics = content.older, content.commands, content.metrics
     lines = [Line("", text) for text in verdict_lines(content.physics)] if content.physics else [
-        Line("soft", older.physics or f"The algorithms were not compared: {by.physics}")]
-    absent = f"Emulator and HLS C++ were not compared: {by.bit_exactness}"
+        Line("soft", older.physics or f"The algorithms were not compared (seconds): {by.physics}")]
+    absent = f"Emulator and HLS C++ were not compared (seconds): {by.bit_exactness}"
     lines += [*_equal(content.bit_exactness, older.bit_exactness or absent),
               *_equal(content.rtl, older.rtl or f"Emulator and RTL were not compared (minutes): {by.rtl}"),
               _vectors(content)]
@@ -66,7 +66,7 @@ def _equal(comparison: BitComparison | None, absent: str) -> list[Line]:
 def _vectors(content: ReportContent) -> Line:
     found = content.vectors
     if found is None:
-        return Line("soft", "Emulator and published test vectors were not compared: "
+        return Line("soft", "Emulator and published test vectors were not compared (seconds; VECTORS: their folders): "
                             f"{content.commands.vectors}")
     when = "" if found.made.commit == content.made.commit else f" (commit {found.made.commit or 'unknown'})"
     return Line("good" if found.fine else "bad",
