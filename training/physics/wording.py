@@ -35,7 +35,7 @@ def verdict_line(comparison: Comparison) -> str:
 
 def algorithm_text(scheme: SchemeResult) -> str:
     """Name the algorithm of a scheme; an encoder that comes with the project is a `shipped AE`."""
-    return ("shipped " if scheme.name.endswith("(shipped)") else "") + scheme.algorithm
+    return ("shipped " if scheme.is_shipped else "") + scheme.algorithm
 
 
 def budgets_text(n_elinks: Sequence[int]) -> str:
@@ -52,12 +52,14 @@ def undecided_text(n_elinks: Sequence[int]) -> str:
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """Name the best scheme of a budget, the next algorithm and the trained encoder, with their differences."""
-    winner = verdict.winner
+    """Name the best scheme of a budget, the next algorithm, the best encoder and the best one that was trained here."""
+    winner, others = verdict.winner, verdict.others[:1]
     text = f"{counted(verdict.n_elinks, 'link')}: {winner.name} has the smallest EMD, {with_error(winner.emd)}"
-    for one in verdict.others[:1]:
+    for one in others:
         text += f"; the next algorithm is {margin_text(one)}"
-    return text + "".join(f"; {margin_text(one)}" for one in verdict.others[1:] if one.algorithm == "AE")
+    encoders = {one.name: one for one in (verdict.encoder, verdict.own_encoder) if one}
+    told = {one.name for one in (winner, *others)}
+    return text + "".join(f"; {margin_text(one)}" for name, one in encoders.items() if name not in told)
 
 
 def margin_text(scheme: SchemeResult) -> str:

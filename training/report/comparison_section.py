@@ -56,20 +56,26 @@ def comparison_sections(physics: Comparison) -> list[Section]:
 
 
 def _winners(physics: Comparison) -> Table:
+    rest = ["EMD", "next algorithm", "best trained encoder", "AE EMD"]
+    # Beside shipped sets, what was trained here stands in a column of its own.
+    rest += ["best own encoder"] * any(one.is_shipped for one in physics.schemes)
     rows = []
     for found in map(physics.verdict, physics.budgets):
         encoder = found.encoder
         if encoder is None:
-            rows.append([Cell(str(found.n_elinks), found.n_elinks), Cell("no AE compared"), *[Cell("-")] * 5])
+            rows.append([Cell(str(found.n_elinks), found.n_elinks), Cell("no AE compared"), *[Cell("-")] * len(rest)])
             continue
         rows.append([
             Cell(str(found.n_elinks), found.n_elinks), Cell(found.winner.name), mean_cell(found.winner.emd),
             Cell(margin_text(found.others[0]) if found.others else "-"),
-            Cell(encoder.name), mean_cell(encoder.emd),
-            Cell("-") if encoder is found.winner else difference_cell(encoder),
-        ])
-    return Table(["links", "best", "EMD", "next algorithm", "best trained encoder", "AE EMD", "difference to best"],
-                 rows, frozenset({0, 2, 5, 6}), stacks=True)
+            _encoder(encoder), mean_cell(encoder.emd), _encoder(found.own_encoder)][: 2 + len(rest)])
+    return Table(["links", "best", *rest], rows, frozenset({0, 2, 5}), stacks=True)
+
+
+def _encoder(found: SchemeResult | None) -> Cell:
+    """Its name, and its difference if another scheme is the best."""
+    best = found is not None and not (found.margin and found.margin.difference)
+    return Cell("-" if found is None else found.name if best else margin_text(found))
 
 
 def _reasons(physics: Comparison) -> list[Section]:

@@ -14,7 +14,7 @@ from training.figures.style import style
 from training.physics.wording import verdict_lines, with_error
 from training.report.comparison_section import comparison_sections, difference_cell, mean_cell, sigma_cell
 from training.report.interactive import explorer_data
-from training.report.made_section import made_section
+from training.report.made_section import made_section, modules_of
 from training.report.parts import Cell, Line, Section, Table
 from training.report.render import render
 from training.results.comparison import Comparison, SchemeResult
@@ -39,7 +39,7 @@ def write_runs_report(runs: Mapping[str, Run], physics: Comparison, path: Path) 
         Section("Learning curves", "Of the validation modules of each run; losses of different names have different "
                 "scales." if histories else "Shipped sets come without theirs; econ-t weights card NAME says how each "
                 "was trained.", explorer="learning" if histories else ""),
-        made_section(made, "see the table of runs", physics),
+        made_section(made, modules_of("see the table of runs", physics)),
     ]
     with style("page"):
         page = render(

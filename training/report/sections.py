@@ -9,7 +9,7 @@ from training.figures.training import kernels, weight_histograms
 from training.report.comparison_section import comparison_sections
 from training.report.hardware_section import hardware_section
 from training.report.latents_section import latents_section
-from training.report.made_section import made_section
+from training.report.made_section import made_section, modules_of
 from training.report.parts import Cell, Plot, Section, Table, plain_table
 from training.report.trigger_section import trigger_section
 from training.results.evaluation import Evaluation
@@ -36,7 +36,7 @@ def sections(content: ReportContent) -> list[Section]:
         hardware_section(content.hardware, by),
         Section("Number formats", "As in the configuration: sign, integer bits (with sign), fractional bits.",
                 [plain_table(["quantity", "format"], [list(item) for item in content.formats.items()])]),
-        made_section(content.made, content.config.data, content.physics),
+        made_section(content.made, modules_of(content.config.data, content.physics)),
     ]
 
 

@@ -144,6 +144,11 @@ class SchemeResult(Result):
         return self.metrics["emd"]
 
     @property
+    def is_shipped(self) -> bool:
+        """Whether it is an encoder that came with the project."""
+        return self.algorithm == "AE" and self.name.endswith("(shipped)")
+
+    @property
     def energy_response(self) -> Distribution:
         """Its sigma is the energy resolution."""
         return self.metrics["energy_response"]
@@ -206,16 +211,22 @@ class Display(Result):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The best scheme on a budget, and the best ones of all other algorithms, sorted by EMD."""
+    """The best scheme on a budget, the best ones of all other algorithms, and all encoders, each sorted by EMD."""
 
     n_elinks: int
     winner: SchemeResult
     others: tuple[SchemeResult, ...]
+    encoders: tuple[SchemeResult, ...]
 
     @property
     def encoder(self) -> SchemeResult | None:
         """The best trained encoder, if there is one."""
-        return next((one for one in (self.winner, *self.others) if one.algorithm == "AE"), None)
+        return next(iter(self.encoders), None)
+
+    @property
+    def own_encoder(self) -> SchemeResult | None:
+        """The best one that did not come with the project, if there is one."""
+        return next((one for one in self.encoders if not one.is_shipped), None)
 
 
 class Comparison(Result):
@@ -300,10 +311,11 @@ class Comparison(Result):
         ranked = [(one.margin.difference, i, one) for i, one in enumerate(self.schemes)
                   if one.n_elinks == n_elinks and one.margin is not None]
         best: dict[str, SchemeResult] = {}
-        for _, _, one in sorted(ranked, key=lambda entry: entry[:2]):
+        schemes = [one for _, _, one in sorted(ranked, key=lambda entry: entry[:2])]
+        for one in schemes:
             best.setdefault(one.algorithm, one)
         winner, *others = best.values()
-        return Verdict(n_elinks, winner, tuple(others))
+        return Verdict(n_elinks, winner, tuple(others), tuple(one for one in schemes if one.algorithm == "AE"))
 
     def contenders(self, n_elinks: int) -> list[SchemeResult]:
         """All trained encoders of a budget and the best scheme of each other algorithm, best first.

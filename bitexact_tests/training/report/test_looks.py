@@ -146,7 +146,8 @@ def test_every_section_shows_something(visit: Callable[..., Visit], tmp_path: Pa
         assert not (np.abs(image[:, -1] - image[-1, -1]).max(axis=1) > 0.2).all(), f"{path.name}: cut at the right"
 
 
-def test_page_of_a_module_is_accessible(browser: Any, tmp_path: Path) -> None:
+def test_page_of_a_module(browser: Any, tmp_path: Path) -> None:
+    """Accessible, readable, nothing hidden, without the library of plots, with every number to be had."""
     write_module(send_module(CALQ, 1, classical_schemes(5, 0, (47,)), "a <sample>"), tmp_path / "report.html")
     for width, scheme in ((1280, "light"), (390, "dark")):
         seen = Visit(browser, tmp_path, width, scheme)
@@ -154,7 +155,14 @@ def test_page_of_a_module_is_accessible(browser: Any, tmp_path: Path) -> None:
         assert seen.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
         texts = seen.page.evaluate(TEXTS)
         assert len(texts) > 10 and all(size >= 9 and contrast >= 4.5 for _, size, contrast, _ in texts)
+        hidden = seen.page.evaluate("Array.from(document.querySelectorAll('.wide'), (one) => "
+                                    "one.scrollWidth - one.clientWidth)")
+        assert len(hidden) >= 4 and max(hidden) == 0, "a hidden column"
+        tables, pictures = seen.page.locator("table").count(), seen.page.locator("figure > svg").count()
+        assert seen.page.get_by_role("button", name="CSV").count() == tables
+        assert seen.page.get_by_role("button", name="PNG").count() == pictures == 1
         seen.page.close()
+    assert (tmp_path / "report.html").stat().st_size < 1_000_000
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), *(
