@@ -95,8 +95,8 @@ def _decoders(decoders: Sequence[DecoderSize], command: str) -> Section:
     rows = [[Cell(one.name), Cell(f"{one.macs:,}", one.macs), Cell(f"{one.parameters:,}", one.parameters),
              Cell(one.arithmetic)] for one in decoders]
     made = [row for one in decoders for row in one.implementations]
-    text = ("Off the detector. One in floating point runs in software; compact ones, of econ-t distill, in an FPGA, "
-            "with their weights as constants.")
+    text = ("Off the detector. One in floating point runs in software, so that no logic is estimated; compact ones, of "
+            "econ-t distill, in an FPGA, with their weights as constants.")
     tables = [Table(["decoder", "multiply-accumulates", "parameters", "arithmetic"], rows, frozenset({1, 2}),
                     stacks=True)]
     if made:

@@ -39,7 +39,7 @@ def _page(module: SentModule) -> str:
                       Section("On the wafer", plots=[picture]),
                       Section("Schemes", "The module alone through each: nothing waits in the output buffer before it.",
                               [_schemes(module)]),
-                      Section("Charges by trigger cell", "In CALQ; cells that have less than 0.05 everywhere are left out.",
+                      Section("Charges by trigger cell", "In CALQ; cells with less than 0.05 everywhere are left out.",
                               [_charges(module)]),
                       *(_frame(one) for one in module.best),
                       made_section(made, {"module": title})])

@@ -81,16 +81,29 @@ def _gates(run: Run) -> Cell:
 def _trainings(runs: Mapping[str, Run]) -> Table:
     rows = []
     for run in runs.values():
-        config, summary = run.config, RunSummary.find(run.summary_file)
+        config = run.config
         training, spec = config.training, config.encoder
         rows.append([
             Cell(run.name), Cell(config.name), Cell(str(spec.n_elinks), spec.n_elinks), Cell(spec.arithmetic),
             Cell(", ".join(str(layer.weight).split()[0] for layer in (spec.conv, spec.dense))),
-            Cell(f"{training.loss}, then {training.final_loss}"),
-            Cell(str(summary.epochs), summary.epochs) if summary else Cell("-"),
-            Cell(str(summary.best_epoch), summary.best_epoch) if summary else Cell("-"),
-            Cell(f"{summary.n_train:,}", summary.n_train) if summary else Cell("-"),
-            Cell((summary.data if summary else None) or ", ".join(config.data.files) or config.data.source),
-            Cell(str(training.seed), training.seed)])
+            *_training(run), Cell(str(training.seed), training.seed)])
     return Table(["run", "configuration", "links", "arithmetic", "weights", "loss", "epochs", "kept", "modules",
                   "from", "seed"], rows, frozenset({2, 6, 7, 8, 10}), stacks=True)
+
+
+def _training(run: Run) -> list[Cell]:
+    """Loss, epochs, the one that was kept, modules and where they are from; of a shipped set, of its last training."""
+    config = run.config
+    if run.is_shipped:
+        last = run.card.trained_on[-1]
+        return [Cell(last.loss), _whole(last.epochs), Cell("-"), _whole(last.n_train), Cell(last.modules)]
+    summary = RunSummary.find(run.summary_file)
+    source = (summary.data if summary else None) or ", ".join(config.data.files) or config.data.source
+    losses = Cell(f"{config.training.loss}, then {config.training.final_loss}")
+    if summary is None:
+        return [losses, Cell("-"), Cell("-"), Cell("-"), Cell(source)]
+    return [losses, _whole(summary.epochs), _whole(summary.best_epoch), _whole(summary.n_train), Cell(source)]
+
+
+def _whole(number: int) -> Cell:
+    return Cell(f"{number:,}", number)

@@ -19,7 +19,7 @@ from training.physics.emd import emd
 from training.physics.metrics import METRICS
 from training.physics.sample import N_SAMPLED
 from training.physics.schemes import autoencoder, threshold_sum
-from training.physics.wording import difference_text, verdict_lines, verdict_text
+from training.physics.wording import difference_text, verdict_line, verdict_lines, verdict_text
 from training.results.comparison import Comparison, Options
 
 
@@ -106,6 +106,24 @@ def test_nothing_is_said_of_budgets_without_an_autoencoder(result: Comparison) -
         result.scheme("RPT", 4)) + "."
     assert last.startswith("2, 3 and 5 links: no autoencoder was compared")
     assert "smallest" not in last and "--config econ_t_2elink" in last
+
+
+def test_what_was_trained_here_is_named_beside_a_shipped_set_that_beats_it(result: Comparison) -> None:
+    """RPT, as if it were trained here, and BC, as if it were shipped."""
+    names = {"RPT": "AE mine", "BC": "AE theirs (shipped)"}
+    found = result.model_copy(update={"schemes": tuple(
+        one.model_copy(update={"algorithm": "AE", "name": names[one.name]}) if one.name in names else one
+        for one in result.schemes)})
+    verdict = found.verdict(5)
+    assert verdict.encoder is found.scheme("AE theirs (shipped)", 5)
+    assert verdict.own_encoder is found.scheme("AE mine", 5) and verdict.own_encoder.margin is not None
+    text = verdict_text(verdict)
+    assert text.count("AE theirs (shipped)") == 1
+    assert text.endswith(f"; AE mine, larger by {difference_text(verdict.own_encoder)}")
+    best = "shipped AE" if verdict.winner.is_shipped else verdict.winner.algorithm
+    assert f"{best} on " in verdict_line(found) and "mine" not in verdict_line(found)
+    alone = with_autoencoder(result, 5).verdict(5)
+    assert alone.encoder is alone.own_encoder and verdict_text(alone).count("AE x") == 1
 
 
 def test_every_trained_encoder_has_its_difference_to_the_best_scheme(monkeypatch: pytest.MonkeyPatch) -> None:

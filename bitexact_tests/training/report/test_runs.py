@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from bitexact_tests.samples.schemes import CALQ
+from models.calq_io import write_calq
+from models.trigger_cells import image_order
 from training.__main__ import app
+from training.fit.run import Run
 from training.results.comparison import Comparison
 
 
@@ -43,6 +47,17 @@ def test_page_says_how_each_run_was_trained_and_shows_all_explorers(runs_page: P
     assert "3 runs compared" in page and "on 2 links" not in page[: page.index("<main>")]
     assert re.findall(r'data-explorer="(\w+)"', page) == ["pareto", "modules", "profiles", "distributions", "learning"]
     assert '"econ_t_5elink":{"loss":[2.0,1.0]' in page
+
+
+def test_a_shipped_set_says_how_it_was_trained(tmp_path: Path) -> None:
+    """Of its last training, from its card."""
+    write_calq(tmp_path / "calq.csv", CALQ[:40, image_order()])
+    done = CliRunner().invoke(app, ["report", "--compare", "econ_t_2elink", "--input", str(tmp_path / "calq.csv"),
+                                    "--output", str(tmp_path / "report.html")])
+    assert done.exit_code == 0, done.output
+    last = Run("econ_t_2elink").card.trained_on[-1]
+    (row,) = cells((tmp_path / "report.html").read_text(encoding="utf-8"), "runs")
+    assert row[5:10] == [last.loss, str(last.epochs), "-", f"{last.n_train:,}", last.modules]
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
