@@ -1,4 +1,4 @@
-"""The documentation site: built without network or warning, and searched in a browser that opens it as files."""
+"""The documentation site: built without network or warning, seen and searched in a browser that opens it as files."""
 
 from __future__ import annotations
 
@@ -93,3 +93,32 @@ def test_search_works_in_pages_that_are_opened_as_files(clone: Path, page: Any) 
     page.locator("a", has_text="The QKeras quantiser").click()
     page.wait_for_url(re.compile(r"^file:.*/reference/python/models\.html#models\.fixed_point\.FixedPoint\.as_qkeras$"))
     assert heard == []
+
+
+SCROLLED = """(parts) => Array.from(document.querySelectorAll(parts))
+    .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent.trim().slice(0, 80))"""
+CODE = ".md-content pre, .md-content pre > code"
+TABLES = ".md-content table, .md-typeset__scrollwrap"
+
+
+@pytest.mark.slow
+def test_nothing_scrolls_sideways(clone: Path, page: Any) -> None:
+    """Neither code nor tables on a laptop; on a phone, wide tables only."""
+    scrolled, seen = [], 0
+    for path in sorted((clone / "site").rglob("*.html")):
+        page.goto(path.as_uri())
+        for width, parts in ((1280, f"{CODE}, {TABLES}"), (390, CODE)):
+            page.set_viewport_size({"width": width, "height": 900})
+            seen += page.locator(parts).count()
+            scrolled += [f"{path.relative_to(clone)}, {width} px: {one}" for one in page.evaluate(SCROLLED, parts)]
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert seen > 500 and scrolled == []
+
+
+def test_lines_are_copied_as_they_were_written(clone: Path, page: Any) -> None:
+    """By the button: the line spans of the site are blocks, between which a browser copies an empty line."""
+    page.goto((clone / "site" / "tutorial.html").as_uri())
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".md-code__button").first.click()
+    page.get_by_text("Copied to clipboard").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == "make setup\nsource .venv/bin/activate"
