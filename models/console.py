@@ -56,8 +56,16 @@ def console_for(*, stderr: bool = False) -> Console:
     return WholeWords(stderr=stderr, width=None if stream.isatty() else _NO_LIMIT, highlight=False, markup=False)
 
 
+def result_console(*files: str | Path | None) -> Console:
+    """Console for what a command found: stdout, unless one of `files`, those of --json, --csv or --output, is `-`.
+
+    Stdout is for that file then, and the tables go to stderr.
+    """
+    return console_for(stderr="-" in files)
+
+
 def say(text: str) -> None:
-    """Print a line of prose on stderr; on a terminal it is broken at blanks."""
+    """Print a remark, which is not the result of a command, on stderr; on a terminal it is broken at blanks."""
     console_for(stderr=True).print(text)
 
 

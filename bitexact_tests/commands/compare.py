@@ -21,7 +21,7 @@ from models.calq_io import column_order, read_calq
 from models.chip import MAX_ELINKS
 from models.command_line import with_old_names
 from models.configured import load_configured
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, result_console, show_table, write_csv
 from models.options import CalqFiles, CsvFile, JsonFile, Order, WeightsConfig, WeightsFile
 from models.register_weights import for_encoder
 from models.weights import EncoderWeights
@@ -64,7 +64,7 @@ def compare(
     if placed:
         names.append(ROUTED)
         reference["etx"] = EconT(for_encoder(codes)).run_calq(calq).etx
-    console = console_for(stderr="-" in (json_, csv))
+    console = result_console(json_, csv)
     results = {}
     for name in names:
         stages: Mapping[str, IntArray]

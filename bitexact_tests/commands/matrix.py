@@ -14,7 +14,7 @@ from rich.console import Console
 from bitexact_tests.matrix import COLUMNS, FAMILIES, NOT_REACHED, Table, charges, run_matrix
 from models.command_line import with_old_names
 from models.config import Config
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, console_for, result_console, show_table, write_csv
 from models.errors import InputError, nearest
 from models.files import check_replaced, write_text
 from models.options import CsvFile, Force, JsonFile
@@ -47,7 +47,7 @@ def matrix(
     paths = config or sorted(CONFIGS.glob("*.yaml"))
     families, columns = _chosen("family", family, FAMILIES), _chosen("column", column, COLUMNS)
     table = run_matrix([Config.load(path) for path in paths], families, columns, events, seconds, _progress())
-    _show(console_for(stderr="-" in (json_, csv)), table, columns, len(charges(events)))
+    _show(result_console(json_, csv), table, columns, len(charges(events)))
     if json_:
         rows = [{"config": name, "weights": family} | {column: asdict(cell) for column, cell in row.items()}
                 for (name, family), row in table.items()]

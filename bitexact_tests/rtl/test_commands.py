@@ -99,9 +99,9 @@ def test_configuration_takes_the_folds_that_the_option_takes(tmp_path: Path) -> 
 def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What the commands write on a terminal of 80 columns."""
     found = io.StringIO()
-    for module in ("console", "timing"):
-        monkeypatch.setattr(f"rtl.commands.{module}.console_for",
-                            lambda **_: WholeWords(file=found, width=80, highlight=False, markup=False))
+    for name in ("console.console_for", "timing.result_console"):
+        monkeypatch.setattr(f"rtl.commands.{name}",
+                            lambda *_, **__: WholeWords(file=found, width=80, highlight=False, markup=False))
     return found
 
 

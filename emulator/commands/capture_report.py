@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
@@ -28,24 +29,23 @@ def aligned_capture(name: str, found: Aligned, n_rows: int) -> AlignedCapture:
                    for gap in found.numbering.gaps))
 
 
-def show_alignment(result: AlignedCapture) -> None:
+def show_alignment(out: Console, result: AlignedCapture) -> None:
     """What was found in a capture, one line for each kind of finding."""
     lines = {"chip": result.chip, "links": _links(result), "rows": _rows(result), "start": _start(result),
              "gaps": _gaps(result.gaps)}
-    show_lines(f"{result.capture}: {counted(result.n_frames, 'frame')} of {counted(result.n_rows, 'row')} recovered",
-               lines)
+    show_lines(out, f"{result.capture}: {counted(result.n_frames, 'frame')} of {counted(result.n_rows, 'row')} "
+                    "recovered", lines)
     for warning in _warnings(result):
         console_for(stderr=True).print(f"warning: {warning}", style="yellow")
 
 
-def show_lines(title: str, lines: dict[str, str]) -> None:
+def show_lines(out: Console, title: str, lines: dict[str, str]) -> None:
     """Named lines below a title; long ones go on below themselves."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column()
     for name, text in lines.items():
         grid.add_row(name, text)
-    out = console_for(stderr=True)
     out.print(title)
     out.print(Padding(grid, (0, 0, 0, 2), expand=False))
 

@@ -24,6 +24,7 @@ from emulator.commands.options import FirstBx
 from emulator.links import ERX, ETX
 from emulator.mismatch import Difference, Mismatch
 from emulator.verify import with_links_of
+from models.console import result_console
 from models.errors import InputError
 from models.options import ChipRevision, JsonFile
 from models.registers import Registers
@@ -60,7 +61,7 @@ def compare(
     guesses = tuple(Guess(text=cause.text, n_exact=cause.n_exact, n_rows=cause.n_rows)
                     for cause in causes(laid, settings, erx, first_bx))
     result = _result(expected, recorded, laid, found, guesses, first_bx, decoded=settings is not None)
-    show_comparison(result, stderr=json_ == "-")
+    show_comparison(result_console(json_), result)
     if json_:
         result.save(json_)
     if not result.equal:

@@ -9,16 +9,15 @@ from rich.console import Console
 from emulator.capture.results import CaptureComparison, FirstDifference, Guess
 from emulator.commands.capture_report import listed
 from models.chip import LINK_BITS
-from models.console import Column, console_for, show_table
+from models.console import Column, show_table
 from models.wording import counted
 
 _MOST_FIELDS = 12
 """Fields of the first difference that are shown; JSON has all."""
 
 
-def show_comparison(result: CaptureComparison, *, stderr: bool) -> None:
+def show_comparison(out: Console, result: CaptureComparison) -> None:
     """The guess, the first difference and how often links, bits and fields differ."""
-    out = console_for(stderr=stderr)
     out.print(f"{result.n_equal:,} of {counted(result.n_compared, 'row')} equal: {result.recorded} on "
               f"{result.expected}")
     for line in _places(result):

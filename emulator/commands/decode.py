@@ -16,6 +16,7 @@ from emulator.commands.progress import with_progress
 from emulator.decoding import decode_stream
 from emulator.formatter import Decoded
 from emulator.links import ETX, open_output
+from models.console import result_console
 from models.errors import InputError
 from models.options import ChipRevision, JsonFile, RegisterFile
 from models.registers import Registers
@@ -88,7 +89,7 @@ def _decode_capture(
         raise _about(input, error) from None
     _write(found, output)
     summary = aligned_capture(input, found, len(etx))
-    show_alignment(summary)
+    show_alignment(result_console(output, json_), summary)
     if json_:
         summary.save(json_)
 

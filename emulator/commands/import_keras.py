@@ -14,7 +14,7 @@ import typer
 
 from emulator.latent_check import LatentCheck, check_latents, random_modules
 from models.config import Config
-from models.console import Column, console_for, say, show_table, write_csv
+from models.console import Column, result_console, say, show_table, write_csv
 from models.errors import InputError, ToolMissing
 from models.files import check_replaced
 from models.keras_file import ImportedEncoder, import_encoder
@@ -59,7 +59,7 @@ def import_keras(
     imported = import_encoder(input, Config.load(config).encoder, architecture, rounding.value, dense_order.value,
                               approximate)
     imported.weights.save(output)
-    console = console_for(stderr=csv == "-")
+    console = result_console(csv)
     for line in (*imported.notes, *(f"{row.name}: {row.source}" for row in imported.arrays if row.source != row.name)):
         console.print(line)
     show_table(console, "values of the file as codes of the chip",

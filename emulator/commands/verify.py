@@ -13,7 +13,7 @@ from emulator.commands.progress import with_progress
 from emulator.mismatch import Mismatch
 from emulator.results import VectorCheck
 from emulator.verify import SetResult, find_sets, verify_sets
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, result_console, show_table, write_csv
 from models.options import ChipRevision, CsvFile, JsonFile
 
 
@@ -31,7 +31,7 @@ def verify(
     """
     results = list(with_progress(verify_sets(find_sets(folders), revision)))
     found = VectorCheck.of(results)
-    _show(results, found, console_for(stderr="-" in (json_, csv)))
+    _show(results, found, result_console(json_, csv))
     if json_:
         found.save(json_)
     if csv:

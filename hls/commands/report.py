@@ -11,7 +11,7 @@ from hls.backends import BACKENDS
 from hls.commands.options import ProjectConfig
 from hls.report import CHIP, counted, implementations
 from models.configured import find_config
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, result_console, show_table, write_csv
 from models.errors import InputError
 from models.hardware import Implementation
 from models.options import CsvFile, JsonFile
@@ -40,7 +40,7 @@ def report(
     # Without a configuration, all projects must be of that of the first.
     chosen = find_config(next(iter(folders.values()), Path()) / "weights.npz", config)
     rows = [CHIP, *implementations(folders, chosen)]
-    console = console_for(stderr="-" in (json_, csv))
+    console = result_console(json_, csv)
     show_table(console, f"{chosen.name}: counted", ["quantity", "value", Column("source", wraps=True)],
                [(one.quantity, one.value, one.source) for one in counted(chosen)])
     console.print()

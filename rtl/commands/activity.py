@@ -10,10 +10,10 @@ import typer
 from models.calq_io import column_order, read_calq
 from models.command_line import with_old_names
 from models.configured import load_configured
-from models.console import say
 from models.errors import InputError
 from models.options import CalqFile, Order, WeightsConfig, WeightsFile
 from models.wording import counted
+from rtl.commands.console import tell
 from rtl.commands.options import chip
 from rtl.results import ChipSynthesis
 
@@ -48,4 +48,4 @@ def activity(
     found = measure(top, netlists, codes, calq, design.technology)
     design.model_copy(update={"activity": found}).save(json_)
     energy = "" if found.energy is None else f", {found.energy.total_pj:,.0f} pJ per event"
-    say(f"{counted(found.events, 'event')}: {found.changes:,.0f} changes of gates and flip-flops per event{energy}")
+    tell(f"{counted(found.events, 'event')}: {found.changes:,.0f} changes of gates and flip-flops per event{energy}")

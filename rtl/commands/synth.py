@@ -10,7 +10,7 @@ import typer
 
 from models.command_line import with_old_names
 from models.config import Config
-from models.console import say
+from models.console import result_console
 from models.errors import InputError
 from models.files import check_replaced
 from models.options import ConfigFile, Force
@@ -53,7 +53,7 @@ def synth(
     found.save(json_)
     total = ", ".join(f"{number:,} {'um2' if name == 'area_um2' else name.upper()}"
                       for name, number in found.total.counts.items())
-    say(f"{technology}: {total}; {found.levels} levels on the longest path; {found.tool}")
+    result_console(json_).print(f"{technology}: {total}; {found.levels} levels on the longest path; {found.tool}")
 
 
 def _older(path: Path, technology: str, design: Design) -> ChipSynthesis | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from models.config import Config
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, result_console, show_table, write_csv
 from models.errors import InputError
 from models.options import ConfigFile, CsvFile
 from rtl.commands.options import chip
@@ -38,7 +38,7 @@ def timing(
     found = static_timing(chip(chosen, "asic", design.redundant, design.fold, design.pipelined), netlists)
     design.model_copy(update={"static_timing": found}).save(json_)
     stages = sorted(found.stages, key=lambda stage: stage.slack_ns)
-    show_table(console_for(stderr=csv == "-"), "slack of each register at 25 ns, and the cells on its slowest path",
+    show_table(result_console(csv), "slack of each register at 25 ns, and the cells on its slowest path",
                ["register", *(Column(title, right=True) for title in ("slack [ns]", "bits", "cells"))],
                [(one.register_name, f"{one.slack_ns:.2f}", str(one.bits), str(one.cells)) for one in stages])
     if csv:

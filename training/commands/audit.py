@@ -9,7 +9,7 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.config import Config
-from models.console import say
+from models.console import result_console
 from models.errors import InputError
 from models.options import CalqFiles, JsonFile
 from training.commands.console import log_to_console, show_ways
@@ -50,11 +50,12 @@ def audit(
 
     found = run_audit(encoder, spec, modules, decoder=decoder, steps=steps,
                       architecture=architecture, run=run)
-    if json_ != "-":
-        for line in (*found.notes, *found.differences, *([found.untrained] if found.untrained else [])):
-            say(line)
-        show_ways(f"{found.file} on {found.n_modules:,} modules of {found.data}, decoder: {found.decoder}", found.ways)
-        say(found.verdict)
+    console = result_console(json_)
+    for line in (*found.notes, *found.differences, *([found.untrained] if found.untrained else [])):
+        console.print(line)
+    show_ways(console, f"{found.file} on {found.n_modules:,} modules of {found.data}, decoder: {found.decoder}",
+              found.ways)
+    console.print(found.verdict)
     if output:
         write_audit(found, output)
     if json_:

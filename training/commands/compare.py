@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import numpy.typing as npt
 import typer
+from rich.console import Console
 
 from models.calq_io import CalqTable, column_order, read_calq, write_calq, write_latents
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, result_console, show_table, write_csv
 from models.errors import InputError
 from models.options import CsvFile, JsonFile
 from models.result import ResultList
@@ -76,6 +77,7 @@ def compare(
     econ-t compare runs/a runs/b --input busy.csv --input sparse.csv --json a_b.json
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing when there are many decoders
+    console = result_console(json_, csv)
     if two:
         if len(two) != _PAIR or run or links or decoder or shipped or n_csv:
             raise InputError(f"{counted(len(two), 'argument')}, expected two runs to compare head to head, without "
@@ -84,7 +86,7 @@ def compare(
         samples = _samples(input, order, pair[0].config.data.order, n_modules, data_seed, held_out)
         paired = head_to_head(pair, samples, min_charge=min_charge, seed=seed, progress=emd_progress,
                               n_processes=n_processes)
-        show_head_to_head(paired)
+        show_head_to_head(console, paired)
         if json_:
             paired.save(json_)
         if csv:
@@ -105,7 +107,7 @@ def compare(
         min_charge=min_charge, dropped_bits=drop_lsb, max_cut=ts_cut,
         thresholds=tuple(ts_threshold or [MIN_THRESHOLD_CALQ]), seed=seed) for table in tables]
     for result in results:
-        show_comparison(result)
+        show_comparison(console, result)
     if json_:
         (results[0] if len(results) == 1 else ResultList[Comparison](tuple(results))).save(json_)
     if csv:
@@ -139,9 +141,8 @@ def write_modules(folder: Path, scheme: Scheme, calq: npt.NDArray[Any]) -> None:
     write_calq(folder / "output.csv", charge[:, image_order()])
 
 
-def show_comparison(result: Comparison) -> None:
+def show_comparison(console: Console, result: Comparison) -> None:
     """Show a table per link budget, best scheme first, then the verdicts."""
-    console = console_for(stderr=True)
     metrics = [Column(result.metrics[name].short, right=True, optional=True) for name in SHOWN]
     columns = [Column("scheme"), Column(result.metrics["emd"].short, right=True), *metrics,
                *(Column(title, right=True) for title in ("bits", "used", "cut", "empty"))]

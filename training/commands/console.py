@@ -1,4 +1,4 @@
-"""Terminal output of the commands: progress, tables, one-line results; all on stderr, as `-` can be stdout."""
+"""Terminal output of the commands: progress and remarks on stderr, results on the console of `result_console`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from models.config import Config
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, console_for, result_console, show_table, write_csv
 from models.result import Result, ResultList
 from models.wording import counted
 from training.results.audit import Way
@@ -28,7 +28,7 @@ from training.results.run import Epoch, RunSummary
 from training.results.start import WarmStart
 
 STDERR = console_for(stderr=True)
-"""Where progress and tables for people go."""
+"""Where progress, remarks and logs go."""
 _NUMBER = re.compile(r"[-+]?[\d,.]+(e[-+]\d+)?%?|-|yes|no")
 
 
@@ -88,13 +88,14 @@ class TrainingProgress:
 
 def show_training(config: Config, output: Path, summary: RunSummary) -> None:
     """Show one line about a finished run."""
-    STDERR.print(f"{config.name}: {counted(summary.epochs, 'epoch')} on {summary.n_train} modules, best epoch "
-                   f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}")
+    result_console().print(
+        f"{config.name}: {counted(summary.epochs, 'epoch')} on {summary.n_train} modules, best epoch "
+        f"{summary.best_epoch}: validation EMD {summary.val_emd:.3f}; written to {output}")
 
 
-def show_ways(title: str, ways: Sequence[Way]) -> None:
+def show_ways(console: Console, title: str, ways: Sequence[Way]) -> None:
     """Show a table of the latents of an encoder in several ways, and of what a decoder makes of them."""
-    show_records(title, [
+    show_records(console, title, [
         {"latents of": way.name, "negative": f"{way.negative:.1%}", "zero": f"{way.zero:.1%}",
          "saturated": f"{way.saturated:.1%}", "all zero": f"{way.all_zero:.1%}", "entropy": way.entropy,
          "codes": way.n_codes, "explained": None if way.explained is None else f"{way.explained:.0%}", "EMD": way.emd}
@@ -103,18 +104,19 @@ def show_ways(title: str, ways: Sequence[Way]) -> None:
 
 def show_warm_start(found: WarmStart) -> None:
     """Show what an encoder from elsewhere was worth before and after a training that began with it."""
-    STDERR.print(found.summary)
-    show_ways(f"{found.n_modules:,} validation modules, a fresh decoder of {found.steps} steps where none is named",
-              found.ways)
+    console = result_console()
+    console.print(found.summary)
+    show_ways(console, f"{found.n_modules:,} validation modules, a fresh decoder of {found.steps} steps where none is "
+                       "named", found.ways)
 
 
-def show_metrics(config: Config, evaluation: Evaluation) -> None:
+def show_metrics(console: Console, config: Config, evaluation: Evaluation) -> None:
     """Show the metrics of an evaluation and their meanings."""
     encoder, data = config.encoder, f", {evaluation.data}" if evaluation.data else ""
-    show_values(f"{config.name}: {encoder.arithmetic} arithmetic, {counted(encoder.latent_bits, 'bit')} per latent"
-                f"{data}", evaluation)
+    show_values(console, f"{config.name}: {encoder.arithmetic} arithmetic, {counted(encoder.latent_bits, 'bit')} per "
+                         f"latent{data}", evaluation)
     if evaluation.latents:
-        show_latents(console_for(stderr=True), evaluation.latents)
+        show_latents(console, evaluation.latents)
     show_remarks(evaluation.remarks)
 
 
@@ -141,24 +143,23 @@ def show_remarks(remarks: Sequence[str]) -> None:
         STDERR.print(f"WARNING: {text}", style="bold red")
 
 
-def show_card(name: str, sample: Sample, found: Evaluation, metrics: Sequence[str]) -> None:
+def show_card(console: Console, name: str, sample: Sample, found: Evaluation, metrics: Sequence[str]) -> None:
     """Show metrics beside those on the card of a shipped set, and the differences."""
     for metric in metrics:
         here, card = getattr(found, metric), getattr(sample, metric)
         if here is not None and card is not None:
-            STDERR.print(f"{metric} {here:.4f}, on the card of {name} for {TITLES[sample.name]} {card:.4f}: "
-                           f"difference {here - card:+.4f}")
+            console.print(f"{metric} {here:.4f}, on the card of {name} for {TITLES[sample.name]} {card:.4f}: "
+                          f"difference {here - card:+.4f}")
 
 
-def show_values(title: str, result: Result) -> None:
+def show_values(console: Console, title: str, result: Result) -> None:
     """Show a table of the values of a result and their meanings."""
     rows = []
     for name, meaning in result.meanings().items():
         value = getattr(result, name)
         rows.append((name, "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}",
                      meaning))
-    show_table(console_for(stderr=True), title, ["metric", Column("value", right=True), Column("meaning", wraps=True)],
-               rows)
+    show_table(console, title, ["metric", Column("value", right=True), Column("meaning", wraps=True)], rows)
 
 
 def emd_progress(
@@ -179,13 +180,15 @@ def part_progress(total: int) -> Iterator[Callable[[str, Mapping[str, int]], Non
         progress.update(task, completed=total)  # with those of an earlier call, which nobody tells
 
 
-def show_distributions(found: Sequence[SampleDistribution], json: str | None, csv: str | None) -> None:
-    """Show samples side by side, and write them where they are asked for."""
+def show_distributions(
+    found: Sequence[SampleDistribution], json: str | None, csv: str | None, output: str | None = None
+) -> None:
+    """Show samples side by side, and write them where they are asked for; `output` may take stdout too."""
     numbers = [Column(title, right=True) for title in ("mean", "5%", "25%", "50%", "75%", "95%")]
     names = {one.sample: Path(one.sample).name for one in found}
     if len({*names.values()}) < len(names):
         names = {name: name for name in names}
-    show_table(console_for(stderr=True), "mean and percentiles over the modules, charges in CALQ",
+    show_table(result_console(json, csv, output), "mean and percentiles over the modules, charges in CALQ",
                ["quantity", Column("sample", wraps=True), *numbers],
                [(one.quantity, names[one.sample], *(f"{value:.1f}" if value < 1000 else f"{value:,.0f}"  # noqa: PLR2004
                  for value in (one.mean, one.p5, one.p25, one.p50, one.p75, one.p95))) for one in found])
@@ -195,10 +198,12 @@ def show_distributions(found: Sequence[SampleDistribution], json: str | None, cs
         write_csv(csv, [one.model_dump() for one in found])
 
 
-def show_records(title: str, rows: list[dict[str, Any]], optional: Sequence[str] = ()) -> None:
+def show_records(
+    console: Console, title: str, rows: list[dict[str, Any]], optional: Sequence[str] = ()
+) -> None:
     """Show a table of records with the same keys, one row each; `optional` keys only where there is room."""
     cells = [[f"{value:.3f}" if isinstance(value, float) else "yes" if value is True else "no" if value is False
               else "-" if value is None else str(value) for value in row.values()] for row in rows]
     columns = [Column(name, right=all(_NUMBER.fullmatch(row[k]) for row in cells), optional=name in optional)
                for k, name in enumerate(rows[0])]
-    show_table(console_for(stderr=True), title, columns, cells)
+    show_table(console, title, columns, cells)

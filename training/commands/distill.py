@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from models.calq_io import column_order, read_calq
-from models.console import Column, console_for, show_table
+from models.console import Column, result_console, show_table
 from models.errors import InputError
 from models.files import atomic_path
 from models.options import JsonFile, Order, Settings
@@ -75,6 +75,6 @@ def distill(
     rows = [("teacher", f"{found.teacher.macs:,}", "float", "-", "-", shown(found.teacher.metrics.emd_mean))]
     rows += [(one.name, f"{one.macs:,}", str(one.weight_bits), " / ".join(f"{row.lut:,}" for row in one.implementations)
               or "-", shown(one.val_emd), shown(one.metrics.emd_mean)) for one in found.points]
-    show_table(console_for(stderr=True), f"{found.config}: EMD of {found.data}", ["decoder", *right], rows)
+    show_table(result_console(json_), f"{found.config}: EMD of {found.data}", ["decoder", *right], rows)
     if json_:
         found.save(json_)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from models.config import Config
-from models.console import write_csv
+from models.console import result_console, write_csv
 from models.errors import InputError
 from models.options import ConfigFile, CsvFile, Order, Settings
 from models.trigger_cells import to_trigger_cells
@@ -63,7 +63,8 @@ def emd_loss(
     with part_progress(n_models * epochs) as done:
         result = train_family(train, held_out, chosen.training.augment, output, epochs=epochs, n_models=n_models,
                               best=best, n_pairs=n_pairs, seed=seed, report=done)
-    show_records(f"against the exact EMD, {result.n_held_out_pairs} held-out pairs of mean {result.mean_emd:.3f}", [
+    title = f"against the exact EMD, {result.n_held_out_pairs} held-out pairs of mean {result.mean_emd:.3f}"
+    show_records(result_console(csv), title, [
         {"loss": row.name, "image": row.image, "conv": f"{row.layers} x {row.filters} x {row.kernel}",
          "dense": row.units, "seed": row.seed, "mean |error|": row.mean_absolute_error, "bias": row.bias,
          "spread": row.spread, "corr.": row.correlation} for row in result.models])

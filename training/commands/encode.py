@@ -14,7 +14,7 @@ from emulator.file_encoder import FileEncoder
 from emulator.trace import STAGES
 from models.calq_io import column_order, read_calq, write_latent_pieces, write_latents
 from models.calq_stream import calq_pieces
-from models.console import write_csv
+from models.console import result_console, write_csv
 from models.errors import InputError
 from models.npz import write_npz
 from models.options import CalqFile, CsvFile, JsonFile, LatentFile, Order, TraceFile, WeightsConfig
@@ -75,7 +75,7 @@ def encode(
             from training.production.steps import encode_parts  # noqa: PLC0415
 
             parts = encode_parts([Path(input)], Path(output), weights, order=columns, modules=modules)
-            counts = run_parts(parts, Path(output), workers, farm, force)
+            counts = run_parts(parts, Path(output), workers, farm, force, json_, csv)
         else:
             files = data_files([input])
             keep_inputs([*files, *([modules] if modules else [])], [Path(output)])
@@ -120,7 +120,7 @@ def _tell(output: str, rows: tuple[EncodedModules, ...], json: str | None, csv: 
     """Show the table, and write it where it is asked for."""
     total = sum(one.modules for one in rows)
     encoded = sum(one.modules for one in rows if one.weights)
-    show_records(f"{output}: {encoded:,} of {total:,} modules", [
+    show_records(result_console(json, csv), f"{output}: {encoded:,} of {total:,} modules", [
         {"modules with": one.modules_with.replace("_", " "), "modules": one.modules,
          "part": f"{one.modules / total:.1%}", "weights": one.weights} for one in rows])
     if json:

@@ -9,7 +9,7 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.configured import find_config
-from models.console import say, write_csv
+from models.console import result_console, say, write_csv
 from models.errors import InputError
 from models.options import CalqFiles, CsvFile, JsonFile, Order, WeightsConfig, WeightsFile
 from models.result import ResultList
@@ -76,16 +76,16 @@ def evaluate(
         if min_charge is not None:
             modules = modules.rows(modules.calq.max(axis=1, initial=0) > min_charge)
         samples.append((modules, sample))
-    results, problems = [], []
+    console, results, problems = result_console(json_, csv), [], []
     for modules, sample in samples:
         found = evaluate_run(chosen, weights, decoder or run.decoder_file, modules.calq, n_processes, emd_progress,
                              extra=modules.extra)
         found = found.model_copy(update={
             "data": modules.source, "remarks": remarks_on(modules, run, found.weights, decoder)})
-        show_metrics(chosen, found)
+        show_metrics(console, chosen, found)
         results.append(found)
         if sample:
-            show_card(run.name, sample, found, known)
+            show_card(console, run.name, sample, found, known)
             problems.append(run.card.problem(sample, found, known))
     if json_:
         (results[0] if len(results) == 1 else ResultList[Evaluation](tuple(results))).save(json_)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from models.calq_io import column_order, read_calq
-from models.console import say
+from models.console import result_console, say
 from models.errors import InputError
 from models.options import JsonFile
 from training.commands.console import log_to_console, show_records
@@ -70,32 +71,32 @@ def _export_software(
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about retracing and TensorFlow 1 functions
     result = export_software(runs, output, samples, installed, sources)
-    if json_ != "-":
-        _show(result, output / FRAGMENT_FILE)
+    console = result_console(json_)
+    _show(console, result, output / FRAGMENT_FILE)
     if json_:
         result.save(json_)
     for one in result.checks:
-        if one.emd_whole_conditions is not None and json_ != "-":
-            say(f"{one.name}, {one.data}: if the software divides waferu, waferv and layer as integers, the EMD is "
-                f"{one.emd_whole_conditions:.3f}")
+        if one.emd_whole_conditions is not None:
+            console.print(f"{one.name}, {one.data}: if the software divides waferu, waferv and layer as integers, the "
+                          f"EMD is {one.emd_whole_conditions:.3f}")
     for problem in result.problems:
         say(f"check failed: {problem}")
     if result.problems:
         raise SystemExit(1)
 
 
-def _show(result: SoftwareExport, fragment: Path) -> None:
+def _show(console: Console, result: SoftwareExport, fragment: Path) -> None:
     table = result.table
-    show_records(f"bits per latent and graphs by links: {fragment}", [
+    show_records(console, f"bits per latent and graphs by links: {fragment}", [
         {"links": str(n), "graph": str(graph), "of": table.classes[graph].name, "bits": bits,
          "trained for": n not in table.untrained_links}
         for n, (graph, bits) in enumerate(zip(table.link_to_graph, table.bits_per_link, strict=True))])
-    show_records("decoded as the software does, beside our own decoding", [
+    show_records(console, "decoded as the software does, beside our own decoding", [
         {"graphs": one.name, "data": one.data, "modules": f"{one.n_modules:,}",
          "with other latents": f"{one.n_latents_differ:,}", "cells with charge": one.cells, "energy": one.energy,
          "EMD": one.emd, "our EMD": one.emd_own} for one in result.checks])
     if result.concentrator:
-        show_records(f"decoded by {result.source}, beside the stand-in for it", [
+        show_records(console, f"decoded by {result.source}, beside the stand-in for it", [
             {"graphs": one.name, "data": one.data, "modules": f"{one.n_modules:,}",
              "with other latents": f"{one.n_latents_differ:,}", "with other cells": f"{one.n_cells_differ:,}",
              "energy": one.energy, "expected energy": one.energy_expected, "EMD": one.emd,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.config import Config
-from models.console import write_csv
+from models.console import result_console, write_csv
 from models.cost import cost
 from models.options import ConfigFile, CsvFile, JsonFile
 from training.commands.console import show_values
@@ -17,7 +17,7 @@ def flops(config: ConfigFile, json_: JsonFile = None, csv: CsvFile = None) -> No
     """
     chosen = Config.load(config)
     found = EncoderCost(config=chosen.name, **dict(cost(chosen.encoder)))
-    show_values(f"{chosen.name}: one inference of the encoder", found)
+    show_values(result_console(json_, csv), f"{chosen.name}: one inference of the encoder", found)
     if json_:
         found.save(json_)
     if csv:

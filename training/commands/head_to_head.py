@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from models.console import Column, console_for, show_table
+from rich.console import Console
+
+from models.console import Column, show_table
 from models.wording import counted
 from training.commands.console import show_remarks
 from training.results.head_to_head import HeadToHead, PairedMetric, PairedSample
@@ -10,9 +12,8 @@ from training.results.head_to_head import HeadToHead, PairedMetric, PairedSample
 _MOST_DECIMALS = 5
 
 
-def show_head_to_head(result: HeadToHead) -> None:
+def show_head_to_head(console: Console, result: HeadToHead) -> None:
     """Show a table per sample, the differences of several samples side by side, and a verdict for each sample."""
-    console = console_for(stderr=True)
     columns = [Column("metric"), *(Column(title, right=True) for title in ("first", "second", "first - second")),
                *(Column(title, right=True, optional=True) for title in ("first better", "second better"))]
     for title, name, n_elinks in zip(("first", "second"), (result.first, result.second), result.n_elinks, strict=True):

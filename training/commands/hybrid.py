@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from models.console import write_csv
+from models.console import result_console, write_csv
 from models.options import ConfigFile, CsvFile, Settings
 from training.commands.console import log_to_console, show_records
 from training.commands.options import Epochs, StudyFolder, TrainingFiles
@@ -23,7 +23,7 @@ def hybrid(config: ConfigFile, output: StudyFolder = None, epochs: Epochs = 20, 
     from training.studies.hybrid import compare  # noqa: PLC0415  (starts TensorFlow, which is for good input)
 
     rows = compare(chosen, output or Run.of(chosen).hybrid_folder, logging.getLogger(__name__).info)
-    show_records(f"{chosen.name}: codes within the same number of bits", [
+    show_records(result_console(csv), f"{chosen.name}: codes within the same number of bits", [
         {"code": row.code, "latents": row.n_latents, "bits each": row.latent_bits, "value bits": row.value_bits,
          "total": row.bits, "EMD": row.emd_mean, "EMD, all": row.emd_mean_all} for row in rows])
     if csv:

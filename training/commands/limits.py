@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from models.config import Config
-from models.console import write_csv
+from models.console import result_console, write_csv
 from models.files import atomic_path
 from models.options import ConfigFile, CsvFile, Settings
 from models.wording import counted
@@ -42,7 +42,8 @@ def limits(
     found = run_limits(chosen, folder, range(1, seeds + 1), logging.getLogger(__name__).info)
     with style("experiment"), atomic_path(folder / "limits.png") as picture:
         emd_against_limits(found).savefig(picture, dpi=150)
-    show_records(f"{found.config}: mean EMD of {found.test}, {counted(found.steps, 'step')} each", [
+    title = f"{found.config}: mean EMD of {found.test}, {counted(found.steps, 'step')} each"
+    show_records(result_console(csv), title, [
         {"varied": one.curve, "value": one.value, "configured": one.own, "seed": one.seed, "EMD": one.emd_mean,
          "error": one.emd_error} for one in sorted(found.points, key=lambda one: (one.curve, one.value, one.seed))])
     if csv:

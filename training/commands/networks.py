@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.console import write_csv
+from models.console import result_console, write_csv
 from models.options import CsvFile, JsonFile
 from models.result import ResultList
 from training.commands.console import show_records
@@ -18,7 +18,7 @@ def networks(json_: JsonFile = None, csv: CsvFile = None) -> None:
     rows = tuple(ListedNetwork(name=name, image=network.image, loss=network.loss, formats=network.formats,
                                on_chip=network.on_chip, weights=network.n_parameters())
                  for name, network in NETWORKS.items())
-    show_records("networks for train --models", [dict(row) for row in rows], ["image"])
+    show_records(result_console(json_, csv), "networks for train --models", [dict(row) for row in rows], ["image"])
     if json_:
         ResultList[ListedNetwork](rows).save(json_)
     if csv:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from models.config import Config
-from models.console import write_csv
+from models.console import result_console, write_csv
 from models.errors import InputError
 from models.files import atomic_path
 from models.options import ConfigFile, CsvFile, Settings
@@ -51,7 +51,7 @@ def pareto(
     with style("experiment"), atomic_path(folder / "pareto.png") as picture:
         area_against_emd(found).savefig(picture, dpi=150)
     front = found.front()
-    show_records(f"{found.config}: smallest first, gates by {found.tool}", [
+    show_records(result_console(csv), f"{found.config}: smallest first, gates by {found.tool}", [
         {"w bits": one.weight_bits, "input bits": one.input_bits, "configured": one.own, "NAND2": f"{one.nand2:,}",
          "FF": f"{one.ff:,}", "EMD": one.emd_mean, "on the front": one in front}
         for one in sorted(found.points, key=lambda one: one.nand2)])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.console import say, write_csv
+from models.console import result_console, write_csv
 from models.errors import InputError
 from models.options import ConfigFile, CsvFile, Settings
 from training.commands.console import log_to_console, show_records
@@ -49,7 +49,7 @@ def search(config: ConfigFile, output: StudyFolder = None,
         _show(search_trainings(chosen, folder, trials, seeds, told, where), csv)
         return
     results = run_search(chosen, folder, trials, told)
-    show_records(f"{chosen.name}: encoders of the same size, best first", [
+    show_records(result_console(csv), f"{chosen.name}: encoders of the same size, best first", [
         {"kernel": row.kernel, "stride": row.stride, "filters": row.filters, "w bits": row.weight_bits,
          "latents": row.latents, "bits": row.latent_bits, "macs": row.macs, "val EMD": row.val_emd,
          "EMD": row.emd_mean} for row in results])
@@ -64,10 +64,11 @@ def _show(found: TrainingSearch, csv: str | None) -> None:
              "schedule": one.options["schedule"], "loss": one.options["loss"],
              "decoder": f"{one.options['decoder.layers']} x {one.options['decoder.width']}",
              "epochs": len(one.val_emd), "val EMD": one.best, "stopped": one.pruned} for one in found.ranked]
-    show_records("trainings, best first by validation", rows, optional=("decay", "loss", "decoder"))
+    console = result_console(csv)
+    show_records(console, "trainings, best first by validation", rows, optional=("decay", "loss", "decoder"))
     told = ", ".join(f"{seed}: {value:.3f}" for seed, value in found.seeds.items())
-    say(f"validation EMD of the best options by seed: {told}; chosen: {found.chosen_seed}")
+    console.print(f"validation EMD of the best options by seed: {told}; chosen: {found.chosen_seed}")
     mean = "-" if found.test.emd_mean is None else f"{found.test.emd_mean:.3f}"
-    say(f"EMD of the held-out modules: {mean}; econ-t train --config {found.configuration} trains it again")
+    console.print(f"EMD of the held-out modules: {mean}; econ-t train --config {found.configuration} trains it again")
     if csv:
         write_csv(csv, [one.model_dump(exclude={"options"}) | one.options for one in found.ranked])

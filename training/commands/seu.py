@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 import typer
+from rich.console import Console
 
-from models.console import Column, console_for, say, show_table, write_csv
+from models.console import Column, result_console, say, show_table, write_csv
 from models.files import atomic_path, check_replaced
 from models.options import CsvFile, Force, Order
 from training.commands.console import emd_progress, show_remarks
@@ -74,7 +75,7 @@ def seu(
         emd=receiver.plain_emd(), pipeline=pipeline, redundancy=redundancy, bits=flipped,
         ranking=upsets.ranking(flipped, N_RANKED),
         accumulation=upsets.accumulation(n_weight_bits, UPSETS_PER_HOUR, PERIODS_S))
-    show(result)
+    show(result_console(json_, csv), result)
     show_remarks(remarks_on(modules, trained, weights.digest()))
     result.save(json_ or trained.upsets_file)
     if csv:
@@ -83,9 +84,8 @@ def seu(
         critical_bits(flipped, config.encoder).savefig(temporary, dpi=150)
 
 
-def show(result: Upsets) -> None:
+def show(console: Console, result: Upsets) -> None:
     """Show effects by array and register, the top of the ranking, and the effect of redundancy."""
-    console = console_for(stderr=True)
     titles = ("bits", "latents", "|difference|", "frames", "sum", "EMD change", "largest")
     rows = []
     for one in result.bits:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from models.calq_io import CalqTable, column_order, read_calq
-from models.console import Column, console_for, show_table
+from models.console import Column, result_console, show_table
 from models.errors import InputError, nearest
 from models.options import JsonFile, Order
 from models.trigger_cells import to_trigger_cells
@@ -53,7 +53,7 @@ def show(
 
     trained = Run(run) if run else None
     table = _modules(trained, input, order)
-    console = console_for(stderr=json_ == "-")
+    console = result_console(json_)
     if row is None:
         if trained is None or algorithm or links or output:
             raise InputError("--row is missing; without it, --run shows the latents of all rows, and no other option "

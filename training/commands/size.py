@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, result_console, show_table, write_csv
 from models.options import CsvFile, JsonFile
 from training.commands.options import RunFolder
 from training.fit.run import Run
@@ -23,7 +23,7 @@ def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
     chosen = Run(run)
     found = size_of(chosen)
     shown = hardware(chosen, found)
-    console = console_for(stderr="-" in (json_, csv))
+    console = result_console(json_, csv)
     for line in answer(shown):
         console.print(line)
     console.print()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from models.config import Config
+from models.console import result_console
 from models.errors import InputError
 from models.result import ResultList
 from models.trigger_cells import CALQ_PER_MIPT
@@ -52,6 +53,6 @@ def train_networks(configs: Sequence[Config], output: Path, retrain: bool) -> No
             epochs=summary.epochs, n_elinks=config.encoder.n_elinks, **found.model_dump(exclude={"config"})))
     ResultList[TrainedNetwork](tuple(rows)).save(output / "networks.json")
     links = counted(rows[0].n_elinks, "link")
-    show_records(f"EMD, {links}: held-out modules with a cell above {CALQ_PER_MIPT} CALQ, and all", [
+    show_records(result_console(), f"EMD, {links}: held-out modules with a cell above {CALQ_PER_MIPT} CALQ, and all", [
         {"name": row.name, "formats": row.formats, "on chip": row.on_chip, "mean": row.emd_mean,
          "median": row.emd_median, "68%": row.emd_q68, "of all": row.emd_mean_all} for row in rows])

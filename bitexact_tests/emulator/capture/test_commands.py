@@ -14,7 +14,6 @@ from bitexact_tests.samples.captures import Etx, captured, input_words, rewired,
 from emulator import EconT
 from emulator.__main__ import app
 from emulator.capture.results import AlignedCapture, CaptureComparison
-from emulator.commands import capture_report, comparison_report
 from emulator.decoding import decode
 from emulator.links import ERX, ETX
 from models.console import WholeWords
@@ -43,11 +42,11 @@ def save(path: Path, etx: Etx) -> Path:
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed has 80 columns, as on a terminal."""
-    def of_80_columns(*, stderr: bool = False) -> WholeWords:
-        return WholeWords(stderr=stderr, width=80, highlight=False, markup=False)
+    def of_80_columns(*files: object, stderr: bool = False) -> WholeWords:
+        return WholeWords(stderr=stderr or "-" in files, width=80, highlight=False, markup=False)
 
-    for module in (capture_report, comparison_report):
-        monkeypatch.setattr(module, "console_for", of_80_columns)
+    for name in ("capture_report.console_for", "compare.result_console", "decode.result_console"):
+        monkeypatch.setattr(f"emulator.commands.{name}", of_80_columns)
 
 
 @pytest.fixture
@@ -70,8 +69,8 @@ def aligned(files: dict[str, Path], *options: object, capture: Path | None = Non
 
 def test_align_says_what_it_found(files: dict[str, Path]) -> None:
     result, output = aligned(files, "--json", output_json := files["registers"].parent / "found.json")
-    assert result.exit_code == 0 and result.stdout == ""
-    lines = [line.rstrip() for line in result.stderr.splitlines()]
+    assert result.exit_code == 0 and result.stderr == ""
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
     text = " ".join(" ".join(lines).split())
     assert fit(lines) and text.startswith(f"{files['capture']}: 753 frames of 763 rows recovered")
     for line in (

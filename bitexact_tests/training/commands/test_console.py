@@ -19,16 +19,16 @@ from training.results.run import Epoch
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """A terminal of 80 columns, instead of stderr."""
+    """A terminal of 80 columns, instead of stdout and stderr."""
     text = io.StringIO()
     narrow = WholeWords(file=text, width=80, force_terminal=True, color_system=None, markup=False, highlight=False)
-    monkeypatch.setattr(console, "console_for", lambda **_: narrow)
+    monkeypatch.setattr(console, "result_console", lambda *_: narrow)
     monkeypatch.setattr(console, "STDERR", narrow)
     return text
 
 
 def test_numbers_stand_right_and_texts_left(terminal: io.StringIO) -> None:
-    console.show_records("links", [
+    console.show_records(console.result_console(), "links", [
         {"links": "2", "part": "71.0%", "weights": None, "EMD": 0.5, "rate": "3.3e-05"},
         {"links": "10", "part": "0.7%", "weights": "a.npz", "EMD": None, "rate": "0.004"}])
     assert terminal.getvalue().splitlines()[1:] == [

@@ -33,7 +33,7 @@ def test_rows_are_written_and_shown(name: str, more: list[str], options: list[st
     result = CliRunner().invoke(app, [name, *options, *more, "--output", str(tmp_path / name)])
     assert result.exit_code == 0, result.output
     rows = json.loads((tmp_path / name / f"{name}.json").read_text())
-    assert rows and all(f"{row['emd_mean']:.3f}" in result.stderr for row in rows)
+    assert rows and all(f"{row['emd_mean']:.3f}" in result.stdout for row in rows)
 
 
 @pytest.mark.parametrize("name", ["hybrid", "search"])

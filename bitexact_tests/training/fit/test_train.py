@@ -279,6 +279,7 @@ def test_commands(tmp_path: Path) -> None:
                              capture_output=True, check=False)
     assert trained.returncode == 0, trained.stderr
     assert all(line.startswith("econ_t_2elink") for line in trained.stderr.splitlines() if line), trained.stderr
+    assert trained.stdout.startswith("econ_t_2elink: 1 epoch on ") and trained.stdout.count("\n") == 1
     held_out = read_calq(folder / "test.csv", "image")
     assert len(held_out.calq) == 50
     evaluated = command("evaluate", "--config", config, "--weights", folder / "weights.npz", "--decoder", folder,

@@ -187,7 +187,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("learned") / "emd_loss"
     result = CliRunner().invoke(app, [*OPTIONS, "--output", str(folder)])
     assert result.exit_code == 0, result.output
-    assert "emd_loss2" in result.stderr and "emd_loss3" not in result.stderr
+    assert "emd_loss2" in result.stdout and "emd_loss3" not in result.stdout
     return folder
 
 

@@ -256,7 +256,7 @@ def test_commands(tmp_path: Path) -> None:
     names = ["dense_d32_tele_quantized", "8x8_c8_S2_tele_quantized"]
     result = command("train", *options)
     assert result.exit_code == 0, result.stderr
-    assert all(name in result.stderr.splitlines()[-2 + i] for i, name in enumerate(names)), result.stderr
+    assert all(name in result.stdout.splitlines()[-2 + i] for i, name in enumerate(names)), result.stdout
     rows = ResultList[TrainedNetwork].load(tmp_path / "networks.json").rows
     assert [(row.name, row.formats, row.on_chip, row.loss, row.n_elinks) for row in rows] == [
         (names[0], "qkeras", False, "telescope", 2), (names[1], "qkeras", True, "telescope", 2)]

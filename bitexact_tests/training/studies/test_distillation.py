@@ -231,7 +231,7 @@ def test_the_command_distils_and_shows(trained: Run, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     (point,) = Distillation.load(tmp_path / "out" / "distillation.json").points
     assert (tmp_path / "out" / "distillation.png").stat().st_size > 10_000
-    assert point.weight_bits == 5 and f"{point.val_emd:.3f}" in done.stderr and "compact_200" in done.stderr
+    assert point.weight_bits == 5 and f"{point.val_emd:.3f}" in done.stdout and "compact_200" in done.stdout
     done = CliRunner().invoke(app, [*arguments, "--held-out"])
     assert done.exit_code == 2 and "--held-out is about the rows of --input, which is missing" in done.stderr
     # On other rows, nothing is trained again.

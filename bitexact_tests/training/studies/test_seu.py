@@ -202,5 +202,5 @@ def test_command_writes_what_it_shows(tmp_path: Path) -> None:
     found = Upsets.load(tmp_path / "seu.json")
     assert (found.config, found.n_events, found.n_emd, found.redundancy) == ("econ_t_2elink", 20, 12, None)
     assert [len(one.place) for one in found.bits] == [432, 48, 12288, 96] and len(found.ranking) == 50
-    assert f"EMD without flips {found.emd:.3f}" in " ".join(done.stderr.split())
-    assert found.ranking[0].name in done.stderr and (tmp_path / "seu" / "critical_bits.png").stat().st_size > 10_000
+    assert f"EMD without flips {found.emd:.3f}" in " ".join(done.stdout.split())
+    assert found.ranking[0].name in done.stdout and (tmp_path / "seu" / "critical_bits.png").stat().st_size > 10_000

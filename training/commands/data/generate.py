@@ -92,7 +92,7 @@ def generate(
             run_parts(parts, Path(output), workers, farm, force)
             return
         calq = read_calq(output, columns).calq
-    show_distributions(compare({"generated": calq, **others}), json_, csv)
+    show_distributions(compare({"generated": calq, **others}), json_, csv, output)
 
 
 def _check_tables(output: str, events: bool, json: str | None, csv: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from models.console import say
+from models.console import result_console
 from models.errors import InputError
 from models.wording import counted
 from training.commands.console import log_to_console, part_progress
@@ -19,11 +19,11 @@ _WORDS = {"read": "read", "partial": "partial", "sim_energy": "without energy of
 
 
 def run_parts(
-    parts: Sequence[Part], output: Path, workers: int, farm: Path | None, force: bool
+    parts: Sequence[Part], output: Path, workers: int, farm: Path | None, force: bool, *files: str | None
 ) -> dict[str, int]:
     """Run the unfinished parts, show and return the sum of all counts; raises InputError if no rows are left.
 
-    `force`: replace results of the same rows with other options.
+    `force`: replace results of the same rows with other options. `files`: those that may take stdout.
     """
     log_to_console()
     config = FarmConfig.load(farm) if farm is not None else FarmConfig(n_workers=workers)
@@ -35,7 +35,7 @@ def run_parts(
             total[name] = total.get(name, 0) + number
     if not rows_written(total):
         raise InputError(f"{output}: no rows are left to write ({counts_text(total)})")
-    say(f"{counted(len(parts), 'part')} in {output}: {counts_text(total)}")
+    result_console(*files).print(f"{counted(len(parts), 'part')} in {output}: {counts_text(total)}")
     return total
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.console import say
+from models.console import result_console
 from models.files import check_replaced
 from training.commands.data.options import Force, Inputs, Seed
 from training.commands.data.parts import counts_text
@@ -29,4 +29,5 @@ def shuffle(
     files = data_files(inputs)
     keep_inputs(files, [output])
     check_replaced(output, force)
-    say(f"{output}: {counts_text(transform.shuffle(files, output, seed, rows_in_memory))}")
+    counts = transform.shuffle(files, output, seed, rows_in_memory)
+    result_console().print(f"{output}: {counts_text(counts)}")

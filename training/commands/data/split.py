@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from models.console import write_csv
+from models.console import result_console, write_csv
 from models.errors import InputError
 from models.files import write_text
 from models.options import CsvFile, JsonFile
@@ -42,10 +42,10 @@ def split(
     if (allocation == "pile-up") != (modules is not None):
         raise InputError("--allocation pile-up and --modules FILE need each other; give both or neither")
     parts = steps.split_parts(inputs, output, f".{format}", modules, per_bit_width)
-    total = run_parts(parts, output, workers, farm, force)
+    total = run_parts(parts, output, workers, farm, force, json_, csv)
     rows = sum(total.values())
     classes = sorted(total, key=lambda one: (one[:2] != "nE", len(one), one))
-    show_records(f"modules by output links, {rows:,} rows", [
+    show_records(result_console(json_, csv), f"modules by output links, {rows:,} rows", [
         {"class": name.replace("nElinks_", "links ").replace("_", " "), "rows": total[name],
          "part": f"{total[name] / rows:.1%}"} for name in classes])
     if json_:

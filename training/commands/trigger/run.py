@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from models.chip import MAX_ELINKS
-from models.console import Column, console_for, show_table
+from models.console import Column, result_console, show_table
 from models.errors import InputError
 from models.options import JsonFile
 from training.commands.console import log_to_console, part_progress
@@ -71,7 +71,7 @@ def run(
         study.simulate(job, config, done)
         counts = study.reconstruct(job, config, done)
     result = summarise(job, counts, seed)
-    show(result)
+    show(result_console(json_), result)
     if json_:
         result.save(json_)
 
@@ -89,9 +89,8 @@ def _files(ntuples: list[str]) -> dict[str, Path]:
     return found
 
 
-def show(result: TriggerStudy) -> None:
+def show(console: Console, result: TriggerStudy) -> None:
     """Show a table per sample, and what differs from the first system."""
-    console = console_for(stderr=True)
     optional = ("links", "bits", "response", _ETA, "matched", "ROC area")
     columns = [Column("system"), *(Column(title, right=True, optional=title in optional) for title in (
         "pt resolution", "threshold [GeV]", "efficiency", "links", "response", _ETA, "matched", "bits", "ROC area"))]

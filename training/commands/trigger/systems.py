@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, result_console, show_table, write_csv
 from models.options import CsvFile, JsonFile
 from models.result import ResultList
 from training.results.trigger import ListedSystem
@@ -17,7 +17,7 @@ def systems(json_: JsonFile = None, csv: CsvFile = None) -> None:
     The CSV has a row per rule. Example: econ-t trigger systems
     """
     found = {path.stem: System.load(path) for path in sorted(SYSTEMS.glob("*.yaml"))}
-    show_table(console_for(stderr="-" in (json_, csv)), "systems for trigger run --system", [
+    show_table(result_console(json_, csv), "systems for trigger run --system", [
         "system", Column("title", wraps=True), Column("rules, the first that fits is taken", wraps=True)],
         [(name, system.name, "; ".join(map(_words, system.rules)))
          for name, system in found.items()])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from models import shipped
-from models.console import Column, console_for, show_table
+from models.console import Column, result_console, show_table
 from models.errors import InputError, nearest
 from models.options import JsonFile
 from training.fit.run import Run
@@ -32,18 +32,16 @@ def card(
         raise InputError(f"{name}: no shipped set of this name; expected one of {', '.join(known) or 'none'}"
                          + nearest(name, known))
     found = Run(shipped.FOLDER / name).card
-    if json_ != "-":
-        show_card_page(found)
+    show_card_page(result_console(json_), found)
     if json_:
         found.save(json_)
 
 
-def show_card_page(found: Card) -> None:
+def show_card_page(console: Console, found: Card) -> None:
     """Show a card with tables that fit the terminal; what goes into a file or a pipe is Markdown."""
-    if not sys.stdout.isatty():
-        typer.echo(card_page(found))
+    if not console.is_terminal:
+        console.print(card_page(found), soft_wrap=True)
         return
-    console = console_for()
     for one in card_sections(found):
         if one.rows:
             show_table(console, one.title, [_column(title, [row[k] for row in one.rows])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models import shipped
-from models.console import Column, console_for, show_table, write_csv
+from models.console import Column, result_console, show_table, write_csv
 from models.options import CsvFile, JsonFile
 from models.result import ResultList
 from training.fit.run import Run
@@ -21,7 +21,7 @@ def show_list(json_: JsonFile = None, csv: CsvFile = None) -> None:
     Example: econ-t weights list
     """
     cards = [Run(shipped.FOLDER / name).card for name in shipped.names()]
-    show_table(console_for(stderr="-" in (json_, csv)),
+    show_table(result_console(json_, csv),
                "EMD of modules with a cell above 35 CALQ that were not trained on",
                [SET_TITLES[0], *(Column(title, right=True, optional=title in _OPTIONAL) for title in SET_TITLES[1:])],
                cards_rows(cards))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from models.console import result_console
 from training.commands.console import emd_progress
 from training.commands.weights.card import show_card_page
 from training.commands.weights.options import Published, Sparse
@@ -24,4 +25,4 @@ def ship(
     """
     from training.fit.ship import ship as ship_run  # noqa: PLC0415  (starts TensorFlow, which --help does without)
 
-    show_card_page(ship_run(Run(run, new=True), published, sparse, emd_progress))
+    show_card_page(result_console(), ship_run(Run(run, new=True), published, sparse, emd_progress))
