@@ -237,4 +237,9 @@ clean: ## remove caches and the site; runs and the virtual environment stay
 	rm -rf site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' -v width="$${COLUMNS:-80}" '{ \
+	    line = sprintf("%-14s", $$1); empty = 1; n = split($$2, words, " "); \
+	    for (k = 1; k <= n; k++) { \
+	        if (!empty && length(line) + 1 + length(words[k]) > width) { print line; line = sprintf("%14s", ""); empty = 1 } \
+	        line = line (empty ? "" : " ") words[k]; empty = 0 } \
+	    print line }'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -135,3 +136,15 @@ def test_blanks_and_quotes_in_paths(tmp_path: Path) -> None:
     train = run(tmp_path, "train", f"CONFIG={config}", f"DATA={tmp_path}/one {tmp_path}/two")[-1]
     assert train[train.index("--data") :] == ["--data", f"{tmp_path}/one", "--data", f"{tmp_path}/two", "--output",
                                               "runs/a b"]
+
+
+@pytest.mark.parametrize("width", [None, 60])
+def test_help_breaks_at_blanks(width: int | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "COLUMNS"))}
+    environment |= {"COLUMNS": str(width)} if width else {}
+    told = subprocess.run(["make", "help"], cwd=REPOSITORY, env=environment,
+                          capture_output=True, text=True, check=True).stdout
+    targets = dict(re.findall(r"^([a-z-]+):.*## (.*)$", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.M))
+    shown = re.findall(r"^([a-z-]+) (.*(?:\n .*)*)$", told, re.MULTILINE)
+    assert {name: " ".join(text.split()) for name, text in shown} == targets
+    assert max(map(len, told.splitlines())) <= (width or 80)

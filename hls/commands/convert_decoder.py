@@ -24,7 +24,7 @@ def convert_decoder(
     """Write a C++ project of a compact decoder: hls4ml's network and scripts, and a testbench in integers.
 
     The configuration names part, clock and back end alone. Example: econ-t convert-decoder
-    --decoder runs/econ_t_5elink/compact_3k.npz --output runs/econ_t_5elink/compact_3k_vitis
+    --decoder runs/econ_t_5elink/compact/compact_3k.npz --output runs/econ_t_5elink/compact/compact_3k_vitis
     """
     chosen = Config.load(config)
     name = backend_name(backend, chosen.hls.backend)

@@ -35,8 +35,8 @@ def decoder(
 
     Its input is the frame's latents, the first one lowest, then the 9-bit code of the module sum. The configuration
     names part and clock alone. With --reloadable, Verilog for any weights of the same shapes and formats, and
-    weights.csv, what to write to load these. Example: econ-t rtl decoder --decoder runs/econ_t_5elink/compact_3k.npz
-    --output runs/econ_t_5elink/compact_3k
+    weights.csv, what to write to load these. Example: econ-t rtl decoder
+    --decoder runs/econ_t_5elink/compact/compact_3k.npz --output runs/econ_t_5elink/compact/compact_3k
     """
     found = CompactDecoder.load(decoder)
     if reloadable:

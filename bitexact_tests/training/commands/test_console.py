@@ -28,7 +28,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def test_numbers_stand_right_and_texts_left(terminal: io.StringIO) -> None:
-    console.show_records(console.result_console(), "links", [
+    console.show_records(WholeWords(file=terminal, width=80), "links", [
         {"links": "2", "part": "71.0%", "weights": None, "EMD": 0.5, "rate": "3.3e-05"},
         {"links": "10", "part": "0.7%", "weights": "a.npz", "EMD": None, "rate": "0.004"}])
     assert terminal.getvalue().splitlines()[1:] == [
