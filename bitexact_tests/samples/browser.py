@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +39,11 @@ class Visit:
         self.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         self.page.wait_for_function("Array.from(document.querySelectorAll('.view')).every((one) => "
                                     "one.querySelector('svg') || one.closest('[hidden]'))")
+
+
+def violations(page: Any, but: Iterable[str] = ()) -> list[str]:
+    """What axe-core finds on a page, by all its rules but some."""
+    axe = import_module("axe_playwright_python.sync_playwright").Axe()
+    options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": False} for rule in but}}
+    found = axe.run(page, options=options).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]

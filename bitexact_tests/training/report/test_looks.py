@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bitexact_tests.samples.browser import Visit
+from bitexact_tests.samples.browser import Visit, violations
 from bitexact_tests.samples.schemes import CALQ
 from training.physics.one_module import send_module
 from training.physics.schemes import classical_schemes
@@ -73,11 +72,6 @@ def test_accessible_to_all(visit: Callable[..., Visit], scheme: str) -> None:
     seen = visit(scheme=scheme)
     seen.see_all()
     assert violations(seen.page) == []
-
-
-def violations(page: Any) -> list[str]:
-    axe = import_module("axe_playwright_python.sync_playwright").Axe()
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in axe.run(page).response["violations"]]
 
 
 TEXTS = """() => {
