@@ -24,9 +24,9 @@ from emulator.commands.options import FirstBx
 from emulator.links import ERX, ETX
 from emulator.mismatch import Difference, Mismatch
 from emulator.verify import with_links_of
-from models.console import result_console
+from models.console import result_console, write_csv
 from models.errors import InputError
-from models.options import ChipRevision, JsonFile
+from models.options import ChipRevision, CsvFile, JsonFile
 from models.registers import Registers
 
 
@@ -40,6 +40,7 @@ def compare(
     first_bx: FirstBx = 0,
     revision: ChipRevision = None,
     json_: JsonFile = None,
+    csv: CsvFile = None,
 ) -> None:
     """Compare two captures of the same data, and guess why they differ.
 
@@ -61,9 +62,12 @@ def compare(
     guesses = tuple(Guess(text=cause.text, n_exact=cause.n_exact, n_rows=cause.n_rows)
                     for cause in causes(laid, settings, erx, first_bx))
     result = _result(expected, recorded, laid, found, guesses, first_bx, decoded=settings is not None)
-    show_comparison(result_console(json_), result)
+    show_comparison(result_console(json_, csv), result)
     if json_:
         result.save(json_)
+    if csv:
+        write_csv(csv, [{"link": link, "rows": n} | {f"bit_{len(bits) - 1 - k}": count for k, count in enumerate(bits)}
+                        for link, (n, bits) in enumerate(zip(result.links, result.bits, strict=True))])
     if not result.equal:
         raise SystemExit(1)
 

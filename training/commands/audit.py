@@ -9,9 +9,9 @@ import typer
 
 from models.calq_io import column_order, read_calq
 from models.config import Config
-from models.console import result_console
+from models.console import result_console, write_csv
 from models.errors import InputError
-from models.options import CalqFiles, JsonFile
+from models.options import CalqFiles, CsvFile, JsonFile
 from training.commands.console import log_to_console, show_ways
 
 
@@ -32,6 +32,7 @@ def audit(
     order: Annotated[str, typer.Option(help="Order of the CALQ columns, tc or image.")] = "tc",
     output: Annotated[Path | None, typer.Option(help="Also write a page (HTML).")] = None,
     json_: JsonFile = None,
+    csv: CsvFile = None,
 ) -> None:
     """Audit an encoder: is it trained, what does it send, and what does the chip make of it.
 
@@ -50,7 +51,7 @@ def audit(
 
     found = run_audit(encoder, spec, modules, decoder=decoder, steps=steps,
                       architecture=architecture, run=run)
-    console = result_console(json_)
+    console = result_console(json_, csv)
     for line in (*found.notes, *found.differences, *([found.untrained] if found.untrained else [])):
         console.print(line)
     show_ways(console, f"{found.file} on {found.n_modules:,} modules of {found.data}, decoder: {found.decoder}",
@@ -60,3 +61,5 @@ def audit(
         write_audit(found, output)
     if json_:
         found.save(json_)
+    if csv:
+        write_csv(csv, [one.model_dump() for one in found.ways])

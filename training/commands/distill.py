@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from models.calq_io import column_order, read_calq
-from models.console import Column, result_console, show_table
+from models.console import Column, result_console, show_table, write_csv
 from models.errors import InputError
 from models.files import atomic_path
-from models.options import JsonFile, Order, Settings
+from models.options import CsvFile, JsonFile, Order, Settings
 from training.commands.console import TrainingProgress, log_to_console
 from training.commands.options import Epochs, HeldOut, RunFolder
 from training.data.dataset import held_out_rows
@@ -39,6 +39,7 @@ def distill(
     output: Annotated[Path | None, typer.Option(help="Folder of the decoders; default: that of the run.")] = None,
     set_: Settings = None,
     json_: JsonFile = None,
+    csv: CsvFile = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Replace decoders of other options.")] = False,
 ) -> None:
     """Train decoders of a few thousand multiply-accumulates, in integers, on the truth and on the run's own decoder.
@@ -75,6 +76,8 @@ def distill(
     rows = [("teacher", f"{found.teacher.macs:,}", "float", "-", "-", shown(found.teacher.metrics.emd_mean))]
     rows += [(one.name, f"{one.macs:,}", str(one.weight_bits), " / ".join(f"{row.lut:,}" for row in one.implementations)
               or "-", shown(one.val_emd), shown(one.metrics.emd_mean)) for one in found.points]
-    show_table(result_console(json_), f"{found.config}: EMD of {found.data}", ["decoder", *right], rows)
+    show_table(result_console(json_, csv), f"{found.config}: EMD of {found.data}", ["decoder", *right], rows)
     if json_:
         found.save(json_)
+    if csv:
+        write_csv(csv, found.records())

@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 
 from models.calq_io import CalqTable, column_order, read_calq
-from models.console import Column, result_console, show_table
+from models.console import Column, result_console, show_table, write_csv
 from models.errors import InputError, nearest
-from models.options import JsonFile, Order
+from models.options import CsvFile, JsonFile, Order
 from models.trigger_cells import to_trigger_cells
 from models.wording import counted
 from training.commands.console import show_latents
@@ -37,6 +37,7 @@ def show(
     links: Annotated[int | None, typer.Option(min=1, max=13, help="Links; default: those of the run, else 5.")] = None,
     order: Order = None,
     json_: JsonFile = None,
+    csv: CsvFile = None,
     output: Annotated[Path | None, typer.Option(help="Also draw the wafers: .png, .svg, .pdf, or .html with all "
                                                      "tables.")] = None,
 ) -> None:
@@ -53,17 +54,19 @@ def show(
 
     trained = Run(run) if run else None
     table = _modules(trained, input, order)
-    console = result_console(json_)
+    console = result_console(json_, csv)
     if row is None:
         if trained is None or algorithm or links or output:
             raise InputError("--row is missing; without it, --run shows the latents of all rows, and no other option "
-                             "applies but --input, --order and --json")
+                             "applies but --input, --order, --json and --csv")
         found = latent_statistics(trained.weights, table.calq)
         if found is None:
             raise InputError(f"{table.source}: no modules")
         show_latents(console, found)
         if json_:
             found.save(json_)
+        if csv:
+            write_csv(csv, [{"latent": k} | one.model_dump(exclude={"counts"}) for k, one in enumerate(found.latents)])
         return
     if output and output.suffix not in FORMATS:
         raise InputError(f"--output {output}, expected a name that ends in {', '.join(FORMATS)}")
@@ -72,8 +75,16 @@ def show(
     show_module(console, module)
     if json_:
         module.save(json_)
+    if csv:
+        write_csv(csv, [_record(one) for one in module.transmissions])
     if output:
         write_module(module, output)
+
+
+def _record(one: Transmission) -> dict[str, object]:
+    """What the table has of a scheme, with every digit."""
+    shown = one.model_dump(include={"scheme", "algorithm", "n_elinks", "bits", "emd", "module_sum", "detail"})
+    return shown | {"received_sum": sum(one.charge)}
 
 
 def _modules(run: Run | None, files: list[str] | None, order: str | None) -> CalqTable:

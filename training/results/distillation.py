@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from models.hardware import Implementation
 from models.result import Result
 from training.results.evaluation import EmdMetrics
@@ -57,6 +59,15 @@ class Distillation(Result):
     def __repr__(self) -> str:
         names = ", ".join(point.name for point in self.points)
         return f"<Distillation of {self.config}: {names or 'nothing yet'}>"
+
+    def records(self) -> list[dict[str, Any]]:
+        """The teacher, which is in floating point and has no bits per weight, and each decoder as a flat record."""
+        metrics = set(EmdMetrics.model_fields)
+        teacher = {"decoder": "teacher", "macs": self.teacher.macs, "weight_bits": None, "luts": None, "val_emd": None}
+        return [teacher | self.teacher.metrics.model_dump(include=metrics)] + [
+            {"decoder": one.name, "macs": one.macs, "weight_bits": one.weight_bits,
+             "luts": " ".join(str(row.lut) for row in one.implementations), "val_emd": one.val_emd}
+            | one.metrics.model_dump(include=metrics) for one in self.points]
 
     def point(self, digest: str) -> CompactPoint | None:
         """The decoder of this digest, if it is here."""

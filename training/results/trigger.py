@@ -221,6 +221,14 @@ class TriggerStudy(Result):
                 if (found := one.on(sample).objects)]
         return html_table(f"{self.n_events:,} events with {self.pile_up:g} pile-up", titles, rows)
 
+    def records(self) -> list[dict[str, Any]]:
+        """A flat record for each system on each sample: what it sends, and each quantity with its error.
+
+        `threshold`, in GeV, and `efficiency_at_rate` are those of the last working point, whose share of bunch
+        crossings is `rate`; `matched` is the share of generated objects with a match.
+        """
+        return [_record(sample, system) for sample in self.samples for system in self.systems]
+
     def system(self, name: str) -> SystemResult:
         """System of this name; raises KeyError with all names if there is none."""
         found = {one.name: one for one in self.systems}
@@ -242,6 +250,20 @@ class TriggerStudy(Result):
             if missing:
                 raise ValueError(f"system {one.name}: sample {missing} is missing")
         return self
+
+
+def _record(sample: str, system: SystemResult) -> dict[str, Any]:
+    here = system.on(sample)
+    point, objects, roc = (here.working_points or (None,))[-1], here.objects, here.identification
+    measured = {
+        "matched": objects and objects.efficiency, "response": objects and objects.response,
+        "resolution": objects and objects.resolution, "eta": objects and objects.eta, "phi": objects and objects.phi,
+        "threshold": point and point.threshold, "efficiency_at_rate": point and point.efficiency,
+        "roc_area": roc and roc.area}
+    values = {f"{name}{end}": getattr(one, kind, None) for name, one in measured.items()
+              for end, kind in (("", "value"), ("_error", "error"))}
+    return ({"sample": sample, "system": system.name} | here.links.model_dump(exclude={"modules"})
+            | {"clusters_per_event": here.clusters_per_event, "rate": point and point.rate} | values)
 
 
 class ListedSystem(Result):

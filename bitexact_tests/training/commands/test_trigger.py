@@ -32,13 +32,20 @@ def run(folder: Path, *arguments: str, systems: tuple[str, ...] = ("everything",
 
 
 def test_comparison_is_shown_and_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    result = run(tmp_path, "--pile-up", "0", "--events", "3", "--json", str(tmp_path / "trigger.json"))
+    result = run(tmp_path, "--pile-up", "0", "--events", "3", "--json", str(tmp_path / "trigger.json"),
+                 "--csv", str(tmp_path / "trigger.csv"))
     assert result.exit_code == 0, result.output
     shown = result.output + capfd.readouterr().err
     assert "3 events of electrons with 0 pile-up" in shown and "everything" in shown and "BC" in shown
     study = TriggerStudy.load(tmp_path / "trigger.json")
     assert [one.name for one in study.systems] == ["everything", "BC"]
     assert study.system("BC").on("electrons").links.bits > 50
+    rows = list(csv.DictReader((tmp_path / "trigger.csv").read_text().splitlines()))
+    assert [(row["sample"], row["system"]) for row in rows] == [("electrons", "everything"), ("electrons", "BC")]
+    objects = study.system("BC").on("electrons").objects
+    response = objects and objects.response.value
+    assert float(rows[1]["response"] or "nan") == pytest.approx(response or np.nan, nan_ok=True)
+    assert float(rows[1]["bits"]) == study.system("BC").on("electrons").links.bits
     with pytest.raises(KeyError, match="BX: expected one of everything, BC"):
         study.system("BX")
 

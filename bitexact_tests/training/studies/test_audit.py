@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import pickle
 from html import unescape
 from pathlib import Path
@@ -42,7 +43,7 @@ def run(file: Path, calq: Path, tmp_path: Path, *options: str) -> tuple[Any, Aud
 def test_signed_latents_are_counted_and_cut(calq: Path, tmp_path: Path) -> None:
     model = build(latent="quantized_bits(9,1,alpha=1)")
     model.save(tmp_path / "signed.h5")
-    found, audit = run(tmp_path / "signed.h5", calq, tmp_path)
+    found, audit = run(tmp_path / "signed.h5", calq, tmp_path, "--csv", str(tmp_path / "audit.csv"))
     assert found.exit_code == 0 and audit is not None, found.output
     own, cut, chip = audit.ways
     assert [own.name, cut.name, chip.name] == ["its own arithmetic", "negatives cut", "the chip's integers"]
@@ -51,7 +52,9 @@ def test_signed_latents_are_counted_and_cut(calq: Path, tmp_path: Path) -> None:
     assert own.entropy > cut.entropy and own.n_codes > cut.n_codes
     assert audit.untrained is None and len(audit.differences) == 1
     assert audit.verdict.startswith(f"The chip cuts {own.negative:.0%} of the latents, which are negative. The EMD is")
-    assert audit.verdict in found.output.replace("\n", " ")
+    assert audit.verdict in found.stdout.replace("\n", " ")
+    rows = list(csv.DictReader((tmp_path / "audit.csv").read_text().splitlines()))
+    assert [(row["name"], float(row["zero"])) for row in rows] == [(way.name, way.zero) for way in audit.ways]
 
 
 def test_an_encoder_as_it_was_initialised_looks_untrained(calq: Path, tmp_path: Path) -> None:

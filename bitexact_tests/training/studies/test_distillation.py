@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -235,9 +236,13 @@ def test_the_command_distils_and_shows(trained: Run, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*arguments, "--held-out"])
     assert done.exit_code == 2 and "--held-out is about the rows of --input, which is missing" in done.stderr
     # On other rows, nothing is trained again.
-    done = CliRunner().invoke(app, [*arguments, "--input", str(trained.test_file), "--held-out"])
+    done = CliRunner().invoke(app, [*arguments, "--input", str(trained.test_file), "--held-out", "--csv", "-"])
     assert done.exit_code == 0, done.output
     (again,) = Distillation.load(tmp_path / "out" / "distillation.json").points
+    teacher, row = csv.DictReader(done.stdout.splitlines())
+    assert (teacher["decoder"], teacher["weight_bits"], row["decoder"], row["weight_bits"]) == (
+        "teacher", "", "compact_200", "5")
+    assert float(row["val_emd"]) == again.val_emd and float(row["emd_mean_all"]) == again.metrics.emd_mean_all
     assert again.digest == point.digest and again.metrics.n_modules == round(len(trained.test.calq) / 4)
     done = CliRunner().invoke(app, [*arguments, "--macs", "50"])
     assert done.exit_code == 2 and "50 multiply-accumulates, expected at least 66" in done.stderr

@@ -115,7 +115,7 @@ def test_stages_of_a_recipe_are_left_out(tmp_path: Path, monkeypatch: pytest.Mon
     done = CliRunner().invoke(app, ["limits", "--config", str(recipe), "--epochs", "3", "--output", str(tmp_path),
                                     "--csv", "-"])
     assert done.exit_code == 0, done.output
-    assert "a: mean EMD of toy, 1 step each" in done.stdout
+    assert "a: mean EMD of toy, 1 step each" in done.stderr
     assert done.stdout.splitlines() == ["curve,value,own,seed,emd_mean,emd_error,n_modules", "bits,9,True,1,1.0,,1"]
     (config,) = seen
     assert config.training.stages == () and config.training.epochs == 3

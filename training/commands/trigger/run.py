@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 
 from models.chip import MAX_ELINKS
-from models.console import Column, result_console, show_table
+from models.console import Column, result_console, show_table, write_csv
 from models.errors import InputError
-from models.options import JsonFile
+from models.options import CsvFile, JsonFile
 from training.commands.console import log_to_console, part_progress
 from training.commands.data.options import Farm, PileUp, Seed, Workers
 from training.production import CACHE
@@ -46,6 +46,7 @@ def run(
         Path("runs") / "trigger"),
     cache: Annotated[Path, typer.Option(help="Folder for cached collisions.")] = CACHE,
     json_: JsonFile = None,
+    csv: CsvFile = None,
     workers: Workers = 1,
     farm: Farm = None,
 ) -> None:
@@ -71,9 +72,11 @@ def run(
         study.simulate(job, config, done)
         counts = study.reconstruct(job, config, done)
     result = summarise(job, counts, seed)
-    show(result_console(json_), result)
+    show(result_console(json_, csv), result)
     if json_:
         result.save(json_)
+    if csv:
+        write_csv(csv, result.records())
 
 
 def _files(ntuples: list[str]) -> dict[str, Path]:

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 
 from models import shipped
-from models.console import Column, result_console, show_table
+from models.console import Column, result_console, show_table, write_csv
 from models.errors import InputError, nearest
-from models.options import JsonFile
+from models.options import CsvFile, JsonFile
 from training.fit.run import Run
 from training.report.cards import card_page, card_sections
 from training.results.card import TITLES, Card
@@ -22,8 +22,11 @@ _OPTIONAL = ("seed", "rate", "bits of a weight", TITLES["published"], "digest") 
 def card(
     name: Annotated[str, typer.Argument(help="Name of the set; 'econ-t weights list' has all.")],
     json_: JsonFile = None,
+    csv: CsvFile = None,
 ) -> None:
     """Show the card of a shipped set: training, quality with errors, commands, digests. In a pipe it is Markdown.
+
+    The CSV has the quality: a row per decoder and sample.
 
     Example: econ-t weights card econ_t_5elink
     """
@@ -32,9 +35,13 @@ def card(
         raise InputError(f"{name}: no shipped set of this name; expected one of {', '.join(known) or 'none'}"
                          + nearest(name, known))
     found = Run(shipped.FOLDER / name).card
-    show_card_page(result_console(json_), found)
+    show_card_page(result_console(json_, csv), found)
     if json_:
         found.save(json_)
+    if csv:
+        decoders = (None, *(one.name for one in found.compact))
+        write_csv(csv, [{"decoder": decoder or "decoder", "sample": one.name} | one.model_dump(exclude={"name"})
+                        for decoder in decoders for one in found.samples_of(decoder)])
 
 
 def show_card_page(console: Console, found: Card) -> None:
