@@ -51,7 +51,7 @@ def to_paste(command: str) -> str:
 
 def _parts(command: str) -> Iterator[str]:
     """Words of a command, an option together with its value."""
-    words = re.findall(r"(?:\"[^\"]*\"|\S)+", command)
+    words = re.findall(r"(?:\"[^\"]*\"|'[^']*'|\S)+", command)
     for number, word in enumerate(words):
         follows = number and words[number - 1].startswith("--") and not word.startswith("--")
         if follows:

@@ -133,6 +133,8 @@ def test_every_example_can_be_pasted_and_is_a_command(helps: list[tuple[str, Any
     ("econ-t evaluate --weights " + "w" * 30 + " --input " + "i" * 30 + " --rtl",
      ["econ-t evaluate --weights " + "w" * 30 + " \\", "    --input " + "i" * 30 + " --rtl"]),
     ('econ-t rtl formal --only "mask of 16 bits"', ['econ-t rtl formal --only "mask of 16 bits"']),
+    ("econ-t size --run 'my " + "r" * 56 + " run' --csv a.csv",
+     ["econ-t size \\", "    --run 'my " + "r" * 56 + " run' \\", "    --csv a.csv"]),
 ])
 def test_an_option_stays_with_its_value(command: str, lines: list[str]) -> None:
     assert to_paste(command).splitlines() == lines

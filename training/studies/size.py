@@ -90,4 +90,4 @@ def _compact_rows(run: Run, path: Path, decoder: CompactDecoder) -> tuple[Implem
         return _estimate(run.config, decoder, _STAGES, name)
     shown = Path(run.folder.name) / path.name if run.is_shipped and path.parent == run.folder else path
     command = f"econ-t rtl decoder --decoder {shown} --output {file.parent} --no-synthesise"
-    return (Implementation(name=name, tool=f"not run: {command} (minutes)"),)
+    return (Implementation(name=name, tool=f"not run (minutes): {command}"),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from models.weights import EncoderWeights
 from rtl.constant.layers import ConstantLayers
 from rtl.results import ChipSynthesis, ConstantSynthesis, Resources
 from training.__main__ import app
+from training.commands.size import without_command
 from training.fit.run import Run
 from training.report.commands import commands
 from training.report.hardware import hardware
@@ -67,8 +69,8 @@ def test_every_part_has_a_size_and_its_method(run: Run) -> None:
     assert small.arithmetic == "integers, weights of 6 bits" and small.implementations[0].lut
     assert large.name == "compact/compact_5000" and large.implementations[0].absent
     assert large.implementations[0].tool == (
-        f"not run: econ-t rtl decoder --decoder {run.folder}/compact/compact_5000.npz --output "
-        f"{run.folder}/compact/compact_5000 --no-synthesise (minutes)")
+        f"not run (minutes): econ-t rtl decoder --decoder {run.folder}/compact/compact_5000.npz --output "
+        f"{run.folder}/compact/compact_5000 --no-synthesise")
 
 
 def test_what_was_mapped_stands_in_place_of_an_estimate(run: Run) -> None:
@@ -123,6 +125,7 @@ def test_compact_decoders_of_a_shipped_set(tmp_path: Path, monkeypatch: pytest.M
     (not_run,) = found.decoders[2].implementations
     expected = "--decoder econ_t_5elink/compact_30k.npz --output runs/shipped/econ_t_5elink/compact_30k "
     assert f"econ-t rtl decoder {expected}" in not_run.tool
+    assert without_command(not_run) == ("not run (minutes)", f"econ-t rtl decoder {expected}--no-synthesise")
 
 
 @pytest.mark.parametrize("destination", ["file", "-"])
@@ -134,3 +137,7 @@ def test_command_answers_and_writes_the_file_of_the_report(run: Run, destination
     assert json.loads(text)["weights"] == run.weights.digest()
     answered = done.stdout if destination == "file" else done.stderr
     assert "1,234 NAND2" in answered and "compact_5000" in answered
+    table, _, below = answered.partition("# RTL, placed in Lattice ECP5: not run (an hour)\n")
+    pasted = shlex.split(below.replace(" \\\n", " ").splitlines()[0])
+    assert pasted[:3] == ["econ-t", "rtl", "place"] and pasted[pasted.index("--fold") + 1] == "16"
+    assert "not run (an hour): command below" in table
