@@ -142,4 +142,4 @@ def test_lines_are_copied_as_they_were_written(clone: Path, page: Any) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator(".md-code__button").first.click()
     page.get_by_text("Copied to clipboard").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == "make setup\nsource .venv/bin/activate"
+    assert page.evaluate("navigator.clipboard.readText()") == "make setup\nsource .venv/bin/activate\necon-t --version"
