@@ -56,11 +56,10 @@ def implementations(projects: Mapping[str, Path], config: Config) -> list[Implem
             backend.check(config, project)
         found = _vendor_rows(name, project) if project is not None else []
         if not found:
-            command = f"econ-t synth --project {shlex.quote(str(project))} --backend {name}" if project else \
-                "econ-t convert, then econ-t synth"
-            state = f"no report in the project: {command}" if backend.available() else \
-                f"{backend.missing()}; where it is installed: {command}"
-            found = [Implementation(name=f"C++ ({name})", tool=state)]
+            why = "no report in the project" if backend.available() else f"{backend.missing()}; where it is installed"
+            how = f": econ-t synth --project {shlex.quote(str(project))} --backend {name}" if project else \
+                ", econ-t convert and then econ-t synth"
+            found = [Implementation(name=f"C++ ({name})", tool=why + how)]
         rows += found
     return rows
 

@@ -16,6 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from models.errors import InputError
 from models.files import write_text
 
 _NO_LIMIT = 10_000  # columns of what is no terminal
@@ -59,8 +60,10 @@ def console_for(*, stderr: bool = False) -> Console:
 def result_console(*files: str | Path | None) -> Console:
     """Console for what a command found: stdout, unless one of `files`, those of --json, --csv or --output, is `-`.
 
-    Stdout is for that file then, and the tables go to stderr.
+    Stdout is for that file then, and the tables go to stderr. Raises InputError if it is asked for two files.
     """
+    if files.count("-") > 1:
+        raise InputError("- is stdout, which takes one file: expected it for one of --json, --csv and --output")
     return console_for(stderr="-" in files)
 
 

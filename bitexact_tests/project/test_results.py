@@ -72,3 +72,11 @@ def test_csv_on_stdout_is_nothing_but_csv(command: str) -> None:
     done = run(command, "--csv", "-")
     header, *rows = csv.reader(done.stdout.splitlines())
     assert rows and {len(row) for row in rows} == {len(header)} and COMMANDS[command] in done.stderr
+
+
+@pytest.mark.usefixtures("inputs")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_two_results_on_one_stdout_are_refused(command: str) -> None:
+    done = CliRunner().invoke(econ_t(), [*command.split(), "--json", "-", "--csv", "-"])
+    assert done.exit_code == 2 and done.stdout == ""
+    assert done.stderr.splitlines()[-1].endswith("expected it for one of --json, --csv and --output")

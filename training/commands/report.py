@@ -12,7 +12,7 @@ from models.configured import find_config
 from models.console import say
 from models.errors import InputError
 from models.options import JsonFile
-from training.commands.console import emd_progress
+from training.commands.console import emd_progress, show_remarks
 from training.commands.options import RunConfig
 from training.fit.compare import compare as compare_runs
 from training.fit.run import Run
@@ -53,12 +53,13 @@ def report(
     if run is None or runs:
         raise InputError("expected --run and one folder, or --compare and the folders of several runs")
     from training.report.page import gather, write_page  # noqa: PLC0415  (Matplotlib, which --help does without)
-    from training.report.verdict import headline  # noqa: PLC0415  (the same)
+    from training.report.verdict import headline, verdict  # noqa: PLC0415  (the same)
 
     trained = Run(run)
     chosen = Run(trained.folder, find_config(trained.weights_file, config), new=True)
     content = gather(chosen, umap)
     page = write_page(content, chosen.report_file, json_, figures, format, label)
+    show_remarks([line.text for line in verdict(content) if line.kind == "bad"])
     say(headline(content))
     typer.echo(page, err=json_ == "-")
 
@@ -79,5 +80,6 @@ def _compare(
     if json_path:
         physics.save(json_path)
     page = write_runs_report(dict(zip(physics.weights, runs, strict=True)), physics, output)
+    show_remarks(physics.remarks)
     say(f"{verdict_line(physics)}.")
     return page

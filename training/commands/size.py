@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from models.command_line import to_paste
 from models.console import Column, result_console, show_table, write_csv
-from models.hardware import Implementation
 from models.options import CsvFile, JsonFile
+from models.wording import split_command
 from training.commands.options import RunFolder
 from training.fit.run import Run
 
@@ -30,7 +30,8 @@ def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
         console.print(line)
     console.print()
     rows = [*shown.implementations, *(row for decoder in found.decoders for row in decoder.implementations)]
-    tools = [without_command(row) for row in rows]
+    # A cell would break the lines of a command.
+    tools = [split_command(row.tool) for row in rows]
     show_table(console, f"{found.config}: implementations", [Column(title, wraps=True) for title in (
         "implementation", "values", "tool")], [
         (row.name, row.summary(), f"{tool}: command below" if command else tool)
@@ -47,11 +48,3 @@ def size(run: RunFolder, json_: JsonFile = None, csv: CsvFile = None) -> None:
         found.save(json_)
     if csv:
         write_csv(csv, [row.model_dump() for row in rows])
-
-
-def without_command(row: Implementation) -> tuple[str, str | None]:
-    """What a row says of its tool, and the command that makes a row without values: a cell would break its lines."""
-    why, of, command = row.tool.partition(": econ-t ")
-    if not (row.absent and of) or ", then " in command:
-        return row.tool, None
-    return why, f"econ-t {command}"

@@ -22,6 +22,8 @@ def commands(run: Run) -> Commands:
     weights = named if run.is_shipped else _quoted(run.weights_file)
     modules = "CALQ.csv" if run.is_shipped else _quoted(run.test_file)
     config = run.config.name if run.is_shipped or not run.config_file.exists() else _quoted(run.config_file)
+    # Those that configs/systems/ae.yaml names.
+    in_system_ae = run.is_shipped and run.folder.name == f"econ_t_{run.config.encoder.n_elinks}elink"
     check = f"econ-t check --weights {weights} --input {modules}"
 
     def to(path: Path) -> str:
@@ -33,7 +35,7 @@ def commands(run: Run) -> Commands:
         vectors=f"econ-t chip verify VECTORS {to(run.vectors_file)}",
         metrics=f"econ-t evaluate --weights {weights} --input {modules} {to(run.metrics_file)}",
         physics=f"econ-t compare --run {named} --input {modules} {to(run.comparison_file)}",
-        trigger=f"econ-t trigger run --system bc --system {'ae' if run.is_shipped else 'SYSTEM.yaml'} "
+        trigger=f"econ-t trigger run --system bc --system {'ae' if in_system_ae else 'SYSTEM.yaml'} "
                 f"{to(run.trigger_file)}",
         size=f"econ-t size --run {named} {to(run.size_file)}",
         gates=f"econ-t rtl synth --config {config} --technology gates {to(run.rtl_file('gates'))}",

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from models.provenance import Provenance
+from models.wording import split_command
 from training.figures.style import as_svg
 from training.report import interactive
 from training.report.parts import Line, Section
@@ -32,5 +33,5 @@ def render(
 
 def prose(text: str, between: str = "\u00a0±\u00a0") -> Markup:
     """Keep numbers beside their errors, and make the command with which a text ends look like one."""
-    said, colon, command = text.replace(" ± ", between).partition(": econ-t ")
-    return escape(said) + (Markup(": <code>econ-t {}</code>").format(command) if colon else "")
+    said, command = split_command(text.replace(" ± ", between))
+    return escape(said) + (Markup(": <code>{}</code>").format(command) if command else "")

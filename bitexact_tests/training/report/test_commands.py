@@ -68,6 +68,13 @@ def test_the_configuration_of_a_shipped_set_is_one_of_the_project() -> None:
         assert Config.load(run.config.name).encoder.digest() == run.config.encoder.digest()
 
 
+def test_the_trigger_of_a_set_is_that_of_its_own_weights() -> None:
+    """The system ae runs econ_t_{links}elink, and no other set."""
+    for name in shipped.names():
+        expected = "ae" if name.startswith("econ_t_") else "SYSTEM.yaml"
+        assert f"--system {expected} --json" in commands(Run(name)).trigger
+
+
 def test_nothing_is_written_into_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for text in commands(Run("econ_t_5elink")).model_dump().values():

@@ -33,7 +33,7 @@ def test_without_tools_the_rows_say_what_to_run(tmp_path: Path, monkeypatch: pyt
     found = rows(hardware(Run(tmp_path, CONFIG)))
     chip = found.pop(CHIP.name)
     assert (chip.area, chip.power, chip.latency_bx) == ("3.6 mm2", "95 mW, 2.4 nJ per event", 2)
-    absent = "not run: vitis-run or vitis_hls not found; where it is installed: econ-t convert, then econ-t synth"
+    absent = "not run: vitis-run or vitis_hls not found; where it is installed, econ-t convert and then econ-t synth"
     assert found["C++ (vitis)"].tool == absent
     assert found["C++ (catapult)"].tool.startswith("not run: catapult not found")
     for row in found.values():

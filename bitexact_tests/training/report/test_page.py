@@ -325,6 +325,9 @@ def test_the_command_tells_the_verdict_and_where_the_page_is(run: Path, tmp_path
     assert found[0].stderr == told and found[0].stdout == f"{folder / 'report.html'}\n"
     assert found[1].stderr == told + found[0].stdout
     assert json.loads(found[1].stdout)["config"]["name"] == "econ_t_5elink"
+    vector_check("different").save(folder / "vectors.json")
+    told = CliRunner().invoke(app, command).stderr.splitlines()
+    assert told[0].startswith("WARNING: Emulator and published test vectors") and told[1].startswith("Smallest EMD")
 
 
 def test_headline_says_what_was_measured_alone(run: Path, tmp_path: Path) -> None:
