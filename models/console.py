@@ -63,7 +63,7 @@ def result_console(*files: str | Path | None) -> Console:
     Stdout is for that file then, and the tables go to stderr. Raises InputError if it is asked for two files.
     """
     if files.count("-") > 1:
-        raise InputError("- is stdout, which takes one file: expected it for one of --json, --csv and --output")
+        raise InputError("-, which is stdout, for two files, expected for one of --json, --csv and --output")
     return console_for(stderr="-" in files)
 
 

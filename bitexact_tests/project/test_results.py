@@ -79,4 +79,4 @@ def test_csv_on_stdout_is_nothing_but_csv(command: str) -> None:
 def test_two_results_on_one_stdout_are_refused(command: str) -> None:
     done = CliRunner().invoke(econ_t(), [*command.split(), "--json", "-", "--csv", "-"])
     assert done.exit_code == 2 and done.stdout == ""
-    assert done.stderr.splitlines()[-1].endswith("expected it for one of --json, --csv and --output")
+    assert done.stderr.splitlines()[-1].endswith("expected for one of --json, --csv and --output")
